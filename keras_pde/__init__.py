@@ -1,0 +1,29 @@
+"""keras_pde: numerical methods for partial differential equations as Keras networks with proved stability."""
+
+from keras_pde import activations, schemes
+from keras_pde.layers import DiffusionBlock, FluxActivation, SplineFlux
+from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet
+from keras_pde.operators import ConvOperator, Stencil
+from keras_pde.presets import from_preset, list_presets
+from keras_pde.schemes import Schedule
+from keras_pde.stability import Certificate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "ConvOperator",
+    "DiffusionBlock",
+    "DiffusionResNet",
+    "DuFortFrankelResNet",
+    "FEDResNet",
+    "FSIResNet",
+    "FluxActivation",
+    "Schedule",
+    "SplineFlux",
+    "Stencil",
+    "activations",
+    "from_preset",
+    "list_presets",
+    "schemes",
+]

@@ -1,0 +1,257 @@
+"""DiffusionBlock: one explicit step of nonlinear diffusion, the symmetric residual block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde import activations, schemes
+from keras_pde.evolution import evolution_certificate
+from keras_pde.layers.flux_activation import FluxActivation
+from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.operators import ConvOperator
+from keras_pde.stability import BlockFacts, Certificate
+
+STEP_SIZES = ("auto", "learned", "per_channel")
+
+
+@dataclass
+class Prepared:
+    """What does not change from step to step: kernels in use, step size, and a data weight."""
+
+    kernels: list[Any]
+    step: Any
+    data_weight: Any
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class DiffusionBlock(keras.layers.Layer):
+    r"""Explicit diffusion step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku + b)): a residual block whose second kernel is −Kᵀ.
+
+    Half the weights of a free residual block. Without bias ‖u⁺‖ ≤ ‖u‖ iff τ ≤ 2/(L_g‖K‖²) for g ≥ 0 (S1), whether or not Φ is
+    monotone; u ↦ u⁺ has the Lipschitz constant max(1, 1 + τμ‖K‖²) for τ ≤ 2/(L‖K‖²) (S2), is θ-averaged for monotone
+    Φ with θ = τL‖K‖²/2 (S4), and lowers E(u) = Σψ(Ku) + β/2‖u − f‖² for τ ≤ 2/(β + L‖K‖²) (S5). With a source f every
+    state stays bounded by ‖f‖ for τ ≤ 2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
+
+    Args:
+        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator without weights; or a number
+            of filters, for learned normalised zero-mean 3-wide kernels.
+        flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` or a `SplineFlux`.
+        step_size: τ as a number (refused beyond the limit where the limit is known); "auto", τ = fraction · limit with
+            limit = 2/(2β + L‖K‖²); "learned", τ = fraction · limit · sigmoid(θ), θ = 0 at first; "per_channel", a step for
+            each filter from row sums of KKᵀ (Gershgorin), τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ).
+        fraction: in (0, 1], the part of the limit that "auto", "learned" and "per_channel" use.
+        coupled: one diffusivity g(Σ(Ku)²) for all filters and channels; for a flux given by name.
+        use_bias: learn b. Keeps the Lipschitz constant, loses norm stability.
+        data_weight: β ≥ 0, pull towards the source f; "learned" makes β = softplus(θ), 0.1 at first.
+
+    Call args: ``u`` (batch, \*spatial, channels); ``source`` f, same shape (u itself if β > 0 and none is given); ``noise``, σ
+    per sample or as a map, for a noise-conditioned flux. Returns u⁺, the shape of u.
+
+    Raises:
+        ValueError: a step size beyond the limit (with the limit), options that exclude each other.
+
+    Source: Alt et al., arXiv:2103.15419 (2021); Ruthotto, Haber, arXiv:1804.04272 (2018); per-channel steps: Araujo et al.,
+    arXiv:2303.03169 (2023).
+
+    Example:
+        >>> from keras_pde import DiffusionBlock
+        >>> block = DiffusionBlock("forward", flux="perona_malik", step_size=0.2, coupled=True)
+        >>> u = keras.random.normal((1, 16, 16, 1), seed=0)
+        >>> bool(ops.norm(block(u)) <= ops.norm(u)), block.count_params()
+        (True, 0)
+        >>> DiffusionBlock("forward", step_size=0.3)(u)
+        Traceback (most recent call last):
+        ...
+        ValueError: step_size=0.3 is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = 0.25. Lower it, or reach ...
+    """
+
+    def __init__(
+        self,
+        operator: ConvOperator | str | int = "forward",
+        flux: str | activations.Flux | FluxLayer = "charbonnier",
+        step_size: float | str = "auto",
+        *,
+        fraction: float = 1.0,
+        coupled: bool = False,
+        use_bias: bool = False,
+        data_weight: float | str = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(operator, str):
+            operator = ConvOperator(initializer=operator)
+        elif isinstance(operator, int):
+            operator = ConvOperator(operator, zero_mean=True, normalize=True)
+        if not isinstance(operator, ConvOperator):
+            raise ValueError(f"operator must be a ConvOperator, a stencil name or a number of filters. Received: operator={operator!r}")
+        self.operator = operator
+        if isinstance(flux, FluxLayer):
+            if coupled and not flux.coupled:
+                raise ValueError("coupled=True is for a flux given by name: make the layer FluxActivation(..., coupled=True) instead")
+            self.flux = flux
+        else:
+            self.flux = FluxActivation(flux, coupled=coupled)
+        if "dtype" in kwargs:
+            self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
+        self.step_size, self.fraction = step_size, float(fraction)
+        self.coupled, self.use_bias, self.data_weight = self.flux.coupled, use_bias, data_weight
+        self._check()
+
+    def _check(self) -> None:
+        if isinstance(self.step_size, str) and self.step_size not in STEP_SIZES:
+            raise ValueError(f"step_size must be a number > 0 or one of {STEP_SIZES}. Received: step_size={self.step_size!r}")
+        if not isinstance(self.step_size, str) and not 0 < self.step_size < np.inf:
+            raise ValueError(f"step_size must be finite and > 0. Received: step_size={self.step_size}")
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"fraction is a part of the stable range, in (0, 1]. Received: fraction={self.fraction}")
+        if self.data_weight != "learned" and (isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf):
+            raise ValueError(f"data_weight must be a finite number >= 0 or 'learned'. Received: data_weight={self.data_weight!r}")
+        if self.step_size == "per_channel":
+            if self.coupled:
+                raise ValueError("A step for each channel and one diffusivity for all channels exclude each other: the step would not be symmetric")
+            if self.operator.fixed or self.data_weight:
+                raise ValueError("step_size='per_channel' needs an operator with one convolution of its own, and data_weight=0. Use 'auto'.")
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build operator and flux, and check a fixed step against the limit."""
+        if not self.operator.built:
+            self.operator.build(input_shape)
+        inner = self.operator.compute_output_shape(input_shape)
+        if not self.flux.built:
+            self.flux.build(inner)
+        if self.use_bias:
+            self.bias = self.add_weight(shape=(inner[-1],), initializer="zeros", name="bias")
+        if self.step_size == "learned":
+            self.raw_step = self.add_weight(shape=(), initializer="zeros", name="raw_step")
+        if self.data_weight == "learned":
+            self.raw_data_weight = self.add_weight(shape=(), initializer=keras.initializers.Constant(-2.2522), name="raw_data_weight")
+        limit = self.step_limit
+        if not isinstance(self.step_size, str) and limit is not None:
+            if self.step_size > limit * (1 + 1e-9):
+                raise ValueError(
+                    f"step_size={self.step_size:g} is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = {limit:.4g}. Lower it, "
+                    "or reach the same time in fewer steps with FEDResNet or FSIResNet."
+                )
+        self.built = True
+
+    @property
+    def step_limit(self) -> float | None:
+        """2/(2β + L‖K‖²) where it does not change with the weights, else None."""
+        if not (self.operator.fixed or self.operator.normalize) or self.data_weight == "learned":
+            return None
+        return 2 / (2 * self.data_weight + self.flux.stiffness * self.operator.squared_norm_bound())
+
+    def compute_output_shape(self, input_shape: Sequence[int | None], **_: Any) -> tuple[int | None, ...]:
+        """The shape of u."""
+        return tuple(input_shape)
+
+    def prepare(self) -> Prepared:
+        """Kernels, step size and data weight in use; compute once for many steps."""
+        kernels = self.operator.effective_kernels()
+        beta = ops.softplus(ops.convert_to_tensor(self.raw_data_weight)) if self.data_weight == "learned" else self.data_weight
+        if not isinstance(self.step_size, str):
+            return Prepared(kernels, self.step_size, beta)
+        if self.step_size == "per_channel":
+            sums = ops.maximum(self.operator.gershgorin_sums(kernels), 1e-12) * (1 + 1e-5)
+            return Prepared(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
+        bound = self.operator.squared_norm_bound(kernels)
+        bound = bound if isinstance(bound, float) else ops.cast(ops.maximum(bound, 1e-12), kernels[0].dtype)
+        limit = 2 / (2 * beta + self.flux.stiffness * bound)
+        if self.step_size == "learned":
+            limit = limit * ops.sigmoid(ops.convert_to_tensor(self.raw_step))
+        return Prepared(kernels, self.fraction * limit, beta)
+
+    def inner(self, u: Any, prepared: Prepared) -> list[Any]:
+        """Ku + b, in parts."""
+        parts = self.operator.forward(u, prepared.kernels)
+        if not self.use_bias:
+            return parts
+        bias = ops.convert_to_tensor(self.bias)
+        return [s + b for s, b in zip(parts, ops.split(bias, len(parts)) if len(parts) > 1 else [bias], strict=True)]
+
+    def freeze(self, u: Any, prepared: Prepared, noise: Any = None) -> list[Any]:
+        """The diffusivity at u, in parts: what a FED cycle keeps."""
+        return self.flux.diffusivities(self.inner(u, prepared), noise)
+
+    def step(
+        self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: float = 1.0, frozen: list[Any] | None = None
+    ) -> Any:
+        """One step of size scale·τ, with the diffusivity given or computed at u."""
+        parts = self.inner(u, prepared)
+        fluxes = self.flux.apply(parts, noise) if frozen is None else [g * s for g, s in zip(frozen, parts, strict=True)]
+        step = prepared.step
+        if self.step_size == "per_channel":
+            fluxes, step = [step * f for f in fluxes], 1.0
+        update = self.operator.backward(fluxes, prepared.kernels)
+        if self.data_weight and source is not None:
+            update = update + prepared.data_weight * (u - source)
+        return u - (scale * step) * update
+
+    def call(self, u: Any, source: Any = None, noise: Any = None) -> Any:
+        """u⁺."""
+        return self.step(u, self.prepare(), source=u if source is None else source, noise=noise)
+
+    def energy(self, u: Any, source: Any = None, noise: Any = None) -> Any:
+        """E(u) = Σψ(Ku + b) + β/2‖u − f‖², a value per sample; steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ)."""
+        prepared = self.prepare()
+        weight = prepared.step if self.step_size == "per_channel" else 1.0
+        total = sum(_per_sample(weight * p) for p in self.flux.potentials(self.inner(u, prepared), noise))
+        if self.data_weight and source is not None:
+            total = total + prepared.data_weight / 2 * _per_sample(ops.square(u - source))
+        return total
+
+    def facts(self) -> BlockFacts:
+        """τ‖K‖², bounds and assumptions, from the weights at hand."""
+        prepared = self.prepare()
+        if self.step_size == "per_channel":
+            strength, data = self.fraction * 2 / self.flux.stiffness, 0.0
+        else:
+            tau = float(ops.convert_to_numpy(prepared.step)) if not isinstance(prepared.step, float | int) else prepared.step
+            strength = tau * self.operator.norm_bound() ** 2
+            data = tau * float(ops.convert_to_numpy(prepared.data_weight))
+        smallest = self.operator.smallest_size
+        return BlockFacts(
+            strength,
+            data,
+            self.flux.diffusivity_bounds,
+            self.flux.slope_bounds,
+            self.flux.linear,
+            self.use_bias,
+            (f"spatial sizes of at least {smallest}",) if smallest > 1 else (),
+        )
+
+    def certificate(self) -> Certificate:
+        """What is proved about u ↦ u⁺ (with f = u), from the weights at hand."""
+        if not self.built:
+            raise ValueError("A certificate is computed from weights: build the block first, by calling it or by build(input_shape)")
+        facts = self.facts()
+        return evolution_certificate(f"{type(self).__name__} {self.name!r}", schemes.explicit(1), [facts], tied=True)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "operator": keras.saving.serialize_keras_object(self.operator),
+            "flux": keras.saving.serialize_keras_object(self.flux),
+            "step_size": self.step_size,
+            "fraction": self.fraction,
+            "coupled": self.coupled,
+            "use_bias": self.use_bias,
+            "data_weight": self.data_weight,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DiffusionBlock:
+        """Rebuild from `get_config`."""
+        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
+        return cls(**{**config, **parts})
+
+
+def _per_sample(x: Any) -> Any:
+    return ops.sum(x, axis=tuple(range(1, len(x.shape))))

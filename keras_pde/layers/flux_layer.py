@@ -1,0 +1,112 @@
+"""What FluxActivation and SplineFlux share: a contrast that can be learned, per channel, and depend on the noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class FluxLayer(keras.layers.Layer):
+    """Layer Φ(s; λ) with contrast λ = softplus(θ + ησ), or a constant.
+
+    A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
+    """
+
+    coupled = False
+
+    def __init__(
+        self, contrast: float = 1.0, *, learn_contrast: bool = False, per_channel: bool = False, noise_conditioned: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
+            raise ValueError(f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}")
+        if per_channel and not learn_contrast:
+            raise ValueError("per_channel=True gives each channel a contrast to learn: it needs learn_contrast=True")
+        self.contrast = float(contrast)
+        self.learn_contrast = learn_contrast
+        self.per_channel = per_channel
+        self.noise_conditioned = noise_conditioned
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the contrast's weights."""
+        if self.learn_contrast or self.noise_conditioned:
+            shape = (input_shape[-1],) if self.per_channel else ()
+            start = self.contrast + math.log(-math.expm1(-self.contrast))  # softplus⁻¹
+            self.raw_contrast = self.add_weight(
+                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, name="raw_contrast"
+            )
+            if self.noise_conditioned:
+                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", name="noise_slope")
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Sequence[int | None], noise_shape: Any = None) -> tuple[int | None, ...]:
+        """Same as the input."""
+        return tuple(input_shape)
+
+    def contrast_now(self, noise: Any = None, rank: int = 4) -> Any:
+        """λ: a number, or a tensor that broadcasts to a state of the given rank."""
+        if not (self.learn_contrast or self.noise_conditioned):
+            return self.contrast
+        raw = ops.convert_to_tensor(self.raw_contrast)
+        if self.noise_conditioned:
+            if noise is None:
+                raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
+            sigma = ops.cast(ops.convert_to_tensor(noise), raw.dtype)
+            if len(sigma.shape) not in (0, rank):
+                sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
+            raw = raw + ops.convert_to_tensor(self.noise_slope) * sigma
+        return ops.softplus(raw)
+
+    def unit_diffusivity(self, s: Any, contrast: Any) -> Any:
+        """g(s²) for the given contrast."""
+        raise NotImplementedError
+
+    def apply(self, parts: list[Any], noise: Any = None) -> list[Any]:
+        """Φ of a state in parts (the rows of a stencil)."""
+        return [g * s for g, s in zip(self.diffusivities(parts, noise), parts, strict=True)]
+
+    def diffusivities(self, parts: list[Any], noise: Any = None) -> list[Any]:
+        """g of a state in parts, to multiply with; what a frozen cycle keeps."""
+        contrast = self.contrast_now(noise, len(parts[0].shape))
+        return [self.unit_diffusivity(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+
+    def call(self, s: Any, noise: Any = None) -> Any:
+        """Φ(s), same shape as s."""
+        return self.apply([s], noise)[0]
+
+    @property
+    def diffusivity_bounds(self) -> tuple[float, float]:
+        """(inf g, sup g), from the weights at hand."""
+        raise NotImplementedError
+
+    @property
+    def slope_bounds(self) -> tuple[float, float]:
+        """(inf Φ′, sup Φ′), from the weights at hand."""
+        raise NotImplementedError
+
+    @property
+    def stiffness(self) -> float:
+        """max(sup g, sup Φ′) for all weights: what a stable step size is chosen by."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "contrast": self.contrast,
+            "learn_contrast": self.learn_contrast,
+            "per_channel": self.per_channel,
+            "noise_conditioned": self.noise_conditioned,
+        }
+
+
+def _split(contrast: Any, parts: list[Any]) -> list[Any]:
+    """The contrast of each part: a contrast per channel is cut like the channels."""
+    if len(parts) == 1 or np.ndim(contrast) == 0 or contrast.shape[-1] == 1:
+        return [contrast] * len(parts)
+    return ops.split(contrast, len(parts), -1)

@@ -1,0 +1,8 @@
+"""Architectures: each a numerical scheme, on one base that runs any schedule."""
+
+from keras_pde.models.diffusion_resnet import DiffusionResNet
+from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
+from keras_pde.models.fed_resnet import FEDResNet
+from keras_pde.models.fsi_resnet import FSIResNet
+
+__all__ = ["DiffusionResNet", "DuFortFrankelResNet", "FEDResNet", "FSIResNet"]

@@ -1,0 +1,48 @@
+"""What a model says when printed: its scheme, operator, flux, time and size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_pde.models.diffusion_resnet import DiffusionResNet
+
+
+def describe(model: DiffusionResNet) -> str:
+    """The lines of ``print(model)``."""
+    block = model.blocks[0]
+    op, flux = block.operator, block.flux
+    width = _reach(op.kernel_size, 1 if op.fixed else len(op._channels_out()))
+    kernels = f"the {op.stencil} stencil, no weights" if op.fixed else f"{op.filters} filters of width {op.kernel_size}"
+    options = ", ".join([f"{op.boundary} boundary", *["zero-mean"] * op.zero_mean, *["normalised to ‖K‖ ≤ 1"] * op.normalize])
+    law = getattr(flux, "flux", None)
+    kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
+    contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
+    details = [contrast, *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
+    numeric = not isinstance(block.step_size, str)
+    step = f"{block.step_size:.4g}" if numeric else f"{block.step_size}, up to {block.fraction:g} of the limit"
+    limit = block.step_limit if block.built else None
+    bound = f" (stable up to {limit:.4g})" if limit is not None else ""
+    sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
+    extra = [*["inner bias"] * block.use_bias]
+    if block.data_weight:
+        extra.append(f"data term {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}")
+    if model.state_channels is not None:
+        extra.append(f"lifted to {model.state_channels} channels")
+    field = 2 * width * len(model.schedule) + 1
+    lines = [
+        f"{type(model).__name__} {model.name!r}",
+        f"  scheme           {str(model.schedule).removeprefix('Schedule ')}",
+        f"  blocks           {', '.join([sharing, *extra])}",
+        f"  operator K       {kernels}; {options}",
+        f"  flux             {kind}, {', '.join(details)}",
+        f"  step size        {step}{bound}",
+        f"  diffusion time   {model.time:.4g}{'' if numeric else ' steps'}",
+        f"  receptive field  {field} pixels wide",
+        f"  parameters       {model.count_params():,}" if model.built else "  parameters       counted when built",
+    ]
+    return "\n".join(lines)
+
+
+def _reach(kernel_size: int, count: int) -> int:
+    return count * (kernel_size - 1)

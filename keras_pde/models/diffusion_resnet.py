@@ -1,0 +1,286 @@
+"""DiffusionResNet: an operator, a flux and a schedule; the base that runs every scheme."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde import activations, schemes
+from keras_pde.evolution import evolution_certificate
+from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.models.describe import describe
+from keras_pde.operators import ConvOperator
+from keras_pde.presets import PresetModel
+from keras_pde.schemes import Schedule
+from keras_pde.stability import Certificate
+
+FILTERS = 32
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class DiffusionResNet(PresetModel, keras.Model):
+    r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any schedule of τₖ and wₖ.
+
+    With an explicit schedule (an integer) this is the explicit scheme of ∂ₜu = −KᵀΦ(Ku) as a ResNet of symmetric blocks:
+    norm stable for any kernels, tied or not (S1), at half the weights of a free ResNet. With other schedules it is
+    FED, FSI or Du Fort-Frankel, for which FEDResNet, FSIResNet and DuFortFrankelResNet are the names. Weights do not
+    depend on the schedule: `with_schedule` re-times a trained network. Cost: one block a step.
+
+    Args:
+        schedule: number of explicit steps, or a `keras_pde.schemes.Schedule`; its step sizes multiply the block's own.
+        filters, kernel_size, flux: of the default block, DiffusionBlock(ConvOperator(filters, kernel_size, zero_mean=True,
+            normalize=True), flux). filters is 32 unless given.
+        block: a `DiffusionBlock` to copy instead, with its operator, flux, step size, bias and data term.
+        tied: one block for all steps; otherwise one a step (one a cycle for a schedule that freezes the diffusivity).
+        state_channels: lift the input to so many channels by a learned 1×1 convolution and return by another; they
+            start as each other's inverse.
+
+    Call args: a tensor (batch, \*spatial, channels), or a pair (tensor, noise level) for a noise-conditioned flux. Sizes are
+    dynamic; values in the units of the flux's contrast. Returns the shape of the input.
+
+    Raises:
+        ValueError: block together with filters or flux; a pair where the flux takes no noise level, or the reverse.
+
+    Source: Alt et al., arXiv:2103.15419 (2021) and arXiv:2107.14742; Ruthotto, Haber, arXiv:1804.04272 (2018).
+
+    Example:
+        >>> import keras_pde
+        >>> net = keras_pde.DiffusionResNet(4, filters=8, kernel_size=3, flux="perona_malik")
+        >>> net(np.zeros((1, 20, 30, 1))).shape, net.count_params()
+        ((1, 20, 30, 1), 288)
+        >>> net.certificate().norm_stable
+        True
+    """
+
+    def __init__(
+        self,
+        schedule: int | Schedule = 8,
+        filters: int | None = None,
+        kernel_size: int = 5,
+        flux: str | activations.Flux | FluxLayer | None = None,
+        *,
+        block: DiffusionBlock | None = None,
+        tied: bool = False,
+        state_channels: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.schedule = schemes.explicit(schedule) if isinstance(schedule, int) else schedule
+        if block is None:
+            operator = ConvOperator(FILTERS if filters is None else filters, kernel_size, zero_mean=True, normalize=True)
+            block = DiffusionBlock(operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy)
+        elif filters is not None or flux is not None:
+            raise ValueError("Give either block, or filters, kernel_size and flux: the block has an operator and a flux of its own")
+        elif "dtype" in kwargs:
+            block = _copy(block, block.name, self.dtype_policy)
+        self.filters, self.kernel_size, self.flux = filters, kernel_size, flux
+        self.tied, self.state_channels = tied, state_channels
+        self._template = _unbuilt(keras.saving.serialize_keras_object(block))
+        n = self.schedule.cycle_length
+        self._sharing = len(self.schedule) if tied else n if self.schedule.frozen else 1
+        self.blocks = [_copy(block, f"block_{i}", block.dtype_policy) for i in range(len(self.schedule) // self._sharing)]
+        self.noise_conditioned = self.blocks[0].flux.noise_conditioned
+        if state_channels is not None:
+            self.lifting = keras.layers.Dense(state_channels, use_bias=False, kernel_initializer="orthogonal", name="lifting", dtype=self.dtype_policy)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the blocks for the rank and the channels of the input."""
+        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        self.input_channels = shape[-1]
+        if not 3 <= len(shape) <= 5 or shape[-1] is None:
+            raise ValueError(f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}")
+        inner = shape
+        if self.state_channels is not None:
+            self.lifting.build(shape)
+            inner = (*shape[:-1], self.state_channels)
+            lifted = ops.convert_to_numpy(self.lifting.kernel)
+            self.head = keras.layers.Dense(
+                shape[-1], use_bias=False, kernel_initializer=lambda shape, dtype=None: np.linalg.pinv(lifted), name="head", dtype=self.dtype_policy
+            )
+            self.head.build(inner)
+        for block in self.blocks:
+            if not block.built:
+                block.build(inner)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input tensor."""
+        return tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """uᴺ, from u⁰ = the input."""
+        return self._run(inputs, [])
+
+    def features(self, inputs: Any) -> list[Any]:
+        """States of the evolution after each step (after each cycle where single steps mean nothing), input first.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.FSIResNet(cycles=1, cycle_length=3, filters=4)
+            >>> len(net.features(np.zeros((1, 8, 8, 1))))
+            4
+        """
+        if not self.built:
+            self(inputs)
+        states: list[Any] = []
+        self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), states)
+        return states
+
+    def _run(self, inputs: Any, states: list[Any]) -> Any:
+        pair = isinstance(inputs, list | tuple)
+        if pair != self.noise_conditioned:
+            wanted = "a pair (tensor, noise level)" if self.noise_conditioned else "one tensor: its flux takes no noise level"
+            raise ValueError(f"{self.name} takes {wanted}")
+        f, noise = (inputs[0], inputs[1]) if pair else (inputs, None)
+        u = f = self.lifting(f) if self.state_channels is not None else f
+        states.append(u)
+        prepared = [block.prepare() for block in self.blocks]
+        for start in range(0, len(self.schedule), self.schedule.cycle_length):
+            previous, frozen = u, None
+            for k in range(start, start + self.schedule.cycle_length):
+                block, ready = self.blocks[k // self._sharing], prepared[k // self._sharing]
+                if self.schedule.frozen and k == start:
+                    frozen = block.freeze(u, ready, noise)
+                w = self.schedule.extrapolations[k]
+                v = block.step(u, ready, source=f, noise=noise, scale=self.schedule.step_sizes[k], frozen=frozen)
+                u, previous = (v if w == 1 else w * v + (1 - w) * previous), u
+                if not self.schedule.frozen:
+                    states.append(u)
+            if self.schedule.frozen:
+                states.append(u)
+        return self.head(u) if self.state_channels is not None else u
+
+    def energy(self, inputs: Any, source: Any = None) -> Any:
+        """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample; for tied blocks."""
+        if len(self.blocks) > 1 or self.state_channels is not None:
+            raise ValueError("Blocks with kernels of their own, or behind a lifting, have no common energy of the image: use tied=True, no lifting")
+        u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
+        return self.blocks[0].energy(ops.convert_to_tensor(u), source=source, noise=noise)
+
+    @property
+    def time(self) -> float:
+        """Diffusion time of the schedule, in units of grid size² where the step size is a number, else in steps."""
+        step = self.blocks[0].step_size
+        return self.schedule.time * (1.0 if isinstance(step, str) else step)
+
+    def with_schedule(self, schedule: Schedule, time: float | None = None) -> DiffusionResNet:
+        """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.
+
+        Raises:
+            ValueError: the schedule's stable steps do not reach the time (with the number that would), or untied blocks do
+                not match its length.
+
+        Example:
+            >>> import keras_pde
+            >>> model = keras_pde.from_preset("perona_malik_2d")
+            >>> slow = model.with_schedule(keras_pde.schemes.explicit(60))
+            >>> round(slow.time / model.time, 6), len(slow.schedule)
+            (1.0, 60)
+        """
+        first = self.blocks[0]
+        step = 1.0 if isinstance(first.step_size, str) else first.step_size
+        target = (self.time if time is None else time) / step
+        limit = first.step_limit
+        room = 1 / first.fraction if isinstance(first.step_size, str) else math.inf if limit is None else limit / step
+        factor = target / schedule.time
+        if schedule.max_step * factor > room * (1 + 1e-9):
+            least = len(schedule.scaled(room / schedule.max_step).retimed(target))
+            raise ValueError(
+                f"{len(schedule)} {schedule.kind} steps reach time {schedule.time / schedule.max_step * room * step:.4g} at most, and "
+                f"{target * step:.4g} is needed. Take at least {least} steps, or a shorter time."
+            )
+        block = keras.saving.deserialize_keras_object(self._template)
+        name = f"{self.name}_{schedule.kind}"
+        model = DiffusionResNet(schedule.scaled(factor), block=block, tied=self.tied, state_channels=self.state_channels, name=name, dtype=self.dtype_policy)
+        if len(model.blocks) != len(self.blocks):
+            raise ValueError(f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for {len(model.blocks)}: use tied=True")
+        if self.built:
+            model.build(self._input_shape())
+            model.set_weights(self.get_weights())
+        return model
+
+    def with_time(self, time: float) -> DiffusionResNet:
+        """The same weights and scheme to another stopping time, with as many stable steps as it needs.
+
+        Example:
+            >>> import keras_pde
+            >>> model = keras_pde.from_preset("linear_2d").with_time(12.5)
+            >>> round(model.time, 6)
+            12.5
+        """
+        first = self.blocks[0]
+        step = 1.0 if isinstance(first.step_size, str) else first.step_size
+        limit = first.step_limit
+        room = 1.0 if isinstance(first.step_size, str) or limit is None else limit / step
+        return self.with_schedule(self.schedule.scaled(room / self.schedule.max_step).retimed(time / step), time)
+
+    def _input_shape(self) -> Any:
+        shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
+        return [shape, (None,)] if self.noise_conditioned else shape
+
+    def get_build_config(self) -> dict[str, Any]:
+        """The input's shape."""
+        return {"input_shape": self._input_shape()} if self.built else {}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the saved input's shape."""
+        if config:
+            self.build(config["input_shape"])
+
+    def certificate(self) -> Certificate:
+        """What is proved about input ↦ output, from the weights at hand."""
+        if not self.built:
+            raise ValueError("A certificate is computed from weights: build the model first, by calling it or by build(input_shape)")
+        facts = [block.facts() for block in self.blocks]
+        steps = [facts[k // self._sharing] for k in range(len(self.schedule))]
+        layers = [self.lifting, self.head] if self.state_channels is not None else []
+        outer = [float(np.linalg.norm(np.array(ops.cast(layer.kernel, "float64")), 2)) * (1 + 1e-9) for layer in layers]
+        return evolution_certificate(f"{type(self).__name__} {self.name!r}", self.schedule, steps, tied=len(self.blocks) == 1, outer=outer)
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+    __str__ = __repr__
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        own = {"block": self._template} if self.filters is None and self.flux is None else {}
+        flux = keras.saving.serialize_keras_object(self.flux) if isinstance(self.flux, activations.Flux | FluxLayer) else self.flux
+        return {
+            **super().get_config(),
+            "schedule": dataclasses.asdict(self.schedule),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "flux": flux,
+            **own,
+            "tied": self.tied,
+            "state_channels": self.state_channels,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuild from `get_config`."""
+        config = dict(config)
+        for key in ("block", "flux"):
+            if isinstance(config.get(key), dict):
+                config[key] = keras.saving.deserialize_keras_object(config[key])
+        if isinstance(config.get("schedule"), dict):
+            config["schedule"] = Schedule(**config["schedule"])
+        return cls(**config)
+
+
+def _copy(block: DiffusionBlock, name: str, dtype: Any) -> DiffusionBlock:
+    config = _unbuilt(keras.saving.serialize_keras_object(block))
+    config["config"] = {**config["config"], "name": name, "dtype": keras.saving.serialize_keras_object(dtype)}
+    return keras.saving.deserialize_keras_object(config)
+
+
+def _unbuilt(config: Any) -> Any:
+    """A configuration without the shapes its layers were built for."""
+    return {k: _unbuilt(v) for k, v in config.items() if k != "build_config"} if isinstance(config, dict) else config

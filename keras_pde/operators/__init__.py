@@ -1,0 +1,6 @@
+"""Linear operators K with exact adjoints: convolution, boundary conditions, stencils and norm bounds."""
+
+from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.operators.stencils import Stencil, stencil
+
+__all__ = ["ConvOperator", "Stencil", "stencil"]

@@ -1,0 +1,296 @@
+"""ConvOperator: the linear operator K of a diffusion block, and its exact adjoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde.operators import norms
+from keras_pde.operators.boundary import check_boundary, extend, fold
+from keras_pde.operators.stencils import STENCILS, Stencil, check_stencil, differences, differences_adjoint, kernel_size_of, sliced, stencil
+
+IN_GRAPH_BUDGET = 3e5  # numbers in the Fourier bound of one training step
+IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
+# suprema of the symbols of the pure difference stencils and tight frames, as functions of the dimension
+_STENCIL_NORMS = {
+    "forward": lambda d: 4 * d,
+    "central": lambda d: d,
+    "second": lambda d: 16 * d,
+    "laplacian": lambda d: 16 * d * d,
+    "dct": lambda d: 1,
+}
+METHODS = ("auto", "fourier", "gershgorin", "gram", "l1", "reflected")
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class ConvOperator(keras.layers.Layer):
+    r"""Linear operator K u = k ∗ (u extended beyond its boundary), with its exact adjoint.
+
+    ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding in 1-D, 2-D and 3-D, for every boundary, odd and even kernels and sizes. Several
+    convolutions stacked (``filters=(4, 8, 60)``) form one operator: the state is extended once, by the total kernel
+    width. Cost: the bare convolutions; classical difference stencils run as slices, without convolutions.
+
+    Args:
+        filters: channels out; a tuple stacks convolutions; None is the classical stencil named by ``initializer``
+            itself, applied to every channel, without weights.
+        kernel_size: width k of each kernel in every axis, odd or even.
+        boundary: "neumann" (reflecting), "dirichlet" (zero) or "periodic".
+        initializer: a stencil ("forward", "central", "second", "laplacian", "haar", "dct") or a Keras initializer.
+        zero_mean: subtract each kernel's mean, so that K·1 = 0 and diffusion keeps the average grey value (exactly so
+            for "neumann" and "periodic"). Of stacked kernels the first is made zero-mean.
+        normalize: divide K by max(1, bound) for a differentiable upper bound of ‖K‖ computed at every call, so
+            that ‖K‖ ≤ 1 holds through training. Tightest for "periodic" and "dirichlet".
+
+    Shapes: (batch, \*spatial, channels) → (batch, \*spatial, filters); spatial sizes are dynamic and kept.
+
+    Raises:
+        ValueError: unknown boundary, stencil or norm method; options without effect on a fixed stencil.
+
+    Source: Alt et al., arXiv:2103.15419 (2021); stacked kernels as in Goujon et al., arXiv:2211.12461 (2022).
+
+    Example:
+        >>> from keras_pde import ConvOperator
+        >>> K = ConvOperator(initializer="forward")            # the gradient, reflecting boundaries
+        >>> u = np.arange(6.0).reshape(1, 6, 1)
+        >>> print(np.array(K(u))[0, :, 0])
+        [1. 1. 1. 1. 1. 0.]
+        >>> round(K.norm_bound() ** 2, 6)                      # explicit steps up to 2/4 are stable
+        4.0
+        >>> K = ConvOperator((4, 8, 60), 5, boundary="periodic", normalize=True, zero_mean=True)
+        >>> K(np.zeros((1, 32, 32, 1))).shape
+        (1, 32, 32, 60)
+    """
+
+    def __init__(
+        self,
+        filters: int | Sequence[int] | None = None,
+        kernel_size: int = 3,
+        *,
+        boundary: str = "neumann",
+        initializer: Any = None,
+        zero_mean: bool = False,
+        normalize: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters if filters is None or isinstance(filters, int) else tuple(int(f) for f in filters)
+        self.kernel_size = kernel_size
+        self.boundary = check_boundary(boundary)
+        self.zero_mean = zero_mean
+        self.normalize = normalize
+        if initializer is None:
+            initializer = "forward" if filters is None else "orthogonal"
+        self.stencil = initializer if isinstance(initializer, str) and (filters is None or initializer in STENCILS) else None
+        if filters is None:
+            if self.stencil is None:
+                raise ValueError(f"filters=None is a fixed stencil and needs initializer to name it. Received: initializer={initializer!r}")
+            check_stencil(self.stencil)
+            if zero_mean or normalize:
+                raise ValueError("zero_mean and normalize act on learned kernels only: give filters, or leave both False")
+            self.kernel_size = kernel_size_of(self.stencil, kernel_size)
+        if any(not isinstance(n, int) or n < 1 for n in (*self._channels_out(), self.kernel_size)):
+            raise ValueError(f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters}, kernel_size={kernel_size}")
+        self.initializer = initializer if self.stencil else keras.initializers.get(initializer)
+        self.kernels: list[Any] = []
+
+    def _channels_out(self) -> tuple[int, ...]:
+        return self.filters if isinstance(self.filters, tuple) else (self.filters,) if self.filters else ()
+
+    @property
+    def fixed(self) -> bool:
+        """Whether this is a classical stencil without weights."""
+        return self.filters is None
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
+        self.ndim = len(input_shape) - 2
+        if not 1 <= self.ndim <= 3 or input_shape[-1] is None:
+            raise ValueError(f"ConvOperator needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(input_shape)}")
+        self.channels = channels = int(input_shape[-1])
+        if self.fixed:
+            assert self.stencil is not None
+            rows = stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
+            self._constant = np.array(Stencil(self.stencil)((*[self.kernel_size] * self.ndim, channels, rows * channels), "float64"))
+        for i, out in enumerate(self._channels_out()):
+            initializer = Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
+            shape = (*[self.kernel_size] * self.ndim, channels, out)
+            self.kernels.append(self.add_weight(shape=shape, initializer=initializer, name=f"kernel_{i}"))
+            channels = out
+        count = max(1, len(self.kernels))
+        left = (self.kernel_size - 1) // 2
+        self._widths = [(count * left, count * (self.kernel_size - 1 - left))] * self.ndim
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Spatial sizes kept, channels = filters."""
+        ndim = len(input_shape) - 2
+        rows = input_shape[-1] * stencil(self.stencil, ndim, self.kernel_size).shape[-1] if self.fixed else self._channels_out()[-1]
+        return (*input_shape[:-1], rows)
+
+    def effective_kernels(self) -> list[Any]:
+        """The kernels in use: zero-mean and normalised where asked for. Compute once and pass to many calls."""
+        if self.fixed:
+            return []
+        kernels = [ops.convert_to_tensor(k) for k in self.kernels]
+        if self.zero_mean:
+            kernels[0] = kernels[0] - ops.mean(kernels[0], axis=tuple(range(self.ndim)), keepdims=True)
+        if self.normalize:
+            wide = [ops.cast(k, _at_least_float32(k.dtype)) for k in kernels]
+            scale = ops.rsqrt(ops.maximum(self._bound_in_graph(wide), 1)) ** (1 / len(kernels))
+            kernels = [ops.cast(k * scale, kernels[0].dtype) for k in wide]
+        return kernels
+
+    def squared_norm_bound(self, kernels: list[Any] | None = None) -> Any:
+        """Upper bound of ‖K‖², differentiable: a number for a fixed or normalised K, else a tensor."""
+        if self.fixed:
+            return self.norm_bound() ** 2
+        if self.normalize:
+            return 1.0
+        kernels = self.effective_kernels() if kernels is None else kernels
+        return self._bound_in_graph([ops.cast(k, _at_least_float32(k.dtype)) for k in kernels])
+
+    def _bound_in_graph(self, kernels: list[Any], xp: Any = ops) -> Any:
+        bound = norms.fourier(kernels, xp, IN_GRAPH_BUDGET)
+        if self.boundary == "neumann":
+            bound = bound * 2**self.ndim
+            near = norms.reflected(kernels, [w[0] for w in self._widths], xp, IN_GRAPH_UNKNOWNS)
+            bound = bound if near is None else xp.minimum(bound, near)
+        return bound * (1 + norms.OUTWARD)
+
+    def norm_bound(self, method: str = "auto", *, shape: Sequence[int] | None = None, iterations: int = 6) -> float:
+        """Upper bound of ‖K‖₂ for every spatial size, from the weights at hand, in float64.
+
+        Args:
+            method: "auto", the least of the others; "fourier", the supremum over frequencies (times 2^(ndim/2) for a reflecting
+                boundary unless the filters are even or odd); "gram", the same by Gram iteration; "gershgorin", row sums
+                of KKᵀ; "l1", Young's inequality; "reflected", row sums of (KᵀK)^(2^j) on a reflecting grid of at least
+                `smallest_size` points.
+            shape: spatial sizes of a periodic grid, for its exact norm.
+            iterations: squarings of "gram".
+
+        Raises:
+            ValueError: unknown method, a shape without periodic boundary, "reflected" where it does not apply.
+
+        Example:
+            >>> from keras_pde import ConvOperator
+            >>> K = ConvOperator(initializer="second")
+            >>> K.build((None, None, None, 1))
+            >>> round(K.norm_bound("fourier") ** 2, 3)
+            32.0
+        """
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: method={method!r}")
+        if shape is not None and self.boundary != "periodic":
+            raise ValueError(f"The norm for one shape is known for boundary='periodic' only. Received: boundary={self.boundary!r}")
+        kernels = [self._constant] if self.fixed else [np.array(ops.cast(k, "float64")) for k in self.effective_kernels()]
+        if self.fixed and method == "auto" and shape is None and self.stencil in _STENCIL_NORMS:
+            return math.sqrt(_STENCIL_NORMS[self.stencil](self.ndim))
+        images = 2**self.ndim if self.boundary == "neumann" else 1
+        anchor = [w[0] for w in self._widths]
+        bounds: dict[str, float] = {}
+        if method in ("auto", "fourier"):
+            bounds["fourier"] = images * float(norms.fourier(kernels, shape=shape))
+            if images > 1:
+                whole = norms.composite(kernels)
+                pure = norms.pure_part(whole, anchor)
+                rest = images * float(norms.absolute_sum([whole - pure]))
+                bounds["pure"] = (math.sqrt(float(norms.fourier([pure]))) + math.sqrt(rest)) ** 2
+        if method == "gram":
+            bounds["gram"] = images * self._gram(kernels, iterations)
+        if method in ("auto", "l1"):
+            bounds["l1"] = images * float(norms.absolute_sum(kernels))
+        if method == "gershgorin" or (method == "auto" and len(kernels) == 1):
+            sums = norms.correlation_sums(norms.composite(kernels), anchor, self.boundary)
+            bounds["gershgorin"] = float(sums.sum(axis=1).max())
+        if method == "reflected" or (method == "auto" and self.boundary == "neumann" and bounds["pure"] > bounds["fourier"] / images * 1.01):
+            near = norms.reflected(kernels, anchor) if self.boundary == "neumann" else None
+            if near is not None:
+                bounds["reflected"] = float(near)
+            elif method == "reflected":
+                raise ValueError("method='reflected' needs boundary='neumann' and a kernel small enough for a dense grid. Use 'auto'.")
+        if method == "auto" and shape is None and not self.fixed:
+            # what a training step used: a certificate must never contradict the step it certifies
+            bounds["in_graph"] = 1.0 if self.normalize else float(self._bound_in_graph(kernels, np))
+        return math.sqrt(min(b if b == 1 else b * (1 + 1e-12) for b in bounds.values()))
+
+    def _gram(self, kernels: list[Any], iterations: int) -> float:
+        points = [16 * max(1, d) for d in norms.degree(kernels)]
+        slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(norms.degree(kernels), points, strict=True))
+        block = norms.symbol(kernels, points)
+        gram = block @ block.swapaxes(-2, -1)
+        return slack * float(norms.gram_iteration(gram, iterations, pairs=True).max())
+
+    @property
+    def smallest_size(self) -> int:
+        """Spatial size an axis from which the bound for a reflecting boundary holds (1 for the others)."""
+        if self.boundary != "neumann" or (self.fixed and self.stencil in _STENCIL_NORMS):
+            return 1
+        grid = norms.reflected_grid([self._constant] if self.fixed else self.kernels, norms.OFFLINE_BUDGET)
+        return 1 if grid is None else max(grid[1])
+
+    def gershgorin_sums(self, kernels: list[Any]) -> Any:
+        """Row sums Σ_j |KKᵀ|_ij, filter by filter, as a tensor: KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169)."""
+        if len(kernels) != 1:
+            raise ValueError(f"Row sums per filter need one convolution with weights. Received: filters={self.filters}, initializer={self.initializer!r}")
+        return ops.sum(norms.correlation_sums(kernels[0], [w[0] for w in self._widths], self.boundary, ops), axis=1)
+
+    def call(self, u: Any) -> Any:
+        """K u."""
+        parts = self.forward(u)
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
+
+    def adjoint(self, v: Any) -> Any:
+        """Kᵀ v."""
+        parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.fixed and sliced(str(self.stencil)) else [v]
+        return self.backward(parts)
+
+    def forward(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
+        """K u in parts: one array for convolutions, one for each row of a sliced stencil."""
+        if self.fixed and sliced(str(self.stencil)):
+            return differences(u, str(self.stencil), self.boundary)
+        return [self._correlate(extend(u, self._widths, self.boundary), self._used(kernels, u))]
+
+    def backward(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
+        """Kᵀ of the parts: the exact transpose of `forward`."""
+        if self.fixed and sliced(str(self.stencil)):
+            return differences_adjoint(parts, str(self.stencil), self.boundary)
+        kernels = self._used(kernels, parts[0])
+        axes = tuple(range(self.ndim))
+        turned = [ops.swapaxes(ops.flip(k, axes), -2, -1) for k in reversed(kernels)]
+        if self.boundary == "neumann":
+            total = [(left + right, left + right) for left, right in self._widths]
+            return fold(self._correlate(extend(parts[0], total, "dirichlet"), turned), self._widths, "neumann")
+        mirrored = [(right, left) for left, right in self._widths]
+        return self._correlate(extend(parts[0], mirrored, self.boundary), turned)
+
+    def _used(self, kernels: list[Any] | None, like: Any) -> list[Any]:
+        if self.fixed:
+            return [ops.convert_to_tensor(self._constant, dtype=like.dtype)]
+        return self.effective_kernels() if kernels is None else kernels
+
+    def _correlate(self, wide: Any, kernels: list[Any]) -> Any:
+        for kernel in kernels:
+            wide = ops.conv(wide, kernel, padding="valid", data_format="channels_last")
+        return wide
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        initializer = self.initializer if self.stencil else keras.initializers.serialize(self.initializer)
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "boundary": self.boundary,
+            "initializer": initializer,
+            "zero_mean": self.zero_mean,
+            "normalize": self.normalize,
+        }
+
+
+def _at_least_float32(dtype: Any) -> str:
+    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"

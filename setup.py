@@ -1,0 +1,54 @@
+"""Packaging of keras_pde; the zoo is installed as keras_pde.zoo."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = next(
+    line.split('"')[1] for line in (here / "keras_pde" / "__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
+)
+compare = ["scipy>=1.11"]
+
+setup(
+    name="keras-pde",
+    version=version,
+    description="Numerical methods for partial differential equations as Keras networks with proved stability, and a zoo of them",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.zoo"],
+    package_dir={"keras_pde.zoo": "zoo"},
+    package_data={"keras_pde": ["py.typed"], "keras_pde.zoo": ["presets.json", "*/*.json", "*/*.h5", "*/*.npz", "*/*.md"]},
+    include_package_data=False,
+    install_requires=[
+        "tensorflow>=2.18",
+        "keras>=3.13,<4",
+        "numpy>=1.26",
+        "click>=8.1",
+        "imagecodecs>=2024.1.1",
+        "pillow>=10",
+        "rich>=13",
+        "scikit-image>=0.22",
+        "tifffile>=2024.1.30",
+    ],
+    extras_require={
+        "data": ["tensorflow-datasets>=4.9"],
+        "plot": ["matplotlib>=3.8"],
+        "jax": ["jax>=0.4.30"],
+        "bench": [*compare, "matplotlib>=3.8"],
+        "test": [*compare, "pytest>=8", "hypothesis>=6.100", "build>=1.2"],
+        "lint": ["ruff>=0.6", "mypy>=1.11"],
+    },
+    entry_points={"console_scripts": ["keras-pde = keras_pde.cli:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
+    ],
+)
