@@ -123,22 +123,32 @@ class Flux:
     def __call__(self, s: Any, contrast: Any = None) -> Any:
         """Φ(s)."""
         s = ops.convert_to_tensor(s)
-        return self.diffusivity(s * s, contrast) * s
+        wide = at_least_float32(s)
+        return _narrow(self.diffusivity(wide * wide, contrast) * wide, s)
 
     def diffusivity(self, s2: Any, contrast: Any = None) -> Any:
         """g(s²); the argument is the square s² (or a sum of squares, for coupled channels)."""
-        lam = self.contrast if contrast is None else contrast
-        return self._g(ops.convert_to_tensor(s2) / (lam * lam))
+        s2 = ops.convert_to_tensor(s2)
+        wide = at_least_float32(s2)
+        lam = self._contrast(contrast, wide)
+        return _narrow(self._g(wide / (lam * lam)), s2)
 
     def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
         """g at s itself: what a frozen step multiplies with."""
-        return self.diffusivity(s * s, contrast)
+        wide = at_least_float32(s)
+        return _narrow(self.diffusivity(wide * wide, contrast), s)
 
     def potential(self, s: Any, contrast: Any = None) -> Any:
         """ψ(s) = ∫₀ˢ Φ: the density of the energy that diffusion with this flux lowers."""
-        lam = self.contrast if contrast is None else contrast
-        r = ops.square(ops.convert_to_tensor(s) / lam)
-        return self._psi(r) * (lam * lam)
+        s = ops.convert_to_tensor(s)
+        wide = at_least_float32(s)
+        lam = self._contrast(contrast, wide)
+        return _narrow(self._psi(ops.square(wide / lam)) * (lam * lam), s)
+
+    def _contrast(self, contrast: Any, like: Any) -> Any:
+        if contrast is None:
+            return self.contrast
+        return contrast if isinstance(contrast, int | float) else ops.cast(contrast, like.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -235,8 +245,9 @@ class Weickert(Flux):
     _C = 3.31488
 
     def _t(self, r: Any) -> Any:
-        # exp(−t) is 0 below r = 1/4 in every precision; the clamp keeps the gradient finite at 0
-        return self._C / ops.power(ops.maximum(r, 0.25), 4)
+        # exp(−t) is 0 below r = 1/4 in every precision; the clamp keeps the gradient finite at 0, and powers of 1/r
+        # keep it finite for large r, where powers of r overflow
+        return self._C * ops.square(ops.square(1 / ops.maximum(r, 0.25)))
 
     def _g(self, r: Any) -> Any:
         return -ops.expm1(-self._t(r))
@@ -311,6 +322,15 @@ class ReLU(Flux):
     def potential(self, s: Any, contrast: Any = None) -> Any:
         """max(s, 0)²/2."""
         return ops.square(ops.relu(s)) / 2
+
+
+def at_least_float32(x: Any) -> Any:
+    """x as it is, or in float32 where it has 16 bits: there s² overflows beyond 256 and λ² underflows below 2e-4."""
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+
+
+def _narrow(y: Any, like: Any) -> Any:
+    return ops.cast(y, like.dtype) if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16") else y
 
 
 def _upper_gamma(a: float, t: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_pde import schemes
 from keras_pde.schemes import Schedule
-from keras_pde.stability import ROUNDING, BlockFacts, Certificate, compose_averaged
+from keras_pde.stability import ROUNDING, BlockFacts, Certificate, compose_averaged, rounded
 
 _LIMIT = 2 * (1 + ROUNDING)
 
@@ -25,16 +25,19 @@ def _first_root(cycle: Schedule) -> float | None:
     if not cycle.extrapolates:
         return float(1 / tau.max())
     k = np.arange(n)
-    if np.allclose(cycle.extrapolations, (4 * k + 2) / (2 * k + 3), rtol=1e-12) and np.ptp(tau) <= 1e-12 * tau[0]:
+    if np.allclose(cycle.extrapolations, (4 * k + 2) / (2 * k + 3), rtol=1e-12, atol=0) and np.ptp(tau) <= 1e-12 * tau[0]:
         return 1 / max(schemes.fed(n, max_step=float(tau[0])).step_sizes)  # FSI's polynomial is FED's
     return None
 
 
-def sup_amplification(cycle: Schedule, low: float, high: float, before: float = 1.0, data: float = 0.0) -> tuple[float, float]:
-    """Upper bounds, on [low, high], of |p|·before + |1 − p|·data/λ, and of −p, for one cycle's polynomial p.
+def sup_amplification(
+    cycle: Schedule, low: float, high: float, before: float = 1.0, data: float = 0.0, same: bool = False
+) -> tuple[float, float]:
+    """Upper bounds, for spectra in [low, high], of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, p one cycle's polynomial.
 
-    A polynomial of degree n sampled at m = 32n Chebyshev points is at most its largest sample over cos(πn/(2m)) (Ehlich,
-    Zeller 1964); |x| + |y| is the larger of |x + y| and |x − y|, both polynomials here.
+    With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before + sup|q|, q = data(1 − p)/λ: two suprema, as u and f may lie in different
+    eigenspaces; where u = f (``same``), sup|p + q|. A polynomial of degree n sampled at m = 32n Chebyshev points is at most
+    its largest sample over cos(πn/(2m)) (Ehlich, Zeller 1964). Up to its first root p is convex and falls, and so does q.
 
     Example:
         >>> from keras_pde import schemes
@@ -49,19 +52,33 @@ def sup_amplification(cycle: Schedule, low: float, high: float, before: float = 
     if (w <= 1).all() and within and not data:
         return before, 1.0
     root = _first_root(cycle) if low >= 0 else None
-    start = low if root is None else min(max(low, root), high)
-    floor = 0.0 if root is None else max(before, 1.0 if data else 0.0)
-    m = 32 * n
-    nodes = np.cos(np.pi * (np.arange(m) + 0.5) / m)
-    lam = (start + high) / 2 + (high - start) / 2 * nodes
-    p = cycle.amplification(lam)
-    margin = 1 / math.cos(math.pi * n / (2 * m))
-    negative = float(np.abs(p).max()) * margin
-    source = data * (1 - p) / lam if data else np.zeros_like(p)
-    bound = max(floor, float(np.maximum(np.abs(before * p + source), np.abs(before * p - source)).max()) * margin)
-    if np.ptp(w) == 0 and w[0] > 1 and np.ptp(tau) == 0 and within and not data:
-        bound = min(bound, before * max(1.0, w[0] / (2 - w[0])))  # Du Fort-Frankel's transient
-    return bound, negative
+    p = q = mix = negative = 0.0
+    if root is not None and low <= root:
+        p = float(cycle.amplification(low))
+        q, mix = (1 - p) * data / low if data else 0.0, 1.0
+    if root is None or root < high:
+        start, m = low if root is None else max(low, root), 32 * n
+        nodes = np.cos(np.pi * (np.arange(m) + 0.5) / m)
+        lam = (start + high) / 2 + (high - start) / 2 * nodes
+        margin = 1 / math.cos(math.pi * n / (2 * m))
+        values, sources = cycle.amplification(lam), _source_response(cycle, lam, data)
+        negative = float(np.abs(values).max()) * margin
+        p, q = max(p, negative), max(q, float(np.abs(sources).max()) * margin)
+        # q = (1 − p)·data/λ with data ≤ λ, so p + q is a mean of 1 and p
+        mix = 1.0 if negative <= 1 and low >= data else max(mix, float(np.abs(values + sources).max()) * margin)
+    if np.ptp(w) == 0 and w[0] > 1 and np.ptp(tau) == 0 and within:
+        p = min(p, max(1.0, w[0] / (2 - w[0])))  # Du Fort-Frankel's transient
+    bound = mix if same and data else before * p + q
+    least = max(before, 1.0 if data else 0.0)
+    return least if least < bound <= least * (1 + n * ROUNDING) else bound, negative
+
+
+def _source_response(cycle: Schedule, lam: np.ndarray, data: float) -> np.ndarray:
+    """data·(1 − p(λ))/λ for one cycle, without dividing by λ."""
+    old = new = np.zeros_like(lam)
+    for tau, w in zip(cycle.step_sizes, cycle.extrapolations, strict=True):
+        old, new = new, w * ((1 - tau * lam) * new + tau * data) + (1 - w) * old
+    return new
 
 
 def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before: float) -> float:
@@ -95,9 +112,7 @@ def evolution_certificate(
         high = first.data + first.strength * first.diffusivity[1]
         bound = negative = math.inf
         if one and (schedule.frozen or linear):
-            bound, negative = sup_amplification(cycle, low, high, norm, first.data)
-            if index == 0 and first.data and low >= 0 and sup_amplification(cycle, low, high)[0] <= 1:
-                bound = 1.0  # u⁰ = f: a mean of p(λ) and 1
+            bound, negative = sup_amplification(cycle, low, high, norm, first.data, same=index == 0)
         if linear:
             lipschitz = min(bound, _stepwise(cycle, facts, "slope", norm))
         else:
@@ -114,9 +129,11 @@ def evolution_certificate(
     if any(b.biased for b in blocks):
         norm, reasons["norm"] = math.inf, "an inner bias drives the state even from u = 0 (S3)"
     if outer:
-        norm, lipschitz, theta, energy = norm * outer[0] * outer[1], lipschitz * outer[0] * outer[1], None, False
+        outside = outer[0] * outer[1]
+        norm, lipschitz = (x if math.isinf(x) else x * outside for x in (norm, lipschitz))
+        theta, energy = None, False
         for key in ("norm", "lipschitz"):
-            reasons[key] += f"; times ‖lifting‖ ≤ {outer[0]:.4g} and ‖head‖ ≤ {outer[1]:.4g}"
+            reasons[key] += f"; times ‖lifting‖ ≤ {rounded(outer[0])} and ‖head‖ ≤ {rounded(outer[1])}"
         reasons["averaged"] = reasons["energy"] = "the state has channels of its own: lifting and head break it"
     assumptions = tuple(dict.fromkeys(a for b in blocks for a in b.assumptions))
     return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, "exact arithmetic"))
@@ -146,13 +163,13 @@ def _energy(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, tied
     if not schedule.extrapolates:
         if tau * curvature <= _LIMIT:
             return True, "step sizes ≤ 2/(β + L‖K‖²) (S5)"
-        return False, f"needs τ(β + L‖K‖²) ≤ 2, and it is {tau * curvature:.4g}"
-    if min(schedule.extrapolations) == max(schedule.extrapolations):
+        return False, f"needs τ(β + L‖K‖²) ≤ 2, and it is {rounded(tau * curvature)}"
+    if np.ptp(schedule.extrapolations) == 0 and np.ptp(schedule.step_sizes) == 0:
         physical = tau if w <= 1 else tau * w / (2 - w)
         if physical * curvature <= _LIMIT:
             return True, "Du Fort-Frankel: E + (|w−1|α/w)‖uᵏ − uᵏ⁻¹‖² decreases, and starts at E"
-        return False, f"needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is {physical * curvature:.4g}"
-    return False, "varying extrapolation weights have no known energy"
+        return False, f"needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is {rounded(physical * curvature)}"
+    return False, "varying extrapolation weights or step sizes have no known energy"
 
 
 def _why_norm(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, norm: float) -> str:

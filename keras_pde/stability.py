@@ -83,9 +83,11 @@ class Certificate:
         averaged = compose_averaged([self.averaged, other.averaged]) if both else None
         reasons = {key: "; then ".join(dict.fromkeys(filter(None, (self.reasons.get(key), other.reasons.get(key))))) for key in _LINES}
         reasons["energy"] = "the two maps have no energy in common"
+        # "no bound" on ‖N(u)‖/‖u‖ allows N(0) ≠ 0, so a first map to 0 does not help
+        gain = math.inf if math.isinf(other.norm_gain) else _times(self.norm_gain, other.norm_gain)
         return Certificate(
             f"{self.subject}, then {other.subject}",
-            _times(self.norm_gain, other.norm_gain),
+            gain,
             _times(self.lipschitz, other.lipschitz),
             averaged,
             False,
@@ -96,9 +98,9 @@ class Certificate:
     def __str__(self) -> str:
         firm = " (firmly nonexpansive)" if self.firmly_nonexpansive else ""
         values = {
-            "norm": (self.norm_stable, "norm stability", f"‖N(u)‖ ≤ {_number(self.norm_gain)}‖u‖"),
-            "lipschitz": (self.nonexpansive, "nonexpansiveness", f"‖N(u) − N(v)‖ ≤ {_number(self.lipschitz)}‖u − v‖"),
-            "averaged": (self.averaged is not None, "averagedness", "" if self.averaged is None else f"θ = {_number(self.averaged)}{firm}"),
+            "norm": (self.norm_stable, "norm stability", f"‖N(u)‖ ≤ {rounded(self.norm_gain)}‖u‖"),
+            "lipschitz": (self.nonexpansive, "nonexpansiveness", f"‖N(u) − N(v)‖ ≤ {rounded(self.lipschitz)}‖u − v‖"),
+            "averaged": (self.averaged is not None, "averagedness", "" if self.averaged is None else f"θ = {rounded(self.averaged)}{firm}"),
             "energy": (self.energy_descent, "energy descent", "E(N(u)) ≤ E(u)" if self.energy_descent else ""),
         }
         lines = [f"Certificate of {self.subject}"]
@@ -114,12 +116,19 @@ class Certificate:
 _LINES = ("norm", "lipschitz", "averaged", "energy")
 
 
-def _number(x: float) -> str:
-    """Four digits, rounded up: a printed bound is a bound."""
-    if not math.isfinite(x) or x == 0:
-        return f"{x:g}"
-    unit = 10.0 ** (math.floor(math.log10(abs(x))) - 4)
-    return f"{math.ceil(x / unit - 1e-9) * unit:.5g}"
+def rounded(x: float, digits: int = 5, up: bool = True) -> str:
+    """So many digits, rounded up (or down): a printed bound is a bound.
+
+    Example:
+        >>> from keras_pde.stability import rounded
+        >>> rounded(1.25), rounded(1 + 1e-15), rounded(4 / 9, 4, up=False)
+        ('1.25', '1.0001', '0.4444')
+    """
+    text = f"{x:.{digits}g}"
+    if not math.isfinite(x) or (float(text) >= x if up else float(text) <= x):
+        return text
+    unit = 10.0 ** (math.floor(math.log10(abs(x))) - digits + 1)
+    return f"{x + unit if up else x - unit:.{digits}g}"
 
 
 def _times(a: float, b: float) -> float:

@@ -15,7 +15,7 @@ from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.flux_activation import FluxActivation
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.operators import ConvOperator
-from keras_pde.stability import BlockFacts, Certificate
+from keras_pde.stability import BlockFacts, Certificate, rounded
 
 STEP_SIZES = ("auto", "learned", "per_channel")
 
@@ -63,7 +63,7 @@ class DiffusionBlock(keras.layers.Layer):
         >>> from keras_pde import DiffusionBlock
         >>> block = DiffusionBlock("forward", flux="perona_malik", step_size=0.2, coupled=True)
         >>> u = keras.random.normal((1, 16, 16, 1), seed=0)
-        >>> bool(ops.norm(block(u)) <= ops.norm(u)), block.count_params()
+        >>> bool(ops.sum(block(u) ** 2) <= ops.sum(u**2)), block.count_params()
         (True, 0)
         >>> DiffusionBlock("forward", step_size=0.3)(u)
         Traceback (most recent call last):
@@ -135,7 +135,8 @@ class DiffusionBlock(keras.layers.Layer):
         if not isinstance(self.step_size, str) and limit is not None:
             if self.step_size > limit * (1 + 1e-9):
                 raise ValueError(
-                    f"step_size={self.step_size:g} is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = {limit:.4g}. Lower it, "
+                    f"step_size={self.step_size:g} is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = "
+                    f"{rounded(limit, 4, up=False)}. Lower it, "
                     "or reach the same time in fewer steps with FEDResNet or FSIResNet."
                 )
         self.built = True
@@ -147,7 +148,7 @@ class DiffusionBlock(keras.layers.Layer):
             return None
         return 2 / (2 * self.data_weight + self.flux.stiffness * self.operator.squared_norm_bound())
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], **_: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of u."""
         return tuple(input_shape)
 
@@ -158,10 +159,10 @@ class DiffusionBlock(keras.layers.Layer):
         if not isinstance(self.step_size, str):
             return Prepared(kernels, self.step_size, beta)
         if self.step_size == "per_channel":
-            sums = ops.maximum(self.operator.gershgorin_sums(kernels), 1e-12) * (1 + 1e-5)
-            return Prepared(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
+            sums = ops.maximum(self.operator.gershgorin_sums(kernels), _tiny(kernels[0])) * (1 + 1e-5)
+            return Prepared(kernels, ops.cast(self.fraction * 2 / (self.flux.stiffness * sums), kernels[0].dtype), beta)
         bound = self.operator.squared_norm_bound(kernels)
-        bound = bound if isinstance(bound, float) else ops.cast(ops.maximum(bound, 1e-12), kernels[0].dtype)
+        bound = bound if isinstance(bound, float) else ops.cast(ops.maximum(bound, _tiny(kernels[0])), kernels[0].dtype)
         limit = 2 / (2 * beta + self.flux.stiffness * bound)
         if self.step_size == "learned":
             limit = limit * ops.sigmoid(ops.convert_to_tensor(self.raw_step))
@@ -223,7 +224,10 @@ class DiffusionBlock(keras.layers.Layer):
             self.flux.slope_bounds,
             self.flux.linear,
             self.use_bias,
-            (f"spatial sizes of at least {smallest}",) if smallest > 1 else (),
+            (
+                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
+                *["a noise level that does not change with u"] * self.flux.noise_conditioned,
+            ),
         )
 
     def certificate(self) -> Certificate:
@@ -237,8 +241,8 @@ class DiffusionBlock(keras.layers.Layer):
         """Constructor arguments."""
         return {
             **super().get_config(),
-            "operator": keras.saving.serialize_keras_object(self.operator),
-            "flux": keras.saving.serialize_keras_object(self.flux),
+            "operator": serialize_unbuilt(self.operator),
+            "flux": serialize_unbuilt(self.flux),
             "step_size": self.step_size,
             "fraction": self.fraction,
             "coupled": self.coupled,
@@ -251,6 +255,23 @@ class DiffusionBlock(keras.layers.Layer):
         """Rebuild from `get_config`."""
         parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
         return cls(**{**config, **parts})
+
+
+def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
+    """Configuration of a layer to make copies from: without the shapes it was built for, and without the identity by which
+    Keras would turn all copies loaded from one file into one layer.
+    """
+    identity = ("build_config", "shared_object_id")
+
+    def strip(config: Any) -> Any:
+        return {k: strip(v) for k, v in config.items() if k not in identity} if isinstance(config, dict) else config
+
+    return strip(keras.saving.serialize_keras_object(layer))
+
+
+def _tiny(kernel: Any) -> float:
+    """Smallest ‖K‖² to divide by: the step stays finite in the kernel's precision."""
+    return 1e-4 if keras.backend.standardize_dtype(kernel.dtype) in ("float16", "bfloat16") else 1e-12
 
 
 def _per_sample(x: Any) -> Any:

@@ -40,7 +40,7 @@ class FluxActivation(FluxLayer):
     Example:
         >>> from keras_pde import FluxActivation
         >>> layer = FluxActivation("charbonnier", contrast=0.1, learn_contrast=True)
-        >>> layer(np.ones((1, 4, 4, 2))).shape, layer.slope_bounds
+        >>> tuple(layer(np.ones((1, 4, 4, 2))).shape), layer.slope_bounds
         ((1, 4, 4, 2), (0.0, 1.0))
     """
 
@@ -79,7 +79,8 @@ class FluxActivation(FluxLayer):
         if not self.coupled:
             return super().diffusivities(parts, noise)
         total = self._sum_of_squares(parts)
-        return [self.flux.diffusivity(total, self.contrast_now(noise, len(total.shape)))] * len(parts)
+        shared = self.flux.diffusivity(total, self.contrast_now(noise, len(total.shape)))
+        return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
     def apply(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """Φ of each part."""
@@ -91,12 +92,13 @@ class FluxActivation(FluxLayer):
         """ψ of each part; of the Euclidean norm over all channels if coupled."""
         contrast = self.contrast_now(noise, len(parts[0].shape))
         if self.coupled:
-            squared = self._sum_of_squares(parts) / (contrast * contrast)
-            return [self.flux._psi(squared) * (contrast * contrast)]
+            squared = self._sum_of_squares(parts)
+            contrast = contrast if isinstance(contrast, float) else ops.cast(contrast, squared.dtype)
+            return [self.flux._psi(squared / (contrast * contrast)) * (contrast * contrast)]
         return [self.flux.potential(s, contrast) for s in parts]
 
     def _sum_of_squares(self, parts: list[Any]) -> Any:
-        squares = functools.reduce(ops.add, [s * s for s in parts])
+        squares = functools.reduce(ops.add, [ops.square(activations.at_least_float32(s)) for s in parts])
         return squares if squares.shape[-1] == 1 else ops.sum(squares, axis=-1, keepdims=True)
 
     @property

@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
+SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
+
 
 class FluxLayer(keras.layers.Layer):
-    """Layer Φ(s; λ) with contrast λ = softplus(θ + ησ), or a constant.
+    """Layer Φ(s; λ) with contrast λ = max(softplus(θ + ησ), 1e-7), or a constant.
 
     A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
     """
@@ -44,7 +46,7 @@ class FluxLayer(keras.layers.Layer):
                 self.noise_slope = self.add_weight(shape=shape, initializer="zeros", name="noise_slope")
         self.built = True
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], noise_shape: Any = None) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Same as the input."""
         return tuple(input_shape)
 
@@ -57,10 +59,13 @@ class FluxLayer(keras.layers.Layer):
             if noise is None:
                 raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
             sigma = ops.cast(ops.convert_to_tensor(noise), raw.dtype)
-            if len(sigma.shape) not in (0, rank):
+            shape = tuple(sigma.shape)
+            if len(shape) > 1 and not (len(shape) in (2, rank) and shape[-1] == 1):
+                raise ValueError(f"The noise level is a value per sample, (batch,), or a map (batch, *spatial, 1). Received: shape {shape}")
+            if len(shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
             raw = raw + ops.convert_to_tensor(self.noise_slope) * sigma
-        return ops.softplus(raw)
+        return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 
     def unit_diffusivity(self, s: Any, contrast: Any) -> Any:
         """g(s²) for the given contrast."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras_pde.stability import rounded
+
 if TYPE_CHECKING:
     from keras_pde.models.diffusion_resnet import DiffusionResNet
 
@@ -22,7 +24,7 @@ def describe(model: DiffusionResNet) -> str:
     numeric = not isinstance(block.step_size, str)
     step = f"{block.step_size:.4g}" if numeric else f"{block.step_size}, up to {block.fraction:g} of the limit"
     limit = block.step_limit if block.built else None
-    bound = f" (stable up to {limit:.4g})" if limit is not None else ""
+    bound = f" (stable up to {rounded(limit, 4, up=False)})" if limit is not None else ""
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
     extra = [*["inner bias"] * block.use_bias]
     if block.data_weight:

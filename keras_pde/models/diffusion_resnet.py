@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
-from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.diffusion_block import DiffusionBlock, serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.models.describe import describe
 from keras_pde.operators import ConvOperator
@@ -81,7 +81,7 @@ class DiffusionResNet(PresetModel, keras.Model):
             block = _copy(block, block.name, self.dtype_policy)
         self.filters, self.kernel_size, self.flux = filters, kernel_size, flux
         self.tied, self.state_channels = tied, state_channels
-        self._template = _unbuilt(keras.saving.serialize_keras_object(block))
+        self._template = serialize_unbuilt(block)
         n = self.schedule.cycle_length
         self._sharing = len(self.schedule) if tied else n if self.schedule.frozen else 1
         self.blocks = [_copy(block, f"block_{i}", block.dtype_policy) for i in range(len(self.schedule) // self._sharing)]
@@ -276,11 +276,6 @@ class DiffusionResNet(PresetModel, keras.Model):
 
 
 def _copy(block: DiffusionBlock, name: str, dtype: Any) -> DiffusionBlock:
-    config = _unbuilt(keras.saving.serialize_keras_object(block))
+    config = serialize_unbuilt(block)
     config["config"] = {**config["config"], "name": name, "dtype": keras.saving.serialize_keras_object(dtype)}
     return keras.saving.deserialize_keras_object(config)
-
-
-def _unbuilt(config: Any) -> Any:
-    """A configuration without the shapes its layers were built for."""
-    return {k: _unbuilt(v) for k, v in config.items() if k != "build_config"} if isinstance(config, dict) else config

@@ -66,6 +66,8 @@ def _fold_axis(v: Any, axis: int, before: int, after: int, boundary: str) -> Any
     size = None if v.shape[axis] is None else v.shape[axis] - before - after
     if size is not None and size < max(before, after):
         return _along(v, axis, _extension_matrix(size, before, after, boundary).T)
+    if size is not None and size >= before + after:
+        return _fold_split(v, axis, before, after, boundary, size)
     left, core, right = cut(v, axis, None, before), cut(v, axis, before, -after if after else None), cut(v, axis, -after, None)
     if before:
         if boundary == "neumann":
@@ -78,6 +80,19 @@ def _fold_axis(v: Any, axis: int, before: int, after: int, boundary: str) -> Any
         else:
             core = ops.concatenate([cut(core, axis, None, after) + right, cut(core, axis, after, None)], axis)
     return core
+
+
+def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size: int) -> Any:
+    """The fold where both ends of the core are disjoint: one split, whose gradient is one concatenation.
+
+    The gradient of each slice would be an array of full size: without XLA 2.6 times the time of training.
+    """
+    first, last = (before, after) if boundary == "neumann" else (after, before)
+    sizes = [before, first, size - first - last, last, after]
+    left, head, middle, tail, right = ops.split(v, np.cumsum(sizes)[:-1].tolist(), axis)
+    if boundary == "neumann":
+        return ops.concatenate([head + ops.flip(left, axis), middle, tail + ops.flip(right, axis)], axis)
+    return ops.concatenate([head + right, middle, tail + left], axis)
 
 
 def _extension_matrix(size: int, before: int, after: int, boundary: str) -> np.ndarray:

@@ -1,0 +1,129 @@
+"""One table of all layers and models; it drives the generic tests on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_pde import (
+    ConvOperator,
+    DiffusionBlock,
+    DiffusionResNet,
+    DuFortFrankelResNet,
+    FEDResNet,
+    FluxActivation,
+    FSIResNet,
+    SplineFlux,
+    activations,
+    schemes,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A class with two ways to construct it: by its defaults, and with every argument away from its default."""
+
+    cls: type
+    full: Callable[[], dict[str, Any]]
+    shape: tuple[int, ...] = (2, 6, 5, 2)
+    noise: bool = False  # the full variant takes a noise level
+    elsewhere: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)  # arguments that exclude others, variant by variant
+
+    def __repr__(self) -> str:
+        return self.cls.__name__
+
+
+def _block() -> DiffusionBlock:
+    operator = ConvOperator(6, 2, boundary="periodic", initializer="he_normal", normalize=True)
+    return DiffusionBlock(operator, FluxActivation("truncated_bfb", 0.7, learn_contrast=True), "learned", fraction=0.9, use_bias=True, data_weight="learned")
+
+
+def _stencil_block() -> DiffusionBlock:
+    return DiffusionBlock("forward", FluxActivation("perona_malik", 0.3, coupled=True), 0.15)
+
+
+CASES = [
+    Case(
+        ConvOperator,
+        lambda: {
+            "filters": (3, 5), "kernel_size": 2, "boundary": "dirichlet", "initializer": "he_normal", "zero_mean": True, "normalize": True,
+        },
+        elsewhere={
+            "stencil": lambda: {"filters": None, "initializer": "laplacian", "boundary": "periodic"},
+            "dct": lambda: {"filters": None, "initializer": "dct", "kernel_size": 3},
+            "learned from a stencil": lambda: {"filters": 2, "initializer": "central"},
+        },
+    ),
+    Case(
+        FluxActivation,
+        lambda: {"flux": "fab", "contrast": 0.5, "learn_contrast": True, "per_channel": True, "noise_conditioned": True},
+        noise=True,
+        elsewhere={
+            "coupled": lambda: {"flux": "weickert", "coupled": True, "learn_contrast": True},
+            "flux object": lambda: {"flux": activations.FAB(0.4, kappa=3.0)},
+            "relu": lambda: {"flux": "relu"},
+        },
+    ),
+    Case(
+        SplineFlux,
+        lambda: {
+            "knots": 5, "extent": 2.0, "slopes": [-0.4, 0.9], "start": "perona_malik", "contrast": 0.5, "learn_contrast": True,
+            "noise_conditioned": True,
+        },
+        noise=True,
+    ),
+    Case(
+        DiffusionBlock,
+        lambda: {
+            "operator": ConvOperator(5, 3, boundary="dirichlet", normalize=True),
+            "flux": "perona_malik_exponential",
+            "step_size": "learned",
+            "fraction": 0.7,
+            "coupled": True,
+            "use_bias": True,
+            "data_weight": 0.3,
+        },
+        elsewhere={
+            "per channel": lambda: {"operator": ConvOperator(5, 3), "step_size": "per_channel"},
+            "number of filters": lambda: {"operator": 4, "flux": SplineFlux(4)},
+            "step by number": lambda: {"operator": "second", "step_size": 0.05},
+        },
+    ),
+    Case(
+        DiffusionResNet,
+        lambda: {"schedule": schemes.fsi(3, cycles=2), "filters": 4, "kernel_size": 3, "flux": "weickert", "tied": True, "state_channels": 5},
+        elsewhere={"block": lambda: {"block": _block(), "schedule": 2}},
+    ),
+    Case(
+        FEDResNet,
+        lambda: {"cycles": 2, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "charbonnier", "tied": True, "state_channels": 5},
+        elsewhere={"block": lambda: {"block": _stencil_block()}},
+    ),
+    Case(
+        FSIResNet,
+        lambda: {
+            "cycles": 1, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False, "state_channels": 5, "frozen": True,
+        },
+        elsewhere={"block": lambda: {"block": _block()}},
+    ),
+    Case(
+        DuFortFrankelResNet,
+        lambda: {"steps": 3, "extrapolation": 0.8, "filters": 4, "kernel_size": 3, "flux": "truncated_tv", "tied": False, "state_channels": 5},
+        elsewhere={"block": lambda: {"block": _stencil_block()}},
+    ),
+]
+
+VARIANTS = [(case, "default") for case in CASES] + [(case, "full") for case in CASES] + [(case, key) for case in CASES for key in case.elsewhere]
+
+
+def arguments(case: Case, variant: str) -> dict[str, Any]:
+    """Constructor arguments of a variant."""
+    if variant == "default":
+        return {}
+    return case.full() if variant == "full" else case.elsewhere[variant]()
+
+
+def takes_noise(case: Case, variant: str) -> bool:
+    """Whether the variant is called with a noise level."""
+    return case.noise and variant == "full"
