@@ -36,7 +36,7 @@ def compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
     return tf.function(function, jit_compile=xla, autograph=False)
 
 
-def race(contestants: Mapping[str, Callable[[], Any]], rounds: int, least: float = 0.02) -> Timings:
+def race(contestants: Mapping[str, Callable[[], Any]], rounds: int, least: float = 0.005) -> Timings:
     """Run the contestants in turn, each round starting with another one.
 
     Args:

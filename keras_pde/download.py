@@ -43,7 +43,9 @@ def fetch_archive(url: str, sha256: str) -> Path:
                 digest.update(chunk)
                 file.write(chunk)
         if digest.hexdigest() != wanted:
-            raise ValueError(f"{url} has sha256 {digest.hexdigest()}, and {wanted} was expected: the file is damaged or not the one meant. Nothing was kept.")
+            raise ValueError(
+                f"{url} has sha256 {digest.hexdigest()}, and {wanted} was expected: the file is damaged or not the one meant. Nothing was kept."
+            )
         with staged(target) as stage:
             _unpack(Path(name), stage, url)
             _preset_in(stage, url)

@@ -30,9 +30,7 @@ def _first_root(cycle: Schedule) -> float | None:
     return None
 
 
-def sup_amplification(
-    cycle: Schedule, low: float, high: float, before: float = 1.0, data: float = 0.0, same: bool = False
-) -> tuple[float, float]:
+def sup_amplification(cycle: Schedule, low: float, high: float, before: float = 1.0, data: float = 0.0, same: bool = False) -> tuple[float, float]:
     """Upper bounds, for spectra in [low, high], of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, p one cycle's polynomial.
 
     With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before + sup|q|, q = data(1 − p)/λ: two suprema, as u and f may lie in different
@@ -55,7 +53,8 @@ def sup_amplification(
     p = q = mix = negative = 0.0
     if root is not None and low <= root:
         p = float(cycle.amplification(low))
-        q, mix = (1 - p) * data / low if data else 0.0, 1.0
+        q = float(_source_response(cycle, np.array(low), data))
+        mix = p + q
     if root is None or root < high:
         start, m = low if root is None else max(low, root), 32 * n
         nodes = np.cos(np.pi * (np.arange(m) + 0.5) / m)
@@ -70,7 +69,7 @@ def sup_amplification(
         p = min(p, max(1.0, w[0] / (2 - w[0])))  # Du Fort-Frankel's transient
     bound = mix if same and data else before * p + q
     least = max(before, 1.0 if data else 0.0)
-    return least if least < bound <= least * (1 + n * ROUNDING) else bound, negative
+    return least if abs(bound - least) <= least * n * ROUNDING else bound, negative
 
 
 def _source_response(cycle: Schedule, lam: np.ndarray, data: float) -> np.ndarray:
@@ -90,9 +89,7 @@ def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before:
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
-def evolution_certificate(
-    subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool, outer: Sequence[float] = ()
-) -> Certificate:
+def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool, outer: Sequence[float] = ()) -> Certificate:
     """Certificate of an evolution u⁰ = f ↦ uᴺ.
 
     Args:

@@ -22,9 +22,9 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from keras_pde.safety import foreign_classes
+
 CONFIG, WEIGHTS, METADATA, GOLDEN = "config.json", "model.weights.h5", "metadata.json", "golden.npz"
-_KERAS_MODULES = ("keras", "keras.initializers", "keras.layers", "keras.regularizers", "keras.constraints", "keras.activations")
-_PLAIN = ("__tuple__", "__numpy__", "__tensor__", "__bytes__")
 
 
 def zoo_root() -> Path:
@@ -102,7 +102,9 @@ def _locate(source: str, sha256: str | None) -> tuple[Path, dict[str, str]]:
         from keras_pde.download import fetch_archive
 
         if sha256 is None:
-            raise ValueError(f"A preset from a URL needs the sha256 of its archive, which whoever published it states: from_preset({source!r}, sha256=...)")
+            raise ValueError(
+                f"A preset from a URL needs the sha256 of its archive, which whoever published it states: from_preset({source!r}, sha256=...)"
+            )
         directory = fetch_archive(source, sha256)
         return directory, _own_hashes(directory)
     if sha256 is not None:
@@ -139,15 +141,17 @@ def _load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
             raise FileNotFoundError(f"{directory / name} is missing: the preset is incomplete. Reinstall or download it again.")
     for name, wanted in hashes.items():
         if not (directory / name).is_file() or file_hash(directory / name) != wanted:
-            raise ValueError(f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index states. Reinstall or download it again.")
+            raise ValueError(
+                f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index states. Reinstall or download it again."
+            )
     config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    for name in _classes(config):
-        if name is not None:
-            raise ValueError(f"{directory / CONFIG} names {name}, which is neither keras_pde's nor Keras's own: refused, as it could run foreign code")
+    foreign = next(foreign_classes(config), None)
+    if foreign is not None:
+        raise ValueError(f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused, as it could run foreign code")
     if dtype is not None:
         config = _with_dtype(config, dtype)
-    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    if not isinstance(model, PresetModel) or not model.built:
+    model: Any = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    if not issubclass(type(model), PresetModel) or not model.built:
         raise ValueError(f"{directory / CONFIG} does not describe a built model of keras_pde")
     try:
         model.load_weights(directory / WEIGHTS)
@@ -156,21 +160,6 @@ def _load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     if not all(np.isfinite(w).all() for w in model.get_weights()):
         raise ValueError(f"{directory / WEIGHTS} holds values that are not finite")
     return model
-
-
-def _classes(config: Any) -> Iterator[str | None]:
-    """Names of the classes in a configuration that are not allowed."""
-    if isinstance(config, dict):
-        name, module = config.get("class_name"), config.get("module")
-        if name is not None and name not in _PLAIN:
-            ours = module is not None and (module == "keras_pde" or module.startswith("keras_pde.")) and "keras_pde>" in str(config.get("registered_name"))
-            keras_own = module in _KERAS_MODULES and not config.get("registered_name") and name not in ("Lambda", "function")
-            yield None if ours or keras_own else f"{module}.{name}"
-        for value in config.values():
-            yield from _classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _classes(value)
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:
@@ -224,7 +213,9 @@ class PresetModel:
         """
         model = from_preset(source, sha256=sha256, dtype=dtype)
         if not isinstance(model, cls):
-            raise ValueError(f"{os.fspath(source)!r} is a {type(model).__name__}, no {cls.__name__}. Use keras_pde.from_preset, which finds the class.")
+            raise ValueError(
+                f"{os.fspath(source)!r} is a {type(model).__name__}, no {cls.__name__}. Use keras_pde.from_preset, which finds the class."
+            )
         return model
 
     def save_to_preset(self, directory: str | os.PathLike[str]) -> None:
@@ -261,7 +252,7 @@ class PresetModel:
         (stage / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
         self.save_weights(stage / WEIGHTS)
         inputs = golden_input(self)
-        np.savez_compressed(stage / GOLDEN, output=predict_golden(self, inputs), **inputs)
+        np.savez_compressed(stage / GOLDEN, **{"output": predict_golden(self, inputs), **inputs})  # type: ignore[arg-type]
         metadata = {
             "keras_version": keras.__version__,
             "keras_pde_version": __version__,

@@ -15,141 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Schedule", "dufort_frankel", "explicit", "fed", "fsi", "leja_order"]
+from keras_pde.schedule import Schedule
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """Step sizes τₖ and extrapolation weights wₖ of one evolution, in cycles of equal length.
-
-    Args:
-        step_sizes: τₖ > 0, all steps of all cycles in order.
-        extrapolations: wₖ in (0, 2), as many.
-        frozen: whether the diffusivity is computed once at the start of each cycle.
-        cycle_length: steps a cycle; a cycle starts with u⁻¹ := u⁰.
-        max_step: the step-size limit 2/ρ(A) the schedule is made for.
-        kind: name of the scheme.
-
-    Raises:
-        ValueError: lists of unequal or zero length, values out of range, steps not a multiple of the cycle.
-
-    Example:
-        >>> from keras_pde import schemes
-        >>> schedule = schemes.fed(10, max_step=0.5)
-        >>> schedule
-        Schedule fed: 1 cycle of 10 steps, time 18.33 (3.67 times the 10 explicit steps of 0.5), frozen
-    """
-
-    step_sizes: tuple[float, ...]
-    extrapolations: tuple[float, ...]
-    frozen: bool = False
-    cycle_length: int = 0
-    max_step: float = 1.0
-    kind: str = "custom"
-
-    def __post_init__(self) -> None:
-        tau, w = tuple(map(float, self.step_sizes)), tuple(map(float, self.extrapolations))
-        object.__setattr__(self, "step_sizes", tau)
-        object.__setattr__(self, "extrapolations", w)
-        object.__setattr__(self, "cycle_length", int(self.cycle_length) or len(tau))
-        if not tau or len(tau) != len(w):
-            raise ValueError(f"A schedule needs equally many step sizes and extrapolations, at least one. Received: {len(tau)} and {len(w)}")
-        if not all(t > 0 and math.isfinite(t) for t in (*tau, self.max_step)):
-            raise ValueError(f"Step sizes must be finite and > 0. Received: step_sizes={tau}, max_step={self.max_step}")
-        if not all(0 < x < 2 for x in w):
-            raise ValueError(f"Extrapolation weights must lie in (0, 2). Received: extrapolations={w}")
-        if self.cycle_length < 1 or len(tau) % self.cycle_length:
-            raise ValueError(f"{len(tau)} steps are no multiple of cycle_length={self.cycle_length}")
-
-    def __len__(self) -> int:
-        return len(self.step_sizes)
-
-    @property
-    def cycles(self) -> list[Schedule]:
-        """The cycles, each a schedule of its own."""
-        n = self.cycle_length
-        return [
-            replace(self, step_sizes=self.step_sizes[i : i + n], extrapolations=self.extrapolations[i : i + n])
-            for i in range(0, len(self), n)
-        ]
-
-    @property
-    def extrapolates(self) -> bool:
-        """Whether any step leans on the state before the last."""
-        return any(w != 1 for w in self.extrapolations)
-
-    @property
-    def time(self) -> float:
-        """Diffusion time reached: minus the slope at 0 of the amplification polynomial.
-
-        For FED and FSI max_step·n(n+1)/3 a cycle, (n+1)/3 times that of explicit steps.
-        """
-        total = 0.0
-        for start in range(0, len(self), self.cycle_length):
-            old = new = 0.0
-            for k in range(start, start + self.cycle_length):
-                w = self.extrapolations[k]
-                old, new = new, w * (new + self.step_sizes[k]) + (1 - w) * old
-            total += new
-        return total
-
-    def scaled(self, factor: float) -> Schedule:
-        """Every step size, and so the time, times ``factor``; the extrapolations stay.
-
-        Example:
-            >>> from keras_pde import schemes
-            >>> schemes.explicit(4).scaled(0.25).time
-            1.0
-        """
-        return replace(self, step_sizes=tuple(t * factor for t in self.step_sizes), max_step=self.max_step * factor)
-
-    def amplification(self, eigenvalue: Any) -> np.ndarray:
-        """p(λ): what the whole evolution does to an eigenvector of a frozen A with eigenvalue λ.
-
-        Example:
-            >>> from keras_pde import schemes
-            >>> p = schemes.fed(5, max_step=0.5).amplification(4.0)      # at ρ(A) = 2/max_step
-            >>> abs(round(float(p), 6))                                  # 1/(2n+1)
-            0.090909
-        """
-        lam = np.asarray(eigenvalue, dtype=np.float64)
-        total = np.ones_like(lam)
-        for start in range(0, len(self), self.cycle_length):
-            old = new = np.ones_like(lam)
-            for k in range(start, start + self.cycle_length):
-                w = self.extrapolations[k]
-                old, new = new, w * (1 - self.step_sizes[k] * lam) * new + (1 - w) * old
-            total = total * new
-        return total
-
-    def retimed(self, time: float) -> Schedule:
-        """The same scheme with ``max_step`` kept and as many steps as ``time`` needs.
-
-        Example:
-            >>> from keras_pde import schemes
-            >>> len(schemes.explicit(4).retimed(100.0)), len(schemes.fed(4).retimed(100.0))
-            (100, 17)
-        """
-        if self.kind not in _BUILDERS:
-            return self.scaled(time / self.time)
-        options: dict[str, Any] = {"max_step": self.max_step}
-        if self.kind in ("fed", "fsi"):
-            options["cycles"] = len(self) // self.cycle_length
-        if self.kind == "dufort_frankel":
-            options["extrapolation"] = self.extrapolations[0]
-        return replace(_BUILDERS[self.kind](time=time, **options), frozen=self.frozen)
-
-    def __repr__(self) -> str:
-        count, n = len(self) // self.cycle_length, self.cycle_length
-        cycles = f"{count} cycle{'s' * (count > 1)} of {n} step{'s' * (n > 1)}" if self.kind != "explicit" else f"{n} step{'s' * (n > 1)}"
-        faster = self.time / (len(self) * self.max_step)
-        gain = f" ({faster:.2f} times the {len(self)} explicit steps of {self.max_step:.4g})" if self.kind != "explicit" else ""
-        return f"Schedule {self.kind}: {cycles}, time {self.time:.4g}{gain}{', frozen' * self.frozen}"
+__all__ = ["Schedule", "dufort_frankel", "explicit", "fed", "fsi", "leja_order", "retimed"]
 
 
 def leja_order(values: Any) -> np.ndarray:
@@ -264,9 +137,7 @@ def fed(steps: int | None = None, *, cycles: int = 1, time: float | None = None,
     return Schedule(tuple(tau.tolist()) * cycles, (1.0,) * (n * cycles), True, n, max_step, "fed")
 
 
-def fsi(
-    steps: int | None = None, *, cycles: int = 1, time: float | None = None, max_step: float = 1.0, frozen: bool = False
-) -> Schedule:
+def fsi(steps: int | None = None, *, cycles: int = 1, time: float | None = None, max_step: float = 1.0, frozen: bool = False) -> Schedule:
     """Fast Semi-Iterative scheme: τₖ = max_step, wₖ = (4k+2)/(2k+3), restarted each cycle.
 
     For a frozen A a cycle equals FED's, and every intermediate state is stable too, so no ordering is needed
@@ -290,9 +161,7 @@ def fsi(
     return Schedule((q * max_step,) * (n * cycles), tuple(w) * cycles, frozen, n, max_step, "fsi")
 
 
-def dufort_frankel(
-    steps: int | None = None, *, time: float | None = None, max_step: float = 1.0, extrapolation: float = 4 / 3
-) -> Schedule:
+def dufort_frankel(steps: int | None = None, *, time: float | None = None, max_step: float = 1.0, extrapolation: float = 4 / 3) -> Schedule:
     """Du Fort-Frankel scheme: τₖ = 1/(2α) = max_step, wₖ = w = 4τα/(1+2τα) in (0, 2).
 
     The physical step is τ = max_step·w/(2−w): any size is stable for a frozen A, up to a transient of max(1, w/(2−w)).
@@ -332,3 +201,25 @@ def dufort_frankel(
 
 
 _BUILDERS: dict[str, Callable[..., Schedule]] = {"explicit": explicit, "fed": fed, "fsi": fsi, "dufort_frankel": dufort_frankel}
+
+
+def retimed(schedule: Schedule, time: float) -> Schedule:
+    """The same scheme, with its number of cycles and ``max_step`` kept, and as many steps as ``time`` needs.
+
+    Raises:
+        ValueError: a time that is not finite and > 0.
+
+    Example:
+        >>> from keras_pde import schemes
+        >>> len(schemes.retimed(schemes.explicit(4), 100.0)), len(schemes.retimed(schemes.fed(4), 100.0))
+        (100, 17)
+    """
+    if schedule.kind not in _BUILDERS:
+        _positive(time=time)
+        return schedule.scaled(time / schedule.time)
+    options: dict[str, Any] = {"max_step": schedule.max_step}
+    if schedule.kind in ("fed", "fsi"):
+        options["cycles"] = len(schedule) // schedule.cycle_length
+    if schedule.kind == "dufort_frankel":
+        options["extrapolation"] = schedule.extrapolations[0]
+    return replace(_BUILDERS[schedule.kind](time=time, **options), frozen=schedule.frozen)

@@ -155,7 +155,9 @@ class DiffusionBlock(keras.layers.Layer):
     def prepare(self) -> Prepared:
         """Kernels, step size and data weight in use; compute once for many steps."""
         kernels = self.operator.effective_kernels()
-        beta = ops.softplus(ops.convert_to_tensor(self.raw_data_weight)) if self.data_weight == "learned" else self.data_weight
+        beta: Any = self.data_weight
+        if beta == "learned":
+            beta = ops.softplus(ops.convert_to_tensor(self.raw_data_weight))
         if not isinstance(self.step_size, str):
             return Prepared(kernels, self.step_size, beta)
         if self.step_size == "per_channel":
@@ -180,9 +182,7 @@ class DiffusionBlock(keras.layers.Layer):
         """The diffusivity at u, in parts: what a FED cycle keeps."""
         return self.flux.diffusivities(self.inner(u, prepared), noise)
 
-    def step(
-        self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: float = 1.0, frozen: list[Any] | None = None
-    ) -> Any:
+    def step(self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: float = 1.0, frozen: list[Any] | None = None) -> Any:
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         fluxes = self.flux.apply(parts, noise) if frozen is None else [g * s for g, s in zip(frozen, parts, strict=True)]
@@ -214,7 +214,7 @@ class DiffusionBlock(keras.layers.Layer):
             strength, data = self.fraction * 2 / self.flux.stiffness, 0.0
         else:
             tau = float(ops.convert_to_numpy(prepared.step)) if not isinstance(prepared.step, float | int) else prepared.step
-            strength = tau * self.operator.norm_bound() ** 2
+            strength = tau * (self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2)
             data = tau * float(ops.convert_to_numpy(prepared.data_weight))
         smallest = self.operator.smallest_size
         return BlockFacts(
@@ -258,8 +258,9 @@ class DiffusionBlock(keras.layers.Layer):
 
 
 def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
-    """Configuration of a layer to make copies from: without the shapes it was built for, and without the identity by which
-    Keras would turn all copies loaded from one file into one layer.
+    """Configuration of a layer to make copies from.
+
+    Without the shapes it was built for, and without the identity by which Keras would turn all copies in one file into one.
     """
     identity = ("build_config", "shared_object_id")
 

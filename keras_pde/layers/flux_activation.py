@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from keras import ops
 
 from keras_pde import activations
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -98,7 +98,7 @@ class FluxActivation(FluxLayer):
         return [self.flux.potential(s, contrast) for s in parts]
 
     def _sum_of_squares(self, parts: list[Any]) -> Any:
-        squares = functools.reduce(ops.add, [ops.square(activations.at_least_float32(s)) for s in parts])
+        squares = functools.reduce(ops.add, [ops.square(at_least_float32(s)) for s in parts])
         return squares if squares.shape[-1] == 1 else ops.sum(squares, axis=-1, keepdims=True)
 
     @property

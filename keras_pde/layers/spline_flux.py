@@ -67,18 +67,20 @@ class SplineFlux(FluxLayer):
             raise ValueError(f"slopes must be (low, high) with low < high and high > 0. Received: slopes={tuple(slopes)}")
         self.knots, self.extent, self.slopes = int(knots), float(extent), (low, high)
         self.start = activations.get(start)
+        # here and not in build, which may run while a graph is under construction
+        edges = np.linspace(0, self.extent, self.knots + 1)
+        self._differences = np.diff(np.array(self.start(ops.convert_to_tensor(edges), 1.0), dtype=np.float64)) / np.diff(edges)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the slopes' weights, shape (knots, channels)."""
         super().build(input_shape)
+        self.raw_slopes = self.add_weight(shape=(self.knots, input_shape[-1]), initializer=self._start_slopes, name="raw_slopes")
+
+    def _start_slopes(self, shape: Any, dtype: Any = None) -> Any:
+        """Raw slopes of the start flux."""
         low, high = self.slopes
-        edges = np.linspace(0, self.extent, self.knots + 1)
-        values = np.array(self.start(ops.convert_to_tensor(edges), 1.0), dtype=np.float64)
-        share = np.clip((np.diff(values) / np.diff(edges) - low) / (high - low), 0.02, 0.98)
-        raw = np.repeat(np.log(share / (1 - share))[:, None], input_shape[-1], axis=1)
-        self.raw_slopes = self.add_weight(
-            shape=raw.shape, initializer=lambda shape, dtype=None: ops.convert_to_tensor(raw, dtype=dtype), name="raw_slopes"
-        )
+        share = np.clip((self._differences - low) / (high - low), 0.02, 0.98)
+        return ops.convert_to_tensor(np.repeat(np.log(share / (1 - share))[:, None], shape[-1], axis=1), dtype=dtype)
 
     def slopes_now(self, xp: Any = ops) -> Any:
         """Slopes of the segments, (knots, channels), held where the spline would cross zero."""

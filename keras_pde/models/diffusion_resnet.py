@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
+import random
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -14,7 +16,9 @@ from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.diffusion_block import DiffusionBlock, serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.loops import repeat
 from keras_pde.models.describe import describe
+from keras_pde.models.retiming import Retiming
 from keras_pde.operators import ConvOperator
 from keras_pde.presets import PresetModel
 from keras_pde.schemes import Schedule
@@ -24,7 +28,7 @@ FILTERS = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class DiffusionResNet(PresetModel, keras.Model):
+class DiffusionResNet(Retiming, PresetModel, keras.Model):
     r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any schedule of τₖ and wₖ.
 
     With an explicit schedule (an integer) this is the explicit scheme of ∂ₜu = −KᵀΦ(Ku) as a ResNet of symmetric blocks:
@@ -70,6 +74,8 @@ class DiffusionResNet(PresetModel, keras.Model):
         state_channels: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if block is not None and kwargs.get("dtype") is None:
+            kwargs["dtype"] = block.dtype_policy  # a model computes in its block's precision
         super().__init__(**kwargs)
         self.schedule = schemes.explicit(schedule) if isinstance(schedule, int) else schedule
         if block is None:
@@ -77,7 +83,7 @@ class DiffusionResNet(PresetModel, keras.Model):
             block = DiffusionBlock(operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy)
         elif filters is not None or flux is not None:
             raise ValueError("Give either block, or filters, kernel_size and flux: the block has an operator and a flux of its own")
-        elif "dtype" in kwargs:
+        else:
             block = _copy(block, block.name, self.dtype_policy)
         self.filters, self.kernel_size, self.flux = filters, kernel_size, flux
         self.tied, self.state_channels = tied, state_channels
@@ -87,22 +93,28 @@ class DiffusionResNet(PresetModel, keras.Model):
         self.blocks = [_copy(block, f"block_{i}", block.dtype_policy) for i in range(len(self.schedule) // self._sharing)]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
         if state_channels is not None:
-            self.lifting = keras.layers.Dense(state_channels, use_bias=False, kernel_initializer="orthogonal", name="lifting", dtype=self.dtype_policy)
+            orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+
+            def transposed(shape: Any, dtype: Any = None) -> Any:
+                return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
+
+            dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=self.dtype_policy)
+            self.lifting = dense(state_channels, kernel_initializer=orthogonal, name="lifting")
+            self._head = functools.partial(dense, kernel_initializer=transposed, name="head")
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks for the rank and the channels of the input."""
         shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
         self.input_channels = shape[-1]
         if not 3 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}")
+            raise ValueError(
+                f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}"
+            )
         inner = shape
         if self.state_channels is not None:
             self.lifting.build(shape)
             inner = (*shape[:-1], self.state_channels)
-            lifted = ops.convert_to_numpy(self.lifting.kernel)
-            self.head = keras.layers.Dense(
-                shape[-1], use_bias=False, kernel_initializer=lambda shape, dtype=None: np.linalg.pinv(lifted), name="head", dtype=self.dtype_policy
-            )
+            self.head = self._head(shape[-1])
             self.head.build(inner)
         for block in self.blocks:
             if not block.built:
@@ -115,7 +127,7 @@ class DiffusionResNet(PresetModel, keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """uᴺ, from u⁰ = the input."""
-        return self._run(inputs, [])
+        return self._run(inputs)
 
     def features(self, inputs: Any) -> list[Any]:
         """States of the evolution after each step (after each cycle where single steps mean nothing), input first.
@@ -132,27 +144,38 @@ class DiffusionResNet(PresetModel, keras.Model):
         self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), states)
         return states
 
-    def _run(self, inputs: Any, states: list[Any]) -> Any:
-        pair = isinstance(inputs, list | tuple)
-        if pair != self.noise_conditioned:
+    def _run(self, inputs: Any, states: list[Any] | None = None) -> Any:
+        two = isinstance(inputs, list | tuple)
+        if two != self.noise_conditioned:
             wanted = "a pair (tensor, noise level)" if self.noise_conditioned else "one tensor: its flux takes no noise level"
             raise ValueError(f"{self.name} takes {wanted}")
-        f, noise = (inputs[0], inputs[1]) if pair else (inputs, None)
+        f, noise = (inputs[0], inputs[1]) if two else (inputs, None)
         u = f = self.lifting(f) if self.state_channels is not None else f
-        states.append(u)
+        if states is not None:
+            states.append(u)
         prepared = [block.prepare() for block in self.blocks]
-        for start in range(0, len(self.schedule), self.schedule.cycle_length):
-            previous, frozen = u, None
-            for k in range(start, start + self.schedule.cycle_length):
+        for index, cycle in enumerate(self.schedule.cycles):
+            first = index * len(cycle)
+            frozen = self.blocks[first // self._sharing].freeze(u, prepared[first // self._sharing], noise) if self.schedule.frozen else None
+
+            def step(k: int, pair: list[Any], tau: Any, w: Any, frozen: Any = frozen) -> list[Any]:
                 block, ready = self.blocks[k // self._sharing], prepared[k // self._sharing]
-                if self.schedule.frozen and k == start:
-                    frozen = block.freeze(u, ready, noise)
-                w = self.schedule.extrapolations[k]
-                v = block.step(u, ready, source=f, noise=noise, scale=self.schedule.step_sizes[k], frozen=frozen)
-                u, previous = (v if w == 1 else w * v + (1 - w) * previous), u
-                if not self.schedule.frozen:
-                    states.append(u)
-            if self.schedule.frozen:
+                v = block.step(pair[0], ready, source=f, noise=noise, scale=tau, frozen=frozen)
+                # without extrapolation the state before the last is not needed
+                return [v] if len(pair) == 1 else [w * v + (1 - w) * pair[1], pair[0]]
+
+            pair: list[Any] = [u, u] if cycle.extrapolates else [u]
+            record = states if not self.schedule.frozen else None
+            if self._sharing >= len(cycle) > 2 and record is None:
+                lists = [ops.convert_to_tensor(x, dtype=u.dtype) for x in (cycle.step_sizes, cycle.extrapolations)]
+                pair = repeat(functools.partial(_looped, step, first), pair, lists)
+            else:
+                for k, (tau, w) in enumerate(zip(cycle.step_sizes, cycle.extrapolations, strict=True), start=first):
+                    pair = step(k, pair, tau, w)
+                    if record is not None:
+                        record.append(pair[0])
+            u = pair[0]
+            if self.schedule.frozen and states is not None:
                 states.append(u)
         return self.head(u) if self.state_channels is not None else u
 
@@ -162,63 +185,6 @@ class DiffusionResNet(PresetModel, keras.Model):
             raise ValueError("Blocks with kernels of their own, or behind a lifting, have no common energy of the image: use tied=True, no lifting")
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.blocks[0].energy(ops.convert_to_tensor(u), source=source, noise=noise)
-
-    @property
-    def time(self) -> float:
-        """Diffusion time of the schedule, in units of grid size² where the step size is a number, else in steps."""
-        step = self.blocks[0].step_size
-        return self.schedule.time * (1.0 if isinstance(step, str) else step)
-
-    def with_schedule(self, schedule: Schedule, time: float | None = None) -> DiffusionResNet:
-        """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.
-
-        Raises:
-            ValueError: the schedule's stable steps do not reach the time (with the number that would), or untied blocks do
-                not match its length.
-
-        Example:
-            >>> import keras_pde
-            >>> model = keras_pde.from_preset("perona_malik_2d")
-            >>> slow = model.with_schedule(keras_pde.schemes.explicit(60))
-            >>> round(slow.time / model.time, 6), len(slow.schedule)
-            (1.0, 60)
-        """
-        first = self.blocks[0]
-        step = 1.0 if isinstance(first.step_size, str) else first.step_size
-        target = (self.time if time is None else time) / step
-        limit = first.step_limit
-        room = 1 / first.fraction if isinstance(first.step_size, str) else math.inf if limit is None else limit / step
-        factor = target / schedule.time
-        if schedule.max_step * factor > room * (1 + 1e-9):
-            least = len(schedule.scaled(room / schedule.max_step).retimed(target))
-            raise ValueError(
-                f"{len(schedule)} {schedule.kind} steps reach time {schedule.time / schedule.max_step * room * step:.4g} at most, and "
-                f"{target * step:.4g} is needed. Take at least {least} steps, or a shorter time."
-            )
-        block = keras.saving.deserialize_keras_object(self._template)
-        name = f"{self.name}_{schedule.kind}"
-        model = DiffusionResNet(schedule.scaled(factor), block=block, tied=self.tied, state_channels=self.state_channels, name=name, dtype=self.dtype_policy)
-        if len(model.blocks) != len(self.blocks):
-            raise ValueError(f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for {len(model.blocks)}: use tied=True")
-        if self.built:
-            model.build(self._input_shape())
-            model.set_weights(self.get_weights())
-        return model
-
-    def with_time(self, time: float) -> DiffusionResNet:
-        """The same weights and scheme to another stopping time, with as many stable steps as it needs.
-
-        Example:
-            >>> import keras_pde
-            >>> model = keras_pde.from_preset("linear_2d").with_time(12.5)
-            >>> round(model.time, 6)
-            12.5
-        """
-        first = self.blocks[0]
-        step = 1.0 if isinstance(first.step_size, str) else first.step_size
-        limit = first.step_limit
-        room = 1.0 if isinstance(first.step_size, str) or limit is None else limit / step
-        return self.with_schedule(self.schedule.scaled(room / self.schedule.max_step).retimed(time / step), time)
 
     def _input_shape(self) -> Any:
         shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
@@ -279,3 +245,7 @@ def _copy(block: DiffusionBlock, name: str, dtype: Any) -> DiffusionBlock:
     config = serialize_unbuilt(block)
     config["config"] = {**config["config"], "name": name, "dtype": keras.saving.serialize_keras_object(dtype)}
     return keras.saving.deserialize_keras_object(config)
+
+
+def _looped(step: Callable[..., list[Any]], k: int, pair: list[Any], x: list[Any]) -> list[Any]:
+    return step(k, pair, x[0], x[1])

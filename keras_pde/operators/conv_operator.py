@@ -13,6 +13,7 @@ from keras import ops
 from keras_pde.operators import norms
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.stencils import STENCILS, Stencil, check_stencil, differences, differences_adjoint, kernel_size_of, sliced, stencil
+from keras_pde.precision import at_least_float32
 
 IN_GRAPH_BUDGET = 3e5  # numbers in the Fourier bound of one training step
 IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
@@ -100,7 +101,7 @@ class ConvOperator(keras.layers.Layer):
         self._fixed_bound: float | None = None
 
     def _channels_out(self) -> tuple[int, ...]:
-        return self.filters if isinstance(self.filters, tuple) else (self.filters,) if self.filters else ()
+        return self.filters if isinstance(self.filters, tuple) else () if self.filters is None else (self.filters,)
 
     @property
     def fixed(self) -> bool:
@@ -111,12 +112,12 @@ class ConvOperator(keras.layers.Layer):
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
         self.ndim = len(input_shape) - 2
         if not 1 <= self.ndim <= 3 or input_shape[-1] is None:
-            raise ValueError(f"ConvOperator needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(input_shape)}")
+            raise ValueError(f"Input must be (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(input_shape)}")
         self.channels = channels = int(input_shape[-1])
         if self.fixed:
             assert self.stencil is not None
             rows = stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
-            self._constant = np.array(Stencil(self.stencil)((*[self.kernel_size] * self.ndim, channels, rows * channels), "float64"))
+            self._constant = Stencil(self.stencil).array((*[self.kernel_size] * self.ndim, channels, rows * channels))
         for i, out in enumerate(self._channels_out()):
             initializer = Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
             shape = (*[self.kernel_size] * self.ndim, channels, out)
@@ -141,7 +142,7 @@ class ConvOperator(keras.layers.Layer):
         if self.zero_mean:
             kernels[0] = kernels[0] - ops.mean(kernels[0], axis=tuple(range(self.ndim)), keepdims=True)
         if self.normalize:
-            wide = [ops.cast(k, _at_least_float32(k.dtype)) for k in kernels]
+            wide = [at_least_float32(k) for k in kernels]
             scale = ops.rsqrt(ops.maximum(self._bound_in_graph(wide), 1)) ** (1 / len(kernels))
             kernels = [ops.cast(k * scale, kernels[0].dtype) for k in wide]
         return kernels
@@ -150,12 +151,13 @@ class ConvOperator(keras.layers.Layer):
         """Upper bound of ‖K‖², differentiable: a number for a fixed or normalised K, else a tensor."""
         if self.fixed:
             if self._fixed_bound is None:
-                self._fixed_bound = self.norm_bound() ** 2
+                # not the root squared: its rounding would make a step at the limit look unstable
+                self._fixed_bound = float(_STENCIL_NORMS[str(self.stencil)](self.ndim)) if self._known_norm else self.norm_bound() ** 2
             return self._fixed_bound
         if self.normalize:
             return 1.0
         kernels = self.effective_kernels() if kernels is None else kernels
-        return self._bound_in_graph([ops.cast(k, _at_least_float32(k.dtype)) for k in kernels])
+        return self._bound_in_graph([at_least_float32(k) for k in kernels])
 
     def _bound_in_graph(self, kernels: list[Any], xp: Any = ops) -> Any:
         bound = norms.fourier(kernels, xp, IN_GRAPH_BUDGET)
@@ -204,7 +206,7 @@ class ConvOperator(keras.layers.Layer):
                 rest = images * float(norms.absolute_sum([whole - pure]))
                 bounds["pure"] = (math.sqrt(float(norms.fourier([pure]))) + math.sqrt(rest)) ** 2
         if method == "gram":
-            bounds["gram"] = images * self._gram(kernels, iterations)
+            bounds["gram"] = images * norms.gram(kernels, iterations)
         if method in ("auto", "l1"):
             bounds["l1"] = images * float(norms.absolute_sum(kernels))
         if method == "gershgorin" or (method == "auto" and len(kernels) == 1):
@@ -220,13 +222,6 @@ class ConvOperator(keras.layers.Layer):
             # what a training step used: a certificate must never contradict the step it certifies
             bounds["in_graph"] = 1.0 if self.normalize else float(self._bound_in_graph(kernels, np))
         return math.sqrt(min(b if b == 1 else b * (1 + 1e-12) for b in bounds.values()))
-
-    def _gram(self, kernels: list[Any], iterations: int) -> float:
-        points = [16 * max(1, d) for d in norms.degree(kernels)]
-        slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(norms.degree(kernels), points, strict=True))
-        block = norms.symbol(kernels, points)
-        gram = block @ block.swapaxes(-2, -1)
-        return slack * float(norms.gram_iteration(gram, iterations, pairs=True).max())
 
     @property
     def _known_norm(self) -> bool:
@@ -245,8 +240,8 @@ class ConvOperator(keras.layers.Layer):
     def gershgorin_sums(self, kernels: list[Any]) -> Any:
         """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32: KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169)."""
         if len(kernels) != 1:
-            raise ValueError(f"Row sums per filter need one convolution with weights. Received: filters={self.filters}, initializer={self.initializer!r}")
-        wide = ops.cast(kernels[0], _at_least_float32(kernels[0].dtype))
+            raise ValueError(f"Row sums per filter need one convolution with weights. Received: filters={self.filters}")
+        wide = at_least_float32(kernels[0])
         return ops.sum(norms.correlation_sums(wide, [w[0] for w in self._widths], self.boundary, ops), axis=1)
 
     def call(self, u: Any) -> Any:
@@ -299,7 +294,3 @@ class ConvOperator(keras.layers.Layer):
             "zero_mean": self.zero_mean,
             "normalize": self.normalize,
         }
-
-
-def _at_least_float32(dtype: Any) -> str:
-    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"

@@ -102,6 +102,14 @@ def gram_iteration(gram: Any, iterations: int, xp: Any = np, pairs: bool = False
     return xp.exp(log_scale + xp.log(trace + 1e-30) / 2**iterations)
 
 
+def gram(kernels: Sequence[np.ndarray], iterations: int) -> float:
+    """κ² as in `fourier`, by Gram iteration at every frequency (NumPy)."""
+    points = [16 * max(1, d) for d in degree(kernels)]
+    slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(degree(kernels), points, strict=True))
+    block = symbol(kernels, points)
+    return slack * float(gram_iteration(block @ block.swapaxes(-2, -1), iterations, pairs=True).max())
+
+
 def absolute_sum(kernels: Sequence[Any], xp: Any = np) -> Any:
     """Young: κ² ≤ Σ over filters and channels of ‖k‖₁² (a product of these for stacked kernels)."""
     total = 1.0
@@ -156,7 +164,7 @@ def pure_part(kernel: np.ndarray, anchor: Sequence[int]) -> np.ndarray:
     for j in range(kernel.shape[-1]):
         row = kernel[..., j]
         for axis, a in enumerate(anchor):
-            best = None
+            best: np.ndarray | None = None
             for centre, sign in ((2 * a, 1), (2 * a, -1), (2 * a + 1, -1), (2 * a - 1, -1)):
                 index = centre - np.arange(row.shape[axis])
                 inside = (index >= 0) & (index < row.shape[axis])
@@ -165,7 +173,7 @@ def pure_part(kernel: np.ndarray, anchor: Sequence[int]) -> np.ndarray:
                 part = np.where(inside.reshape(shape), (row + sign * mirror) / 2, 0)
                 if best is None or np.abs(row - part).sum() < np.abs(row - best).sum():
                     best = part
-            row = best
+            row = np.zeros_like(row) if best is None else best
         out[..., j] = row
     return out
 

@@ -90,6 +90,10 @@ class Stencil(keras.initializers.Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """Kernel of the given shape."""
+        return ops.convert_to_tensor(self.array(shape), dtype=dtype or keras.config.floatx())
+
+    def array(self, shape: Any) -> np.ndarray:
+        """Kernel of the given shape in NumPy, float64."""
         *window, channels, filters = shape
         taps = stencil(self.name, len(window), window[0])
         width, rows = taps.shape[0], taps.shape[-1]
@@ -104,7 +108,7 @@ class Stencil(keras.initializers.Initializer):
         place = tuple(slice((n - 1) // 2 - (width - 1) // 2, (n - 1) // 2 - (width - 1) // 2 + width) for n in window)
         for out in range(filters):
             kernel[(*place, out % channels, out)] = taps[..., out // channels]
-        return ops.convert_to_tensor(kernel, dtype=dtype or keras.config.floatx())
+        return kernel
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -121,6 +125,9 @@ def differences(u: Any, name: str, boundary: str) -> list[Any]:
     a, b = _DIFFERENCES[name]
     rows = []
     for axis in range(1, len(u.shape) - 1):
+        if _short(name, boundary):
+            rows.append(zeros_around(cut(u, axis, 1, None) - cut(u, axis, None, -1), axis, 0, 1))
+            continue
         d = _edges(u, axis, boundary)
         after, before = cut(d, axis, 1, None), cut(d, axis, None, -1)
         rows.append(_combine(a, after, b, before))
@@ -133,10 +140,22 @@ def differences_adjoint(rows: list[Any], name: str, boundary: str) -> Any:
     axes = range(1, len(rows[0].shape) - 1)
     total = None
     for axis, row in zip(axes, rows * len(axes) if name == "laplacian" else rows, strict=True):
-        w = _combine(a, zeros_around(row, axis, 1, 0) if a else row, b, zeros_around(row, axis, 0, 1) if b else row)
-        part = _edges_adjoint(w, axis, boundary)
+        if _short(name, boundary):
+            inner = cut(row, axis, None, -1)
+            part = zeros_around(inner, axis, 1, 0) - zeros_around(inner, axis, 0, 1)
+        else:
+            w = _combine(a, zeros_around(row, axis, 1, 0) if a else row, b, zeros_around(row, axis, 0, 1) if b else row)
+            part = _edges_adjoint(w, axis, boundary)
         total = part if total is None else total + part
     return total
+
+
+def _short(name: str, boundary: str) -> bool:
+    """Whether to skip the edges: halves the time of the gradient operator, and multiplies that of longer stencils under XLA.
+
+    XLA recomputes a flux for each shifted copy of it; over the edges it is shifted once.
+    """
+    return name == "forward" and boundary == "neumann"
 
 
 def _combine(a: float, x: Any, b: float, y: Any) -> Any:

@@ -1,0 +1,243 @@
+"""The command keras-pde: list, show, denoise, certify and verify.
+
+Every mistake of the user's ends in one line on stderr and exit code 2. What needs seconds to import (Keras, scikit-image,
+rich) is imported by the command that uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keras_pde import __version__
+from keras_pde.cli_denoise import SAMPLES, Request, run
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["main"]
+
+
+class _Error(click.ClickException):
+    """A mistake of the user's: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"keras-pde: error: {self.message}", err=True)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except (_Error, BrokenPipeError):
+        raise
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "keras-pde"
+        raise _Error(f"{' '.join(error.format_message().split())} See {where} --help.") from None
+    except (ValueError, OSError) as error:
+        named = isinstance(error, OSError) and error.strerror and error.filename
+        text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and named else str(error)
+        raise _Error(" ".join(text.split())) from error
+
+
+class _Commands(click.Group):
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _one_line():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise click.BadParameter(f"{text!r} is not a finite number > 0.")
+    return number
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="keras-pde")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Diffusion networks with proved stability: list, inspect, apply and verify the presets of keras_pde."""
+    for stream in (sys.stdout, sys.stderr):  # a certificate has ‖ and ≤, which not every encoding has
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@main.command("list")
+@click.argument("pattern", default="*")
+@click.option("--task", help="Only presets for this task, such as denoise.")
+def list_command(pattern: str, task: str | None) -> None:
+    """List the presets whose names match a shell PATTERN ("*_2d")."""
+    from keras_pde import presets
+
+    entries = presets.index()
+    names = presets.list_presets(pattern, task=task)
+    if not names:
+        tasks = sorted({entry["task"] for entry in entries.values()})
+        of_task = f" of task {task!r}" if task else ""
+        raise ValueError(f"No preset{of_task} matches {pattern!r}. There are: {', '.join(sorted(entries))}; tasks: {', '.join(tasks)}.")
+    table = _table(("preset", "class", "task", "input", ">params", "certified", ">metric", "what it is"))
+    for name in names:
+        e = entries[name]
+        table.add_row(
+            name,
+            e["class"],
+            e["task"],
+            f"{e['ndim']}-D × {e['channels']}",
+            f"{e['params']:,}",
+            e["certified"],
+            f"{e['metric']['value']:.2f}",
+            e["description"],
+        )
+    _print(table)
+
+
+@main.command()
+@click.argument("preset")
+def show(preset: str) -> None:
+    """Print a PRESET (a name, or a directory): network, certificate, metric, noise levels, files and hashes."""
+    from keras_pde import presets
+
+    directory, hashes = presets._locate(preset, None)
+    model = presets.from_preset(preset)
+    click.echo(f"{model}\n\n{model.certificate()}\n")
+    entry = presets.index().get(preset, {}) if directory.parent == presets.zoo_root() else {}
+    if entry:
+        metric = entry["metric"]
+        click.echo(f"{entry['description']}\n{metric['name']}: {metric['value']:g} ± {metric['tolerance']:g}\n")
+    if entry.get("noise"):
+        table = _table((">noise", ">time"))
+        for level, time in entry["noise"].items():
+            table.add_row(level, f"{time:g}")
+        _print(table)
+    table = _table(("file", ">bytes", "sha256"))
+    for name, digest in hashes.items():
+        table.add_row(name, f"{(directory / name).stat().st_size:,}", digest)
+    _print(table)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--sample",
+    is_flag=False,
+    flag_value="camera",
+    metavar="[NAME]",
+    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
+)
+@click.option("--preset", default="auto", metavar="NAME", help="Preset name or directory; auto is the best certified one for grey or colour.  [auto]")
+@click.option(
+    "--noise",
+    type=_positive,
+    metavar="SIGMA",
+    help="First add noise of SIGMA grey levels (of 255): IN is the clean image, and the result is measured.",
+)
+@click.option("--sigma", type=_positive, metavar="SIGMA", help="Noise level that IN has already, in grey levels of 255.  [25]")
+@click.option("--clean", type=click.Path(path_type=Path), metavar="FILE", help="The clean image of a noisy IN, to measure against.")
+@click.option("--time", type=_positive, metavar="T", help="Stopping time of the diffusion, instead of the preset's for the noise level.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --noise.  [0]")
+@click.option("--compare", type=click.Path(path_type=Path), metavar="PNG", help="Write noisy, denoised and difference side by side.")
+def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
+    r"""Denoise the image IN and write OUT: PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept.
+
+    Three ways:
+
+    \b
+      keras-pde denoise --sample camera out.png --noise 25   try it, without a file
+      keras-pde denoise noisy.png out.png --sigma 15         a noisy image
+      keras-pde denoise clean.png out.png --noise 25         a clean image, to measure
+
+    With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
+    """
+    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
+        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
+    wanted = 1 if sample else 2
+    if len(paths) != wanted:
+        raise click.UsageError(
+            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}: received {len(paths)} file names."
+        )
+    if options["noise"] and (options["sigma"] or options["clean"]):
+        raise click.UsageError("--noise makes IN noisy, --sigma and --clean are for an IN that is noisy already: use one or the other.")
+    run(Request(source=sample or paths[0], out=paths[-1], **options))
+
+
+@main.command()
+@click.argument("preset")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; a bound that does not exist is null.")
+def certify(preset: str, as_json: bool) -> None:
+    """Compute and print the certificate of a PRESET: what is proved, with which constant, and why."""
+    from keras_pde import presets
+
+    certificate = presets.from_preset(preset).certificate()
+    if not as_json:
+        click.echo(str(certificate))
+        return
+    facts = {"preset": preset, **dataclasses.asdict(certificate)}
+    facts |= {name: getattr(certificate, name) for name in ("norm_stable", "nonexpansive", "firmly_nonexpansive")}
+    finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}
+    click.echo(json.dumps(finite, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[PRESET]...")
+@click.pass_context
+def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Verify the hashes and golden outputs of PRESETs, of all without a name; exit code 1 if any fails."""
+    from keras_pde import presets
+
+    index = presets.index()
+    for name in names:
+        if name not in index and not Path(name).is_dir():
+            presets._locate(name, None)  # raises, with names that are near
+    table = _table(("preset", "result", "difference from golden"))
+    failed = 0
+    for name in names or sorted(index):
+        try:
+            difference = presets.verify(name)
+            good, detail = difference <= 1e-5, f"{difference:.1e}"
+        except Exception as error:  # whatever keeps a preset from loading is the finding
+            good, detail = False, " ".join(str(error).split())
+        failed += not good
+        table.add_row(name, "ok" if good else "FAILED", detail)
+    _print(table)
+    click.echo(f"{len(names or index)} presets, {failed} failed" if failed else f"{len(names or index)} presets verified")
+    ctx.exit(1 if failed else 0)
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=i < len(columns) - 1)
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    # a pipe or a file has no width to fold to
+    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)

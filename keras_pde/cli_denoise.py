@@ -1,0 +1,192 @@
+"""What keras-pde denoise does: read, add noise, filter, measure, write."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_pde.images import Image
+    from keras_pde.noise import Quality
+
+__all__ = ["SAMPLES", "Request", "run"]
+
+# files in scikit-image's wheel, never downloaded
+SAMPLES = {
+    "camera": "camera.png",
+    "astronaut": "astronaut.png",
+    "coins": "coins.png",
+    "moon": "moon.png",
+    "chelsea": "chelsea.png",
+    "coffee": "coffee.png",
+}
+STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of the command, checked one by one but not yet against the image."""
+
+    source: str | Path
+    out: Path
+    preset: str = "auto"
+    noise: float | None = None
+    sigma: float | None = None
+    clean: Path | None = None
+    time: float | None = None
+    seed: int = 0
+    compare: Path | None = None
+
+
+def run(request: Request) -> None:
+    """Denoise an image file as requested; nothing is written unless everything went well.
+
+    Raises:
+        ValueError, OSError: bad input, output or preset, each with one sentence.
+    """
+    from keras_pde import images
+
+    _check_names(request)
+    images.check_output(request.out)
+    if request.compare is not None:
+        images.check_output(request.compare)
+    with _progress() as advance:
+        image = images.read(_sample(request.source) if isinstance(request.source, str) else request.source)
+        images.check_output(request.out, image)
+        clean = image.pixels if request.noise else _read_clean(request.clean, image) if request.clean else None
+        advance()
+        from keras_pde import noise
+
+        level = request.noise or request.sigma or noise.REFERENCE
+        name, model, tuned = _model(request, image.pixels.shape, level)
+        advance()
+        noisy = noise.add_noise(image.pixels, request.noise, request.seed) if request.noise else image.pixels
+        denoised = noise.denoise(model, noisy, level if tuned or model.noise_conditioned else noise.REFERENCE)
+        advance()
+        measured = {} if clean is None else {"noisy": noise.quality(clean, noisy), "denoised": noise.quality(clean, denoised.clip(0, 1))}
+        advance()
+        files = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
+        if request.compare is not None:
+            files[request.compare] = _picture(noisy, denoised, clean, measured)
+        for path, data in files.items():
+            images.write_bytes(path, data)
+        advance()
+    _report(request, image, name, model, tuned, measured)
+
+
+def _check_names(request: Request) -> None:
+    if isinstance(request.source, str) and request.source not in SAMPLES:
+        raise ValueError(f"No sample is called {request.source!r}. There are: {', '.join(SAMPLES)}.")
+    if request.compare is None:
+        return
+    if request.compare.suffix.lower() != ".png":
+        raise ValueError(f"{request.compare}: the comparison is a PNG picture. Use the extension .png.")
+    for other in (request.out, request.source, request.clean):
+        if isinstance(other, Path) and other.resolve() == request.compare.resolve():
+            raise ValueError(f"{request.compare}: --compare would overwrite {other}. Use another name.")
+
+
+def _sample(name: str) -> Path:
+    import importlib.util
+
+    spec = importlib.util.find_spec("skimage")
+    folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
+    path = folder / "data" / SAMPLES[name]
+    if not path.is_file():
+        raise FileNotFoundError(f"The sample {name!r} is not in this installation of scikit-image. Reinstall it, or give a file of your own.")
+    return path
+
+
+def _read_clean(path: Path, image: Image) -> np.ndarray:
+    from keras_pde import images
+
+    clean = images.read(path).pixels
+    if clean.shape != image.pixels.shape:
+        (h, w, c), (height, width, channels) = clean.shape, image.pixels.shape
+        raise ValueError(f"{path} is {w} × {h} with {c} channels, and the noisy image {width} × {height} with {channels}: they must be alike")
+    return clean
+
+
+def _model(request: Request, shape: tuple[int, ...], level: float) -> tuple[str, Any, bool]:
+    """Name, model at its stopping time, and whether it is tuned for noise levels."""
+    from keras_pde import noise, presets
+
+    index = presets.index()
+    name = noise.choose_preset(index, shape[-1]) if request.preset == "auto" else request.preset
+    model = presets.from_preset(name)
+    noise.check_fit(model, shape)
+    table = index.get(name, {}).get("noise")
+    time = request.time or (noise.stopping_time(table, level) if table else None)
+    return name, model if time is None else noise.retime(model, time), bool(table)
+
+
+def _picture(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None, measured: dict[str, Quality]) -> bytes:
+    from keras_pde.compare import comparison, comparison_png
+
+    return comparison_png(comparison(noisy, denoised, clean, {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}))
+
+
+def _report(request: Request, image: Image, name: str, model: Any, tuned: bool, measured: dict[str, Quality]) -> None:
+    level = request.noise or request.sigma
+    if request.noise:
+        about = f"noise {level:g} added, seed {request.seed}"
+    else:
+        about = f"noise {level:g}" if level else "noise 25 assumed (--sigma tells another level)"
+    click.echo(f"{request.source}: {image}; {about}")
+    how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
+    click.echo(f"{name}: diffusion time {model.time:.4g} in {len(model.schedule)} steps{how}")
+    certificate = model.certificate()
+    proved = [
+        text
+        for holds, text in (
+            (certificate.norm_stable, "‖N(u)‖ ≤ ‖u‖"),
+            (certificate.nonexpansive, "‖N(u) − N(v)‖ ≤ ‖u − v‖"),
+            (certificate.averaged is not None, "averaged"),
+            (certificate.energy_descent, "energy descent"),
+        )
+        if holds
+    ]
+    click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
+    if not tuned and not model.noise_conditioned:
+        click.echo(f"{name} has no table of noise levels: the network was used as it is")
+    if measured:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("", "PSNR (dB)", "SSIM"):
+            table.add_column(column, justify="right" if column else "left")
+        for row, q in measured.items():
+            table.add_row(row, f"{q.psnr:.2f}", "-" if q.ssim is None else f"{q.ssim:.4f}")
+        Console(highlight=False).print(table)
+    click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    """A progress bar over the stages on stderr, where that is a terminal; yields what ends a stage."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task(STAGES[0], total=len(STAGES))
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            bar.update(task, completed=done, description=STAGES[min(done, len(STAGES) - 1)])
+
+        yield advance

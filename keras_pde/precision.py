@@ -1,0 +1,18 @@
+"""Inner computations of 16-bit models in float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def at_least_float32(x: Any) -> Any:
+    """A tensor as it is, or in float32 where it has 16 bits: there s² overflows beyond 256 and λ² underflows below 2e-4."""
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+
+
+def narrow(y: Any, like: Any) -> Any:
+    """A tensor back in the 16 bits of another."""
+    return ops.cast(y, like.dtype) if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16") else y

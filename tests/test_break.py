@@ -1,0 +1,269 @@
+"""Gradient ascent that tries to break a certificate: on the input, on pairs of inputs, on the energy, and on the weights."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from keras_pde import (
+    ConvOperator,
+    DiffusionBlock,
+    DiffusionResNet,
+    DuFortFrankelResNet,
+    FEDResNet,
+    FluxActivation,
+    FSIResNet,
+    Schedule,
+    SplineFlux,
+    schemes,
+)
+
+D = {"dtype": "float64"}
+BATCH, STEPS = 8, 40
+
+
+def learned(filters=2, kernel_size=2, boundary="neumann", normalize=True, zero_mean=False, **options) -> ConvOperator:
+    return ConvOperator(filters, kernel_size, boundary=boundary, normalize=normalize, zero_mean=zero_mean, **options, **D)
+
+
+def block(flux="charbonnier", step_size="auto", operator=None, **options) -> DiffusionBlock:
+    return DiffusionBlock(learned() if operator is None else operator, flux, step_size, **options, **D)
+
+
+def spline(low) -> SplineFlux:
+    return SplineFlux(6, 3.0, (low, 1.0), contrast=0.5, **D)
+
+
+# name: (model, whether kernels are made positive, the worst case at reflecting boundaries)
+MODELS = {
+    "explicit tied charbonnier neumann 2x2": (lambda: DiffusionResNet(4, block=block(), tied=True), True),
+    "explicit untied perona-malik 2x2": (lambda: DiffusionResNet(4, block=block("perona_malik")), True),
+    "explicit exponential free kernels": (lambda: DiffusionResNet(3, block=block("perona_malik_exponential", operator=learned(normalize=False))), True),
+    "explicit per channel": (lambda: DiffusionResNet(3, block=block("perona_malik", "per_channel", learned(3, normalize=False))), True),
+    "explicit weickert periodic": (lambda: DiffusionResNet(3, block=block("weickert", operator=learned(2, 3, "periodic")), tied=True), False),
+    "explicit fab": (lambda: DiffusionResNet(3, block=block(FluxActivation("fab", 0.4, **D)), tied=True), True),
+    "explicit fab coupled": (lambda: DiffusionResNet(2, block=block("fab", operator=learned(3, 3, "dirichlet"), coupled=True)), False),
+    "explicit relu": (lambda: DiffusionResNet(4, block=block("relu")), True),
+    "explicit spline": (lambda: DiffusionResNet(3, block=block(spline(-0.7), operator=learned(2, 3, "periodic"))), False),
+    "explicit monotone spline": (lambda: DiffusionResNet(3, block=block(spline(0.0), operator=learned(2, 3, "periodic")), tied=True), False),
+    "explicit bias": (lambda: DiffusionResNet(3, block=block("charbonnier", use_bias=True)), True),
+    "explicit data term": (lambda: DiffusionResNet(5, block=block("perona_malik", data_weight=0.5)), True),
+    "explicit learned data term": (lambda: DiffusionResNet(4, block=block("charbonnier", "learned", data_weight="learned"), tied=True), True),
+    "explicit lifted": (lambda: DiffusionResNet(3, block=block("charbonnier"), state_channels=3), True),
+    "explicit coupled stencil": (lambda: DiffusionResNet(4, block=DiffusionBlock("forward", "perona_malik", 0.25, coupled=True, **D), tied=True), False),
+    "explicit stacked": (lambda: DiffusionResNet(3, block=block("truncated_bfb", operator=learned((2, 3), 2)), tied=True), True),
+    "even dct neumann": (
+        lambda: DiffusionResNet(4, block=block("charbonnier", operator=ConvOperator(kernel_size=4, initializer="dct", **D)), tied=True), False,
+    ),
+    "haar neumann": (lambda: DiffusionResNet(4, block=block("truncated_tv", operator=ConvOperator(initializer="haar", **D)), tied=True), False),
+    "fed untied perona-malik": (lambda: FEDResNet(2, 4, block=block("perona_malik")), True),
+    "fed tied charbonnier periodic": (lambda: FEDResNet(3, 3, block=block("charbonnier", operator=learned(2, 3, "periodic")), tied=True), False),
+    "fed linear": (lambda: FEDResNet(2, 4, block=block("linear")), True),
+    "fed fab": (lambda: FEDResNet(1, 3, block=block("fab")), True),
+    "fed data term": (lambda: FEDResNet(3, 3, block=block("perona_malik", operator=learned(2, 3, "dirichlet"), data_weight=0.2)), False),
+    "fed bias": (lambda: FEDResNet(2, 3, block=block("charbonnier", use_bias=True)), True),
+    "fsi tied charbonnier": (lambda: FSIResNet(2, 4, block=block("charbonnier")), True),
+    "fsi tied perona-malik": (lambda: FSIResNet(2, 4, block=block("perona_malik", operator=learned(2, 3, "periodic"))), False),
+    "fsi frozen": (lambda: FSIResNet(2, 5, block=block("perona_malik"), frozen=True), True),
+    "fsi frozen data term": (lambda: FSIResNet(3, 4, block=block("charbonnier", data_weight=0.02), frozen=True), True),
+    "fsi linear": (lambda: FSIResNet(2, 5, block=block("linear")), True),
+    "fsi untied": (lambda: FSIResNet(1, 5, block=block("charbonnier"), tied=False), True),
+    "dufort-frankel below 1": (lambda: DuFortFrankelResNet(5, 0.7, block=block("perona_malik"), tied=False), True),
+    "dufort-frankel": (lambda: DuFortFrankelResNet(5, 4 / 3, block=block("charbonnier", fraction=0.5)), True),
+    "dufort-frankel at the limit": (lambda: DuFortFrankelResNet(5, 4 / 3, block=block("perona_malik", operator=learned(2, 3, "periodic"))), False),
+    "dufort-frankel linear": (lambda: DuFortFrankelResNet(7, 1.6, block=block("linear"), tied=True), True),
+    "custom": (lambda: DiffusionResNet(Schedule((0.5, 1.2, 0.8), (1.0, 1.3, 0.6)), block=block("charbonnier"), tied=True), True),
+    "custom frozen": (lambda: DiffusionResNet(Schedule((1.5, 0.4, 0.8), (0.7, 1.3, 0.9), frozen=True), block=block("perona_malik")), True),
+}  # fmt: skip
+
+
+def build(name, seed=0) -> DiffusionResNet:
+    """The model with random kernels, adversarially positive where that is the worst case, in float64."""
+    make, positive = MODELS[name]
+    keras.utils.set_random_seed(seed)
+    model = make()
+    assert model.compute_dtype == "float64"  # a model computes in its block's precision
+    rng = np.random.default_rng(seed)
+    model.build((None, None, None, 1))
+    for weight in model.weights:
+        value = rng.normal(size=weight.shape)
+        if "kernel_" in weight.path:
+            value = 2 * (np.abs(value) ** 2 if positive else value)
+            if positive and weight.shape[-1] > 1:
+                value[..., 1:] *= 0.3
+        elif "lifting" in weight.path or "head" in weight.path:
+            value = 0.7 * value
+        weight.assign(value)
+    return model
+
+
+def size(model) -> int:
+    smallest = max(b.operator.smallest_size for b in model.blocks)
+    return max(8, smallest) if smallest <= 20 else 8
+
+
+def norm(x):
+    return tf.sqrt(tf.reduce_sum(tf.square(x), axis=list(range(1, len(x.shape)))) + 1e-300)
+
+
+def ascend(objective, start, steps=STEPS, rate=0.05) -> np.ndarray:
+    """The best values that Adam finds, start by start; the step is relative to the size of the start."""
+    x = tf.Variable(start)
+    scale = tf.reshape(norm(x) / math.sqrt(np.prod(start.shape[1:])), [-1] + [1] * (start.ndim - 1))
+
+    @tf.function(autograph=False)
+    def step(m, v, t):
+        with tf.GradientTape() as tape:
+            value = objective(x)
+            total = tf.reduce_sum(value)
+        g = tape.gradient(total, x) * scale
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * tf.square(g)
+        x.assign_add(rate * scale * (m / (1 - 0.8**t)) / (tf.sqrt(v / (1 - 0.95**t)) + 1e-12))
+        return value, m, v
+
+    m = v = tf.zeros_like(x)
+    best = np.full(start.shape[0], -np.inf)
+    for t in range(1, steps + 1):
+        value, m, v = step(m, v, tf.constant(float(t), tf.float64))
+        best = np.maximum(best, value.numpy())
+    return best
+
+
+def starts(rng, n, batch=BATCH) -> np.ndarray:
+    """Noise of sizes 1e-3 to 30: in the linear, the nonlinear and the saturated range of the flux; the last one is oscillating."""
+    x = rng.normal(size=(batch, n, n, 1)) * np.geomspace(1e-3, 30, batch).reshape(-1, 1, 1, 1)
+    x[-1] = (-1.0) ** np.indices((n, n)).sum(0)[..., None] + 0.05 * x[0]
+    return x
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradient_ascent_does_not_break_the_certificate(name, monkeypatch):
+    model = build(name)
+    certificate = model.certificate()
+    for layer in model.blocks:  # the weights stay: normalise them once, not at every step
+        monkeypatch.setattr(layer, "prepare", lambda ready=layer.prepare(): ready)
+    rng = np.random.default_rng(1)
+    n = size(model)
+
+    def gain(u):
+        return tf.math.log(norm(model(u))) - tf.math.log(norm(u))
+
+    if certificate.norm_gain < math.inf:
+        found = math.exp(ascend(gain, starts(rng, n)).max())
+        assert found <= certificate.norm_gain * (1 + 1e-9)
+
+    def expansion(pair):
+        u, d = pair[..., :1], pair[..., 1:]
+        d = d * tf.reshape(1e-5 * norm(u) / norm(d), (-1, 1, 1, 1))
+        return tf.math.log(norm(model(u + d) - model(u))) - tf.math.log(norm(d))
+
+    if certificate.lipschitz < math.inf:
+        found = math.exp(ascend(expansion, np.concatenate([starts(rng, n), starts(rng, n)], -1)).max())
+        assert found <= certificate.lipschitz * (1 + 1e-6)  # the difference quotient is exact to about 1e-10
+
+    if certificate.averaged is not None:
+        theta = certificate.averaged
+
+        def reflected_expansion(pair):
+            u, v = pair[..., :1], pair[..., 1:]
+            difference = (model(u) - model(v) - (1 - theta) * (u - v)) / theta
+            return tf.math.log(norm(difference)) - tf.math.log(norm(u - v))
+
+        found = math.exp(ascend(reflected_expansion, np.concatenate([starts(rng, n), starts(rng, n)], -1)).max())
+        assert found <= 1 + 1e-9
+
+    if certificate.energy_descent:
+
+        def rise(u):
+            return (model.energy(model(u), source=u) - model.energy(u, source=u)) / (norm(u) ** 2 + 1e-300)
+
+        assert ascend(rise, starts(rng, n)).max() <= 1e-12
+
+
+def test_the_ascent_finds_the_growth_that_there_is():
+    """The attack is no straw man: it finds the known constants of models without a guarantee."""
+    rng = np.random.default_rng(0)
+    model = DiffusionResNet(1, block=DiffusionBlock(ConvOperator(boundary="periodic", **D), "perona_malik", 0.25, **D))
+    model.build((None, None, None, 1))
+
+    def expansion(pair):
+        u, d = pair[..., :1], pair[..., 1:]
+        d = d * tf.reshape(1e-5 * norm(u) / norm(d), (-1, 1, 1, 1))
+        return tf.math.log(norm(model(u + d) - model(u))) - tf.math.log(norm(d))
+
+    found = math.exp(ascend(expansion, np.concatenate([starts(rng, 6), starts(rng, 6)], -1), 150).max())
+    assert 1.15 < found <= 1.25 + 1e-6  # Perona-Malik's 1.25
+
+    beyond = model.with_schedule(schemes.explicit(1))
+    beyond.schedule = schemes.explicit(1).scaled(1.5)
+
+    def gain(u):
+        return tf.math.log(norm(beyond(u))) - tf.math.log(norm(u))
+
+    assert math.exp(ascend(gain, starts(rng, 6), 100).max()) == pytest.approx(2, abs=0.03)  # 2c − 1 at c = 1.5
+    assert beyond.certificate().norm_gain == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    "name", ["explicit untied perona-malik 2x2", "explicit learned data term", "explicit per channel", "fed untied perona-malik", "fsi frozen"]
+)
+def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stability(name):
+    """Normalisation, automatic, learned and per-channel steps hold for the weights that an attacker would learn, too."""
+    model = build(name)
+    n = size(model)
+    u = tf.Variable(starts(np.random.default_rng(2), n))
+    optimizer = keras.optimizers.Adam(0.05)
+
+    @tf.function(autograph=False)
+    def attack():
+        with tf.GradientTape() as tape:
+            gain = tf.math.log(norm(model(u))) - tf.math.log(norm(u))
+            total = tf.reduce_sum(gain)
+        variables = [v.value for v in model.trainable_variables]
+        return gain, tape.gradient(total, [*variables, u])
+
+    best = -math.inf
+    for _ in range(40):
+        gain, gradients = attack()
+        best = max(best, float(tf.reduce_max(gain)))
+        assert all(np.isfinite(ops.convert_to_numpy(g)).all() for g in gradients if g is not None)
+        pairs = [(g, v) for g, v in zip(gradients[:-1], model.trainable_variables, strict=True) if g is not None]
+        optimizer.apply([-g for g, _ in pairs], [v for _, v in pairs])
+        u.assign_add(0.02 * tf.sign(gradients[-1]) * tf.reshape(norm(u), (-1, 1, 1, 1)) / n)
+    assert math.exp(best) <= 1 + 1e-9
+    assert model.certificate().norm_stable
+
+
+def test_a_noise_level_does_not_break_the_certificate():
+    flux = FluxActivation("perona_malik", 0.3, learn_contrast=True, noise_conditioned=True, **D)
+    model = DiffusionResNet(3, block=block(flux, operator=learned(2, 3, "periodic")), tied=True)
+    model.build([(None, None, None, 1), (None,)])
+    model.blocks[0].flux.noise_slope.assign(-4.0)
+    certificate = model.certificate()
+    assert "a noise level that does not change with u" in certificate.assumptions
+    rng = np.random.default_rng(0)
+    sigma = tf.constant(np.geomspace(1e-3, 50, BATCH))
+
+    def gain(u):
+        return tf.math.log(norm(model([u, sigma]))) - tf.math.log(norm(u))
+
+    assert math.exp(ascend(gain, starts(rng, 8)).max()) <= certificate.norm_gain * (1 + 1e-9)
+
+
+def test_tied_fsi_never_grew_from_40_random_starts_over_20_cycles():
+    """No theorem, but MATHS.md's observation for Charbonnier, Perona-Malik and Huber with tied kernels."""
+    for flux in ("charbonnier", "perona_malik", "truncated_tv"):
+        model = FSIResNet(20, 5, block=block(flux, operator=learned(3, 3, "periodic", zero_mean=True)))
+        model.build((None, None, 1))
+        rng = np.random.default_rng(0)
+        model.blocks[0].operator.kernels[0].assign(rng.normal(size=(3, 1, 3)))
+        u = rng.normal(size=(40, 16, 1)) * np.geomspace(0.01, 10, 40).reshape(-1, 1, 1)
+        states = np.array([ops.convert_to_numpy(x) for x in model.features(u)])
+        norms = np.linalg.norm(states.reshape(len(states), 40, -1), axis=-1)
+        assert (norms[::5] <= norms[0] * (1 + 1e-12)).all()
+        assert not model.certificate().norm_stable  # and so it is not claimed

@@ -1,0 +1,249 @@
+"""Norm bounds are upper bounds: every method against the singular values of dense matrices."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from keras_pde import ConvOperator
+from keras_pde.operators import norms
+
+BOUNDARIES = ("neumann", "dirichlet", "periodic")
+
+
+def value(x) -> np.ndarray:
+    return ops.convert_to_numpy(x)
+
+
+def operator(rng, ndim, channels, filters, k, boundary, positive=False, initializer=None) -> ConvOperator:
+    K = ConvOperator(filters, k, boundary=boundary, initializer=initializer, dtype="float64")
+    K.build((None, *[None] * ndim, channels))
+    for kernel in K.kernels if initializer is None else []:
+        w = rng.normal(size=kernel.shape)
+        kernel.assign(np.abs(w) if positive else w)
+    return K
+
+
+def true_norm(K, shape) -> float:
+    n = int(np.prod(shape)) * K.channels
+    rows = value(K(np.eye(n).reshape(n, *shape, K.channels))).reshape(n, -1)
+    return math.sqrt(np.linalg.eigvalsh(rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows)[-1])
+
+
+def plain_supremum(K) -> float:
+    """Sup over a fine grid of frequencies of the symbol's norm: from below."""
+    kernel = norms.composite([value(k) for k in K.kernels])
+    axes = tuple(range(K.ndim))
+    symbol = np.fft.fftn(kernel, [64] * K.ndim, axes=axes)
+    return float(np.linalg.norm(symbol.reshape(-1, *kernel.shape[-2:]), 2, axis=(1, 2)).max())
+
+
+CASES = [
+    (1, 1, 1, 2, False),
+    (1, 2, 3, 3, False),
+    (1, 1, (2, 2), 2, True),
+    (2, 1, 1, 2, True),
+    (2, 1, 1, 2, False),
+    (2, 2, 3, 2, False),
+    (2, 1, 4, 3, False),
+    (2, 1, (2, 3), 2, False),
+    (3, 1, 2, 2, True),
+]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(("ndim", "channels", "filters", "k", "positive"), CASES)
+def test_every_method_is_an_upper_bound_of_the_dense_norm(rng, boundary, ndim, channels, filters, k, positive):
+    for _ in range(2):
+        K = operator(rng, ndim, channels, filters, k, boundary, positive)
+        sizes = {1: [(3,), (20,), (60,)], 2: [(2, 3), (9, 9), (12, 14)], 3: [(2, 3, 2), (5, 5, 5)]}[ndim]
+        norm = max(true_norm(K, size) for size in sizes)
+        methods = ["fourier", "gram", "l1", "auto", *["gershgorin"] * (isinstance(filters, int))]
+        for method in methods:
+            if boundary == "neumann" and method == "auto":
+                continue  # holds from smallest_size on, see below
+            assert norm <= K.norm_bound(method) * (1 + 1e-12), method
+        in_graph = float(value(K.squared_norm_bound()))
+        assert norm <= math.sqrt(in_graph)
+        assert K.norm_bound() <= math.sqrt(in_graph) * (1 + 1e-6)  # a certificate never contradicts the step it certifies
+        assert K.norm_bound() == min(K.norm_bound(), *[K.norm_bound(m) for m in methods if m != "gram"])
+
+
+@pytest.mark.parametrize(("ndim", "channels", "filters", "k", "positive"), [c for c in CASES if c[0] > 1 or c[3] > 2])
+def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, filters, k, positive):
+    for _ in range(2):
+        K = operator(rng, ndim, channels, filters, k, "neumann", positive)
+        n = K.smallest_size
+        sizes = [(n,) * ndim, (n + 1, *[n] * (ndim - 1))]
+        assert math.prod(sizes[-1]) * channels < 1500
+        norm = max(true_norm(K, size) for size in sizes)
+        assert norm <= K.norm_bound("reflected")
+        assert norm <= K.norm_bound() * (1 + 1e-12)
+
+
+def test_positive_2x2_kernels_at_a_reflecting_boundary_exceed_the_symbol_by_up_to_2_3_in_the_square():
+    rng = np.random.default_rng(1)
+    ratios = []
+    for _ in range(300):
+        K = operator(rng, 2, 1, 1, 2, "neumann", positive=True)
+        kernel = rng.exponential(size=(2, 2, 1, 1)) ** 2
+        K.kernels[0].assign(kernel)
+        ratios.append((true_norm(K, (6, 6)) / kernel.sum()) ** 2)  # the symbol of a positive kernel is largest at 0
+    assert 1.9 < max(ratios) < 4  # 4 = 2^ndim mirror images is the proved limit
+    assert np.mean(np.array(ratios) > 1.0) > 0.9
+    K.kernels[0].assign(np.array([[0.0, 0.0], [0.0, 1.0]]).reshape(2, 2, 1, 1))
+    assert true_norm(K, (6, 6)) ** 2 == pytest.approx(4)  # a shift reads the mirrored corner pixel four times
+    assert K.norm_bound("fourier") ** 2 == pytest.approx(4, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["forward", "central", "second", "laplacian"])
+def test_even_and_odd_filters_do_not_pay_for_the_reflection(name):
+    K = ConvOperator(initializer=name, dtype="float64")
+    K.build((None, None, None, 1))
+    assert K.norm_bound("fourier") ** 2 < 1.02 * K.norm_bound() ** 2
+
+
+def test_periodic_bound_is_exact_on_its_grid_and_within_half_a_percent_of_the_supremum(rng):
+    for ndim, channels, filters, k in ((1, 2, 3, 3), (2, 2, 2, 3), (2, 1, (2, 3), 2)):
+        K = operator(rng, ndim, channels, filters, k, "periodic")
+        shape = (7, 6)[:ndim]
+        assert K.norm_bound(shape=shape) == pytest.approx(true_norm(K, shape), rel=1e-10)
+        supremum = plain_supremum(K)
+        assert supremum <= K.norm_bound("fourier") <= supremum * 1.0075**ndim
+
+
+def test_sum_of_absolute_values_is_about_twice_the_norm_square_of_random_3x3_kernels(rng):
+    ratios = []
+    for _ in range(20):
+        K = operator(rng, 2, 1, 16, 3, "periodic")
+        ratios.append((K.norm_bound("fourier") / K.norm_bound("l1")) ** 2)
+    assert 0.2 < np.mean(ratios) < 0.6  # exact/bound
+
+
+def test_gram_iteration_converges_from_above_within_n_to_the_1_over_2_to_the_j(rng):
+    """On the Gram matrices of random n×n matrices, in terms of the norm (the root of the eigenvalue)."""
+    for n in (4, 16, 64):
+        gram = np.stack([a @ a.T for a in rng.normal(size=(20, n, n))])
+        true = np.linalg.eigvalsh(gram)[:, -1]
+        previous = np.full(20, np.inf)
+        for j in (1, 2, 4, 6, 8):
+            ratio = norms.gram_iteration(gram, j) / true
+            assert (ratio >= 1 - 1e-12).all()
+            assert (ratio <= n ** (1 / 2**j) * (1 + 1e-12)).all()
+            assert (ratio <= previous * (1 + 1e-12)).all()
+            previous = ratio
+
+
+def test_gram_bound_is_1_16_1_01_1_004_1_0001_times_the_norm_after_2_4_6_8_squarings():
+    """MATHS.md's figures arise for random 48×48 matrices: the mean after 2 and 4 squarings, the worst draws after 6 and 8."""
+    rng = np.random.default_rng(0)
+    gram = np.stack([a @ a.T for a in rng.normal(size=(300, 48, 48))])
+    true = np.linalg.eigvalsh(gram)[:, -1]
+    ratio = {j: np.sqrt(norms.gram_iteration(gram, j) / true) for j in (2, 4, 6, 8)}
+    assert ratio[2].mean() == pytest.approx(1.16, abs=0.02)
+    assert ratio[4].mean() == pytest.approx(1.01, abs=0.002)
+    assert 1.003 < ratio[6].max() < 2 ** (1 / 2**7) + 1e-4  # two nearly equal largest values: at most 1.0054
+    assert 1.0001 < ratio[8].max() < 2 ** (1 / 2**9) + 1e-4
+
+
+def test_gram_method_approaches_the_fourier_method_from_above(rng):
+    K = operator(rng, 2, 32, 32, 3, "periodic")
+    fine = K.norm_bound("gram", iterations=12)
+    ratios = [K.norm_bound("gram", iterations=j) / fine for j in (2, 4, 6, 8)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert 1.05 < ratios[0] < 1.25
+    assert ratios[2] < 1.004
+    assert ratios[3] < 1.0001
+    assert K.norm_bound("fourier") <= fine * (1 + 1e-9)
+
+
+def test_gram_iteration_in_the_graph_equals_numpy_and_survives_zeros_and_huge_values(rng):
+    for scale in (1.0, 1e12, 1e-12):
+        a = rng.normal(size=(3, 5, 5)) * scale
+        gram = a @ a.swapaxes(1, 2)
+        exact = np.linalg.eigvalsh(gram)[:, -1]
+        in_graph = value(norms.gram_iteration(ops.convert_to_tensor(gram), 4, ops))
+        np.testing.assert_allclose(in_graph, norms.gram_iteration(gram, 4), rtol=1e-12)
+        assert (in_graph >= exact).all()
+    assert (norms.gram_iteration(np.zeros((1, 3, 3)), 4) >= 0).all()
+
+
+@pytest.mark.parametrize(("steps", "claimed"), [(1, 3.10), (5, 1.22), (100, 1.0017)])
+def test_power_iteration_approaches_from_below_so_a_step_chosen_by_it_is_not_nonexpansive(steps, claimed):
+    """τ = 2/est² has the Lipschitz constant 2κ²/est² − 1 > 1; MATHS.md's 3.10, 1.22, 1.0017 lie among 40 random 4-filter kernels."""
+    excess = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        kernel = rng.normal(size=(3, 3, 4))
+        spectrum = (np.abs(np.fft.fft2(kernel, (32, 32), axes=(0, 1))) ** 2).sum(-1)  # of KᵀK
+        u = rng.normal(size=(32, 32))
+        for _ in range(steps):
+            u = np.fft.ifft2(spectrum * np.fft.fft2(u / np.linalg.norm(u))).real
+        excess.append(2 * spectrum.max() / np.linalg.norm(u) - 1)
+    assert min(excess) > 1
+    assert min(excess) <= claimed <= max(excess)
+    assert {1: 2, 5: 1.1, 100: 1.002}[steps] < np.median(excess) < {1: 4, 5: 1.5, 100: 1.02}[steps]
+
+
+def test_a_block_at_the_limit_by_power_iteration_expands_and_by_the_certified_bound_does_not(rng):
+    K = operator(rng, 2, 1, 2, 3, "periodic")
+    n = 8
+    matrix = value(K(np.eye(n * n).reshape(-1, n, n, 1))).reshape(n * n, -1).T
+    u = rng.normal(size=n * n)
+    for _ in range(5):
+        u = matrix.T @ (matrix @ (u / np.linalg.norm(u)))
+    lipschitz = [
+        np.abs(np.linalg.eigvalsh(np.eye(n * n) - 2 / bound * matrix.T @ matrix)).max() for bound in (np.linalg.norm(u), K.norm_bound() ** 2)
+    ]
+    assert lipschitz[0] > 1.02
+    assert lipschitz[1] <= 1 + 1e-12
+
+
+def test_gershgorin_sums_bound_KKt_from_above_for_every_boundary_and_tiny_sizes(rng):
+    for boundary in BOUNDARIES:
+        for ndim, channels, filters, k in ((1, 1, 3, 2), (1, 2, 2, 3), (1, 1, 2, 5), (2, 1, 3, 2), (2, 2, 2, 3)):
+            K = operator(rng, ndim, channels, filters, k, boundary)
+            sums = value(K.gershgorin_sums(K.effective_kernels()))
+            for size in [(1,), (2,), (3,), (4,), (11,)] if ndim == 1 else [(1, 1), (2, 2), (1, 4), (3, 2), (5, 6)]:
+                n = int(np.prod(size)) * channels
+                rows = value(K(np.eye(n).reshape(n, *size, channels))).reshape(n, -1).T
+                slack = np.diag(np.tile(sums, int(np.prod(size)))) - rows @ rows.T
+                assert np.linalg.eigvalsh(slack)[0] > -1e-10 * sums.max(), (boundary, size)
+
+
+def test_reflecting_boundary_needs_the_mirrored_correlation_in_gershgorins_sums():
+    """Without it the sums of a positive 2×2 filter would be too small: the option is exercised, not idle."""
+    kernel = np.array([[0.1, 0.2], [0.2, 1.0]]).reshape(2, 2, 1, 1)
+    plain, mirrored = (float(norms.correlation_sums(kernel, (0, 0), b)[0, 0]) for b in ("periodic", "neumann"))
+    K = ConvOperator(1, 2, dtype="float64")
+    K.build((None, None, None, 1))
+    K.kernels[0].assign(kernel)
+    assert plain < true_norm(K, (5, 5)) ** 2 <= mirrored
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    ndim=st.integers(1, 2),
+    channels=st.integers(1, 2),
+    filters=st.sampled_from([1, 2, 3, (2, 2)]),
+    k=st.integers(1, 3),
+    boundary=st.sampled_from(BOUNDARIES),
+    positive=st.booleans(),
+    sparse=st.booleans(),
+)
+def test_bounds_hold_for_any_kernel_hypothesis(seed, ndim, channels, filters, k, boundary, positive, sparse):
+    rng = np.random.default_rng(seed)
+    K = operator(rng, ndim, channels, filters, k, boundary, positive)
+    if sparse:
+        for kernel in K.kernels:
+            kernel.assign(value(kernel) * (rng.random(kernel.shape) < 0.4))
+    norm = max(true_norm(K, size) for size in ([(1,), (4,), (17,)] if ndim == 1 else [(1, 2), (3, 4), (8, 7)]))
+    for method in ("fourier", "l1", "gram"):
+        assert norm <= K.norm_bound(method) * (1 + 1e-9) + 1e-9
+    assert norm <= math.sqrt(float(value(K.squared_norm_bound()))) + 1e-6 or boundary == "neumann"
