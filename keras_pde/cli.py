@@ -23,8 +23,6 @@ from keras_pde.cli_denoise import SAMPLES, Request, run
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["main"]
-
 
 class _Error(click.ClickException):
     """A mistake of the user's: one line, exit code 2."""
@@ -160,7 +158,7 @@ def show(preset: str) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --noise.  [0]")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="PNG", help="Write noisy, denoised and difference side by side.")
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
-    r"""Denoise the image IN and write OUT: PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept.
+    """Denoise the image IN and write OUT: PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept.
 
     Three ways:
 
@@ -170,7 +168,7 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
       keras-pde denoise clean.png out.png --noise 25         a clean image, to measure
 
     With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
-    """
+    """  # noqa: D301 - click wants the real \b
     if sample is not None and sample not in SAMPLES and Path(sample).suffix:
         paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
     wanted = 1 if sample else 2

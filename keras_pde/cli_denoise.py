@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from keras_pde.images import Image
     from keras_pde.noise import Quality
 
-__all__ = ["SAMPLES", "Request", "run"]
-
 # files in scikit-image's wheel, never downloaded
 SAMPLES = {
     "camera": "camera.png",

@@ -57,7 +57,14 @@ def comparison(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None
 
 
 def comparison_png(picture: np.ndarray) -> bytes:
-    """A comparison as the bytes of a PNG file."""
+    """A comparison as the bytes of a PNG file.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.compare import comparison_png
+        >>> comparison_png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+    """
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -124,7 +124,22 @@ class TruncatedBFB(Flux):
 class FAB(Flux):
     """g = 2exp(−a s²/λ²) − exp(−b s²/λ²), b = ln2/(κ²−1), a = κ²b: forward-and-backward diffusion.
 
-    g < 0 beyond λ, so the norm theorem fails (and the certificate says so). ``kappa`` = κ > 1.
+    g < 0 beyond λ, so the norm theorem fails (and the certificate says so).
+
+    Args:
+        contrast: λ > 0.
+        kappa: κ > 1, the ratio of the two widths.
+
+    Raises:
+        ValueError: contrast ≤ 0, kappa ≤ 1.
+
+    Source: Gilboa, Sochen, Zeevi (2002); Welk, Weickert, Gilboa (2018).
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.FAB(kappa=3.0)
+        >>> bool(flux.diffusivity(4.0) < 0), round(flux.mu, 2)
+        (True, 1.49)
     """
 
     key = "fab"

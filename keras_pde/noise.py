@@ -13,14 +13,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Quality", "add_noise", "choose_preset", "denoise", "quality", "retime", "stopping_time"]
+__all__ = ["Quality", "add_noise", "check_fit", "choose_preset", "denoise", "quality", "retime", "stopping_time"]
 
 REFERENCE = 25.0
 MAX_STEPS = 500
 
 
 class Quality(NamedTuple):
-    """PSNR in dB, and SSIM in [-1, 1] (None for images smaller than its 7×7 window)."""
+    """PSNR in dB, and SSIM in [-1, 1] (None for images smaller than its 7×7 window).
+
+    Example:
+        >>> from keras_pde.noise import Quality
+        >>> Quality(psnr=28.7, ssim=0.75).psnr
+        28.7
+    """
 
     psnr: float
     ssim: float | None
@@ -151,7 +157,23 @@ def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndar
 
 
 def check_fit(model: Any, shape: tuple[int, ...]) -> None:
-    """Raise ValueError if a model cannot filter pixels of a shape (height, width, channels)."""
+    """Refuse what a model cannot filter.
+
+    Args:
+        model: of `keras_pde.from_preset`.
+        shape: (height, width, channels) of the pixels.
+
+    Raises:
+        ValueError: a model for another dimension or number of channels, an image smaller than its operator.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde import noise
+        >>> noise.check_fit(keras_pde.from_preset("linear_1d"), (32, 32, 1))
+        Traceback (most recent call last):
+        ...
+        ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
+    """
     operator = model.blocks[0].operator
     if operator.ndim != 2:
         raise ValueError(f"The preset filters {operator.ndim}-D data, and an image is 2-D: choose one whose name ends in _2d or _color")

@@ -136,7 +136,16 @@ def _times(a: float, b: float) -> float:
 
 
 def compose_averaged(constants: Sequence[float | None]) -> float | None:
-    """Averagedness constant of a composition of θᵢ-averaged maps: 1/(1 + 1/Σ θᵢ/(1−θᵢ))."""
+    """Averagedness constant of a composition of θᵢ-averaged maps: S/(1 + S) with S = Σ θᵢ/(1−θᵢ); None if one is none.
+
+    Source: Combettes, Yamada (2015).
+
+    Example:
+        >>> from keras_pde.stability import compose_averaged
+        >>> round(compose_averaged([0.5, 0.5]), 4)
+        0.6667
+
+    """
     if not constants or any(t is None or not 0 <= t < 1 for t in constants):
         return None
     total = sum(t / (1 - t) for t in constants if t is not None)
@@ -155,6 +164,11 @@ class BlockFacts:
         linear: whether g is constant.
         biased: whether Φ acts on Ku + b.
         assumptions: in words.
+
+    Example:
+        >>> from keras_pde.stability import BlockFacts
+        >>> BlockFacts(strength=2.0).gain((0.0, 1.0))          # at the limit τ‖K‖² = 2/L_g
+        1.0
     """
 
     strength: float

@@ -36,7 +36,9 @@ class Case:
 
 def _block() -> DiffusionBlock:
     operator = ConvOperator(6, 2, boundary="periodic", initializer="he_normal", normalize=True)
-    return DiffusionBlock(operator, FluxActivation("truncated_bfb", 0.7, learn_contrast=True), "learned", fraction=0.9, use_bias=True, data_weight="learned")
+    return DiffusionBlock(
+        operator, FluxActivation("truncated_bfb", 0.7, learn_contrast=True), "learned", fraction=0.9, use_bias=True, data_weight="learned"
+    )
 
 
 def _stencil_block() -> DiffusionBlock:
@@ -47,7 +49,12 @@ CASES = [
     Case(
         ConvOperator,
         lambda: {
-            "filters": (3, 5), "kernel_size": 2, "boundary": "dirichlet", "initializer": "he_normal", "zero_mean": True, "normalize": True,
+            "filters": (3, 5),
+            "kernel_size": 2,
+            "boundary": "dirichlet",
+            "initializer": "he_normal",
+            "zero_mean": True,
+            "normalize": True,
         },
         elsewhere={
             "stencil": lambda: {"filters": None, "initializer": "laplacian", "boundary": "periodic"},
@@ -68,7 +75,12 @@ CASES = [
     Case(
         SplineFlux,
         lambda: {
-            "knots": 5, "extent": 2.0, "slopes": [-0.4, 0.9], "start": "perona_malik", "contrast": 0.5, "learn_contrast": True,
+            "knots": 5,
+            "extent": 2.0,
+            "slopes": [-0.4, 0.9],
+            "start": "perona_malik",
+            "contrast": 0.5,
+            "learn_contrast": True,
             "noise_conditioned": True,
         },
         noise=True,
@@ -103,7 +115,14 @@ CASES = [
     Case(
         FSIResNet,
         lambda: {
-            "cycles": 1, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False, "state_channels": 5, "frozen": True,
+            "cycles": 1,
+            "cycle_length": 3,
+            "filters": 4,
+            "kernel_size": 3,
+            "flux": "perona_malik",
+            "tied": False,
+            "state_channels": 5,
+            "frozen": True,
         },
         elsewhere={"block": lambda: {"block": _block()}},
     ),

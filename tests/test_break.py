@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import keras
@@ -24,7 +25,7 @@ from keras_pde import (
 )
 
 D = {"dtype": "float64"}
-BATCH, STEPS = 8, 40
+BATCH, STEPS = 6, 40
 
 
 def learned(filters=2, kernel_size=2, boundary="neumann", normalize=True, zero_mean=False, **options) -> ConvOperator:
@@ -41,26 +42,26 @@ def spline(low) -> SplineFlux:
 
 # name: (model, whether kernels are made positive, the worst case at reflecting boundaries)
 MODELS = {
-    "explicit tied charbonnier neumann 2x2": (lambda: DiffusionResNet(4, block=block(), tied=True), True),
-    "explicit untied perona-malik 2x2": (lambda: DiffusionResNet(4, block=block("perona_malik")), True),
-    "explicit exponential free kernels": (lambda: DiffusionResNet(3, block=block("perona_malik_exponential", operator=learned(normalize=False))), True),
+    "explicit tied charbonnier neumann 2x2": (lambda: DiffusionResNet(3, block=block(), tied=True), True),
+    "explicit untied perona-malik 2x2": (lambda: DiffusionResNet(2, block=block("perona_malik")), True),
+    "explicit free kernels": (lambda: DiffusionResNet(2, block=block("perona_malik_exponential", operator=learned(normalize=False))), True),
     "explicit per channel": (lambda: DiffusionResNet(3, block=block("perona_malik", "per_channel", learned(3, normalize=False))), True),
     "explicit weickert periodic": (lambda: DiffusionResNet(3, block=block("weickert", operator=learned(2, 3, "periodic")), tied=True), False),
     "explicit fab": (lambda: DiffusionResNet(3, block=block(FluxActivation("fab", 0.4, **D)), tied=True), True),
     "explicit fab coupled": (lambda: DiffusionResNet(2, block=block("fab", operator=learned(3, 3, "dirichlet"), coupled=True)), False),
-    "explicit relu": (lambda: DiffusionResNet(4, block=block("relu")), True),
+    "explicit relu": (lambda: DiffusionResNet(3, block=block("relu")), True),
     "explicit spline": (lambda: DiffusionResNet(3, block=block(spline(-0.7), operator=learned(2, 3, "periodic"))), False),
     "explicit monotone spline": (lambda: DiffusionResNet(3, block=block(spline(0.0), operator=learned(2, 3, "periodic")), tied=True), False),
     "explicit bias": (lambda: DiffusionResNet(3, block=block("charbonnier", use_bias=True)), True),
-    "explicit data term": (lambda: DiffusionResNet(5, block=block("perona_malik", data_weight=0.5)), True),
-    "explicit learned data term": (lambda: DiffusionResNet(4, block=block("charbonnier", "learned", data_weight="learned"), tied=True), True),
+    "explicit data term": (lambda: DiffusionResNet(3, block=block("perona_malik", data_weight=0.5)), True),
+    "explicit learned data term": (lambda: DiffusionResNet(3, block=block("charbonnier", "learned", data_weight="learned"), tied=True), True),
     "explicit lifted": (lambda: DiffusionResNet(3, block=block("charbonnier"), state_channels=3), True),
-    "explicit coupled stencil": (lambda: DiffusionResNet(4, block=DiffusionBlock("forward", "perona_malik", 0.25, coupled=True, **D), tied=True), False),
+    "explicit coupled stencil": (lambda: DiffusionResNet(3, block=block("perona_malik", 0.25, "forward", coupled=True), tied=True), False),
     "explicit stacked": (lambda: DiffusionResNet(3, block=block("truncated_bfb", operator=learned((2, 3), 2)), tied=True), True),
     "even dct neumann": (
-        lambda: DiffusionResNet(4, block=block("charbonnier", operator=ConvOperator(kernel_size=4, initializer="dct", **D)), tied=True), False,
+        lambda: DiffusionResNet(3, block=block("charbonnier", operator=ConvOperator(kernel_size=4, initializer="dct", **D)), tied=True), False,
     ),
-    "haar neumann": (lambda: DiffusionResNet(4, block=block("truncated_tv", operator=ConvOperator(initializer="haar", **D)), tied=True), False),
+    "haar neumann": (lambda: DiffusionResNet(3, block=block("truncated_tv", operator=ConvOperator(initializer="haar", **D)), tied=True), False),
     "fed untied perona-malik": (lambda: FEDResNet(2, 4, block=block("perona_malik")), True),
     "fed tied charbonnier periodic": (lambda: FEDResNet(3, 3, block=block("charbonnier", operator=learned(2, 3, "periodic")), tied=True), False),
     "fed linear": (lambda: FEDResNet(2, 4, block=block("linear")), True),
@@ -141,48 +142,39 @@ def starts(rng, n, batch=BATCH) -> np.ndarray:
     return x
 
 
+def tiny_difference(u, d):
+    """d, scaled so that a difference quotient along it is exact to about 1e-10."""
+    return d * tf.reshape(1e-5 * norm(u) / norm(d), (-1, 1, 1, 1))
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_gradient_ascent_does_not_break_the_certificate(name, monkeypatch):
+    """Four attacks in one batch: on ‖N(u)‖/‖u‖, on ‖N(u) − N(v)‖/‖u − v‖, on averagedness, on the energy."""
     model = build(name)
     certificate = model.certificate()
     for layer in model.blocks:  # the weights stay: normalise them once, not at every step
-        monkeypatch.setattr(layer, "prepare", lambda ready=layer.prepare(): ready)
+        monkeypatch.setattr(layer, "prepare", functools.partial(lambda ready: ready, layer.prepare()))
+    n, theta = size(model), certificate.averaged or 1.0
     rng = np.random.default_rng(1)
-    n = size(model)
+    start = np.concatenate([np.concatenate([starts(rng, n), starts(rng, n)], -1)] * 4)
+    row = np.repeat(np.arange(4), BATCH)
 
-    def gain(u):
-        return tf.math.log(norm(model(u))) - tf.math.log(norm(u))
+    def attacks(x):
+        u, d = x[..., :1], tiny_difference(x[..., :1], x[..., 1:])
+        Nu, Nv = tf.split(model(tf.concat([u, u + d], 0)), 2)
+        values = [
+            tf.math.log(norm(Nu) / norm(u)),
+            tf.math.log(norm(Nv - Nu) / norm(d)),
+            tf.math.log(norm((Nv - Nu - (1 - theta) * d) / theta) / norm(d)),
+            (model.energy(Nu, source=u) - model.energy(u, source=u)) / norm(u) ** 2 if certificate.energy_descent else tf.zeros_like(norm(u)),
+        ]
+        return tf.reduce_sum(tf.stack(values, 1) * tf.one_hot(row, 4, dtype="float64"), 1)
 
-    if certificate.norm_gain < math.inf:
-        found = math.exp(ascend(gain, starts(rng, n)).max())
-        assert found <= certificate.norm_gain * (1 + 1e-9)
-
-    def expansion(pair):
-        u, d = pair[..., :1], pair[..., 1:]
-        d = d * tf.reshape(1e-5 * norm(u) / norm(d), (-1, 1, 1, 1))
-        return tf.math.log(norm(model(u + d) - model(u))) - tf.math.log(norm(d))
-
-    if certificate.lipschitz < math.inf:
-        found = math.exp(ascend(expansion, np.concatenate([starts(rng, n), starts(rng, n)], -1)).max())
-        assert found <= certificate.lipschitz * (1 + 1e-6)  # the difference quotient is exact to about 1e-10
-
-    if certificate.averaged is not None:
-        theta = certificate.averaged
-
-        def reflected_expansion(pair):
-            u, v = pair[..., :1], pair[..., 1:]
-            difference = (model(u) - model(v) - (1 - theta) * (u - v)) / theta
-            return tf.math.log(norm(difference)) - tf.math.log(norm(u - v))
-
-        found = math.exp(ascend(reflected_expansion, np.concatenate([starts(rng, n), starts(rng, n)], -1)).max())
-        assert found <= 1 + 1e-9
-
-    if certificate.energy_descent:
-
-        def rise(u):
-            return (model.energy(model(u), source=u) - model.energy(u, source=u)) / (norm(u) ** 2 + 1e-300)
-
-        assert ascend(rise, starts(rng, n)).max() <= 1e-12
+    gain, expansion, reflected, rise = ascend(attacks, start).reshape(4, BATCH).max(1)
+    assert math.exp(gain) <= certificate.norm_gain * (1 + 1e-9)
+    assert math.exp(expansion) <= certificate.lipschitz * (1 + 1e-6)
+    assert certificate.averaged is None or math.exp(reflected) <= 1 + 1e-6
+    assert not certificate.energy_descent or rise <= 1e-12
 
 
 def test_the_ascent_finds_the_growth_that_there_is():
@@ -192,9 +184,8 @@ def test_the_ascent_finds_the_growth_that_there_is():
     model.build((None, None, None, 1))
 
     def expansion(pair):
-        u, d = pair[..., :1], pair[..., 1:]
-        d = d * tf.reshape(1e-5 * norm(u) / norm(d), (-1, 1, 1, 1))
-        return tf.math.log(norm(model(u + d) - model(u))) - tf.math.log(norm(d))
+        u, d = pair[..., :1], tiny_difference(pair[..., :1], pair[..., 1:])
+        return tf.math.log(norm(model(u + d) - model(u)) / norm(d))
 
     found = math.exp(ascend(expansion, np.concatenate([starts(rng, 6), starts(rng, 6)], -1), 150).max())
     assert 1.15 < found <= 1.25 + 1e-6  # Perona-Malik's 1.25
@@ -217,7 +208,7 @@ def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stabil
     model = build(name)
     n = size(model)
     u = tf.Variable(starts(np.random.default_rng(2), n))
-    optimizer = keras.optimizers.Adam(0.05)
+    optimizer = keras.optimizers.Adam(0.1)
 
     @tf.function(autograph=False)
     def attack():
@@ -228,13 +219,13 @@ def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stabil
         return gain, tape.gradient(total, [*variables, u])
 
     best = -math.inf
-    for _ in range(40):
+    for _ in range(20):
         gain, gradients = attack()
         best = max(best, float(tf.reduce_max(gain)))
         assert all(np.isfinite(ops.convert_to_numpy(g)).all() for g in gradients if g is not None)
         pairs = [(g, v) for g, v in zip(gradients[:-1], model.trainable_variables, strict=True) if g is not None]
         optimizer.apply([-g for g, _ in pairs], [v for _, v in pairs])
-        u.assign_add(0.02 * tf.sign(gradients[-1]) * tf.reshape(norm(u), (-1, 1, 1, 1)) / n)
+        u.assign_add(0.04 * tf.sign(gradients[-1]) * tf.reshape(norm(u), (-1, 1, 1, 1)) / n)
     assert math.exp(best) <= 1 + 1e-9
     assert model.certificate().norm_stable
 

@@ -58,7 +58,12 @@ def test_full_variant_sets_every_argument_away_from_its_default(case: Case) -> N
 def test_keras_layer_suite(case: Case, variant: str) -> None:
     call = {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else None
     SUITE.run_layer_test(
-        case.cls, init_kwargs=arguments(case, variant), input_shape=case.shape, call_kwargs=call, supports_masking=False, run_training_check=call is None
+        case.cls,
+        init_kwargs=arguments(case, variant),
+        input_shape=case.shape,
+        call_kwargs=call,
+        supports_masking=False,
+        run_training_check=call is None,
     )
 
 

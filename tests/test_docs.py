@@ -17,7 +17,9 @@ from conftest import ROOT
 
 import keras_pde
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(keras_pde.__path__, "keras_pde.") if not m.name.endswith(("__main__", ".zoo")) and ".zoo." not in m.name)
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(keras_pde.__path__, "keras_pde.") if not m.name.endswith(("__main__", ".zoo")) and ".zoo." not in m.name
+)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -48,7 +50,9 @@ def test_public_names_have_an_example(name: str, thing: Any) -> None:
     assert ">>>" in text, name
 
 
-@pytest.mark.parametrize("cls", [t for _, t in public_objects() if inspect.isclass(t) and issubclass(t, keras.layers.Layer)], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "cls", [t for _, t in public_objects() if inspect.isclass(t) and issubclass(t, keras.layers.Layer)], ids=lambda c: c.__name__
+)
 def test_layers_and_models_state_mathematics_shapes_errors_and_source(cls: type) -> None:
     text = inspect.getdoc(cls) or ""
     assert re.search(r"[Φ∂τψ]|K u|u⁺|uᵏ", text.splitlines()[0]), "the first line is the mathematics"
@@ -93,5 +97,3 @@ def test_readme_commands_are_the_ones_ci_runs() -> None:
 def test_source_files_stay_readable() -> None:
     long = {str(p.relative_to(ROOT)): n for p in (ROOT / "keras_pde").rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
     assert not long
-
-

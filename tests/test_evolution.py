@@ -79,7 +79,8 @@ def test_norm_gain_is_never_below_that_of_random_operators(rng, name, linear):
             for trial in range(60):
                 each = [symmetric(rng, 2 + trial % 3, 0, strength) for _ in schedule.step_sizes]
                 if trial % 2:  # the extremes, in any order: the worst of extrapolating schemes
-                    pattern = rng.integers(2, size=len(schedule)) if trial > 4 else (np.arange(len(schedule)) % schedule.cycle_length + trial // 2) % 2
+                    alternating = (np.arange(len(schedule)) % schedule.cycle_length + trial // 2) % 2
+                    pattern = rng.integers(2, size=len(schedule)) if trial > 4 else alternating
                     each = [strength * float(x) * np.eye(2) for x in pattern]
                 cycles = [each[k - k % schedule.cycle_length] for k in range(len(schedule))]
                 one = [each[0]] * len(schedule)

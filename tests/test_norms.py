@@ -68,18 +68,18 @@ def test_every_method_is_an_upper_bound_of_the_dense_norm(rng, boundary, ndim, c
             if boundary == "neumann" and method == "auto":
                 continue  # holds from smallest_size on, see below
             assert norm <= K.norm_bound(method) * (1 + 1e-12), method
-        in_graph = float(value(K.squared_norm_bound()))
+        in_graph, best = float(value(K.squared_norm_bound())), K.norm_bound()
         assert norm <= math.sqrt(in_graph)
-        assert K.norm_bound() <= math.sqrt(in_graph) * (1 + 1e-6)  # a certificate never contradicts the step it certifies
-        assert K.norm_bound() == min(K.norm_bound(), *[K.norm_bound(m) for m in methods if m != "gram"])
+        assert best <= math.sqrt(in_graph) * (1 + 1e-6)  # a certificate never contradicts the step it certifies
+        assert best <= min(K.norm_bound(m) for m in methods if m not in ("gram", "auto"))
 
 
 @pytest.mark.parametrize(("ndim", "channels", "filters", "k", "positive"), [c for c in CASES if c[0] > 1 or c[3] > 2])
 def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, filters, k, positive):
-    for _ in range(2):
+    for _ in range(2 if k == 2 and ndim == 2 and channels == 1 else 1):
         K = operator(rng, ndim, channels, filters, k, "neumann", positive)
         n = K.smallest_size
-        sizes = [(n,) * ndim, (n + 1, *[n] * (ndim - 1))]
+        sizes = [(n,) * ndim, (n + 1, *[n] * (ndim - 1))][: 2 if k == 2 else 1]
         assert math.prod(sizes[-1]) * channels < 1500
         norm = max(true_norm(K, size) for size in sizes)
         assert norm <= K.norm_bound("reflected")
@@ -89,8 +89,8 @@ def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, fi
 def test_positive_2x2_kernels_at_a_reflecting_boundary_exceed_the_symbol_by_up_to_2_3_in_the_square():
     rng = np.random.default_rng(1)
     ratios = []
-    for _ in range(300):
-        K = operator(rng, 2, 1, 1, 2, "neumann", positive=True)
+    K = operator(rng, 2, 1, 1, 2, "neumann", positive=True)
+    for _ in range(150):
         kernel = rng.exponential(size=(2, 2, 1, 1)) ** 2
         K.kernels[0].assign(kernel)
         ratios.append((true_norm(K, (6, 6)) / kernel.sum()) ** 2)  # the symbol of a positive kernel is largest at 0
@@ -226,7 +226,7 @@ def test_reflecting_boundary_needs_the_mirrored_correlation_in_gershgorins_sums(
     assert plain < true_norm(K, (5, 5)) ** 2 <= mirrored
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     ndim=st.integers(1, 2),

@@ -103,8 +103,7 @@ def test_a_bare_checkout_finds_the_zoo(source: Path) -> None:
 
 def test_import_is_light() -> None:
     code = (
-        "import keras, sys; before = set(sys.modules); import keras_pde; new = set(sys.modules) - before;"
-        "import json; print(json.dumps(sorted(new)))"
+        "import keras, sys; before = set(sys.modules); import keras_pde; new = set(sys.modules) - before;import json; print(json.dumps(sorted(new)))"
     )
     new: list[Any] = json.loads(run(sys.executable, "-c", code, cwd=ROOT).splitlines()[-1])
     assert not [m for m in new if m.split(".")[0] in HEAVY]

@@ -99,8 +99,14 @@ def test_a_preset_is_the_classical_filter(name: str, dtype: str, tolerance: floa
     f = np.clip(0.5 + 0.4 * np.sign(np.indices(size)[0] - 5.5)[..., None] + 0.15 * rng.standard_normal((*size, entry["channels"])), 0, 1)
     explicit = model.schedule.kind == "explicit"
     expected = classical(
-        f, block.flux.flux.name, block.operator.stencil, recipe["contrast"], recipe["noise"]["25"],
-        recipe["cycles"], len(model.schedule) if explicit else model.schedule.cycle_length, explicit,
+        f,
+        block.flux.flux.name,
+        block.operator.stencil,
+        recipe["contrast"],
+        recipe["noise"]["25"],
+        recipe["cycles"],
+        len(model.schedule) if explicit else model.schedule.cycle_length,
+        explicit,
     )
     out = np.array(model(f[None].astype(dtype)))[0]
     assert np.abs(expected - f).max() > 0.02
@@ -150,7 +156,7 @@ def test_presets_of_a_class() -> None:
 
 
 def test_a_wrong_name_suggests_near_ones() -> None:
-    with pytest.raises(ValueError, match="Did you mean .*perona_malik_2d"):
+    with pytest.raises(ValueError, match=r"Did you mean .*perona_malik_2d"):
         keras_pde.from_preset("perona_malick_2d")
 
 

@@ -72,8 +72,12 @@ def write_catalogue(filters: list[Filter]) -> None:
             "bytes": sum((folder / name).stat().st_size for name in (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)),
             "certified": certified(model),
             "noise": recipe["noise"],
-            "metric": {"name": f"PSNR in dB of scikit-image's {'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}, "
-                       f"noise {NOISE}, seed {SEED}", "value": round(metric(model), 3), "tolerance": TOLERANCE},
+            "metric": {
+                "name": f"PSNR in dB of scikit-image's {'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}, "
+                f"noise {NOISE}, seed {SEED}",
+                "value": round(metric(model), 3),
+                "tolerance": TOLERANCE,
+            },
             "data": recipe["tuned_on"],
             "licence": "Apache-2.0 (two fitted numbers, no trained weights)",
             "sha256": {name: presets.file_hash(folder / name) for name in (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)},

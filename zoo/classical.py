@@ -162,7 +162,7 @@ def tune(f: Filter, data: Path) -> dict[str, Any]:
         "contrast": contrast,
         "noise": times,
         "tuned_psnr": {str(level): round(score, 3) for level, (score, _) in results.items()},
-        "tuned_on": f"BSDS500 training photographs, {IMAGES} {'signals of' if f.ndim == 1 else ''} 180×180 {'colour' if f.channels == 3 else 'grey'} centres",
+        "tuned_on": f"{IMAGES} BSDS500 training photographs, {'rows of ' * (f.ndim == 1)}180×180 {'colour' if f.channels == 3 else 'grey'} centres",
         "command": "python -m zoo.classical tune",
     }
     return {**recipe, "cycles": 1 if f.explicit else _cycles(f, recipe, trajectory)}
@@ -172,12 +172,11 @@ def _cycles(f: Filter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
     """Fewest FED cycles within 0.1 dB of explicit steps."""
     if f.flux == "linear":
         return 1
-    import tensorflow as tf
+    from keras_pde.runtime import run_compiled
 
     noisy = trajectory.clean + 25 / 255 * np.random.default_rng(25).standard_normal(trajectory.clean.shape).astype("float32")
     for cycles in (2, 3, 4, 6, 8, 12, 16):
-        model = tf.function(f.model(recipe["contrast"], recipe["noise"]["25"], cycles), jit_compile=True)
-        score = psnr(np.asarray(model(noisy)), trajectory.clean)
+        score = psnr(run_compiled(f.model(recipe["contrast"], recipe["noise"]["25"], cycles), noisy), trajectory.clean)
         print(f"    {cycles} cycles: {score:.3f} dB", flush=True)
         if score > recipe["tuned_psnr"]["25"] - 0.1:
             break
@@ -204,7 +203,7 @@ def main() -> None:
             recipe = tune(f, args.data)
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            print(f"{f.name:<28} contrast {recipe['contrast']:<6g} times {recipe['noise']} PSNR {recipe['tuned_psnr']} cycles {recipe['cycles']}", flush=True)
+            print(f.name, {key: recipe[key] for key in ("contrast", "noise", "tuned_psnr", "cycles")}, flush=True)
         else:
             recipe = json.loads(path.read_text(encoding="utf-8"))
             model = f.model(recipe["contrast"], recipe["noise"]["25"], recipe["cycles"])

@@ -19,6 +19,12 @@ class Image:
         alpha: (height, width) in [0, 1], or None.
         depth: bits a sample: 8, 16, or 32 for floats.
         profile: ICC profile, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.images import Image
+        >>> print(Image(np.zeros((30, 40, 3), "float32"), depth=16))
+        40 × 30, colour, 16 bit
     """
 
     pixels: np.ndarray

@@ -58,6 +58,12 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
 
     Raises:
         ValueError, OSError: as `check_output`; pixels that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde import images
+        >>> images.encode("black.png", images.Image(np.zeros((2, 3, 1), "float32")))[1:4]
+        b'PNG'
     """
     check_output(path, image)
     if not np.isfinite(image.pixels).all():
@@ -117,12 +123,33 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
 
     Raises:
         ValueError, OSError: as `check_output`; nothing is left behind, an existing file is untouched.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from keras_pde import images
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     images.write(folder + "/black.tif", images.Image(np.zeros((2, 3, 1), "float32")))
+        ...     print(images.read(folder + "/black.tif"))
+        3 × 2, grey, 8 bit
     """
     write_bytes(path, encode(path, image))
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put bytes in a file through a neighbour that then takes its place."""
+    """Put bytes in a file through a neighbour that then takes its place; links and permissions stay.
+
+    Raises:
+        OSError: the disk is full or the place not writable; an existing file is untouched.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from keras_pde import images
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     images.write_bytes(folder + "/x.png", b"whole")
+        ...     pathlib.Path(folder, "x.png").read_bytes()
+        b'whole'
+    """
     stage = _stage(Path(path))
     target = Path(path).resolve()
     try:

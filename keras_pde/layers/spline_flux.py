@@ -32,7 +32,7 @@ class SplineFlux(FluxLayer):
         contrast, learn_contrast, noise_conditioned: as in `FluxActivation`; λ scales the knots, not the slopes. A learned
             contrast is one per channel.
 
-    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map.
+    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map. Returns Φ(s), the shape of s.
 
     Raises:
         ValueError: fewer than 1 knot, extent ≤ 0, slopes out of order, unknown start flux.

@@ -56,7 +56,7 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
     Example:
         >>> import keras_pde
         >>> net = keras_pde.DiffusionResNet(4, filters=8, kernel_size=3, flux="perona_malik")
-        >>> net(np.zeros((1, 20, 30, 1))).shape, net.count_params()
+        >>> tuple(net(np.zeros((1, 20, 30, 1))).shape), net.count_params()
         ((1, 20, 30, 1), 288)
         >>> net.certificate().norm_stable
         True

@@ -28,7 +28,7 @@ def cut(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 
 def zeros_around(x: Any, axis: int, before: int, after: int) -> Any:
-    """x with zeros before and after it along one axis."""
+    """``x`` with zeros before and after it along one axis."""
     return ops.pad(x, [(before, after) if a == axis else (0, 0) for a in range(len(x.shape))])
 
 

@@ -41,6 +41,11 @@ def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
     (more for even k at a reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
 
     Squared norms, as the grid grows: forward 4·ndim, central ndim, second 16·ndim, laplacian 16·ndim².
+
+    Example:
+        >>> from keras_pde.operators import stencil
+        >>> print(stencil("second", 1)[:, 0])
+        [ 1. -2.  1.]
     """
     check_stencil(name)
     k = kernel_size_of(name, kernel_size)
@@ -125,8 +130,8 @@ def differences(u: Any, name: str, boundary: str) -> list[Any]:
     a, b = _DIFFERENCES[name]
     rows = []
     for axis in range(1, len(u.shape) - 1):
-        if _short(name, boundary):
-            rows.append(zeros_around(cut(u, axis, 1, None) - cut(u, axis, None, -1), axis, 0, 1))
+        if name == "forward":
+            rows.append(_forward(u, axis, boundary))
             continue
         d = _edges(u, axis, boundary)
         after, before = cut(d, axis, 1, None), cut(d, axis, None, -1)
@@ -140,9 +145,8 @@ def differences_adjoint(rows: list[Any], name: str, boundary: str) -> Any:
     axes = range(1, len(rows[0].shape) - 1)
     total = None
     for axis, row in zip(axes, rows * len(axes) if name == "laplacian" else rows, strict=True):
-        if _short(name, boundary):
-            inner = cut(row, axis, None, -1)
-            part = zeros_around(inner, axis, 1, 0) - zeros_around(inner, axis, 0, 1)
+        if name == "forward":
+            part = _forward_adjoint(row, axis, boundary)
         else:
             w = _combine(a, zeros_around(row, axis, 1, 0) if a else row, b, zeros_around(row, axis, 0, 1) if b else row)
             part = _edges_adjoint(w, axis, boundary)
@@ -150,12 +154,23 @@ def differences_adjoint(rows: list[Any], name: str, boundary: str) -> Any:
     return total
 
 
-def _short(name: str, boundary: str) -> bool:
-    """Whether to skip the edges: halves the time of the gradient operator, and multiplies that of longer stencils under XLA.
+def _forward(u: Any, axis: int, boundary: str) -> Any:
+    """uᵢ₊₁ − uᵢ without the detour over all edges: 0.3 to 0.7 times the time of a step under XLA.
 
-    XLA recomputes a flux for each shifted copy of it; over the edges it is shifted once.
+    The longer stencils go over the edges: XLA recomputes a flux for each shifted copy of it, and there it is shifted once
+    (without, a step with second differences takes 1.1 to 1.8 times as long, with the Laplacian up to 2.5).
     """
-    return name == "forward" and boundary == "neumann"
+    rest = cut(u, axis, 1, None)
+    if boundary == "neumann":
+        return zeros_around(rest - cut(u, axis, None, -1), axis, 0, 1)
+    return (ops.concatenate([rest, cut(u, axis, None, 1)], axis) if boundary == "periodic" else zeros_around(rest, axis, 0, 1)) - u
+
+
+def _forward_adjoint(w: Any, axis: int, boundary: str) -> Any:
+    rest = cut(w, axis, None, -1)
+    if boundary == "neumann":
+        return zeros_around(rest, axis, 1, 0) - zeros_around(rest, axis, 0, 1)
+    return (ops.concatenate([cut(w, axis, -1, None), rest], axis) if boundary == "periodic" else zeros_around(rest, axis, 1, 0)) - w
 
 
 def _combine(a: float, x: Any, b: float, y: Any) -> Any:
