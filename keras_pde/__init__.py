@@ -1,6 +1,6 @@
 """keras_pde: numerical methods for partial differential equations as Keras networks with proved stability."""
 
-from keras_pde import _quiet, activations, schemes  # noqa: F401
+from keras_pde import _quiet, activations, plotting, schemes  # noqa: F401
 from keras_pde.layers import DiffusionBlock, FluxActivation, SplineFlux
 from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet
 from keras_pde.operators import ConvOperator, Stencil
@@ -25,5 +25,6 @@ __all__ = [
     "activations",
     "from_preset",
     "list_presets",
+    "plotting",
     "schemes",
 ]
