@@ -34,7 +34,7 @@ def describe(model: DiffusionResNet) -> str:
     field = 2 * width * len(model.schedule) + 1
     lines = [
         f"{type(model).__name__} {model.name!r}",
-        f"  scheme           {str(model.schedule.scaled(block.step_size) if numeric else model.schedule).removeprefix('Schedule ')}",
+        f"  scheme           {str(model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)).removeprefix('Schedule ')}",
         f"  blocks           {', '.join([sharing, *extra])}",
         f"  operator K       {kernels}; {options}",
         f"  flux             {kind}, {', '.join(details)}",
