@@ -100,10 +100,11 @@ class Weickert(Flux):
         return self._C * ops.square(ops.square(1 / ops.maximum(r, 0.25)))
 
     def _g(self, r: Any) -> Any:
-        return -ops.expm1(-self._t(r))
+        # not expm1: five times slower under XLA on a CPU, and the digits it saves are below the rounding of u
+        return 1 - ops.exp(-self._t(r))
 
     def _psi(self, r: Any) -> Any:
-        return r * self._g(r) / 2 + 0.5 * self._C**0.25 * _upper_gamma(0.75, self._t(r))
+        return r * -ops.expm1(-self._t(r)) / 2 + 0.5 * self._C**0.25 * _upper_gamma(0.75, self._t(r))
 
 
 @_REGISTERED

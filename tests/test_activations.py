@@ -100,6 +100,16 @@ def test_weickert_potential_by_the_incomplete_gamma_function_is_exact_to_1e_12()
     np.testing.assert_allclose(value(activations.weickert.potential(ops.convert_to_tensor(s))), exact, rtol=1e-12)
 
 
+def test_incomplete_gamma_function_is_exact_to_1e_13():
+    from scipy import special
+
+    from keras_pde.fluxes import _upper_gamma
+
+    t = np.concatenate([np.geomspace(1e-12, 700, 4000), [0.0, 8 - 1e-12, 8.0, 8 + 1e-12]])
+    exact = special.gammaincc(0.75, t) * special.gamma(0.75)
+    np.testing.assert_allclose(value(_upper_gamma(0.75, ops.convert_to_tensor(t))), exact, rtol=0, atol=1e-13)
+
+
 def test_bounds_of_the_table(flux):
     L_g, L, low, where, largest, monotone = TABLE[flux.name]
     assert (flux.L_g, flux.L, flux.monotone) == (L_g, L, monotone)

@@ -86,18 +86,18 @@ def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, fi
         assert norm <= K.norm_bound() * (1 + 1e-12)
 
 
-def test_positive_2x2_kernels_at_a_reflecting_boundary_exceed_the_symbol_by_up_to_2_3_in_the_square():
-    rng = np.random.default_rng(1)
-    ratios = []
-    K = operator(rng, 2, 1, 1, 2, "neumann", positive=True)
-    for _ in range(150):
-        kernel = rng.exponential(size=(2, 2, 1, 1)) ** 2
-        K.kernels[0].assign(kernel)
-        ratios.append((true_norm(K, (6, 6)) / kernel.sum()) ** 2)  # the symbol of a positive kernel is largest at 0
-    assert 1.9 < max(ratios) < 4  # 4 = 2^ndim mirror images is the proved limit
-    assert np.mean(np.array(ratios) > 1.0) > 0.9
+def test_19_of_20_random_2x2_filters_exceed_the_symbol_by_up_to_2_3_in_the_square_and_a_diagonal_shift_by_4(rng):
+    K = operator(rng, 2, 1, 1, 2, "neumann")
+    for draw in (rng.random, lambda size: rng.normal(size=size)):
+        ratios = []
+        for _ in range(100):
+            kernel = draw((2, 2, 1, 1))
+            K.kernels[0].assign(kernel)
+            ratios.append((true_norm(K, (6, 6)) / np.abs(np.fft.fft2(kernel[..., 0, 0], (64, 64))).max()) ** 2)
+        assert np.quantile(ratios, 0.95) == pytest.approx(2.3, abs=0.25)
+        assert max(ratios) <= 4 + 1e-12  # 2^ndim mirror images, the proved limit
     K.kernels[0].assign(np.array([[0.0, 0.0], [0.0, 1.0]]).reshape(2, 2, 1, 1))
-    assert true_norm(K, (6, 6)) ** 2 == pytest.approx(4)  # a shift reads the mirrored corner pixel four times
+    assert true_norm(K, (6, 6)) ** 2 == pytest.approx(4)  # it reads the corner pixel four times
     assert K.norm_bound("fourier") ** 2 == pytest.approx(4, rel=0.02)
 
 

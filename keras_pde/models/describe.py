@@ -32,9 +32,10 @@ def describe(model: DiffusionResNet) -> str:
     if model.state_channels is not None:
         extra.append(f"lifted to {model.state_channels} channels")
     field = 2 * width * len(model.schedule) + 1
+    schedule = model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)
     lines = [
         f"{type(model).__name__} {model.name!r}",
-        f"  scheme           {str(model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)).removeprefix('Schedule ')}",
+        f"  scheme           {str(schedule).removeprefix('Schedule ')}",
         f"  blocks           {', '.join([sharing, *extra])}",
         f"  operator K       {kernels}; {options}",
         f"  flux             {kind}, {', '.join(details)}",
