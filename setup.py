@@ -39,7 +39,7 @@ setup(
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
         "bench": [*compare, "matplotlib>=3.8"],
-        "test": [*compare, "pytest>=8", "hypothesis>=6.100", "matplotlib>=3.8", "build>=1.2", "setuptools>=70", "wheel"],
+        "test": [*compare, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "matplotlib>=3.8", "build>=1.2", "setuptools>=70", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli:main"]},
