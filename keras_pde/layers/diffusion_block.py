@@ -180,12 +180,26 @@ class DiffusionBlock(keras.layers.Layer):
 
     def freeze(self, u: Any, prepared: Prepared, noise: Any = None) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
-        return self.flux.diffusivities(self.inner(u, prepared), noise)
+        parts = self.flux.diffusivities(self.inner(u, prepared), noise)
+        return parts[:1] if self.coupled else parts
+
+    @property
+    def stores_diffusivity(self) -> bool:
+        """Whether a loop of steps should carry g from step to step.
+
+        XLA for the CPU computes g anew for each neighbour that reads it: with a root in g a step takes 8 times as long.
+        Where K is slices, evaluating Ku once more for g costs less than that.
+        """
+        return self.operator.sliced and not self.flux.linear
 
     def step(self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: float = 1.0, frozen: list[Any] | None = None) -> Any:
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
-        fluxes = self.flux.apply(parts, noise) if frozen is None else [g * s for g, s in zip(frozen, parts, strict=True)]
+        if frozen is None:
+            fluxes = self.flux.apply(parts, noise)
+        else:
+            shared = frozen * len(parts) if len(frozen) == 1 else frozen
+            fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
         step = prepared.step
         if self.step_size == "per_channel":
             fluxes, step = [step * f for f in fluxes], 1.0

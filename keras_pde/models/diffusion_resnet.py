@@ -156,7 +156,8 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
         prepared = [block.prepare() for block in self.blocks]
         for index, cycle in enumerate(self.schedule.cycles):
             first = index * len(cycle)
-            frozen = self.blocks[first // self._sharing].freeze(u, prepared[first // self._sharing], noise) if self.schedule.frozen else None
+            freeze = functools.partial(self.blocks[first // self._sharing].freeze, prepared=prepared[first // self._sharing], noise=noise)
+            frozen = freeze(u) if self.schedule.frozen else None
 
             def step(k: int, pair: list[Any], tau: Any, w: Any, frozen: Any = frozen) -> list[Any]:
                 block, ready = self.blocks[k // self._sharing], prepared[k // self._sharing]
@@ -168,7 +169,8 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
             record = states if not self.schedule.frozen else None
             if self._sharing >= len(cycle) > 2 and record is None:
                 lists = [ops.convert_to_tensor(x, dtype=u.dtype) for x in (cycle.step_sizes, cycle.extrapolations)]
-                pair = repeat(functools.partial(_looped, step, first), pair, lists)
+                carried = freeze(u) if frozen is None and self.blocks[first // self._sharing].stores_diffusivity else []
+                pair = repeat(functools.partial(_looped, step, freeze if carried else None, first, len(pair)), [*pair, *carried], lists)
             else:
                 for k, (tau, w) in enumerate(zip(cycle.step_sizes, cycle.extrapolations, strict=True), start=first):
                     pair = step(k, pair, tau, w)
@@ -247,5 +249,9 @@ def _copy(block: DiffusionBlock, name: str, dtype: Any) -> DiffusionBlock:
     return keras.saving.deserialize_keras_object(config)
 
 
-def _looped(step: Callable[..., list[Any]], k: int, pair: list[Any], x: list[Any]) -> list[Any]:
-    return step(k, pair, x[0], x[1])
+def _looped(step: Callable[..., Any], freeze: Callable[..., Any] | None, k: int, size: int, state: list[Any], x: list[Any]) -> list[Any]:
+    """One step of a loop; with ``freeze``, the state also holds the diffusivity for the step to come."""
+    if freeze is None:
+        return step(k, state, x[0], x[1])
+    pair = step(k, state[:size], x[0], x[1], frozen=state[size:])
+    return [*pair, *freeze(pair[0])]

@@ -10,21 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.operators import norms
+from keras_pde.operators import norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
-from keras_pde.operators.stencils import STENCILS, Stencil, check_stencil, differences, differences_adjoint, kernel_size_of, sliced, stencil
 from keras_pde.precision import at_least_float32
 
 IN_GRAPH_BUDGET = 3e5  # numbers in the Fourier bound of one training step
 IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
-# suprema of the symbols of the pure difference stencils and tight frames, as functions of the dimension
-_STENCIL_NORMS = {
-    "forward": lambda d: 4 * d,
-    "central": lambda d: d,
-    "second": lambda d: 16 * d,
-    "laplacian": lambda d: 16 * d * d,
-    "dct": lambda d: 1,
-}
 METHODS = ("auto", "fourier", "gershgorin", "gram", "l1", "reflected")
 
 
@@ -86,14 +77,14 @@ class ConvOperator(keras.layers.Layer):
         self.normalize = normalize
         if initializer is None:
             initializer = "forward" if filters is None else "orthogonal"
-        self.stencil = initializer if isinstance(initializer, str) and (filters is None or initializer in STENCILS) else None
+        self.stencil = initializer if isinstance(initializer, str) and (filters is None or initializer in stencils.STENCILS) else None
         if filters is None:
             if self.stencil is None:
                 raise ValueError(f"filters=None is a fixed stencil and needs initializer to name it. Received: initializer={initializer!r}")
-            check_stencil(self.stencil)
+            stencils.check_stencil(self.stencil)
             if zero_mean or normalize:
                 raise ValueError("zero_mean and normalize act on learned kernels only: give filters, or leave both False")
-            self.kernel_size = kernel_size_of(self.stencil, kernel_size)
+            self.kernel_size = stencils.kernel_size_of(self.stencil, kernel_size)
         if any(not isinstance(n, int) or n < 1 for n in (*self._channels_out(), self.kernel_size)):
             raise ValueError(f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters}, kernel_size={kernel_size}")
         self.initializer = initializer if self.stencil else keras.initializers.get(initializer)
@@ -108,6 +99,11 @@ class ConvOperator(keras.layers.Layer):
         """Whether this is a classical stencil without weights."""
         return self.filters is None
 
+    @property
+    def sliced(self) -> bool:
+        """Whether K is a classical difference stencil, computed by slices."""
+        return self.fixed and stencils.has_slices(str(self.stencil))
+
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
         self.ndim = len(input_shape) - 2
@@ -116,10 +112,10 @@ class ConvOperator(keras.layers.Layer):
         self.channels = channels = int(input_shape[-1])
         if self.fixed:
             assert self.stencil is not None
-            rows = stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
-            self._constant = Stencil(self.stencil).array((*[self.kernel_size] * self.ndim, channels, rows * channels))
+            rows = stencils.stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
+            self._constant = stencils.Stencil(self.stencil).array((*[self.kernel_size] * self.ndim, channels, rows * channels))
         for i, out in enumerate(self._channels_out()):
-            initializer = Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
+            initializer = stencils.Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
             shape = (*[self.kernel_size] * self.ndim, channels, out)
             self.kernels.append(self.add_weight(shape=shape, initializer=initializer, name=f"kernel_{i}"))
             channels = out
@@ -131,7 +127,7 @@ class ConvOperator(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Spatial sizes kept, channels = filters."""
         ndim = len(input_shape) - 2
-        rows = input_shape[-1] * stencil(self.stencil, ndim, self.kernel_size).shape[-1] if self.fixed else self._channels_out()[-1]
+        rows = input_shape[-1] * stencils.stencil(self.stencil, ndim, self.kernel_size).shape[-1] if self.fixed else self._channels_out()[-1]
         return (*input_shape[:-1], rows)
 
     def effective_kernels(self) -> list[Any]:
@@ -152,7 +148,7 @@ class ConvOperator(keras.layers.Layer):
         if self.fixed:
             if self._fixed_bound is None:
                 # not the root squared: its rounding would make a step at the limit look unstable
-                self._fixed_bound = float(_STENCIL_NORMS[str(self.stencil)](self.ndim)) if self._known_norm else self.norm_bound() ** 2
+                self._fixed_bound = float(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim)) if self._known_norm else self.norm_bound() ** 2
             return self._fixed_bound
         if self.normalize:
             return 1.0
@@ -194,7 +190,7 @@ class ConvOperator(keras.layers.Layer):
             raise ValueError(f"The norm for one shape is known for boundary='periodic' only. Received: boundary={self.boundary!r}")
         kernels = [self._constant] if self.fixed else [np.array(ops.cast(k, "float64")) for k in self.effective_kernels()]
         if self._known_norm and method == "auto" and shape is None:
-            return math.sqrt(_STENCIL_NORMS[str(self.stencil)](self.ndim))
+            return math.sqrt(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim))
         images = 2**self.ndim if self.boundary == "neumann" else 1
         anchor = [w[0] for w in self._widths]
         bounds: dict[str, float] = {}
@@ -227,7 +223,7 @@ class ConvOperator(keras.layers.Layer):
     def _known_norm(self) -> bool:
         # even DCT windows overlap their own mirror image at a reflecting boundary: there ‖K‖ exceeds 1
         mirrored = self.stencil == "dct" and self.boundary == "neumann" and self.kernel_size % 2 == 0
-        return self.fixed and self.stencil in _STENCIL_NORMS and not mirrored
+        return self.fixed and self.stencil in stencils.SQUARED_NORMS and not mirrored
 
     @property
     def smallest_size(self) -> int:
@@ -251,13 +247,13 @@ class ConvOperator(keras.layers.Layer):
 
     def adjoint(self, v: Any) -> Any:
         """Kᵀ v."""
-        parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.fixed and sliced(str(self.stencil)) else [v]
+        parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.sliced else [v]
         return self.backward(parts)
 
     def forward(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
         """K u in parts: one array for convolutions, one for each row of a sliced stencil."""
-        if self.fixed and sliced(str(self.stencil)):
-            return differences(u, str(self.stencil), self.boundary)
+        if self.sliced:
+            return stencils.differences(u, str(self.stencil), self.boundary)
         kernels = self._used(kernels, u)
         if self.boundary == "dirichlet" and len(kernels) == 1:
             return [ops.conv(u, kernels[0], padding="same", data_format="channels_last")]
@@ -268,8 +264,8 @@ class ConvOperator(keras.layers.Layer):
 
     def backward(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
         """Kᵀ of the parts: the exact transpose of `forward`."""
-        if self.fixed and sliced(str(self.stencil)):
-            return differences_adjoint(parts, str(self.stencil), self.boundary)
+        if self.sliced:
+            return stencils.differences_adjoint(parts, str(self.stencil), self.boundary)
         v = parts[0]
         # not a convolution with the turned kernel: forward that takes as long, but with the gradient 1.1 (16 channels) to 1.75
         # (1 channel) times as long under XLA, and 4 times in float64 without it

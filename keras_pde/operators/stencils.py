@@ -18,6 +18,15 @@ STENCILS = ("forward", "central", "second", "laplacian", "haar", "dct")
 # 1-D difference stencils as a·(u₊ − u) + b·(u − u₋): the sliced form, much faster than a convolution on a CPU
 _DIFFERENCES = {"forward": (1.0, 0.0), "central": (0.5, 0.5), "second": (1.0, -1.0), "laplacian": (1.0, -1.0)}
 
+# suprema of the symbols of the pure difference stencils and tight frames, as functions of the dimension
+SQUARED_NORMS = {
+    "forward": lambda d: 4 * d,
+    "central": lambda d: d,
+    "second": lambda d: 16 * d,
+    "laplacian": lambda d: 16 * d * d,
+    "dct": lambda d: 1,
+}
+
 
 def check_stencil(name: str) -> str:
     """The stencil's name, or a ValueError that lists the possible ones."""
@@ -120,7 +129,7 @@ class Stencil(keras.initializers.Initializer):
         return {"name": self.name}
 
 
-def sliced(name: str) -> bool:
+def has_slices(name: str) -> bool:
     """Whether the stencil has a sliced form."""
     return name in _DIFFERENCES
 
