@@ -94,6 +94,14 @@ def test_readme_commands_are_the_ones_ci_runs() -> None:
     assert "pytest" in second
 
 
+def test_readme_numbers_are_the_zoo_s() -> None:
+    index = keras_pde.presets.index()
+    grey = {n: e for n, e in index.items() if (e["ndim"], e["channels"]) == (2, 1) and e["certified"] != "no"}
+    best = max(grey, key=lambda n: grey[n]["metric"]["value"])
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"`{best}`: 20.16 dB become {index[best]['metric']['value']:.2f} dB" in text
+
+
 def test_source_files_stay_readable() -> None:
     long = {str(p.relative_to(ROOT)): n for p in (ROOT / "keras_pde").rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
     assert not long

@@ -114,9 +114,9 @@ def test_lifting_starts_as_the_identity(rng: np.random.Generator) -> None:
 def test_options_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="Give either block, or filters"):
         DiffusionResNet(2, filters=4, block=classical())
+    untied = DiffusionResNet(2, filters=4)
+    untied.build((None, 8, 8, 1))
     with pytest.raises(ValueError, match="common energy"):
-        untied = DiffusionResNet(2, filters=4)
-        untied.build((None, 8, 8, 1))
         untied.energy(np.zeros((1, 8, 8, 1)))
     noisy = DiffusionResNet(2, flux=FluxActivation("charbonnier", noise_conditioned=True))
     with pytest.raises(ValueError, match="takes a pair"):
