@@ -19,6 +19,7 @@ class Linear(Flux):
     """g = 1, ψ = s²/2: homogeneous diffusion, Gaussian smoothing."""
 
     key = "linear"
+    rational = True
     diffusivity_bounds = (1.0, 1.0)
     slope_bounds = (1.0, 1.0)
 
@@ -60,6 +61,7 @@ class PeronaMalik(Flux):
     """g = 1/(1+s²/λ²), ψ = (λ²/2)ln(1+s²/λ²); inf Φ′ = −1/8 at √3λ (Perona, Malik 1990)."""
 
     key = "perona_malik"
+    rational = True
     slope_bounds = (-0.125, 1.0)
 
     def _g(self, r: Any) -> Any:
@@ -112,6 +114,7 @@ class TruncatedBFB(Flux):
     """g = min(1, λ²/s²): truncated balanced forward-backward flux; inf Φ′ = −1 just beyond λ."""
 
     key = "truncated_bfb"
+    rational = True
     slope_bounds = (-1.0, 1.0)
 
     def _g(self, r: Any) -> Any:
@@ -175,6 +178,7 @@ class ReLU(Flux):
     """Φ = max(s, 0), g = 1 for s > 0 and 0 elsewhere; monotone, L = 1, not odd, the same for every λ."""
 
     key = "relu"
+    rational = True
     isotropic = False
 
     def __call__(self, s: Any, contrast: Any = None) -> Any:

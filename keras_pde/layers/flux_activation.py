@@ -118,6 +118,11 @@ class FluxActivation(FluxLayer):
         return max(self.flux.L_g, self.flux.L)
 
     @property
+    def rational(self) -> bool:
+        """Whether g takes a division only, no root and no exponential."""
+        return self.flux.rational
+
+    @property
     def linear(self) -> bool:
         """Whether g is constant."""
         return self.flux.diffusivity_bounds[0] == self.flux.diffusivity_bounds[1]

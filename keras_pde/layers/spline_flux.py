@@ -158,7 +158,7 @@ class SplineFlux(FluxLayer):
         """The upper slope bound."""
         return self.slopes[1]
 
-    linear = False
+    linear = rational = False
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
