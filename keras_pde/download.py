@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tarfile
 import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
 
-import keras
-
 from keras_pde.presets import CONFIG, staged
 
 
 def cache_root() -> Path:
     """Where downloaded presets live: keras_pde in Keras's own home directory."""
-    return Path(keras.config.keras_home()) / "keras_pde" if hasattr(keras.config, "keras_home") else Path.home() / ".keras" / "keras_pde"
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras_pde"
 
 
 def fetch_archive(url: str, sha256: str) -> Path:
@@ -73,8 +70,3 @@ def _preset_in(folder: Path, url: str) -> Path:
     if len(found) != 1:
         raise ValueError(f"{url} holds {len(found)} presets, and one was expected")
     return found[0]
-
-
-def clear_cache() -> None:
-    """Delete all downloaded presets."""
-    shutil.rmtree(cache_root(), ignore_errors=True)

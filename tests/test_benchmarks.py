@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_timing", "overhead", "schemes")
+    names = ("_timing", "loops", "overhead", "schemes")
 
     def load(name):
         return importlib.import_module(name)
@@ -28,6 +28,13 @@ def test_overhead_prints_its_tables(script, capsys):
     printed = capsys.readouterr().out
     assert "block/bare" in printed
     assert "convolutions/sliced" in printed
+
+
+def test_loops_agree_with_unrolled_steps(script, capsys):
+    script("loops").main(["--quick"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if "forward" in line or "backward" in line]
+    assert len(rows) == 10
+    assert all(float(row.strip("│ ").split()[-1]) < 1e-5 for row in rows)
 
 
 def test_schemes_reach_their_time_and_draw(script, tmp_path):

@@ -187,8 +187,8 @@ class DiffusionBlock(keras.layers.Layer):
     def stores_diffusivity(self) -> bool:
         """Whether a loop of steps should carry g from step to step.
 
-        XLA for the CPU computes g anew for each neighbour that reads it: with a root in g a step takes 8 times as long,
-        with an exponential 4 times. Where K is slices, evaluating Ku once more for g costs less than that.
+        XLA for the CPU computes g anew for each neighbour that reads it, which is dear with a root or an exponential
+        (``python benchmarks/loops.py``). Where K is slices, evaluating Ku once more for g costs less than that.
         """
         return self.operator.sliced and not self.flux.rational
 

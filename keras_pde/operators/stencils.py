@@ -157,7 +157,7 @@ def differences_adjoint(rows: list[Any], name: str, boundary: str) -> Any:
         if name == "forward":
             part = _forward_adjoint(row, axis, boundary)
         else:
-            w = _combine(a, zeros_around(row, axis, 1, 0) if a else row, b, zeros_around(row, axis, 0, 1) if b else row)
+            w = _combine(a, zeros_around(row, axis, 1, 0), b, zeros_around(row, axis, 0, 1))
             part = _edges_adjoint(w, axis, boundary)
         total = part if total is None else total + part
     return total
@@ -183,8 +183,6 @@ def _forward_adjoint(w: Any, axis: int, boundary: str) -> Any:
 
 
 def _combine(a: float, x: Any, b: float, y: Any) -> Any:
-    if not b:
-        return x if a == 1 else a * x
     if a == 1 and b == -1:
         return x - y
     return a * x + b * y
