@@ -1,7 +1,9 @@
-"""Run a model on an array, compiled by XLA."""
+"""Compiled runs: a model on an array, any function by XLA, and float64 where a backend needs to be told."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -24,13 +26,43 @@ def run_compiled(model: Any, inputs: Any) -> np.ndarray:
         >>> run_compiled(keras_pde.from_preset("linear_2d"), np.zeros((1, 8, 8, 1), "float32")).shape
         (1, 8, 8, 1)
     """
+    return keras.ops.convert_to_numpy(compiled(model)(inputs))
+
+
+def compiled(function: Any) -> Any:
+    """A function of tensors, compiled by XLA where the backend has it.
+
+    Example:
+        >>> from keras_pde.runtime import compiled
+        >>> float(compiled(lambda x: x + 1)(np.float32(1)))
+        2.0
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return np.asarray(tf.function(model, jit_compile=True)(inputs))
+        return tf.function(function, jit_compile=True, autograph=False)
     if backend == "jax":
         import jax
 
-        return np.asarray(jax.jit(model)(inputs))
-    return keras.ops.convert_to_numpy(model(inputs))
+        return jax.jit(function)
+    return function
+
+
+@contextlib.contextmanager
+def double_precision() -> Iterator[None]:
+    """Float64 inside the block also on JAX, which computes in float32 unless told otherwise.
+
+    Example:
+        >>> from keras_pde.runtime import double_precision
+        >>> with double_precision():
+        ...     print(keras.ops.convert_to_tensor(np.zeros(1), dtype="float64").dtype == "float64")
+        True
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(True):
+        yield

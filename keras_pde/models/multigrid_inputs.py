@@ -1,0 +1,79 @@
+"""Inputs of a MultigridUNet: which tensor is which, and checks of the arrays of `solve`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_pde.problems import Problem
+
+
+def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
+    """(b, mask or None, x or None) of a call's inputs."""
+    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    names = ["f", "mask", "x"] if problem.masked else ["b", "x"]
+    least = 2 if problem.masked else 1
+    if not least <= len(given) <= len(names):
+        raise ValueError(f"{problem!r} takes {' or '.join(str(names[:k]) for k in range(least, len(names) + 1))}. Received: {len(given)} tensors")
+    full = [*given, None, None]
+    return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
+
+
+def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Right-hand side, mask, start and the scale of its residual (None: the norm of b), in float64."""
+    b, mask, x = split_inputs(problem, inputs)
+    if x is not None:
+        raise ValueError("solve takes the start as guess=…")
+    right = np.asarray(b, dtype=np.float64)
+    if not 3 <= right.ndim <= 5:
+        raise ValueError(f"The right-hand side must be (batch, *spatial, channels), 1-D to 3-D. Received: shape {right.shape}")
+    if not right.size:
+        raise ValueError(f"The right-hand side is empty: shape {right.shape}")
+    start = None if guess is None else np.array(guess, dtype=np.float64)
+    if start is not None and (start.shape != right.shape or not np.isfinite(start).all()):
+        raise ValueError(f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}")
+    if mask is not None:
+        return _masked(problem, right, np.asarray(mask), start)
+    if not np.isfinite(right).all():
+        raise ValueError("The right-hand side holds NaN or infinite values")
+    axes = tuple(range(1, right.ndim - 1))
+    if problem.singular:
+        mean, size = np.abs(right.mean(axis=axes)), np.sqrt((right**2).mean(axis=axes))
+        if (mean > 1e-6 * size).any():
+            raise ValueError(
+                f"{problem!r} has a solution only for a right-hand side of mean 0, and this one has the mean {mean.max():.3g}: subtract it"
+            )
+        right = right - right.mean(axis=axes, keepdims=True)
+    return right, None, start, None
+
+
+def _masked(problem: Problem, f: np.ndarray, mask: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    if mask.shape != (*f.shape[:-1], 1):
+        raise ValueError(f"The mask must be {(*f.shape[:-1], 1)}, one value a pixel. Received: shape {mask.shape}")
+    known = mask > 0
+    if not known.reshape(len(f), -1).any(axis=1).all():
+        raise ValueError("The mask has no known pixel: inpainting needs at least one")
+    if not np.isfinite(np.where(known, f, 0.0)).all():
+        raise ValueError("Known pixels hold NaN or infinite values")
+    f = np.where(known, f, 0.0)  # whatever unknown pixels hold
+    start = f if start is None else np.where(known, f, start)
+    right = np.where(known, f, -_powers(f, problem.order // 2))
+    # relative to the equation's own residual at f: ‖b‖ itself is dominated by the known pixels
+    norm = np.sqrt((np.where(known, 0.0, right) ** 2).sum(axis=tuple(range(1, f.ndim))))
+    return right, known.astype(np.float64), start, norm
+
+
+def _powers(f: np.ndarray, k: int) -> np.ndarray:
+    """L^k f with L = −Δ, reflecting boundary."""
+    for _ in range(k):
+        out = np.zeros_like(f)
+        for axis in range(1, f.ndim - 1):
+            d = np.diff(f, axis=axis)
+            pad = [(0, 0)] * f.ndim
+            pad[axis] = (1, 0)
+            out += np.pad(d, pad)
+            pad[axis] = (0, 1)
+            out -= np.pad(d, pad)
+        f = out
+    return f

@@ -1,0 +1,339 @@
+"""MultigridUNet: a multigrid cycle as a U-net, as a solver without weights or as a network to train."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde import problems, smoothers
+from keras_pde.models.multigrid_inputs import checked_arrays, split_inputs
+from keras_pde.models.multigrid_table import describe
+from keras_pde.multigrid.cycles import Cycle, CycleType, plans_for
+from keras_pde.multigrid.grids import Grid
+from keras_pde.multigrid.iteration import Iteration, Solution, iterate
+from keras_pde.multigrid.learned import LearnedLevel, smallest_size
+from keras_pde.multigrid.levels import DENSE, Level
+from keras_pde.presets import PresetModel
+from keras_pde.stability import Certificate
+
+LEARNED_LEVELS = 4
+_NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class MultigridUNet(PresetModel, keras.Model):
+    r"""One multigrid cycle for A u = b: smooth, restrict the residual, correct from the coarser grid, smooth again.
+
+    In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source skip, the correction x + Pe is the
+    additive skip between its sides, and W, F and full multigrid cycles are U-nets in series. Two lives. Without
+    ``channels`` the model has no weights: it is the textbook cycle, `solve` iterates it, in 2-D with a factor below 0.05 a V(2,1) cycle
+    for the Poisson equation of every size, at O(1) operations a point. With ``channels`` the kernels of every level's operator, its
+    flux, smoothing weights, R and P are learned; it starts as the cycle itself, in every channel.
+
+    Args:
+        problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or a `keras_pde.problems.Problem`.
+        cycle: "V(2,1)", "W(1,1)", "F(2,1)" or "FMG(2,1)" with the smoothing steps before and after the correction; None is the
+            problem's own.
+        levels: number of grids, or "auto": down to one point (learned: 4).
+        smoother: "jacobi", "chebyshev", "red_black" or a `keras_pde.smoothers.Smoother`; None is the problem's own ("chebyshev" if
+            learned).
+        fas: full approximation scheme, which a nonlinear operator needs; None is only where needed.
+        channels: state channels of a learned net.
+        outputs: channels of a learned net's output (classes, say), by a 1×1 convolution with bias; None is those of its input.
+
+    Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; for inpainting [f, mask] or [f, mask, x], mask
+    (batch, \*spatial, 1), 1 where f is known. Returns x after one cycle (a learned net: the output), the shape of b. Sizes are
+    dynamic, with "auto" fixed when traced.
+
+    Raises:
+        ValueError: unknown names, a smoother or scheme that the problem does not allow, levels whose coarsest grid is too
+            large to be solved exactly, learned options without ``channels``.
+
+    Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); as U-nets: Alt et al., arXiv:2107.14742 (2021).
+
+    Example:
+        >>> from keras_pde import MultigridUNet
+        >>> solver = MultigridUNet("poisson")
+        >>> b = np.random.default_rng(0).standard_normal((1, 63, 63, 1))
+        >>> print(solver.solve(b, tolerance=1e-9).converged, solver.count_params())
+        True 0
+        >>> net = MultigridUNet("screened_poisson", channels=4, levels=3, outputs=2)
+        >>> tuple(net(b).shape)
+        (1, 63, 63, 2)
+    """
+
+    def __init__(
+        self,
+        problem: str | problems.Problem = "poisson",
+        cycle: str | None = None,
+        levels: int | str = "auto",
+        smoother: str | smoothers.Smoother | None = None,
+        *,
+        fas: bool | None = None,
+        channels: int | None = None,
+        outputs: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.problem = problems.get(problem)
+        self.cycle_type = CycleType.parse(self.problem.default_cycle if cycle is None else cycle)
+        self.smoother = smoothers.get(smoother or ("chebyshev" if channels else self.problem.default_smoother))
+        if levels != "auto" and not (isinstance(levels, int) and levels >= 1):
+            raise ValueError(f'levels must be a number >= 1 or "auto". Received: levels={levels!r}')
+        self.levels, self.channels, self.outputs = levels, channels, outputs
+        self.fas = not self.problem.linear if fas is None else fas
+        self._check()
+        self.noise_conditioned = False
+        self._sizes: tuple[int, ...] | None = None
+        self._iterations: dict[Any, Iteration] = {}
+        self.learned_levels: list[LearnedLevel] = []
+
+    def _check(self) -> None:
+        if self.smoother.needs_colours and (self.problem.masked or self.problem.order != 2):
+            raise ValueError(f"red_black needs an operator between neighbours only, and {self.problem!r} couples more. Use 'chebyshev' or 'jacobi'.")
+        if not self.problem.linear and not self.fas:
+            raise ValueError(f"{self.problem!r} is nonlinear: its coarse correction needs fas=True, or None")
+        if self.problem.masked and self.fas:
+            raise ValueError("Inpainting has coarse operators of corrections only: use fas=False, or None")
+        if self.channels is None and self.outputs is not None:
+            raise ValueError("outputs is for a learned net: give channels as well")
+        if self.channels is not None and (self.problem.masked or self.problem.order != 2):
+            raise ValueError(f"A learned net starts from an operator of order 2 without mask. Received: problem={self.problem!r}")
+
+    def build(self, input_shape: Any) -> None:
+        """Rank, channels, and for a learned net its weights."""
+        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        if not 3 <= len(shape) <= 5 or shape[-1] is None:
+            raise ValueError(f"MultigridUNet needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}")
+        self.ndim, self.input_channels = len(shape) - 2, int(shape[-1])
+        if None not in shape[1:-1]:
+            self._sizes = tuple(int(n) for n in shape[1:-1])
+        if self.channels is not None:
+            self._build_learned(shape)
+        self.built = True
+
+    def _build_learned(self, shape: Any) -> None:
+        count = LEARNED_LEVELS if self.levels == "auto" else int(self.levels)
+        inner = (shape[0], *(None,) * self.ndim, self.channels)
+        orthogonal = keras.initializers.Orthogonal()
+        dense = functools.partial(keras.layers.Dense, dtype=self.dtype_policy)
+        self.lifting = dense(self.channels, use_bias=False, kernel_initializer=orthogonal, name="lifting")
+        self.lifting.build(shape)
+        if self.outputs is None:
+            # the inverse of the lifting: orthogonal rows
+            self.head = dense(self.input_channels, use_bias=False, name="head")
+            self.head.build(inner)
+            self.head.kernel.assign(ops.transpose(ops.convert_to_tensor(self.lifting.kernel)))
+        else:
+            self.head = dense(self.outputs, name="head")
+            self.head.build(inner)
+        for index, level in enumerate(self._hierarchy((smallest_size(count, self.problem.boundary),) * self.ndim, count)):
+            steps = self.smoother.steps(self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim)
+            layer = LearnedLevel(self.problem, index, int(self.channels or 1), steps, index == count - 1, dtype=self.dtype_policy, name=f"level_{index}")
+            layer.build(inner)
+            self.learned_levels.append(layer)
+
+    def _hierarchy(self, sizes: tuple[int, ...], count: int) -> list[Level]:
+        """Linear levels of the problem, on grids of which the coarsest has 1 point or 2."""
+        return [Level(g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness) for g in self.grids(sizes, count=count)]
+
+    def grids(self, sizes: tuple[Any, ...], dtype: str = "float32", count: int | None = None) -> list[Grid]:
+        """The hierarchy of grids for an image of the given sizes, finest first."""
+        wanted = count or (LEARNED_LEVELS if self.channels and self.levels == "auto" else self.levels)
+        if wanted == "auto" and not all(isinstance(n, int) for n in sizes):
+            raise ValueError('levels="auto" needs known sizes, and this graph was traced without them: give levels a number')
+        grids = [Grid.finest(sizes, self.problem.boundary, dtype)]
+        while grids[-1].coarsens and wanted in ("auto", *range(len(grids) + 1, 99)):
+            grids.append(grids[-1].coarser())
+        return grids
+
+    def cycle(self, b: Any, x: Any = None, data: Any = None, record: dict[int, Any] | None = None) -> Any:
+        """One cycle of the scheme for A u = b, in the precision of b: what a solver's call does, with the levels' data given."""
+        dtype = keras.backend.standardize_dtype(b.dtype)
+        levels = self.problem.levels(self.grids(_sizes(b), dtype), dtype, data)
+        last = levels[-1]
+        if last.exact and last.grid.coarsens and all(isinstance(n, int) for n in last.grid.sizes) and last.grid.points > DENSE:
+            raise ValueError(
+                f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE} are solved exactly: give more levels, or 'auto'"
+            )
+        if self.problem.singular:
+            b = _centred(b)
+        x = Cycle(levels, plans_for(self.smoother, self.cycle_type, levels), self.cycle_type.kind, self.fas, record)(b, x)
+        return _centred(x) if self.problem.singular else x
+
+    def call(self, inputs: Any) -> Any:
+        """One cycle."""
+        return self._run(inputs)
+
+    def _run(self, inputs: Any, record: dict[int, Any] | None = None) -> Any:
+        b, mask, x = split_inputs(self.problem, inputs)
+        sizes = _sizes(b)
+        if all(isinstance(n, int) for n in sizes):
+            self._sizes = sizes
+        if self.channels is not None:
+            return self._run_learned(b, x, record)
+        narrow = b.dtype
+        if keras.backend.standardize_dtype(narrow) in ("float16", "bfloat16"):  # a residual is a difference of near numbers
+            b, mask, x = (None if t is None else ops.cast(t, "float32") for t in (b, mask, x))
+        dtype = keras.backend.standardize_dtype(b.dtype)
+        data = self.problem.prepare(self.grids(sizes, dtype), dtype, mask)
+        if self.problem.masked:
+            b = self.problem.levels(self.grids(sizes, dtype), dtype, data)[0].source(b)
+        return ops.cast(self.cycle(b, x, data, record), narrow)
+
+    def _run_learned(self, b: Any, x: Any, record: dict[int, Any] | None) -> Any:
+        sizes, dtype = _sizes(b), keras.backend.standardize_dtype(b.dtype)
+        least = smallest_size(len(self.learned_levels), self.problem.boundary)
+        if any(isinstance(n, int) and n < least for n in sizes):
+            raise ValueError(f"A learned net of {len(self.learned_levels)} levels needs at least {least} points along each axis. Received: {sizes}")
+        grids = self.grids(sizes, dtype, count=len(self.learned_levels))
+        levels = [layer.on(grid, dtype) for layer, grid in zip(self.learned_levels, grids, strict=True)]
+        state = self.lifting(b)
+        cycle = Cycle(levels, [level.plan for level in levels], self.cycle_type.kind, self.fas, record)
+        return self.head(cycle(state, None if x is None else self.lifting(x)))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of b, with the output's channels."""
+        shape = tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
+        return (*shape[:-1], shape[-1] if self.outputs is None else self.outputs)
+
+    def features(self, inputs: Any) -> list[Any]:
+        """The state of every level when the cycle leaves it for the last time, finest first (a learned net's: state channels).
+
+        Example:
+            >>> from keras_pde import MultigridUNet
+            >>> [tuple(x.shape[1:-1]) for x in MultigridUNet("poisson").features(np.ones((1, 7, 7, 1)))]
+            [(7, 7), (3, 3), (1, 1)]
+        """
+        if not self.built:
+            self(inputs)
+        record: dict[int, Any] = {}
+        self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), record)
+        return [record[i] for i in sorted(record)]
+
+    def solve(
+        self,
+        b: Any,
+        tolerance: float = 1e-8,
+        *,
+        guess: Any = None,
+        max_cycles: int = 100,
+        callback: Callable[[int, float], None] | None = None,
+        accelerate: bool = False,
+    ) -> Solution:
+        r"""Cycles until ‖b − Ax‖ ≤ tolerance·‖b‖ for every sample, with the residual in float64.
+
+        Args:
+            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the residual is relative to that of f itself.
+            tolerance: of the relative residual; about 1e-13 is what float64 allows.
+            guess: where to start, 0 (inpainting: f on the known pixels) if None.
+            max_cycles: at most so many; the loop also ends when rounding keeps four cycles from lowering the residual.
+            callback: called with (cycle, largest relative residual) after each cycle.
+            accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.
+
+        Returns:
+            A `Solution` with x, residuals, cycles and whether it converged.
+
+        Raises:
+            ValueError: b not finite or of a wrong shape, b not of mean 0 where A is singular, a learned net.
+
+        Example:
+            >>> from keras_pde import MultigridUNet
+            >>> print(MultigridUNet("screened_poisson").solve(np.ones((1, 20, 30, 1)), 1e-6).converged)
+            True
+        """
+        if self.channels is not None:
+            raise ValueError("A learned net is no solver: solve() is for a model without channels")
+        if accelerate and not self.problem.linear:
+            raise ValueError("Conjugate gradients accelerate linear problems only: use accelerate=False")
+        if not tolerance > 0 or max_cycles < 1:
+            raise ValueError(f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance}, max_cycles={max_cycles}")
+        right, mask, start, scale = checked_arrays(self.problem, b, guess)
+        if not self.built:
+            self.build(right.shape)
+        self._sizes = right.shape[1:-1]
+        return iterate(self._iteration(), right, start, mask, scale, tolerance, max_cycles, callback, accelerate)
+
+    def _iteration(self) -> Iteration:
+        """Compiled functions, kept: they are traced once for each shape."""
+        if "iteration" not in self._iterations:
+            dtype = "float32" if self.problem.linear else None
+
+            def prepare(mask: Any) -> Any:
+                return self.problem.prepare(self.grids(_sizes(mask), dtype or "float64"), dtype or "float64", mask) if self.problem.masked else []
+
+            def residual(b: Any, x: Any, data: Any) -> Any:
+                wide = [ops.cast(d, "float64") for d in data[:1]]
+                level = self.problem.levels(self.grids(_sizes(b), "float64")[:1], "float64", wide)[0]
+                return b - level.operator(x)
+
+            def cycle(b: Any, x: Any, data: Any) -> Any:
+                return self.cycle(b, x, data)
+
+            self._iterations["iteration"] = Iteration(prepare, cycle, residual, dtype)
+        return self._iterations["iteration"]
+
+    def certificate(self) -> Certificate:
+        """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not computed here."""
+        reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
+        return Certificate(f"{type(self).__name__} {self.name!r}", reasons=reasons)
+
+    def example_inputs(self) -> dict[str, np.ndarray]:
+        """A small right-hand side, and a mask where the problem has one: what golden outputs are computed from."""
+        rng = np.random.default_rng(20260)
+        size = (33, 18, 9)[: self.ndim]
+        b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
+        return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")} if self.problem.masked else {"input": b}
+
+    def get_build_config(self) -> dict[str, Any]:
+        """The input's rank and channels."""
+        if not self.built:
+            return {}
+        shape = (None,) * (self.ndim + 1) + (self.input_channels,)
+        return {"input_shape": [shape, (*shape[:-1], 1)] if self.problem.masked else shape}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the saved input's shape."""
+        if config:
+            self.build(config["input_shape"])
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+    __str__ = __repr__
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "problem": keras.saving.serialize_keras_object(self.problem),
+            "cycle": str(self.cycle_type),
+            "levels": self.levels,
+            "smoother": keras.saving.serialize_keras_object(self.smoother),
+            "fas": self.fas,
+            "channels": self.channels,
+            "outputs": self.outputs,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuild from `get_config`."""
+        config = dict(config)
+        for key in ("problem", "smoother"):
+            if isinstance(config.get(key), dict):
+                config[key] = keras.saving.deserialize_keras_object(config[key])
+        return cls(**config)
+
+
+def _sizes(x: Any) -> tuple[Any, ...]:
+    """Spatial sizes: numbers where they are known, tensors where not."""
+    return tuple(ops.shape(x)[1:-1])
+
+
+def _centred(x: Any) -> Any:
+    return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)

@@ -1,0 +1,1 @@
+"""The parts of multigrid: grids, level operators, cycles and the iteration of them."""
