@@ -22,6 +22,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from keras_pde.metrics import metric_text
 from keras_pde.safety import foreign_classes
 
 CONFIG, WEIGHTS, METADATA, GOLDEN = "config.json", "model.weights.h5", "metadata.json", "golden.npz"
@@ -53,10 +54,10 @@ class PresetList(list[str]):
 
     def __repr__(self) -> str:
         entries = index()
-        rows = [("preset", "class", "task", "params", "certified", "PSNR", "what it is")]
+        rows = [("preset", "class", "task", "params", "certified", "metric", "what it is")]
         for name in self:
             e = entries[name]
-            rows.append((name, e["class"], e["task"], f"{e['params']:,}", e["certified"], f"{e['metric']['value']:.2f}", e["description"]))
+            rows.append((name, e["class"], e["task"], f"{e['params']:,}", e["certified"], metric_text(e["metric"]), e["description"]))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
@@ -264,7 +265,9 @@ class PresetModel:
 
 
 def golden_input(model: Any) -> dict[str, np.ndarray]:
-    """A fixed small input in [0, 1] with an edge and noise, and a noise level where the model takes one."""
+    """A fixed small input: the model's own example, or an image in [0, 1] with an edge and noise, and a noise level where it takes one."""
+    if hasattr(model, "example_inputs"):
+        return dict(model.example_inputs())
     rng = np.random.default_rng(20260)
     size = (33, 18, 9)[: model.blocks[0].operator.ndim]
     values = 0.5 + 0.3 * np.sign(np.indices(size)[0] - size[0] / 2)[None, ..., None] + 0.1 * rng.standard_normal((1, *size, model.input_channels))
@@ -275,7 +278,7 @@ def golden_input(model: Any) -> dict[str, np.ndarray]:
 def predict_golden(model: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
     """The model's output for golden inputs, as NumPy."""
     dtype = keras.backend.standardize_dtype(model.variable_dtype)
-    tensors = [keras.ops.convert_to_tensor(inputs[k], dtype=dtype) for k in ("input", "noise") if k in inputs]
+    tensors = [keras.ops.convert_to_tensor(inputs[k], dtype=dtype) for k in ("input", "noise", "mask") if k in inputs]
     return keras.ops.convert_to_numpy(model(tensors if len(tensors) > 1 else tensors[0]))
 
 

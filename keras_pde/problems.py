@@ -240,8 +240,6 @@ class Diffusion(Problem):
         'u + 10KᵀΦ(Ku) = b, charbonnier flux, contrast 0.05'
     """
 
-    default_smoother = "jacobi"
-
     def __init__(
         self, flux: str | activations.Flux | FluxActivation = "charbonnier", step_size: float = 1.0, boundary: str = "neumann"
     ) -> None:

@@ -158,3 +158,234 @@ def test_full_multigrid_reaches_the_discretisation_error_in_one_pass(n: int) -> 
     discrete = MultigridUNet("poisson").solve(b, 1e-12).x
     one_pass = np.array(MultigridUNet("poisson", "FMG(2,1)", dtype="float64")(b))
     assert np.abs(one_pass - exact).max() < 2 * np.abs(discrete - exact).max()
+
+
+# --- solving ---
+
+
+CASES = [
+    (problems.Poisson(), (31,), textbook.poisson),
+    (problems.Poisson(), (20, 13), textbook.poisson),
+    (problems.Poisson(), (6, 9, 7), textbook.poisson),
+    (problems.Poisson("neumann"), (12, 17), textbook.poisson),
+    (problems.Poisson("periodic"), (16, 10), textbook.poisson),
+    (problems.ScreenedPoisson(50.0), (19, 24), lambda s, b: textbook.screened(s, b, step_size=50.0)),
+    (problems.ScreenedPoisson(0.3, "periodic"), (1, 9), lambda s, b: textbook.screened((9,), b, step_size=0.3)),
+    (problems.Biharmonic(), (15, 12), textbook.biharmonic),
+    (problems.Biharmonic("neumann"), (14, 9), textbook.biharmonic),
+]
+
+
+@pytest.mark.parametrize(("problem", "size", "matrix"), CASES, ids=lambda x: repr(x) if isinstance(x, problems.Problem) else "")
+def test_solve_equals_a_sparse_direct_solver(problem: Any, size: tuple[int, ...], matrix: Any, rng: Any) -> None:
+    b = rng.standard_normal((2, *size, 2))
+    if problem.singular:
+        b -= b.mean(axis=tuple(range(1, b.ndim - 1)), keepdims=True)
+    seen: list[tuple[int, float]] = []
+    solution = MultigridUNet(problem).solve(b, 1e-11, callback=lambda *x: seen.append(x))
+    assert solution.converged
+    assert seen == [(k + 1, r.max()) for k, r in enumerate(solution.residuals[1:])]
+    a = matrix(size, problem.boundary).tolil()
+    if problem.singular:
+        a[0, :] = 1.0  # in place of a redundant equation: the mean is 0
+    for sample in range(2):
+        right = b[sample].reshape(-1, 2).copy()
+        right[0] = 0.0 if problem.singular else right[0]
+        expected = spsolve(a.tocsc(), right).reshape(b[sample].shape)
+        np.testing.assert_allclose(solution.x[sample], expected, atol=1e-7 * np.abs(expected).max())
+
+
+def test_acceleration_guess_and_max_cycles_act(rng: Any) -> None:
+    b = rng.standard_normal((1, 31, 31, 1))
+    solver = MultigridUNet(problems.Biharmonic())
+    plain, fast = solver.solve(b, 1e-9), solver.solve(b, 1e-9, accelerate=True)
+    assert fast.converged
+    assert fast.cycles < plain.cycles
+    np.testing.assert_allclose(fast.x, plain.x, atol=1e-5 * np.abs(plain.x).max())
+    warm = solver.solve(b, 1e-9, guess=fast.x)
+    assert warm.cycles <= 1
+    short = solver.solve(b, 1e-9, max_cycles=2)
+    assert not short.converged
+    assert short.cycles == 2
+    assert "NOT converged to 1e-09" in str(short)
+
+
+def test_solve_stops_where_rounding_does(rng: Any) -> None:
+    solution = MultigridUNet("poisson").solve(rng.standard_normal((1, 63, 63, 1)), 1e-30)
+    assert not solution.converged
+    assert solution.cycles < 30
+    assert solution.residuals.min() < 1e-13
+
+
+def test_zero_and_a_batch_of_scales(rng: Any) -> None:
+    b = rng.standard_normal((1, 21, 1)) * np.array([0.0, 1e-30, 1.0, 1e30]).reshape(4, 1, 1)
+    solution = MultigridUNet("poisson").solve(b, 1e-10)
+    assert solution.converged
+    assert not solution.x[0].any()
+    np.testing.assert_allclose(solution.x[1] * 1e60, solution.x[3], rtol=1e-7)
+
+
+def test_a_sample_does_not_depend_on_its_batch(rng: Any) -> None:
+    b = rng.standard_normal((3, 15, 15, 1))
+    solver = MultigridUNet("screened_poisson")
+    np.testing.assert_allclose(solver.solve(b, 1e-10).x[1:2], solver.solve(b[1:2], 1e-10).x, atol=1e-9)
+
+
+@tensorflow_only
+def test_nonlinear_diffusion_by_fas_solves_its_equation(rng: Any) -> None:
+    for boundary, size in (("neumann", (21, 18)), ("periodic", (16, 24)), ("neumann", (40,))):
+        problem = problems.Diffusion(activations.Charbonnier(0.1), step_size=8.0, boundary=boundary)
+        b = rng.random((2, *size, 1))
+        solution = MultigridUNet(problem).solve(b, 1e-10)
+        assert solution.converged
+        u = solution.x
+        d = [np.roll(u, -1, axis) - u for axis in range(1, u.ndim - 1)]
+        if boundary == "neumann":
+            for axis, part in enumerate(d, start=1):
+                np.moveaxis(part, axis, 0)[-1] = 0
+        g = 1 / np.sqrt(1 + sum(p**2 for p in d) / 0.1**2)
+        image = sum(np.roll(g * p, 1, axis) - g * p for axis, p in enumerate(d, start=1))
+        np.testing.assert_allclose(u + 8.0 * image, b, atol=1e-8)
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_inpainting_equals_a_sparse_direct_solver(order: int, rng: Any) -> None:
+    f = rng.random((2, 23, 18, 2))
+    mask = rng.random((2, 23, 18, 1)) < 0.12
+    mask[1, 3:17] = False
+    solution = MultigridUNet(problems.Inpainting(order)).solve([f, mask], 1e-10, accelerate=True)
+    assert solution.converged
+    for sample in range(2):
+        expected = textbook.inpainted(f[sample], mask[sample, ..., 0], order)
+        np.testing.assert_allclose(solution.x[sample], expected, atol=1e-7)
+
+
+@tensorflow_only
+def test_coarse_operators_of_inpainting_are_galerkin_s(rng: Any) -> None:
+    size, unknown = (9, 12), rng.random((9, 12)) < 0.8
+    for order in (2, 4):
+        model = MultigridUNet(problems.Inpainting(order))
+        grids = model.grids(size, "float64")
+        mask = keras.ops.convert_to_tensor(1.0 - unknown[None, ..., None])
+        fine, coarse, _ = model.problem.levels(grids[:3], "float64", model.problem.prepare(grids[:3], "float64", mask))
+        m = textbook.sp.diags(unknown.ravel().astype(float))
+        p = m @ textbook.prolongation(size, "neumann")
+        a = textbook.poisson(size, "neumann") if order == 2 else textbook.biharmonic(size, "neumann")
+        expected = (p.T @ a @ p / 4).toarray()
+        n = len(expected)
+        basis = np.eye(n).reshape(n, *textbook.coarser(size, "neumann"), 1)
+        np.testing.assert_allclose(np.array(coarse.operator(basis)).reshape(n, n).T, expected, atol=1e-12)
+
+
+# --- the learned net ---
+
+
+@tensorflow_only
+@pytest.mark.parametrize("smoother", ["jacobi", "chebyshev", "red_black"])
+@pytest.mark.parametrize(
+    ("problem", "size", "levels"),
+    [
+        (problems.ScreenedPoisson(2.0), (13, 10), 3),
+        (problems.ScreenedPoisson(2.0, "periodic"), (12, 16), 3),
+        (problems.ScreenedPoisson(2.0, "dirichlet"), (15, 11), 3),
+        (problems.Poisson(), (15,), 4),
+        (problems.ScreenedPoisson(1.0), (9, 6, 8), 3),
+    ],
+    ids=repr,
+)
+def test_a_learned_net_starts_as_the_cycle_itself(problem: Any, size: tuple[int, ...], levels: int, smoother: str, rng: Any) -> None:
+    b = rng.standard_normal((2, *size, 2))
+    for kind in ("V", "W", "F"):
+        scheme = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, dtype="float64")
+        learned = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, channels=5, dtype="float64")
+        np.testing.assert_allclose(np.array(learned(b)), np.array(scheme(b)), atol=1e-10)
+
+
+def test_a_learned_net_learns_and_classifies(rng: Any) -> None:
+    clean = np.kron(rng.random((8, 4, 4, 1)), np.ones((1, 4, 4, 1))).astype("float32")
+    noisy = clean + 0.1 * rng.standard_normal(clean.shape).astype("float32")
+    net = MultigridUNet(problems.Diffusion(activations.PeronaMalik(0.1), 2.0), "V(1,1)", levels=2, channels=4)
+    net.compile(keras.optimizers.Adam(0.01), "mse")
+    before = float(net.evaluate(noisy, clean, verbose=0))
+    net.fit(noisy, clean, epochs=15, batch_size=4, verbose=0)
+    assert float(net.evaluate(noisy, clean, verbose=0)) < 0.7 * before
+    classes = (clean[..., 0] > 0.5).astype("int32")
+    net = MultigridUNet("screened_poisson", "V(1,1)", levels=2, channels=4, outputs=2)
+    net.compile(keras.optimizers.Adam(0.03), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    net.fit(noisy, classes, epochs=30, batch_size=8, verbose=0)
+    assert net.evaluate(noisy, classes, verbose=0)[1] > 0.9
+
+
+def test_features_of_every_level(rng: Any) -> None:
+    b = rng.standard_normal((2, 16, 12, 1)).astype("float32")
+    net = MultigridUNet("screened_poisson", levels=3, channels=4)
+    features = net.features(b)
+    assert [tuple(x.shape) for x in features] == [(2, 16, 12, 4), (2, 8, 6, 4), (2, 4, 3, 4)]
+    np.testing.assert_allclose(np.array(net.head(features[0])), np.array(net(b)), atol=1e-6)
+    for cycle in ("W(1,1)", "F(1,1)", "FMG(1,1)"):
+        solver = MultigridUNet("poisson", cycle)
+        features = solver.features(b)
+        np.testing.assert_allclose(np.array(features[0]), np.array(solver(b)), atol=1e-5)
+
+
+# --- what the user is told ---
+
+
+def test_printing_a_model_shows_its_levels() -> None:
+    solver = MultigridUNet("poisson")
+    assert "sizes come with the first input" in str(solver)
+    solver.build((None, 63, 63, 1))
+    text = str(solver)
+    assert "V(2,1), correction scheme, 6 levels" in text
+    assert "31 × 31     961" in text
+    assert "operator complexity 1.3" in text
+    chebyshev = str(MultigridUNet("poisson", smoother="chebyshev"))
+    assert "damps the rough part of the error by 0.074 a cycle" in chebyshev
+    learned = MultigridUNet("diffusion", channels=4)
+    learned.build((None, 32, 32, 1))
+    assert f"{learned.count_params():,}" in str(learned)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"problem": "heat"}, "No problem is called 'heat'. There are: poisson"),
+        ({"cycle": "X(1,1)"}, "such as .V"),
+        ({"cycle": "V(0,0)"}, "cycle is V, W, F or FMG"),
+        ({"smoother": "sor"}, "No smoother is called 'sor'"),
+        ({"levels": 0}, "levels must be a number >= 1"),
+        ({"problem": "biharmonic", "smoother": "red_black"}, "Use 'chebyshev' or 'jacobi'"),
+        ({"problem": "diffusion", "fas": False}, "needs fas=True"),
+        ({"problem": "inpainting", "fas": True}, "use fas=False"),
+        ({"outputs": 3}, "give channels as well"),
+        ({"problem": "inpainting", "channels": 4}, "without mask"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultigridUNet(**options)
+
+
+def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
+    b = rng.standard_normal((1, 8, 8, 1))
+    solver = MultigridUNet("poisson")
+    with pytest.raises(ValueError, match="NaN"):
+        solver.solve(np.where(b > 1, np.nan, b))
+    with pytest.raises(ValueError, match="batch, "):
+        solver.solve(b[0, ..., 0])
+    with pytest.raises(ValueError, match="guess must be finite"):
+        solver.solve(b, guess=b[:, :4])
+    with pytest.raises(ValueError, match="mean 0, and this one has the mean"):
+        MultigridUNet(problems.Poisson("neumann")).solve(b + 3)
+    with pytest.raises(ValueError, match="tolerance must be > 0"):
+        solver.solve(b, 0.0)
+    with pytest.raises(ValueError, match="no known pixel"):
+        MultigridUNet("inpainting").solve([b, np.zeros((1, 8, 8, 1))])
+    with pytest.raises(ValueError, match="learned net is no solver"):
+        MultigridUNet("screened_poisson", channels=2).solve(b)
+    with pytest.raises(ValueError, match="needs at least 5 points"):
+        MultigridUNet("screened_poisson", channels=2, levels=4)(b[:, :4])
+    with pytest.raises(ValueError, match="1100 are solved exactly"):
+        MultigridUNet("poisson", levels=2)(np.zeros((1, 100, 100, 1)))
+    with pytest.raises(ValueError, match="Conjugate gradients"):
+        MultigridUNet("diffusion").solve(b, accelerate=True)

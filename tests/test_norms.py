@@ -247,3 +247,17 @@ def test_bounds_hold_for_any_kernel_hypothesis(seed, ndim, channels, filters, k,
     for method in ("fourier", "l1", "gram"):
         assert norm <= K.norm_bound(method) * (1 + 1e-9) + 1e-9
     assert norm <= math.sqrt(float(value(K.squared_norm_bound()))) + 1e-6 or boundary == "neumann"
+
+
+@pytest.mark.parametrize("boundary", ["neumann", "dirichlet", "periodic"])
+def test_the_bound_of_a_difference_stencil_has_a_finite_gradient(boundary: str) -> None:
+    """At frequency 0 its symbol vanishes, where a bare root has none."""
+    import tensorflow as tf
+
+    operator = ConvOperator(4, 3, boundary=boundary, initializer="forward")
+    operator.build((None, None, None, 2))
+    with tf.GradientTape() as tape:
+        bound = operator.squared_norm_bound(operator.effective_kernels())
+    gradient = np.array(tape.gradient(bound, operator.kernels[0].value))
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0

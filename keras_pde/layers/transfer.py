@@ -88,7 +88,7 @@ class Restriction(_Transfer):
                     u = restrict_axis(u, axis, self.boundary)
             return u
         sizes = ops.shape(u)[1:-1]
-        if 1 in sizes:
+        if any(isinstance(n, int) and n == 1 for n in sizes):
             raise ValueError(f"A learned restriction needs at least 2 points along each axis. Received: sizes {tuple(sizes)}")
         wide = ops.pad(u, [(0, 0), *[(3 - self._offset, 4)] * ndim, (0, 0)])
         coarse = ops.conv(wide, ops.convert_to_tensor(self.kernel), strides=2, padding="valid", data_format="channels_last")

@@ -45,6 +45,8 @@ def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarra
                 f"{problem!r} has a solution only for a right-hand side of mean 0, and this one has the mean {mean.max():.3g}: subtract it"
             )
         right = right - right.mean(axis=axes, keepdims=True)
+    if start is None and not problem.linear:
+        start = right  # diffusion moves b only so far
     return right, None, start, None
 
 

@@ -132,14 +132,15 @@ class MultigridUNet(PresetModel, keras.Model):
         else:
             self.head = dense(self.outputs, name="head")
             self.head.build(inner)
-        for index, level in enumerate(self._hierarchy((smallest_size(count, self.problem.boundary),) * self.ndim, count)):
+        sizes = self._sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
+        for index, level in enumerate(self._hierarchy(sizes, count)):
             steps = self.smoother.steps(self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim)
             layer = LearnedLevel(self.problem, index, int(self.channels or 1), steps, index == count - 1, dtype=self.dtype_policy, name=f"level_{index}")
             layer.build(inner)
             self.learned_levels.append(layer)
 
     def _hierarchy(self, sizes: tuple[int, ...], count: int) -> list[Level]:
-        """Linear levels of the problem, on grids of which the coarsest has 1 point or 2."""
+        """Linear levels of the problem, from whose smoothing ranges the learned weights start."""
         return [Level(g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness) for g in self.grids(sizes, count=count)]
 
     def grids(self, sizes: tuple[Any, ...], dtype: str = "float32", count: int | None = None) -> list[Grid]:
@@ -231,7 +232,7 @@ class MultigridUNet(PresetModel, keras.Model):
         Args:
             b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the residual is relative to that of f itself.
             tolerance: of the relative residual; about 1e-13 is what float64 allows.
-            guess: where to start, 0 (inpainting: f on the known pixels) if None.
+            guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear diffusion: b).
             max_cycles: at most so many; the loop also ends when rounding keeps four cycles from lowering the residual.
             callback: called with (cycle, largest relative residual) after each cycle.
             accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.

@@ -17,7 +17,7 @@ from keras_pde.loops import repeat
 from keras_pde.smoothers import Smoother, Step
 
 KINDS = ("V", "W", "F", "FMG")
-SWEEPS_OF_THE_COARSEST = 30  # where no dense matrix solves: nonlinear or learned
+SWEEPS_OF_THE_COARSEST = 10  # where no dense matrix solves: nonlinear or learned
 
 
 class LevelLike(Protocol):
@@ -165,11 +165,16 @@ def smooth(level: LevelLike, steps: Sequence[Step], b: Any, x: Any) -> Any:
         for step in steps:
             x = _step(level, b, x, step.weight, _sign(step))
         return x
-    weights = ops.stack([ops.convert_to_tensor(step.weight, dtype=b.dtype) for step in steps])
+    weights = ops.stack([_tensor(step.weight, b.dtype) for step in steps])
     if steps[0].colour is None:
         return repeat(lambda u, s: _step(level, b, u, s[0], None), x, [weights])
     signs = ops.convert_to_tensor([_sign(step) for step in steps], dtype=b.dtype)
     return repeat(lambda u, s: _step(level, b, u, s[0], s[1]), x, [weights, signs])
+
+
+def _tensor(weight: Any, dtype: Any) -> Any:
+    # a number through ops.cast alone would be rounded to float32 on its way
+    return ops.convert_to_tensor(weight, dtype=dtype) if isinstance(weight, float | int) else ops.cast(weight, dtype)
 
 
 def _sign(step: Step) -> float | None:

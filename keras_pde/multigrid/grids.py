@@ -34,7 +34,7 @@ class Axis:
         xp = np if isinstance(size, int) else ops
         one = xp.ones((size,), dtype="float64" if xp is np else dtype)
         conductance = one if boundary != "neumann" else xp.concatenate([one[:-1], xp.zeros_like(one[:1])], 0)
-        if size == 1 and boundary == "periodic":
+        if xp is np and size == 1 and boundary == "periodic":
             conductance = xp.zeros_like(one)  # the only point is its own neighbour
         return cls(size, boundary, conductance, one[0] if boundary == "dirichlet" else 0 * one[0], one)
 
@@ -56,7 +56,7 @@ class Axis:
         if self.boundary == "neumann":
             conductance = xp.concatenate([conductance[:-1], xp.zeros_like(conductance[:1])], 0)
         size = coarse_size(self.size, self.boundary)
-        if size == 1 and self.boundary == "periodic":
+        if xp is np and size == 1 and self.boundary == "periodic":
             conductance = xp.zeros_like(conductance)
         mass = restrict_axis(self.mass, 0, self.boundary, xp)
         return Axis(size, self.boundary, conductance, (self.wall + c[0]) / 8 if self.boundary == "dirichlet" else self.wall, mass)

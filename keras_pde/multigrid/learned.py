@@ -12,17 +12,19 @@ from keras_pde.layers.flux_activation import FluxActivation
 from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.multigrid.grids import Grid
 from keras_pde.multigrid.levels import Level
-from keras_pde.operators import ConvOperator
+from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.problems import Problem
 from keras_pde.smoothers import Step
 
 KERNEL_SIZE = 3
+LOOSENESS = 1.15
 
 
 class LearnedLevel(keras.layers.Layer):
-    """A u = sV u + Kᵀ(τW∘Φ(Ku)) with s, K, τ and the contrast of Φ learned; it starts as the problem's own operator.
+    """A u = |s|V u + Kᵀ(|τ|W∘Φ(Ku)) with s, K, τ and the contrast of Φ learned; it starts as the problem's own operator.
 
     K starts as forward differences, filter by filter along one axis, so the weights W of edges along that axis go with it.
+    The diagonal by which smoothing divides follows τ‖K‖² by a differentiable upper bound, so smoothing stays stable in training.
     """
 
     def __init__(self, problem: Problem, index: int, channels: int, steps: tuple[list[Step], list[Step]], last: bool, **kwargs: Any) -> None:
@@ -50,14 +52,17 @@ class LearnedLevel(keras.layers.Layer):
             self.ndim * self.channels, KERNEL_SIZE, boundary=self.boundary, initializer="forward", dtype=self.dtype_policy, name="convolution"
         )
         self.convolution.build(input_shape)
+        kernel = Stencil("forward").array((*(KERNEL_SIZE,) * self.ndim, self.channels, self.ndim * self.channels))
+        self.start_norm = float(self.convolution._bound_in_graph([kernel], np))
         self.flux.build((*input_shape[:-1], self.ndim * self.channels))
         for transfer in [] if self.last else [self.restriction, self.prolongation]:
             transfer.build(input_shape)
 
         def filled(name: str, size: int, value: float) -> Any:
-            return self.add_weight(shape=(size,), initializer=keras.initializers.Constant(value), name=name)
+            # not the initializer Constant, which rounds to float32 on its way
+            return self.add_weight(shape=(size,), initializer=lambda shape, dtype=None: ops.full(shape, value, dtype=dtype), name=name)
 
-        self.screening = filled("screening", self.channels, self.problem.screening)
+        self.screening = filled("screening", self.channels, self.problem.screening) if self.problem.screening else None
         self.stiffness = filled("stiffness", self.ndim * self.channels, self.problem.stiffness)
         named = [(f"{side}_{k}", step) for side, steps in zip(("before", "after"), self.plan, strict=True) for k, step in enumerate(steps)]
         self.step_weights = [filled(f"weight_{name}", self.channels, step.weight) for name, step in named]
@@ -76,10 +81,15 @@ class BoundLevel:
     def __init__(self, layer: LearnedLevel, grid: Grid, dtype: str) -> None:
         self.layer, self.grid, self.dtype = layer, grid, dtype
         problem = layer.problem
-        # geometry and the initial diagonal; the learned weights of the steps follow the kernels
         self.scheme = Level(grid, dtype, screening=problem.screening, stiffness=problem.stiffness)
         self.kernels = layer.convolution.effective_kernels()
-        self.screening, self.stiffness = (ops.convert_to_tensor(w) for w in (layer.screening, layer.stiffness))
+        # positive, so that the smoothing steps of the coarsest level cannot run away
+        self.screening = 0.0 if layer.screening is None else ops.abs(ops.convert_to_tensor(layer.screening))
+        self.stiffness = ops.abs(ops.convert_to_tensor(layer.stiffness))
+        # growth within the looseness of the bound in a graph is free, so that the net starts as the cycle itself
+        bound = layer.convolution.squared_norm_bound(self.kernels)
+        largest = ops.max(ops.cast(self.stiffness, bound.dtype)) * bound / (LOOSENESS * layer.start_norm)
+        self.strength = ops.cast(ops.maximum(largest, problem.stiffness), dtype)
         before, after = layer.plan
         weights = [ops.convert_to_tensor(w) for w in layer.step_weights]
         learned = [Step(w, step.colour) for w, step in zip(weights, [*before, *after], strict=True)]
@@ -96,16 +106,14 @@ class BoundLevel:
         out = layer.convolution.backward([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
         wall = self.scheme.wall
         out = out if isinstance(wall, float) and wall == 0 else out + self.layer.problem.stiffness * wall * u
-        return out + (self.scheme.mass * self.screening) * u
+        return out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u
 
     def diagonal(self, u: Any = None) -> Any:
-        """Of the initial linear operator."""
-        return self.scheme.diagonal()
+        """sV + τ′ diag(L), τ′ ≥ τ by as much as max|τ|‖K‖² has grown."""
+        return self.strength * self.grid.degree(self.dtype) + self.scheme.mass * self.screening
 
     def divide(self, b: Any, diagonal: Any) -> Any:
         """b/D; an isolated point of a reflecting grid has D = 0 and stays."""
-        if isinstance(diagonal, float):
-            return b / diagonal if diagonal else 0 * b
         return b / ops.where(diagonal > 0, diagonal, ops.ones_like(diagonal))
 
     def restrict(self, r: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from keras_pde.operators.boundary import cut, extend
 from keras_pde.operators.stencils import differences, differences_adjoint
 
 DENSE = 1100  # points up to which a coarsest level is solved by a dense matrix
+# Least part of the diffusivity that a nonlinear smoothing step divides by. Dividing by g alone converges as slowly as lagged diffusivity
+# does, by Φ′ alone it diverges at edges; between, the weights 1.15/0.7 of Gauss-Seidel stay below 2.
+LEAST_SLOPE = 0.7
 
 
 class Level:
@@ -67,13 +72,22 @@ class Level:
         assert self.flux is not None
         return self.flux.diffusivities([s / self.size_h for s in parts])
 
+    def _slopes(self, parts: list[Any]) -> list[Any]:
+        """⟨Φ′(s)e, e⟩ for each direction e by itself."""
+        assert self.flux is not None
+        linear = self.flux.linearize([s / self.size_h for s in parts])
+        if not self.flux.coupled:
+            return linear
+        g, twice, *units = linear
+        return [g + twice * s * s for s in units]
+
     def diagonal(self, u: Any = None) -> Any:
-        """D: what a smoother divides by; with a flux, of the operator with the diffusivity at u."""
+        """D: what a smoother divides by; with a flux, its slope at u, or 0.7 of its diffusivity where that is more."""
         if self.flux is not None:
             parts = differences(u, "forward", self.boundary)
             degree = self.wall
-            for axis, (w, g, s) in enumerate(zip(self.weights, self._diffusivities(parts), parts, strict=True), start=1):
-                edge = w * g * ops.ones_like(s)
+            for axis, (w, g, slope, s) in enumerate(zip(self.weights, self._diffusivities(parts), self._slopes(parts), parts, strict=True), start=1):
+                edge = w * ops.maximum(slope, LEAST_SLOPE * g) * ops.ones_like(s)
                 if self.boundary == "neumann":
                     edge = edge * self._has_neighbour(axis)
                 last = cut(edge, axis, -1, None)
@@ -138,10 +152,11 @@ class Level:
         """Exact solution on the coarsest grid: a division on one point, else a dense matrix; of mean 0 if A is singular."""
         if not self.grid.coarsens:
             return ops.zeros_like(b) if self.singular else b / self.diagonal(b)
-        n = int(np.prod([ops.shape(b)[i] for i in range(1, len(b.shape) - 1)]))
-        basis = ops.reshape(ops.eye(n, dtype=b.dtype), (n, *b.shape[1:-1], 1))
+        sizes = ops.shape(b)[1:-1]
+        n = functools.reduce(operator.mul, sizes)
+        basis = ops.reshape(ops.eye(n, dtype=b.dtype), (n, *sizes, 1))
         matrix = ops.reshape(self.operator(basis), (n, n))
         if self.singular:
-            matrix = matrix + ops.ones_like(matrix) * (ops.trace(matrix) / n**2)
+            matrix = matrix + ops.ones_like(matrix) * (ops.trace(matrix) / ops.cast(n * n, b.dtype))
         columns = ops.reshape(ops.moveaxis(b, -1, 0), (-1, n))  # one for each channel and sample
         return ops.moveaxis(ops.reshape(ops.transpose(ops.linalg.solve(matrix, ops.transpose(columns))), (b.shape[-1], *ops.shape(b)[:-1])), 0, -1)

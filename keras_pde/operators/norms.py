@@ -93,7 +93,8 @@ def gram_iteration(gram: Any, iterations: int, xp: Any = np, pairs: bool = False
     """
     log_scale = 0.0
     for j in range(iterations):
-        size = xp.sqrt(xp.sum(gram * gram, axis=(-2, -1), keepdims=True)) + 1e-30
+        # any scale will do; under the root, as its gradient at 0 (the frequency 0 of a difference stencil) would be NaN
+        size = xp.sqrt(xp.sum(gram * gram, axis=(-2, -1), keepdims=True) + 1e-30)
         gram = gram / size
         log_scale = log_scale + xp.log(size[..., 0, 0]) / 2**j
         if j < iterations - 1:
