@@ -38,7 +38,7 @@ setup(
         "data": ["tensorflow-datasets>=4.9"],
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
-        "bench": [*compare, "matplotlib>=3.8"],
+        "bench": [*compare, "matplotlib>=3.8", "pyamg>=5"],
         "test": [*compare, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "matplotlib>=3.8", "build>=1.2", "setuptools>=70", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },

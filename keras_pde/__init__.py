@@ -1,8 +1,8 @@
 """keras_pde: numerical methods for partial differential equations as Keras networks with proved stability."""
 
-from keras_pde import _quiet, activations, plotting, schemes  # noqa: F401
-from keras_pde.layers import DiffusionBlock, FluxActivation, SplineFlux
-from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet
+from keras_pde import _quiet, activations, plotting, problems, schemes, smoothers, solvers  # noqa: F401
+from keras_pde.layers import DiffusionBlock, FluxActivation, ImplicitDiffusion, Prolongation, Restriction, SplineFlux
+from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet, ImplicitRecurrent, MultigridUNet
 from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.presets import from_preset, list_presets
 from keras_pde.schemes import Schedule
@@ -19,6 +19,11 @@ __all__ = [
     "FEDResNet",
     "FSIResNet",
     "FluxActivation",
+    "ImplicitDiffusion",
+    "ImplicitRecurrent",
+    "MultigridUNet",
+    "Prolongation",
+    "Restriction",
     "Schedule",
     "SplineFlux",
     "Stencil",
@@ -26,5 +31,8 @@ __all__ = [
     "from_preset",
     "list_presets",
     "plotting",
+    "problems",
     "schemes",
+    "smoothers",
+    "solvers",
 ]

@@ -1,4 +1,4 @@
-"""The command keras-pde: list, show, denoise, certify and verify.
+"""The command keras-pde: list, show, denoise, inpaint, certify and verify.
 
 Every mistake of the user's ends in one line on stderr and exit code 2. What needs seconds to import (Keras, scikit-image,
 rich) is imported by the command that uses it.
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde import __version__
-from keras_pde.cli_denoise import SAMPLES, Request, run
+from keras_pde import __version__, cli_denoise, cli_inpaint
+from keras_pde.cli_denoise import SAMPLES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,6 +71,33 @@ def _positive(text: str) -> float:
     return number
 
 
+def _share(text: str) -> float:
+    number = _positive(text)
+    if number > 1:
+        raise click.BadParameter(f"{text!r} is not a share in (0, 1].")
+    return number
+
+
+_SAMPLE = click.option(
+    "--sample",
+    is_flag=False,
+    flag_value="camera",
+    metavar="[NAME]",
+    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
+)
+
+
+def _in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path, Path]:
+    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
+        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
+    wanted = 1 if sample else 2
+    if len(paths) != wanted:
+        raise click.UsageError(
+            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}: received {len(paths)} file names."
+        )
+    return sample or paths[0], paths[-1]
+
+
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="keras-pde")
 @click.pass_context
@@ -89,6 +116,7 @@ def main(ctx: click.Context) -> None:
 def list_command(pattern: str, task: str | None) -> None:
     """List the presets whose names match a shell PATTERN ("*_2d")."""
     from keras_pde import presets
+    from keras_pde.metrics import metric_text
 
     entries = presets.index()
     names = presets.list_presets(pattern, task=task)
@@ -106,7 +134,7 @@ def list_command(pattern: str, task: str | None) -> None:
             f"{e['ndim']}-D × {e['channels']}",
             f"{e['params']:,}",
             e["certified"],
-            f"{e['metric']['value']:.2f}",
+            metric_text(e["metric"]),
             e["description"],
         )
     _print(table)
@@ -117,14 +145,14 @@ def list_command(pattern: str, task: str | None) -> None:
 def show(preset: str) -> None:
     """Print a PRESET (a name, or a directory): network, certificate, metric, noise levels, files and hashes."""
     from keras_pde import presets
+    from keras_pde.metrics import metric_text
 
     directory, hashes = presets._locate(preset, None)
     model = presets.from_preset(preset)
     click.echo(f"{model}\n\n{model.certificate()}\n")
     entry = presets.index().get(preset, {}) if directory.parent == presets.zoo_root() else {}
     if entry:
-        metric = entry["metric"]
-        click.echo(f"{entry['description']}\n{metric['name']}: {metric['value']:g} ± {metric['tolerance']:g}\n")
+        click.echo(f"{entry['description']}\n{entry['metric']['name']}: {metric_text(entry['metric'], tolerance=True)}\n")
     if entry.get("noise"):
         table = _table((">noise", ">time"))
         for level, time in entry["noise"].items():
@@ -138,13 +166,7 @@ def show(preset: str) -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
-@click.option(
-    "--sample",
-    is_flag=False,
-    flag_value="camera",
-    metavar="[NAME]",
-    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
-)
+@_SAMPLE
 @click.option("--preset", default="auto", metavar="NAME", help="Preset name or directory; auto is the best certified one for grey or colour.  [auto]")
 @click.option(
     "--noise",
@@ -169,16 +191,52 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
 
     With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
     """  # noqa: D301 - click wants the real \b
-    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
-        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
-    wanted = 1 if sample else 2
-    if len(paths) != wanted:
-        raise click.UsageError(
-            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}: received {len(paths)} file names."
-        )
+    source, out = _in_and_out(paths, sample)
     if options["noise"] and (options["sigma"] or options["clean"]):
         raise click.UsageError("--noise makes IN noisy, --sigma and --clean are for an IN that is noisy already: use one or the other.")
-    run(Request(source=sample or paths[0], out=paths[-1], **options))
+    from keras_pde import presets
+
+    task = presets.index().get(options["preset"], {}).get("task", "denoise")
+    if task != "denoise":
+        raise ValueError(f"{options['preset']} is a preset of the task {task!r}, which keras-pde denoise does not do")
+    cli_denoise.run(cli_denoise.Request(source, out, **options))
+
+
+@main.command()
+@click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
+@_SAMPLE
+@click.option("--mask", type=click.Path(path_type=Path), metavar="FILE", help="Image of IN's size: white where IN is known.")
+@click.option(
+    "--keep", type=_share, metavar="SHARE", help="Keep this share of the pixels, chosen at random: IN is the full image, and the result is measured."
+)
+@click.option(
+    "--order", type=click.Choice(["2", "4"]), default="2", help="2: homogeneous diffusion, within the range of IN; 4: biharmonic, smoother.  [2]"
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of --keep.  [0]")
+@click.option("--tolerance", type=_positive, default="1e-6", metavar="TOL", help="Relative residual to reach.  [1e-6]")
+@click.option(
+    "--compare", type=click.Path(path_type=Path), metavar="PNG", help="Write known pixels, inpainted image and, with --keep, difference side by side."
+)
+@click.pass_context
+def inpaint(ctx: click.Context, /, paths: tuple[Path, ...], sample: str | None, order: str, seed: int | None, **options: Any) -> None:
+    """Fill in the unknown pixels of the image IN and write OUT: PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept.
+
+    Three ways:
+
+    \b
+      keras-pde inpaint --sample camera out.png --keep 0.1   a photograph from 10 % of its pixels
+      keras-pde inpaint damaged.png out.png --mask mask.png  a hole or a scratch, black in the mask
+      keras-pde inpaint clean.png out.png --keep 0.1         to measure: PSNR (peak 255, result clipped) and SSIM
+
+    Exit code 1 if the tolerance is not reached.
+    """  # noqa: D301 - click wants the real \b
+    source, out = _in_and_out(paths, sample)
+    if (options["mask"] is None) == (options["keep"] is None):
+        raise click.UsageError("Give --mask FILE for an image with holes, or --keep SHARE to drop pixels of a full one: one of the two.")
+    if options["mask"] is not None and seed is not None:
+        raise click.UsageError("--seed chooses the pixels of --keep; with --mask there is nothing to choose.")
+    reached = cli_inpaint.run(cli_inpaint.Request(source, out, order=int(order), seed=seed or 0, **options))
+    ctx.exit(0 if reached else 1)
 
 
 @main.command()

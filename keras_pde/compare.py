@@ -1,4 +1,4 @@
-"""Comparison picture: noisy, denoised and their difference side by side."""
+"""Comparison pictures: named panels side by side, such as noisy, denoised and their difference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["comparison", "comparison_png"]
+__all__ = ["comparison", "comparison_png", "side_by_side"]
 
 PAPER, INK = 255, 40
 NARROWEST = 160
@@ -34,12 +34,31 @@ def comparison(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None
         >>> picture.shape[1] == 3 * 160 + 4 * 8, picture.dtype
         (True, dtype('uint8'))
     """
+    panels = {} if clean is None else {"clean": clean}
+    return side_by_side({**panels, "noisy": noisy, "denoised": denoised, "difference": 128 / 255 + noisy - denoised}, notes)
+
+
+def side_by_side(panels: Mapping[str, np.ndarray], notes: Mapping[str, str] | None = None) -> np.ndarray:
+    """Images of one size, each under its name.
+
+    Args:
+        panels: (height, width, 1 or 3) by name, in [0, 1]; clipped to show.
+        notes: text after a panel's name, such as {"inpainted": "25.1 dB"}.
+
+    Returns:
+        (height, width, 3) uint8. Images narrower than 160 pixels are enlarged by a whole factor.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.compare import side_by_side
+        >>> side_by_side({"black": np.zeros((200, 160, 1)), "white": np.ones((200, 160, 1))}).shape[1]
+        344
+    """
     from PIL import Image, ImageDraw, ImageFont
 
-    panels = {} if clean is None else {"clean": clean}
-    panels |= {"noisy": noisy, "denoised": denoised, "difference": 128 / 255 + noisy - denoised}
-    factor = math.ceil(NARROWEST / noisy.shape[1])
-    height, width = (n * factor for n in noisy.shape[:2])
+    shape = next(iter(panels.values())).shape
+    factor = math.ceil(NARROWEST / shape[1])
+    height, width = (n * factor for n in shape[:2])
     gap = max(8, width // 64)
     font: Any = ImageFont.load_default(size=max(13, width // 22))
     top = round(2 * font.size)

@@ -17,8 +17,8 @@ class Flux:
     (inf Φ′, sup Φ′); from them ``L_g`` = sup g, ``L`` = sup Φ′, ``mu`` = max(0, −inf Φ′), and
     ``monotone`` (inf Φ′ ≥ 0). Cost: pointwise, 2 to 10 operations an entry.
 
-    To add a flux, subclass, set the two pairs of bounds, write ``_g`` and ``_psi`` as functions of r = s²/λ²
-    (``_psi`` is ψ/λ²), and decorate with ``keras.saving.register_keras_serializable``.
+    To add a flux, subclass, set the two pairs of bounds, write ``_g``, its derivative ``_dg``, and ``_psi`` as functions of
+    r = s²/λ² (``_psi`` is ψ/λ²), and decorate with ``keras.saving.register_keras_serializable``.
 
     Args:
         contrast: λ > 0, in the units of s (for images in [0, 1], of a grey value difference).
@@ -80,6 +80,9 @@ class Flux:
     def _g(self, r: Any) -> Any:
         raise NotImplementedError
 
+    def _dg(self, r: Any) -> Any:
+        raise NotImplementedError
+
     def _psi(self, r: Any) -> Any:
         raise NotImplementedError
 
@@ -100,6 +103,19 @@ class Flux:
         """g at s itself: what a frozen step multiplies with."""
         wide = at_least_float32(s)
         return narrow(self.diffusivity(wide * wide, contrast), s)
+
+    def slope(self, s: Any, contrast: Any = None) -> Any:
+        """Φ′(s) = g + 2r g′(r), r = s²/λ².
+
+        Example:
+            >>> from keras_pde import activations
+            >>> round(float(activations.perona_malik.slope(3**0.5)), 6)     # its least slope
+            -0.125
+        """
+        s = ops.convert_to_tensor(s)
+        wide = at_least_float32(s)
+        r = ops.square(wide / self._contrast(contrast, wide))
+        return narrow(self._g(r) + 2 * r * self._dg(r), s)
 
     def potential(self, s: Any, contrast: Any = None) -> Any:
         """ψ(s) = ∫₀ˢ Φ: the density of the energy that diffusion with this flux lowers."""

@@ -26,6 +26,9 @@ class Linear(Flux):
     def _g(self, r: Any) -> Any:
         return ops.ones_like(r)
 
+    def _dg(self, r: Any) -> Any:
+        return ops.zeros_like(r)
+
     def _psi(self, r: Any) -> Any:
         return r / 2
 
@@ -39,6 +42,10 @@ class Charbonnier(Flux):
     def _g(self, r: Any) -> Any:
         return ops.rsqrt(1 + r)
 
+    def _dg(self, r: Any) -> Any:
+        h = ops.rsqrt(1 + r)
+        return -h * h * h / 2
+
     def _psi(self, r: Any) -> Any:
         return r / (ops.sqrt(1 + r) + 1)  # √(1+r) − 1 without cancellation
 
@@ -51,6 +58,10 @@ class TruncatedTV(Flux):
 
     def _g(self, r: Any) -> Any:
         return ops.rsqrt(ops.maximum(r, 1))
+
+    def _dg(self, r: Any) -> Any:
+        h = ops.rsqrt(ops.maximum(r, 1))
+        return ops.where(r <= 1, ops.zeros_like(r), -h * h * h / 2)
 
     def _psi(self, r: Any) -> Any:
         return ops.where(r <= 1, r / 2, ops.sqrt(ops.maximum(r, 1)) - 0.5)
@@ -67,6 +78,9 @@ class PeronaMalik(Flux):
     def _g(self, r: Any) -> Any:
         return 1 / (1 + r)
 
+    def _dg(self, r: Any) -> Any:
+        return -ops.square(1 / (1 + r))
+
     def _psi(self, r: Any) -> Any:
         return ops.log1p(r) / 2
 
@@ -80,6 +94,9 @@ class PeronaMalikExponential(Flux):
 
     def _g(self, r: Any) -> Any:
         return ops.exp(-r / 2)
+
+    def _dg(self, r: Any) -> Any:
+        return -ops.exp(-r / 2) / 2
 
     def _psi(self, r: Any) -> Any:
         return -ops.expm1(-r / 2)
@@ -105,6 +122,10 @@ class Weickert(Flux):
         # not expm1: five times slower under XLA on a CPU, and the digits it saves are below the rounding of u
         return 1 - ops.exp(-self._t(r))
 
+    def _dg(self, r: Any) -> Any:
+        t = self._t(r)
+        return -4 * t * ops.exp(-t) / ops.maximum(r, 0.25)
+
     def _psi(self, r: Any) -> Any:
         return r * -ops.expm1(-self._t(r)) / 2 + 0.5 * self._C**0.25 * _upper_gamma(0.75, self._t(r))
 
@@ -119,6 +140,9 @@ class TruncatedBFB(Flux):
 
     def _g(self, r: Any) -> Any:
         return 1 / ops.maximum(r, 1)
+
+    def _dg(self, r: Any) -> Any:
+        return ops.where(r <= 1, ops.zeros_like(r), -ops.square(1 / ops.maximum(r, 1)))
 
     def _psi(self, r: Any) -> Any:
         return ops.where(r <= 1, r, 1 + ops.log(ops.maximum(r, 1))) / 2
@@ -165,6 +189,9 @@ class FAB(Flux):
     def _g(self, r: Any) -> Any:
         return 2 * ops.exp(-self._a * r) - ops.exp(-self._b * r)
 
+    def _dg(self, r: Any) -> Any:
+        return self._b * ops.exp(-self._b * r) - 2 * self._a * ops.exp(-self._a * r)
+
     def _psi(self, r: Any) -> Any:
         return ops.expm1(-self._b * r) / (2 * self._b) - ops.expm1(-self._a * r) / self._a
 
@@ -192,6 +219,10 @@ class ReLU(Flux):
     def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
         """1 where s > 0, else 0."""
         return ops.cast(s > 0, s.dtype)
+
+    def slope(self, s: Any, contrast: Any = None) -> Any:
+        """1 where s > 0, else 0."""
+        return self.diffusivity_at(ops.convert_to_tensor(s))
 
     def potential(self, s: Any, contrast: Any = None) -> Any:
         """max(s, 0)²/2."""

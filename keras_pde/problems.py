@@ -20,6 +20,7 @@ from keras_pde.multigrid.grids import Grid
 from keras_pde.multigrid.levels import Level
 from keras_pde.multigrid.masked import MaskedLevel, StencilLevel, coarser_stencil
 from keras_pde.operators.boundary import check_boundary
+from keras_pde.smoothers import Chebyshev, Smoother
 
 __all__ = ["Biharmonic", "Diffusion", "Inpainting", "Poisson", "Problem", "ScreenedPoisson", "get"]
 
@@ -36,7 +37,8 @@ class Problem:
     """
 
     equation = ""
-    default_cycle, default_smoother = "V(2,1)", "red_black"
+    default_cycle: str = "V(2,1)"
+    default_smoother: str | Smoother = "red_black"
     order = 2
     masked = False
     flux: FluxActivation | None = None
@@ -185,7 +187,7 @@ class Inpainting(Problem):
         [1.0, 0.75, 0.5, 0.25, 0.0]
     """
 
-    default_cycle, default_smoother = "V(2,2)", "chebyshev"
+    default_cycle, default_smoother = "V(2,2)", Chebyshev(symmetric=True)  # for conjugate gradients
     masked = True
     singular = False
 
@@ -240,9 +242,7 @@ class Diffusion(Problem):
         'u + 10KᵀΦ(Ku) = b, charbonnier flux, contrast 0.05'
     """
 
-    def __init__(
-        self, flux: str | activations.Flux | FluxActivation = "charbonnier", step_size: float = 1.0, boundary: str = "neumann"
-    ) -> None:
+    def __init__(self, flux: str | activations.Flux | FluxActivation = "charbonnier", step_size: float = 1.0, boundary: str = "neumann") -> None:
         super().__init__(boundary)
         if boundary == "dirichlet":
             raise ValueError("Nonlinear diffusion is for boundary='neumann' or 'periodic': across a zero boundary K has no row for the first wall")

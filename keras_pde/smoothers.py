@@ -68,7 +68,7 @@ class Smoother:
         return hash((type(self), tuple(self.get_config().items())))
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v:g}" for k, v in self.get_config().items() if v is not None)
+        options = ", ".join(f"{k}={v}" for k, v in self.get_config().items() if v not in (None, False))
         return f"{type(self).__name__}({options})"
 
 
@@ -111,6 +111,8 @@ class Chebyshev(Smoother):
 
     Args:
         share: low/high, the part of the spectrum left to the coarser grids; None is the level's own (1/(2d) for Poisson).
+        symmetric: the nodes of ν₁ steps before and of ν₂ steps after, instead of one polynomial split in two: V(ν, ν) is then a
+            symmetric preconditioner, which conjugate gradients need, and damps less: 0.048 instead of 0.025 for V(2, 2) in 2-D.
 
     Raises:
         ValueError: a share outside (0, 1).
@@ -121,25 +123,29 @@ class Chebyshev(Smoother):
         >>> from keras_pde import smoothers
         >>> before, after = smoothers.Chebyshev().steps(2, 1, (1 / 2, 2))
         >>> [round(step.weight, 3) for step in before + after]
-        [0.526, 0.8, 1.663]
+        [0.526, 0.8, 1.665]
     """
 
-    def __init__(self, share: float | None = None) -> None:
+    def __init__(self, share: float | None = None, symmetric: bool = False) -> None:
         if share is not None and not 0 < share < 1:
             raise ValueError(f"share is the part of the spectrum left to coarser grids, in (0, 1). Received: share={share}")
-        self.share = share
+        self.share, self.symmetric = share, symmetric
 
     def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
         """Short steps first: they damp what the long ones amplify."""
         low, high = bounds if self.share is None else (self.share * bounds[1], bounds[1])
-        n = before + after
-        nodes = [(high + low) / 2 + (high - low) / 2 * math.cos(math.pi * (k + 0.5) / n) for k in range(n)]
-        steps = [Step(1 / node) for node in nodes]
+
+        def nodes(n: int) -> list[Step]:
+            return [Step(1 / ((high + low) / 2 + (high - low) / 2 * math.cos(math.pi * (k + 0.5) / n))) for k in range(n)]
+
+        if self.symmetric:
+            return nodes(before), nodes(after)[::-1]
+        steps = nodes(before + after)
         return steps[:before], steps[before:]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"share": self.share}
+        return {"share": self.share, "symmetric": self.symmetric}
 
 
 @_REGISTERED

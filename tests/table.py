@@ -14,9 +14,14 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    MultigridUNet,
+    Prolongation,
+    Restriction,
     SplineFlux,
     activations,
+    problems,
     schemes,
+    smoothers,
 )
 
 
@@ -130,6 +135,27 @@ CASES = [
         DuFortFrankelResNet,
         lambda: {"steps": 3, "extrapolation": 0.8, "filters": 4, "kernel_size": 3, "flux": "truncated_tv", "tied": False, "state_channels": 5},
         elsewhere={"block": lambda: {"block": _stencil_block()}},
+    ),
+]
+
+CASES += [
+    Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),
+    Case(
+        MultigridUNet,
+        lambda: {
+            "problem": problems.Diffusion("perona_malik", 2.0),
+            "cycle": "V(1,1)",
+            "levels": 2,
+            "smoother": smoothers.Jacobi(0.6),
+            "fas": True,
+            "channels": 3,
+            "outputs": 4,
+        },
+        elsewhere={
+            "W-cycle": lambda: {"problem": problems.Poisson("neumann"), "cycle": "W(1,1)", "levels": 3, "smoother": "chebyshev"},
+            "full multigrid": lambda: {"problem": problems.ScreenedPoisson(3.0, "periodic"), "cycle": "FMG(1,0)", "levels": 2},
+            "biharmonic": lambda: {"problem": "biharmonic", "cycle": "F(1,1)", "levels": 3},
+        },
     ),
 ]
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_timing", "loops", "overhead", "schemes")
+    names = ("_peers", "_timing", "loops", "multigrid", "overhead", "schemes")
 
     def load(name):
         return importlib.import_module(name)
@@ -50,3 +50,21 @@ def test_schemes_reach_their_time_and_draw(script, tmp_path):
         for p in points:
             if p.scheme in ("FED", "FSI"):
                 assert p.steps < explicit
+
+
+def test_multigrid_and_its_peers_reach_the_tolerance(script, capsys):
+    pytest.importorskip("scipy")
+    pytest.importorskip("pyamg")
+    outcomes = script("multigrid").main(["--quick"])[31]
+    assert len(outcomes) == 9
+    assert all(o.residual < 1.01e-8 and min(o.seconds) > 0 for o in outcomes)
+    printed = capsys.readouterr().out
+    assert "Ruge-Stüben + CG" in printed
+    assert "FMG(2,1)" in printed
+
+
+def test_a_peer_without_an_answer_says_why(script):
+    pytest.importorskip("scipy")
+    peers = script("_peers")
+    assert peers.factorised(511, 0.05) == "SciPy splu: stopped after 0 s"
+    assert peers.conjugate_gradients(255, 1e-9) == "SciPy CG: stopped after 0 s and 1 iterations"

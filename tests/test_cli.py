@@ -25,6 +25,7 @@ from keras_pde.cli import main
 from keras_pde.cli_denoise import SAMPLES
 from keras_pde.compare import comparison
 from keras_pde.images import Image
+from keras_pde.metrics import metric_text
 from keras_pde.runtime import run_compiled
 
 QUICK, QUICK_COLOR = "linear_2d", "linear_color"
@@ -248,7 +249,7 @@ def test_run_compiled_uses_xla_and_long_cycles_stay_one_loop(steps: int, monkeyp
 
     asked = []
     function = tf.function
-    monkeypatch.setattr(tf, "function", lambda f, jit_compile: asked.append(jit_compile) or function(f, jit_compile=jit_compile))
+    monkeypatch.setattr(tf, "function", lambda f, **options: asked.append(options["jit_compile"]) or function(f, **options))
     model = keras_pde.FEDResNet(1, steps, block=keras_pde.DiffusionBlock("forward", flux="charbonnier", step_size=0.1), tied=True)
     model.build((None, None, None, 1))
     u = rng.random((1, 40, 40, 1)).astype("float32")
@@ -275,6 +276,7 @@ BAD = {
     "too many channels": (("IN/five.tif", "OUT"), "5 channels"),
     "colour preset on grey": (("GREY", "OUT", "--preset", QUICK_COLOR), "for 3 channels and the image has 1: choose a preset for grey images"),
     "1-D preset": (("GREY", "OUT", "--preset", "linear_1d"), "filters 1-D data"),
+    "preset of another task": (("GREY", "OUT", "--preset", "multigrid_poisson_2d"), "of the task 'solve', which keras-pde denoise does not do"),
     "unknown preset": (("GREY", "OUT", "--preset", "linear_2"), "Did you mean linear_2d"),
     "no preset directory": (("GREY", "OUT", "--preset", "./IN"), "no preset directory"),
     "unknown extension": (("GREY", "DIR/out.webp"), "'.webp' is no format to write. Use .png"),
@@ -356,7 +358,7 @@ def test_list_prints_every_name_whole() -> None:
     for name, entry in presets.index().items():
         line = next(row for row in result.stdout.splitlines() if row.split()[:1] == [name])
         assert entry["description"] in line
-        assert f"{entry['metric']['value']:.2f}" in line
+        assert metric_text(entry["metric"]) in line
     some = call("list", "*_1d", "--task", "denoise").stdout
     assert "linear_1d" in some
     assert "linear_2d" not in some

@@ -10,12 +10,15 @@ import pytest
 import textbook
 from scipy.sparse.linalg import spsolve
 
-import keras_pde
 from keras_pde import MultigridUNet, Prolongation, Restriction, activations, problems, smoothers
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
 BOUNDARIES = ("dirichlet", "neumann", "periodic")
-SIZES = {"dirichlet": [(15,), (8,), (7, 15), (6, 9), (7, 7, 7)], "neumann": [(8,), (9,), (8, 5), (4, 5, 6)], "periodic": [(8,), (7,), (8, 12), (4, 4, 8)]}
+SIZES = {
+    "dirichlet": [(15,), (8,), (7, 15), (6, 9), (7, 7, 7)],
+    "neumann": [(8,), (9,), (8, 5), (4, 5, 6)],
+    "periodic": [(8,), (7,), (8, 12), (4, 4, 8)],
+}
 
 
 def as_vector(x: Any) -> np.ndarray:
@@ -99,7 +102,7 @@ def test_fas_equals_linear_multigrid_on_linear_operators(problem: Any, kind: str
 def test_coarse_operators_are_galerkin_s_along_each_axis(boundary: str, size: tuple[int, ...]) -> None:
     """Stiffness RSP of each axis, masses ½Pᵀm of the others: for 2ᵏ − 1 points the textbook's rediscretised stencil."""
     model = MultigridUNet(problems.Poisson(boundary))
-    fine, coarse = model.problem.levels(model.grids(size, "float64")[:2], "float64")
+    _, coarse = model.problem.levels(model.grids(size, "float64")[:2], "float64")
     expected: Any = 0
     for axis, n in enumerate(size):
         p = textbook.prolongation_line(n, boundary)
@@ -133,7 +136,9 @@ def reduction(model: Any, size: tuple[int, ...], cycles: int, seed: int = 0) -> 
 
 
 @tensorflow_only
-@pytest.mark.parametrize(("cycle", "levels", "factor"), [("V(1,1)", 2, 1 / 9), ("V(1,1)", "auto", 0.16), ("V(2,1)", "auto", 0.095), ("V(2,2)", "auto", 0.077)])
+@pytest.mark.parametrize(
+    ("cycle", "levels", "factor"), [("V(1,1)", 2, 1 / 9), ("V(1,1)", "auto", 0.16), ("V(2,1)", "auto", 0.095), ("V(2,2)", "auto", 0.077)]
+)
 @pytest.mark.parametrize("n", [63, 255])
 def test_convergence_factors_of_1d_poisson(n: int, cycle: str, levels: Any, factor: float) -> None:
     """MATHS section 8: Jacobi 2/3; the V-cycles' numbers are the residual's reduction in the sixth cycle."""
@@ -267,7 +272,7 @@ def test_coarse_operators_of_inpainting_are_galerkin_s(rng: Any) -> None:
         model = MultigridUNet(problems.Inpainting(order))
         grids = model.grids(size, "float64")
         mask = keras.ops.convert_to_tensor(1.0 - unknown[None, ..., None])
-        fine, coarse, _ = model.problem.levels(grids[:3], "float64", model.problem.prepare(grids[:3], "float64", mask))
+        _, coarse, _ = model.problem.levels(grids[:3], "float64", model.problem.prepare(grids[:3], "float64", mask))
         m = textbook.sp.diags(unknown.ravel().astype(float))
         p = m @ textbook.prolongation(size, "neumann")
         a = textbook.poisson(size, "neumann") if order == 2 else textbook.biharmonic(size, "neumann")

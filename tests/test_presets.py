@@ -14,11 +14,15 @@ import keras
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.sparse.linalg import spsolve
+from textbook import biharmonic, inpainted, poisson, screened
 
 import keras_pde
 from keras_pde import FEDResNet, FSIResNet, presets
 
 NAMES = sorted(presets.index())
+CLASSICAL = [name for name in NAMES if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet")]
+SOLVERS = [name for name in NAMES if presets.index()[name]["class"] == "MultigridUNet"]
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
 
 
@@ -88,7 +92,7 @@ def classical(f: np.ndarray, flux: str, stencil: str, lam: float, time: float, c
 
 
 @tensorflow_only
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSICAL)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
 def test_a_preset_is_the_classical_filter(name: str, dtype: str, tolerance: float) -> None:
     entry = presets.index()[name]
@@ -111,6 +115,44 @@ def test_a_preset_is_the_classical_filter(name: str, dtype: str, tolerance: floa
     out = np.array(model(f[None].astype(dtype)))[0]
     assert np.abs(expected - f).max() > 0.02
     assert np.abs(out - expected).max() < tolerance
+
+
+SIZES = {1: (31,), 2: (13, 10), 3: (6, 7, 5)}
+
+
+@tensorflow_only
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_solver_preset_solves_its_equation(name: str, rng: np.random.Generator) -> None:
+    size = SIZES[presets.index()[name]["ndim"]]
+    solver, b = keras_pde.from_preset(name), rng.standard_normal((1, *size, 1))
+    if presets.index()[name]["task"] == "inpaint":
+        known = rng.random(size) < 0.2
+        found = solver.solve([b, known[None, ..., None].astype(float)], tolerance=1e-11, accelerate=True)
+        expected = inpainted(b[0], known, 2)[None]
+    else:
+        found = solver.solve(b, tolerance=1e-11)
+        matrix = {"screened": screened, "biharmonic": biharmonic}.get(name.split("_")[1], poisson)
+        options = {"step_size": 10.0} if matrix is screened else {}
+        boundary = "neumann" if matrix is screened else "dirichlet"
+        expected = spsolve(matrix(size, boundary, **options).tocsc(), b.ravel()).reshape(b.shape)
+    assert found.converged
+    np.testing.assert_allclose(found.x, expected, atol=1e-8 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_published_number_of_a_solver_is_recomputed(name: str) -> None:
+    from zoo.multigrid import metric
+
+    published, found = presets.index()[name]["metric"], metric(keras_pde.from_preset(name))
+    assert {**found, "value": published["value"]} == published
+    assert abs(found["value"] - published["value"]) < published["tolerance"]
+
+
+@pytest.mark.parametrize("name", ["multigrid_poisson_1d", "multigrid_inpaint_2d"])
+def test_the_example_on_a_card_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (presets.zoo_root() / name / "README.md").read_text(encoding="utf-8")
+    exec(compile(text.split("```python\n")[1].split("```")[0], name, "exec"), {})
+    assert capsys.readouterr().out.startswith("converged: ")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,6 +187,10 @@ def test_listing_is_a_list_and_a_table() -> None:
     lines = repr(names).splitlines()
     assert lines[0].split()[:3] == ["preset", "class", "task"]
     assert len(lines) == len(names) + 1
+    assert "28.43 dB" in next(line for line in lines if line.startswith("perona_malik_2d"))
+    both = keras_pde.list_presets("*_2d")
+    assert "a cycle" in next(line for line in repr(both).splitlines() if line.startswith("multigrid_poisson_2d"))
+    assert keras_pde.list_presets(task="inpaint") == ["multigrid_inpaint_2d"]
     assert len(NAMES) >= 10
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import keras_pde
 from keras_pde import presets
+from keras_pde.metrics import metric_text
 
 if TYPE_CHECKING:
     from zoo.classical import Filter
@@ -55,36 +56,73 @@ def certified(model: Any) -> str:
     return "norm" if certificate.norm_stable else "no"
 
 
+def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """Index entry of a preset: the facts given, those of the model, and the hashes of its files.
+
+    Args:
+        model: loaded from the folder.
+        folder: of the preset's files.
+        metric: its name, value, unit and tolerance.
+        facts: task, description, ndim, channels, data, licence, and a table of stopping times (noise) where there is one.
+    """
+    files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
+    made = {
+        "class": type(model).__name__,
+        "task": facts["task"],
+        "description": facts["description"],
+        "ndim": facts["ndim"],
+        "channels": facts["channels"],
+        "params": model.count_params(),
+        "bytes": sum((folder / name).stat().st_size for name in files),
+        "certified": certified(model),
+    }
+    if facts.get("noise"):
+        made["noise"] = facts["noise"]
+    return {
+        **made,
+        "metric": metric,
+        "data": facts["data"],
+        "licence": facts["licence"],
+        "sha256": {name: presets.file_hash(folder / name) for name in files},
+    }
+
+
+def write_index(entries: dict[str, Any]) -> None:
+    """Put entries in presets.json in place of those of the same names; the others stay, sorted, unless their folder is gone."""
+    path = HERE / "presets.json"
+    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    merged = {**{n: e for n, e in present.items() if (HERE / n / presets.CONFIG).is_file()}, **entries}
+    path.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def write_catalogue(filters: list[Filter]) -> None:
-    """Write presets.json and every card."""
+    """Write the filters' entries of presets.json and their cards."""
     entries: dict[str, Any] = {}
     for f in filters:
         folder = HERE / f.name
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         model = keras_pde.from_preset(folder)
-        entries[f.name] = entry = {
-            "class": type(model).__name__,
-            "task": "denoise",
-            "description": f.description,
-            "ndim": f.ndim,
-            "channels": f.channels,
-            "params": model.count_params(),
-            "bytes": sum((folder / name).stat().st_size for name in (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)),
-            "certified": certified(model),
-            "noise": recipe["noise"],
-            "metric": {
-                "name": f"PSNR in dB of scikit-image's {'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}, "
-                f"noise {NOISE}, seed {SEED}",
+        picture = f"{'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}"
+        entries[f.name] = made = entry(
+            model,
+            folder,
+            task="denoise",
+            description=f.description,
+            ndim=f.ndim,
+            channels=f.channels,
+            noise=recipe["noise"],
+            metric={
+                "name": f"PSNR of scikit-image's {picture}, noise {NOISE}, seed {SEED}",
                 "value": round(metric(model), 3),
+                "unit": "dB",
                 "tolerance": TOLERANCE,
             },
-            "data": recipe["tuned_on"],
-            "licence": "Apache-2.0 (two fitted numbers, no trained weights)",
-            "sha256": {name: presets.file_hash(folder / name) for name in (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)},
-        }
-        (folder / "README.md").write_text(card(f.name, entry, recipe, model), encoding="utf-8")
-        print(f"{f.name:<28} {entry['certified']:<13} {entry['metric']['value']:.2f} dB", flush=True)
-    (HERE / "presets.json").write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            data=recipe["tuned_on"],
+            licence="Apache-2.0 (two fitted numbers, no trained weights)",
+        )
+        (folder / "README.md").write_text(card(f.name, made, recipe, model), encoding="utf-8")
+        print(f"{f.name:<28} {made['certified']:<13} {made['metric']['value']:.2f} dB", flush=True)
+    write_index(entries)
 
 
 def card(name: str, entry: dict[str, Any], recipe: dict[str, Any], model: Any) -> str:
@@ -114,7 +152,7 @@ networks reach. For another noise level σ scale the image by 25/σ and the outp
 
 | measure | value | command |
 |---|---|---|
-| {entry["metric"]["name"]} | {entry["metric"]["value"]:.2f} ± {entry["metric"]["tolerance"]} | `python -m zoo.classical build` |
+| {entry["metric"]["name"]} | {metric_text(entry["metric"], tolerance=True)} | `python -m zoo.classical build` |
 
 Contrast and stopping times are fitted on {entry["data"]} (Arbeláez et al., TPAMI 2011, for non-commercial research and education;
 no image data is contained): `{recipe["command"]}`. Licence: {entry["licence"]}.

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_pde import activations
-from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.flux_layer import FluxLayer, _split
 from keras_pde.precision import at_least_float32
 
 
@@ -70,23 +70,42 @@ class FluxActivation(FluxLayer):
         if coupled and per_channel:
             raise ValueError("Coupled channels share one diffusivity, so they cannot have a contrast each: per_channel or coupled, not both")
 
-    def unit_diffusivity(self, s: Any, contrast: Any) -> Any:
+    def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """g(s²/λ²)."""
         return self.flux.diffusivity_at(s, contrast)
 
-    def diffusivities(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g of each part; one for all if coupled."""
         if not self.coupled:
-            return super().diffusivities(parts, noise)
-        total = self._sum_of_squares(parts)
-        shared = self.flux.diffusivity(total, self.contrast_now(noise, len(total.shape)))
+            return super().diffusivities(parts, noise, parameters)
+        (contrast,) = self._parameters(parts, noise, parameters)
+        shared = self.flux.diffusivity(self._sum_of_squares(parts), contrast)
         return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
-    def apply(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ of each part."""
         if self.flux.isotropic:
-            return super().apply(parts, noise)
+            return super().apply(parts, noise, parameters)
         return [self.flux(s) for s in parts]
+
+    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """Φ′ of each part; coupled, g, 2g′ and s/λ, in at least float32."""
+        (contrast,) = self._parameters(parts, noise, parameters)
+        if not self.coupled:
+            return [self.flux.slope(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+        # s/λ and not s: 1/λ² overflows in products with small s
+        units = [s / contrast if isinstance(contrast, float) else s / ops.cast(contrast, s.dtype) for s in map(at_least_float32, parts)]
+        r = self._sum_of_squares(units)
+        return [self.flux._g(r), 2 * self.flux._dg(r), *units]
+
+    def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
+        """Φ′(s)v; coupled, g v + 2g′⟨s, v⟩s/λ² with the inner product over all parts and channels."""
+        if not self.coupled:
+            return super().tangent(linearization, directions)
+        g, dg, *units = linearization
+        wide = [at_least_float32(v) for v in directions]
+        inner = dg * self._sum_of_channels([s * v for s, v in zip(units, wide, strict=True)])
+        return [ops.cast(g * v + inner * s, d.dtype) for s, v, d in zip(units, wide, directions, strict=True)]
 
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψ of each part; of the Euclidean norm over all channels if coupled."""
@@ -98,8 +117,11 @@ class FluxActivation(FluxLayer):
         return [self.flux.potential(s, contrast) for s in parts]
 
     def _sum_of_squares(self, parts: list[Any]) -> Any:
-        squares = functools.reduce(ops.add, [ops.square(at_least_float32(s)) for s in parts])
-        return squares if squares.shape[-1] == 1 else ops.sum(squares, axis=-1, keepdims=True)
+        return self._sum_of_channels([ops.square(at_least_float32(s)) for s in parts])
+
+    def _sum_of_channels(self, parts: list[Any]) -> Any:
+        total = functools.reduce(ops.add, parts)
+        return total if total.shape[-1] == 1 else ops.sum(total, axis=-1, keepdims=True)
 
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:

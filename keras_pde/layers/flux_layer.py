@@ -67,18 +67,33 @@ class FluxLayer(keras.layers.Layer):
             raw = raw + ops.convert_to_tensor(self.noise_slope) * sigma
         return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 
-    def unit_diffusivity(self, s: Any, contrast: Any) -> Any:
-        """g(s²) for the given contrast."""
+    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+        """What Φ depends on besides s, numbers and tensors, λ first; compute once for many evaluations."""
+        return [self.contrast_now(noise, rank)]
+
+    def _parameters(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
+        return self.parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+
+    def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
+        """g(s²) for the given parameters."""
         raise NotImplementedError
 
-    def apply(self, parts: list[Any], noise: Any = None) -> list[Any]:
-        """Φ of a state in parts (the rows of a stencil)."""
-        return [g * s for g, s in zip(self.diffusivities(parts, noise), parts, strict=True)]
+    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
+        return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
 
-    def diffusivities(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g of a state in parts, to multiply with; what a frozen cycle keeps."""
-        contrast = self.contrast_now(noise, len(parts[0].shape))
-        return [self.unit_diffusivity(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+        contrast, *more = self._parameters(parts, noise, parameters)
+        return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+
+    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """What the derivative of Φ at a state consists of, for `tangent`: tensors only."""
+        raise NotImplementedError
+
+    def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
+        """Φ′(s)v, exactly, for directions v in parts like s; symmetric in v."""
+        return [slope * v for slope, v in zip(linearization, directions, strict=True)]
 
     def call(self, s: Any, noise: Any = None) -> Any:
         """Φ(s), same shape as s."""
@@ -93,6 +108,11 @@ class FluxLayer(keras.layers.Layer):
     def slope_bounds(self) -> tuple[float, float]:
         """(inf Φ′, sup Φ′), from the weights at hand."""
         raise NotImplementedError
+
+    @property
+    def slope_range(self) -> tuple[float, float]:
+        """(inf Φ′, sup Φ′) over all weights: what a solver is chosen by while the weights change."""
+        return self.slope_bounds
 
     @property
     def stiffness(self) -> float:

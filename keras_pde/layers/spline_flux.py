@@ -103,18 +103,32 @@ class SplineFlux(FluxLayer):
     def _last(self) -> float:
         return max(0.0, self.slopes[0])
 
-    def unit_diffusivity(self, s: Any, contrast: Any) -> Any:
+    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+        """λ and the slopes."""
+        return [self.contrast_now(noise, rank), self.slopes_now()]
+
+    def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """Φ(s)/s, the first slope at 0."""
-        slopes = self.slopes_now()
+        (slopes,) = more
         a = ops.abs(s / contrast)
         safe = ops.maximum(a, 1e-6 * self.extent)
         return ops.where(a < self.extent / self.knots, ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
 
-    def apply(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """The slope of the segment that s lies in."""
+        (s,) = _one(parts)
+        contrast, slopes = self._parameters(parts, noise, parameters)
+        a, h = ops.abs(s / contrast), self.extent / self.knots
+        slope = ops.broadcast_to(slopes[0], ops.shape(a))
+        for j in range(1, self.knots):
+            slope = ops.where(a < j * h, slope, slopes[j])
+        return [ops.where(a < self.extent, slope, ops.full_like(slope, self._last))]
+
+    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
-        contrast = self.contrast_now(noise, len(s.shape))
-        x, h, slopes = s / contrast, self.extent / self.knots, self.slopes_now()
+        contrast, slopes = self._parameters(parts, noise, parameters)
+        x, h = s / contrast, self.extent / self.knots
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
         return [contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1))]
 
@@ -140,7 +154,7 @@ class SplineFlux(FluxLayer):
     def slope_bounds(self) -> tuple[float, float]:
         """(inf Φ′, sup Φ′) of the spline at hand."""
         if not self.built:
-            return min(self._last, self.slopes[0]), self.slopes[1]
+            return self.slope_range
         slopes = self.slopes_now(np)
         return min(self._last, float(slopes.min())), max(self._last, float(slopes.max()))
 
@@ -152,6 +166,11 @@ class SplineFlux(FluxLayer):
         slopes = self.slopes_now(np)
         means = np.cumsum(slopes, axis=0) / np.arange(1, self.knots + 1)[:, None]
         return max(0.0, min(self._last, float(means.min()))), float(max(means.max(), self._last))
+
+    @property
+    def slope_range(self) -> tuple[float, float]:
+        """The bounds by construction."""
+        return min(self._last, self.slopes[0]), self.slopes[1]
 
     @property
     def stiffness(self) -> float:

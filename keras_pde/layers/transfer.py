@@ -137,7 +137,9 @@ class Prolongation(_Transfer):
         fine = tuple(ops.shape(like)[1:-1]) if sizes is None else tuple(sizes)
         for n, c in zip(fine, u.shape[1:-1], strict=True):
             if isinstance(n, int) and c is not None and coarse_size(n, self.boundary) != c:
-                raise ValueError(f"Sizes {fine} have the coarse sizes {tuple(coarse_size(m, self.boundary) for m in fine)}, not {tuple(u.shape[1:-1])}")
+                raise ValueError(
+                    f"Sizes {fine} have the coarse sizes {tuple(coarse_size(m, self.boundary) for m in fine)}, not {tuple(u.shape[1:-1])}"
+                )
         if not self.learned:
             for axis, n in enumerate(fine, start=1):
                 if not (isinstance(n, int) and n == 1):

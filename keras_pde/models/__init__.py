@@ -1,8 +1,10 @@
-"""Architectures: each a numerical scheme, on one base that runs any schedule."""
+"""Architectures: each a numerical scheme, on one base that runs any schedule, and multigrid."""
 
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
 from keras_pde.models.fed_resnet import FEDResNet
 from keras_pde.models.fsi_resnet import FSIResNet
+from keras_pde.models.implicit_recurrent import ImplicitRecurrent
+from keras_pde.models.multigrid_unet import MultigridUNet
 
-__all__ = ["DiffusionResNet", "DuFortFrankelResNet", "FEDResNet", "FSIResNet"]
+__all__ = ["DiffusionResNet", "DuFortFrankelResNet", "FEDResNet", "FSIResNet", "ImplicitRecurrent", "MultigridUNet"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_pde.stability import rounded
 
 if TYPE_CHECKING:
     from keras_pde.models.diffusion_resnet import DiffusionResNet
+    from keras_pde.models.implicit_recurrent import ImplicitRecurrent
 
 
 def describe(model: DiffusionResNet) -> str:
@@ -15,12 +16,6 @@ def describe(model: DiffusionResNet) -> str:
     block = model.blocks[0]
     op, flux = block.operator, block.flux
     width = _reach(op.kernel_size, 1 if op.fixed else len(op._channels_out()))
-    kernels = f"the {op.stencil} stencil, no weights" if op.fixed else f"{op.filters} filters of width {op.kernel_size}"
-    options = ", ".join([f"{op.boundary} boundary", *["zero-mean"] * op.zero_mean, *["normalised to ‖K‖ ≤ 1"] * op.normalize])
-    law = getattr(flux, "flux", None)
-    kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
-    contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
-    details = [contrast, *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
     numeric = not isinstance(block.step_size, str)
     step = f"{block.step_size:.4g}" if numeric else f"{block.step_size}, up to {block.fraction:g} of the limit"
     limit = block.step_limit if block.built else None
@@ -37,14 +32,49 @@ def describe(model: DiffusionResNet) -> str:
         f"{type(model).__name__} {model.name!r}",
         f"  scheme           {str(schedule).removeprefix('Schedule ')}",
         f"  blocks           {', '.join([sharing, *extra])}",
-        f"  operator K       {kernels}; {options}",
-        f"  flux             {kind}, {', '.join(details)}",
+        *_operator_and_flux(op, flux),
         f"  step size        {step}{bound}",
         f"  diffusion time   {model.time:.4g}{'' if numeric else ' steps'}",
         f"  receptive field  {field} pixels wide",
         f"  parameters       {model.count_params():,}" if model.built else "  parameters       counted when built",
     ]
     return "\n".join(lines)
+
+
+def describe_implicit(model: ImplicitRecurrent) -> str:
+    """The lines of ``print(model)``, with q and m, by which the solvers' iterations and the guarantees go."""
+    block = model.blocks[0]
+    numeric = not isinstance(block.step_size, str)
+    step = f"{block.step_size:.4g}" if numeric else f"learned, {block.tau:.4g} now" if model.built else "learned"
+    sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
+    q, m = block.numbers if model.built else (None, None)
+    numbers = f"q = τL‖K‖² ≤ {_bound(q)}, m = τμ‖K‖² ≤ {_bound(m)}: " if model.built else ""
+    unique = "unique for every τ" if m == 0 else "unique" if m is not None and m < 1 else "unique for τμ‖K‖² < 1"
+    lines = [
+        f"{type(model).__name__} {model.name!r}",
+        f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit step{'s' * (model.steps > 1)}, {sharing}",
+        f"  solver           {block.solver!r}, to the relative residual {block.tolerance:g} in at most {block.max_iterations} iterations",
+        *_operator_and_flux(block.operator, block.flux),
+        f"  step size        τ = {step}; {numbers}the solution is {unique}",
+        f"  diffusion time   {model.time:.4g}",
+        "  receptive field  the whole image",
+        f"  parameters       {model.count_params():,}" if model.built else "  parameters       counted when built",
+    ]
+    return "\n".join(lines)
+
+
+def _operator_and_flux(op: Any, flux: Any) -> list[str]:
+    kernels = f"the {op.stencil} stencil, no weights" if op.fixed else f"{op.filters} filters of width {op.kernel_size}"
+    options = ", ".join([f"{op.boundary} boundary", *["zero-mean"] * op.zero_mean, *["normalised to ‖K‖ ≤ 1"] * op.normalize])
+    law = getattr(flux, "flux", None)
+    kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
+    contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
+    details = [contrast, *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
+    return [f"  operator K       {kernels}; {options}", f"  flux             {kind}, {', '.join(details)}"]
+
+
+def _bound(x: float | None) -> str:
+    return "changes with the weights" if x is None else rounded(x, 4)
 
 
 def _reach(kernel_size: int, count: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_pde.problems import Problem
 
@@ -18,6 +19,11 @@ def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
         raise ValueError(f"{problem!r} takes {' or '.join(str(names[:k]) for k in range(least, len(names) + 1))}. Received: {len(given)} tensors")
     full = [*given, None, None]
     return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
+
+
+def spatial_sizes(x: Any) -> tuple[Any, ...]:
+    """Sizes of (batch, *spatial, channels): numbers where they are known, tensors where not."""
+    return tuple(ops.shape(x)[1:-1])
 
 
 def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]:

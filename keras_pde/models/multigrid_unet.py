@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -11,11 +10,11 @@ import numpy as np
 from keras import ops
 
 from keras_pde import problems, smoothers
-from keras_pde.models.multigrid_inputs import checked_arrays, split_inputs
+from keras_pde.models.multigrid_inputs import spatial_sizes, split_inputs
 from keras_pde.models.multigrid_table import describe
+from keras_pde.models.solving import Solving
 from keras_pde.multigrid.cycles import Cycle, CycleType, plans_for
 from keras_pde.multigrid.grids import Grid
-from keras_pde.multigrid.iteration import Iteration, Solution, iterate
 from keras_pde.multigrid.learned import LearnedLevel, smallest_size
 from keras_pde.multigrid.levels import DENSE, Level
 from keras_pde.presets import PresetModel
@@ -26,7 +25,7 @@ _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class MultigridUNet(PresetModel, keras.Model):
+class MultigridUNet(Solving, PresetModel, keras.Model):
     r"""One multigrid cycle for A u = b: smooth, restrict the residual, correct from the coarser grid, smooth again.
 
     In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source skip, the correction x + Pe is the
@@ -90,7 +89,7 @@ class MultigridUNet(PresetModel, keras.Model):
         self._check()
         self.noise_conditioned = False
         self._sizes: tuple[int, ...] | None = None
-        self._iterations: dict[Any, Iteration] = {}
+        self._iteration = None
         self.learned_levels: list[LearnedLevel] = []
 
     def _check(self) -> None:
@@ -135,7 +134,9 @@ class MultigridUNet(PresetModel, keras.Model):
         sizes = self._sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
         for index, level in enumerate(self._hierarchy(sizes, count)):
             steps = self.smoother.steps(self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim)
-            layer = LearnedLevel(self.problem, index, int(self.channels or 1), steps, index == count - 1, dtype=self.dtype_policy, name=f"level_{index}")
+            layer = LearnedLevel(
+                self.problem, index, int(self.channels or 1), steps, index == count - 1, dtype=self.dtype_policy, name=f"level_{index}"
+            )
             layer.build(inner)
             self.learned_levels.append(layer)
 
@@ -156,7 +157,7 @@ class MultigridUNet(PresetModel, keras.Model):
     def cycle(self, b: Any, x: Any = None, data: Any = None, record: dict[int, Any] | None = None) -> Any:
         """One cycle of the scheme for A u = b, in the precision of b: what a solver's call does, with the levels' data given."""
         dtype = keras.backend.standardize_dtype(b.dtype)
-        levels = self.problem.levels(self.grids(_sizes(b), dtype), dtype, data)
+        levels = self.problem.levels(self.grids(spatial_sizes(b), dtype), dtype, data)
         last = levels[-1]
         if last.exact and last.grid.coarsens and all(isinstance(n, int) for n in last.grid.sizes) and last.grid.points > DENSE:
             raise ValueError(
@@ -173,7 +174,7 @@ class MultigridUNet(PresetModel, keras.Model):
 
     def _run(self, inputs: Any, record: dict[int, Any] | None = None) -> Any:
         b, mask, x = split_inputs(self.problem, inputs)
-        sizes = _sizes(b)
+        sizes = spatial_sizes(b)
         if all(isinstance(n, int) for n in sizes):
             self._sizes = sizes
         if self.channels is not None:
@@ -188,7 +189,7 @@ class MultigridUNet(PresetModel, keras.Model):
         return ops.cast(self.cycle(b, x, data, record), narrow)
 
     def _run_learned(self, b: Any, x: Any, record: dict[int, Any] | None) -> Any:
-        sizes, dtype = _sizes(b), keras.backend.standardize_dtype(b.dtype)
+        sizes, dtype = spatial_sizes(b), keras.backend.standardize_dtype(b.dtype)
         least = smallest_size(len(self.learned_levels), self.problem.boundary)
         if any(isinstance(n, int) and n < least for n in sizes):
             raise ValueError(f"A learned net of {len(self.learned_levels)} levels needs at least {least} points along each axis. Received: {sizes}")
@@ -216,68 +217,6 @@ class MultigridUNet(PresetModel, keras.Model):
         record: dict[int, Any] = {}
         self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), record)
         return [record[i] for i in sorted(record)]
-
-    def solve(
-        self,
-        b: Any,
-        tolerance: float = 1e-8,
-        *,
-        guess: Any = None,
-        max_cycles: int = 100,
-        callback: Callable[[int, float], None] | None = None,
-        accelerate: bool = False,
-    ) -> Solution:
-        r"""Cycles until ‖b − Ax‖ ≤ tolerance·‖b‖ for every sample, with the residual in float64.
-
-        Args:
-            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the residual is relative to that of f itself.
-            tolerance: of the relative residual; about 1e-13 is what float64 allows.
-            guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear diffusion: b).
-            max_cycles: at most so many; the loop also ends when rounding keeps four cycles from lowering the residual.
-            callback: called with (cycle, largest relative residual) after each cycle.
-            accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.
-
-        Returns:
-            A `Solution` with x, residuals, cycles and whether it converged.
-
-        Raises:
-            ValueError: b not finite or of a wrong shape, b not of mean 0 where A is singular, a learned net.
-
-        Example:
-            >>> from keras_pde import MultigridUNet
-            >>> print(MultigridUNet("screened_poisson").solve(np.ones((1, 20, 30, 1)), 1e-6).converged)
-            True
-        """
-        if self.channels is not None:
-            raise ValueError("A learned net is no solver: solve() is for a model without channels")
-        if accelerate and not self.problem.linear:
-            raise ValueError("Conjugate gradients accelerate linear problems only: use accelerate=False")
-        if not tolerance > 0 or max_cycles < 1:
-            raise ValueError(f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance}, max_cycles={max_cycles}")
-        right, mask, start, scale = checked_arrays(self.problem, b, guess)
-        if not self.built:
-            self.build(right.shape)
-        self._sizes = right.shape[1:-1]
-        return iterate(self._iteration(), right, start, mask, scale, tolerance, max_cycles, callback, accelerate)
-
-    def _iteration(self) -> Iteration:
-        """Compiled functions, kept: they are traced once for each shape."""
-        if "iteration" not in self._iterations:
-            dtype = "float32" if self.problem.linear else None
-
-            def prepare(mask: Any) -> Any:
-                return self.problem.prepare(self.grids(_sizes(mask), dtype or "float64"), dtype or "float64", mask) if self.problem.masked else []
-
-            def residual(b: Any, x: Any, data: Any) -> Any:
-                wide = [ops.cast(d, "float64") for d in data[:1]]
-                level = self.problem.levels(self.grids(_sizes(b), "float64")[:1], "float64", wide)[0]
-                return b - level.operator(x)
-
-            def cycle(b: Any, x: Any, data: Any) -> Any:
-                return self.cycle(b, x, data)
-
-            self._iterations["iteration"] = Iteration(prepare, cycle, residual, dtype)
-        return self._iterations["iteration"]
 
     def certificate(self) -> Certificate:
         """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not computed here."""
@@ -329,11 +268,6 @@ class MultigridUNet(PresetModel, keras.Model):
             if isinstance(config.get(key), dict):
                 config[key] = keras.saving.deserialize_keras_object(config[key])
         return cls(**config)
-
-
-def _sizes(x: Any) -> tuple[Any, ...]:
-    """Spatial sizes: numbers where they are known, tensors where not."""
-    return tuple(ops.shape(x)[1:-1])
 
 
 def _centred(x: Any) -> Any:

@@ -98,7 +98,7 @@ class Grid:
     @property
     def points(self) -> int:
         """Number of points."""
-        return int(np.prod([n for n in self.sizes]))
+        return int(np.prod(list(self.sizes)))
 
     @property
     def coarsens(self) -> bool:

@@ -18,7 +18,8 @@ from keras_pde.runtime import compiled, double_precision
 
 __all__ = ["Solution", "iterate"]
 
-PATIENCE = 4  # cycles without a new least residual after which rounding is taken to be all that is left
+# cycles without a new least residual after which rounding is taken to be all that is left; that of conjugate gradients may rise for long
+PATIENCE, PATIENCE_CONJUGATE = 4, 25
 
 
 @dataclass(frozen=True)
@@ -149,16 +150,17 @@ def iterate(
         right = ops.convert_to_tensor(b, dtype="float64")
         x = ops.zeros_like(right) if guess is None else ops.convert_to_tensor(guess, dtype="float64")
         data = iteration.prepare(ops.zeros((1,)) if mask is None else ops.convert_to_tensor(mask, dtype=iteration.dtype or "float64"))
-        r = iteration.residual(right, x, data)
+        r = right if guess is None else iteration.residual(right, x, data)
         norm = iteration.norms(r)
-        size = np.sqrt((b**2).sum(axis=tuple(range(1, b.ndim)))) if scale is None else scale
+        size = ops.convert_to_numpy(iteration.norms(right)).reshape(-1) if scale is None else scale
         size = np.where(size > 0, size, 1.0)
         history = [ops.convert_to_numpy(norm).reshape(-1) / size]
         state = [x, r, norm, ops.zeros_like(r), r, ops.zeros_like(norm)] if accelerate else [x, r, norm]
         step = iteration.conjugate_step if accelerate else iteration.step
         best, best_x, since = history[0].max(), x, 0
+        patience = PATIENCE_CONJUGATE if accelerate else PATIENCE
         for cycle in range(1, max_cycles + 1):
-            if history[-1].max() <= tolerance or since >= PATIENCE:
+            if history[-1].max() <= tolerance or since >= patience:
                 break
             state = step(right, state, data)
             history.append(ops.convert_to_numpy(state[2]).reshape(-1) / size)

@@ -100,7 +100,9 @@ class Level:
 
     def _has_neighbour(self, axis: int) -> Any:
         n = self.grid.sizes[axis - 1]
-        return self.grid.along(np.append(np.ones(n - 1), 0.0) if isinstance(n, int) else ops.cast(ops.arange(n) < n - 1, self.dtype), axis - 1, self.dtype)
+        return self.grid.along(
+            np.append(np.ones(n - 1), 0.0) if isinstance(n, int) else ops.cast(ops.arange(n) < n - 1, self.dtype), axis - 1, self.dtype
+        )
 
     @property
     def exact(self) -> bool:

@@ -1,0 +1,259 @@
+"""ImplicitDiffusion: one implicit step of nonlinear diffusion, an equilibrium layer."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde import activations, solvers
+from keras_pde.implicit_certificate import implicit_certificate
+from keras_pde.implicit_gradient import attach, held
+from keras_pde.layers.diffusion_block import serialize_unbuilt
+from keras_pde.layers.flux_activation import FluxActivation
+from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.operators import ConvOperator
+from keras_pde.precision import at_least_float32, narrow
+from keras_pde.solvers.problem import Problem, spread
+from keras_pde.solvers.solver import Solution
+from keras_pde.stability import BlockFacts, Certificate
+
+ON_FAILURE = ("warn", "nan", "ignore")
+
+
+@dataclass
+class Prepared:
+    """What does not change from step to step: kernels in use, step size, parameters of the flux, q and m."""
+
+    kernels: list[Any]
+    step: Any
+    parameters: list[Any]
+    q: Any
+    m: Any
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class ImplicitDiffusion(keras.layers.Layer):
+    r"""Implicit diffusion step u = f − τKᵀΦ(Ku) = argmin ½‖u − f‖² + τE(u): an equilibrium layer, stable for every τ.
+
+    ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, whether or not Φ is monotone. For monotone Φ the step is a proximal map: unique, firmly
+    nonexpansive. For Φ′ ≥ −μ it is unique and has the Lipschitz constant 1/(1 − τμ‖K‖²) while τμ‖K‖² < 1. The iterations of the solver are a
+    recurrent network with a skip from f. Gradients come from the implicit function theorem: the memory of training does not
+    depend on the number of iterations. First derivatives only. Cost: K, Φ and Kᵀ an iteration; about as much for a gradient.
+
+    Args:
+        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator without weights; or a number
+            of filters, for learned normalised zero-mean 3-wide kernels.
+        flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` (with coupled=True for one diffusivity for all filters and
+            channels) or a `SplineFlux`.
+        step_size: τ > 0; "learned", τ = softplus(θ), 1 at first.
+        solver: name of a solver in `keras_pde.solvers`, or one of its objects.
+        tolerance: of the relative residual ‖u + τKᵀΦ(Ku) − f‖/‖f‖ of each sample, and of the gradient's linear system. float32 reaches about
+            1e-6; below what the precision reaches, a solve ends at max_iterations and counts as not converged.
+        max_iterations: of the solver, and of the gradient's.
+        on_failure: what to do with samples that did not converge: "warn" in eager calls; "nan", return NaN for them; "ignore". Inside compiled
+            functions only "nan" and `diagnose` of a model can report.
+
+    Call args: ``f`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map, for a noise-conditioned flux. Returns u, the
+    shape of f. Inner computations are in float32 at least.
+
+    Raises:
+        ValueError: arguments out of range; a solver that cannot solve the step (with the bound).
+
+    Source: Alt et al., arXiv:2107.14742 (2021); implicit schemes: Weickert, ter Haar Romeny, Viergever (1998); equilibrium layers: Bai, Kolter,
+    Koltun, arXiv:1909.01377 (2019).
+
+    Example:
+        >>> from keras_pde import FluxActivation, ImplicitDiffusion
+        >>> layer = ImplicitDiffusion("forward", FluxActivation("charbonnier", 0.1, coupled=True), step_size=50.0)
+        >>> f = keras.random.normal((2, 16, 16, 1), seed=0)
+        >>> u = layer(f)
+        >>> bool(ops.sum(u**2) <= ops.sum(f**2)), layer.certificate().firmly_nonexpansive
+        (True, True)
+        >>> bool(ops.all(layer.solve(f).residual <= 1e-5))
+        True
+    """
+
+    def __init__(
+        self,
+        operator: ConvOperator | str | int = "forward",
+        flux: str | activations.Flux | FluxLayer = "charbonnier",
+        step_size: float | str = 1.0,
+        solver: str | solvers.Solver = "accelerated",
+        *,
+        tolerance: float = 1e-5,
+        max_iterations: int = 500,
+        on_failure: str = "warn",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(operator, str):
+            operator = ConvOperator(initializer=operator)
+        elif isinstance(operator, int):
+            operator = ConvOperator(operator, zero_mean=True, normalize=True)
+        if not isinstance(operator, ConvOperator):
+            raise ValueError(f"operator must be a ConvOperator, a stencil name or a number of filters. Received: operator={operator!r}")
+        if step_size != "learned" and (isinstance(step_size, str) or not 0 < step_size < np.inf):
+            raise ValueError(f"step_size must be a finite number > 0 or 'learned'. Received: step_size={step_size!r}")
+        if not 0 < tolerance < 1 or not isinstance(max_iterations, int) or max_iterations < 1:
+            raise ValueError(
+                f"tolerance must lie in (0, 1) and max_iterations be >= 1. Received: tolerance={tolerance}, max_iterations={max_iterations}"
+            )
+        if on_failure not in ON_FAILURE:
+            raise ValueError(f"on_failure must be one of {', '.join(ON_FAILURE)}. Received: on_failure={on_failure!r}")
+        self.operator = operator
+        self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
+        if "dtype" in kwargs:
+            self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
+        self.step_size, self.solver = step_size, solvers.get(solver)
+        self.tolerance, self.max_iterations, self.on_failure = float(tolerance), max_iterations, on_failure
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build operator and flux, and ask the solver whether it can solve the step."""
+        if not self.operator.built:
+            self.operator.build(input_shape)
+        if not self.flux.built:
+            self.flux.build(self.operator.compute_output_shape(input_shape))
+        if self.step_size == "learned":
+            self.raw_step = self.add_weight(shape=(), initializer=keras.initializers.Constant(math.log(math.e - 1)), name="raw_step")
+        self.solver.check(*self.numbers, self.flux)
+        self.built = True
+
+    @property
+    def numbers(self) -> tuple[float | None, float | None]:
+        """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′, where they do not change with the weights."""
+        low = self.flux.slope_range[0]
+        if not (self.operator.fixed or self.operator.normalize) or isinstance(self.step_size, str):
+            return None, 0.0 if low >= 0 else None
+        strength = self.step_size * self.operator.squared_norm_bound()
+        return strength * self.flux.stiffness, strength * max(0.0, -low)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of f."""
+        return tuple(input_shape)
+
+    def prepare(self, noise: Any = None) -> Prepared:
+        """Kernels, step size and parameters in use; compute once for many steps."""
+        kernels = [at_least_float32(k) for k in self.operator.effective_kernels()]
+        step: Any = self.step_size
+        if step == "learned":
+            step = ops.softplus(at_least_float32(ops.convert_to_tensor(self.raw_step)))
+        q, m = self.numbers
+        if q is None:
+            bound = self.operator.squared_norm_bound(kernels)
+            q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
+            m = 0.0 if low >= 0 else step * bound * -low
+        return Prepared(kernels, step, self.flux.parameters(noise, self.operator.ndim + 2), q, m)
+
+    def problem(self, f: Any, prepared: Prepared) -> Problem:
+        """The step from f, in float32 at least."""
+        f = at_least_float32(ops.convert_to_tensor(f))
+
+        def cast(x: Any) -> Any:
+            return x if isinstance(x, float | int) else ops.cast(x, f.dtype)
+
+        kernels, parameters = [cast(k) for k in prepared.kernels], [cast(p) for p in prepared.parameters]
+        return Problem(f, self.operator, self.flux, kernels, cast(prepared.step), parameters, cast(prepared.q), cast(prepared.m))
+
+    def solve(self, f: Any, noise: Any = None, trace: bool = False) -> Solution:
+        """The solution u without gradients, with the iterations and the residual of each sample.
+
+        Example:
+            >>> from keras_pde import ImplicitDiffusion
+            >>> solution = ImplicitDiffusion("forward", step_size=4.0).solve(np.eye(8)[None, ..., None])
+            >>> bool(solution.converged[0])
+            True
+        """
+        f = ops.convert_to_tensor(f, dtype=self.compute_dtype)
+        if not self.built:
+            self.build(f.shape)
+        return self.solve_prepared(f, self.prepare(noise), trace)
+
+    def solve_prepared(self, f: Any, prepared: Prepared, trace: bool = False) -> Solution:
+        """As `solve`, with what `prepare` returned."""
+        return self.solver.solve(held(self.problem(f, prepared)), self.tolerance, self.max_iterations, trace)
+
+    def step(self, f: Any, prepared: Prepared) -> Any:
+        """u, with gradients."""
+        problem = self.problem(f, prepared)
+        solution = self.solver.solve(held(problem), self.tolerance, self.max_iterations)
+        u = solution.u
+        if self.on_failure == "nan":
+            u = ops.where(spread(solution.converged, u), u, float("nan"))
+        elif self.on_failure == "warn":
+            self._warn(solution)
+        return narrow(attach(problem, ops.stop_gradient(u), self.tolerance, self.max_iterations), ops.convert_to_tensor(f))
+
+    def call(self, f: Any, noise: Any = None) -> Any:
+        """u."""
+        return self.step(f, self.prepare(noise))
+
+    def _warn(self, solution: Solution) -> None:
+        try:
+            converged, residual = np.asarray(solution.converged), np.asarray(solution.residual)
+        except (NotImplementedError, TypeError):  # a graph under construction has no numbers
+            return
+        if not converged.all():
+            warnings.warn(
+                f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge: relative residual {residual.max():.2g} > tolerance "
+                f"{self.tolerance:g} after {int(np.max(solution.iterations))} iterations of {self.solver!r}. Raise max_iterations, or take a larger "
+                "tolerance, a smaller step_size or another solver.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def energy(self, u: Any, noise: Any = None) -> Any:
+        """E(u) = Σψ(Ku), a value per sample."""
+        parts = self.operator.forward(u, self.operator.effective_kernels())
+        return sum(ops.sum(p, axis=tuple(range(1, len(p.shape)))) for p in self.flux.potentials(parts, noise))
+
+    @property
+    def tau(self) -> float:
+        """The step size τ in use."""
+        return float(ops.convert_to_numpy(ops.softplus(self.raw_step.value))) if isinstance(self.step_size, str) else float(self.step_size)
+
+    def facts(self) -> BlockFacts:
+        """τ‖K‖², bounds and assumptions, from the weights at hand."""
+        squared = self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2
+        smallest = self.operator.smallest_size
+        return BlockFacts(
+            self.tau * squared,
+            diffusivity=self.flux.diffusivity_bounds,
+            slope=self.flux.slope_bounds,
+            linear=self.flux.linear,
+            assumptions=(
+                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
+                *["a noise level that does not change with f"] * self.flux.noise_conditioned,
+            ),
+        )
+
+    def certificate(self) -> Certificate:
+        """What is proved about f ↦ u, from the weights at hand."""
+        if not self.built:
+            raise ValueError("A certificate is computed from weights: build the layer first, by calling it or by build(input_shape)")
+        return implicit_certificate(f"{type(self).__name__} {self.name!r}", [self.facts()], tied=True, tolerance=self.tolerance)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "operator": serialize_unbuilt(self.operator),
+            "flux": serialize_unbuilt(self.flux),
+            "step_size": self.step_size,
+            "solver": solvers.serialize(self.solver),
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+            "on_failure": self.on_failure,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ImplicitDiffusion:
+        """Rebuild from `get_config`."""
+        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
+        return cls(**{**config, **parts})

@@ -1,0 +1,24 @@
+"""How the number of a preset is written: a PSNR in dB, or the factor of a solver's cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["metric_text"]
+
+
+def metric_text(metric: Mapping[str, Any], *, tolerance: bool = False) -> str:
+    """Value and unit of an index entry's metric: rounded, or in full with its tolerance.
+
+    Example:
+        >>> from keras_pde.metrics import metric_text
+        >>> metric_text({"value": 28.648, "unit": "dB", "tolerance": 0.02})
+        '28.65 dB'
+        >>> metric_text({"value": 0.0243, "unit": "a cycle", "tolerance": 0.002}, tolerance=True)
+        '0.0243 ± 0.002 a cycle'
+    """
+    unit = metric.get("unit", "dB")
+    if tolerance:
+        return f"{metric['value']:g} ± {metric['tolerance']:g} {unit}"
+    return f"{metric['value']:.{2 if unit == 'dB' else 3}f} {unit}"
