@@ -41,7 +41,9 @@ def compiled(function: Any) -> Any:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True, autograph=False)
+        traced = tf.function(function, jit_compile=True, autograph=False)
+        traced._omit_frequent_tracing_warning = True  # one program for each image size is what XLA means
+        return traced
     if backend == "jax":
         import jax
 

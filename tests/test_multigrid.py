@@ -57,6 +57,34 @@ def test_a_prolongation_needs_its_fine_grid() -> None:
         Restriction("zero")
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compiled by TensorFlow here; on JAX within the table's U-net")
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_prolongation_saves_learns_and_compiles(boundary: str, tmp_path: Any, rng: Any) -> None:
+    import tensorflow as tf
+
+    size = (9, 12)
+    coarse = textbook.coarser(size, boundary)
+    e, like = rng.standard_normal((2, *coarse, 3)).astype("float32"), np.zeros((2, *size, 1), "float32")
+    layer = Prolongation(boundary, learned=True)
+    with tf.GradientTape() as tape:
+        out = layer(e, like=like)
+        loss = tf.reduce_sum(out**2)
+    assert np.abs(np.array(tape.gradient(loss, layer.kernel.value))).max() > 0
+    layer.kernel.assign(layer.kernel + 0.1 * rng.standard_normal(layer.kernel.shape))
+    out = np.array(layer(e, like=like))
+    signature = [tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, None, None, 1))]
+    compiled = tf.function(lambda u, v: layer(u, like=v), input_signature=signature, jit_compile=True)
+    np.testing.assert_allclose(np.array(compiled(e, like)), out, atol=1e-5)
+    half = Prolongation.from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
+    half.build(e.shape)
+    half.set_weights(layer.get_weights())
+    np.testing.assert_allclose(np.array(keras.ops.cast(half(e, like=like), "float32")), out, atol=0.2)
+    inputs = [keras.Input((None, None, 3)), keras.Input((None, None, 1))]
+    model = keras.Model(inputs, layer(inputs[0], like=inputs[1]))
+    model.save(tmp_path / "p.keras")
+    np.testing.assert_allclose(np.array(keras.models.load_model(tmp_path / "p.keras")([e, like])), out, atol=1e-6)
+
+
 # --- the cycle is the textbook's ---
 
 
@@ -333,6 +361,21 @@ def test_features_of_every_level(rng: Any) -> None:
         np.testing.assert_allclose(np.array(features[0]), np.array(solver(b)), atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel of TensorFlow")
+def test_solver_and_learned_net_export_for_every_size(tmp_path: Any, rng: Any) -> None:
+    import tensorflow as tf
+
+    for name, model in (("solver", MultigridUNet("poisson", levels=4)), ("net", MultigridUNet("diffusion", "V(1,1)", levels=3, channels=3))):
+        model(np.zeros((1, 17, 20, 1)))
+        model.export(tmp_path / name, input_signature=[keras.InputSpec(shape=(None, None, None, 1), dtype="float32")], verbose=False)
+        artifact = tf.saved_model.load(tmp_path / name)
+        for size in ((17, 20), (33, 24)):
+            b = rng.standard_normal((2, *size, 1)).astype("float32")
+            np.testing.assert_allclose(np.array(artifact.serve(b)), np.array(model(b)), atol=1e-5)
+    with pytest.raises(ValueError, match="give levels a number"):
+        tf.function(MultigridUNet("poisson"), input_signature=[tf.TensorSpec((1, None, None, 1))]).get_concrete_function()
+
+
 # --- what the user is told ---
 
 
@@ -394,3 +437,23 @@ def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
         MultigridUNet("poisson", levels=2)(np.zeros((1, 100, 100, 1)))
     with pytest.raises(ValueError, match="Conjugate gradients"):
         MultigridUNet("diffusion").solve(b, accelerate=True)
+
+
+def test_options_of_smoothers_act() -> None:
+    bounds = (0.5, 2.0)
+    split, symmetric = (smoothers.Chebyshev(symmetric=s).steps(2, 2, bounds) for s in (False, True))
+    assert [s.weight for s in symmetric[0]] == [s.weight for s in symmetric[1][::-1]]
+    assert [s.weight for s in split[0]] != [s.weight for s in split[1][::-1]]
+    assert smoothers.damping(sum(split, []), bounds) < smoothers.damping(sum(symmetric, []), bounds) < 0.05
+    assert smoothers.Chebyshev(0.1).steps(1, 0, bounds)[0][0].weight == pytest.approx(1 / 1.1)
+    assert smoothers.RedBlack(1.3).steps(1, 0, bounds)[0][1] == (1.3, 1)
+    for made in (smoothers.Jacobi(0.5), smoothers.Chebyshev(0.2, symmetric=True), smoothers.RedBlack(1.2)):
+        assert smoothers.get(keras.saving.serialize_keras_object(made)) == made
+    for wrong in (lambda: smoothers.Jacobi(1.5), lambda: smoothers.Chebyshev(1.0), lambda: smoothers.RedBlack(2.0)):
+        with pytest.raises(ValueError, match="Received"):
+            wrong()
+    for problem in (problems.ScreenedPoisson(2.0, "periodic"), problems.Inpainting(4), problems.Diffusion("weickert", 3.0, "periodic")):
+        assert problems.get(keras.saving.serialize_keras_object(problem)) == problem
+    for refused in (lambda: problems.ScreenedPoisson(0.0), lambda: problems.Inpainting(3), lambda: problems.Diffusion(boundary="dirichlet")):
+        with pytest.raises(ValueError, match="step_size|order|boundary"):
+            refused()

@@ -61,7 +61,7 @@ class Solution:
         return f"{how}: relative residual {self.residuals[-1].max():.2e} after {self.cycles} cycles, factor {self.factor:.3f} a cycle"
 
 
-@dataclass
+@dataclass(repr=False)
 class Iteration:
     """Compiled pieces of the iteration for one shape.
 

@@ -112,14 +112,12 @@ def coarser_stencil(level: Level, radius: int) -> list[Any]:
     comb = np.broadcast_to(comb, (1, *grid.sizes, *(k,) * level.ndim)).reshape(1, *grid.sizes, -1)
     image = level.restrict(level.operator(level.prolong(ops.convert_to_tensor(comb, dtype=level.dtype))))
     image = ops.reshape(image, (-1, *grid.sizes, *(k,) * level.ndim))
+    places, colours = "xyz"[: level.ndim], "cde"[: level.ndim]
     for i, n in enumerate(grid.sizes):
         # the weight of offset o at point j is the image of the comb whose colour is that of j + o
-        colour = (np.arange(n)[:, None] + np.arange(-radius, radius + 1)) % k  # point × offset
-        select = (colour[:, None, :] == np.arange(k)[None, :, None]).astype("float64")  # point × colour × offset
-        shape = [1] * (2 * level.ndim + 2)
-        shape[i + 1], axis = n, level.ndim + 1 + i
-        shape[axis : axis + 2] = [k, k]
-        spread = ops.expand_dims(image, axis + 1) * ops.convert_to_tensor(select.reshape(shape), dtype=level.dtype)
-        image = ops.sum(spread, axis=axis)
+        wanted = (np.arange(n)[:, None] + np.arange(-radius, radius + 1)) % k  # point × offset
+        select = (wanted[:, None, :] == np.arange(k)[None, :, None]).astype("float64")  # point × colour × offset
+        rule = f"b{places}{colours},{places[i]}{colours[i]}o->b{places}{colours.replace(colours[i], 'o')}"
+        image = ops.einsum(rule, image, ops.convert_to_tensor(select, dtype=level.dtype))
     flat = ops.reshape(image, (-1, *grid.sizes, k**level.ndim))
     return [flat[..., j : j + 1] for j in range(k**level.ndim)]
