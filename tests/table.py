@@ -15,7 +15,6 @@ from keras_pde import (
     FluxActivation,
     FSIResNet,
     MultigridUNet,
-    Prolongation,
     Restriction,
     SplineFlux,
     activations,
