@@ -41,7 +41,8 @@ def attach(problem: Problem, u: Any, tolerance: float, max_iterations: int) -> A
     Args:
         problem: the implicit step, with gradients.
         u: its solution, without.
-        tolerance, max_iterations: of the conjugate gradients.
+        tolerance: of the conjugate gradients.
+        max_iterations: of the conjugate gradients.
     """
     z = u - problem.residual(u)
     fixed = held(problem)

@@ -14,6 +14,8 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    ImplicitDiffusion,
+    ImplicitRecurrent,
     MultigridUNet,
     Restriction,
     SplineFlux,
@@ -21,6 +23,7 @@ from keras_pde import (
     problems,
     schemes,
     smoothers,
+    solvers,
 )
 
 
@@ -137,7 +140,35 @@ CASES = [
     ),
 ]
 
+def _implicit(solver: Any, **options: Any) -> dict[str, Any]:
+    flux = FluxActivation("charbonnier", 0.5, learn_contrast=True)
+    return {"operator": ConvOperator(3, 3, normalize=True), "flux": flux, "solver": solver, "tolerance": 1e-6, "max_iterations": 200, **options}
+
+
 CASES += [
+    Case(
+        ImplicitDiffusion,
+        lambda: {
+            "operator": ConvOperator(4, 3, boundary="dirichlet", normalize=True),
+            "flux": SplineFlux(4, 2.0, (-0.4, 0.9), "perona_malik", contrast=0.5, learn_contrast=True, noise_conditioned=True),
+            "step_size": "learned",
+            "solver": solvers.Accelerated("chebyshev"),
+            "tolerance": 1e-6,
+            "max_iterations": 300,
+            "on_failure": "nan",
+        },
+        noise=True,
+        elsewhere={
+            "fixed point": lambda: _implicit("fixed_point", step_size=2.0),
+            "anderson": lambda: _implicit(solvers.Anderson(memory=3), step_size=2.0),
+            "lagged diffusivity": lambda: _implicit("lagged_diffusivity", step_size=2.0),
+        },
+    ),
+    Case(
+        ImplicitRecurrent,
+        lambda: {"steps": 2, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False},
+        elsewhere={"block": lambda: {"block": ImplicitDiffusion("forward", FluxActivation("charbonnier", 0.3, coupled=True), 5.0, tolerance=1e-6)}},
+    ),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),
     Case(
         MultigridUNet,

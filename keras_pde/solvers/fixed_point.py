@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_pde.solvers.problem import Problem
-from keras_pde.solvers.solver import Solver, choose, damping, describe_bound
+from keras_pde.solvers.solver import Solver, damping, describe_bound
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -33,12 +32,12 @@ class FixedPoint(Solver):
         >>> layer.build((None, 8, 8, 1))
         Traceback (most recent call last):
         ...
-        ValueError: FixedPoint(damping=None) diverges: the plain fixed-point iteration needs q = τL‖K‖² < 1, and it is 80. Lower step_size ...
+        ValueError: FixedPoint(damping=None) diverges: the plain fixed-point iteration needs q = τL‖K‖² < 1, and it is 80. Lower step_size...
     """
 
     key = "fixed_point"
 
-    def __init__(self, damping: float | str | None = "auto") -> None:
+    def __init__(self, damping: Any = "auto") -> None:
         number = isinstance(damping, float | int) and not isinstance(damping, bool) and 0 < damping <= 1
         if not (damping is None or damping == "auto" or number):
             raise ValueError(f"damping must be a number in (0, 1], 'auto' or None. Received: damping={damping!r}")
