@@ -67,7 +67,9 @@ def run(request: Request) -> None:
         name, model, tuned = _model(request, image.pixels.shape, level)
         advance()
         noisy = noise.add_noise(image.pixels, request.noise, request.seed) if request.noise else image.pixels
-        denoised = noise.denoise(model, noisy, level if tuned or model.noise_conditioned else noise.REFERENCE)
+        told = level if tuned or model.noise_conditioned else noise.REFERENCE
+        denoised = noise.denoise(model, noisy, told)
+        diagnosis = noise.diagnose(model, noisy, told)
         advance()
         measured = {} if clean is None else {"noisy": noise.quality(clean, noisy), "denoised": noise.quality(clean, denoised.clip(0, 1))}
         advance()
@@ -78,6 +80,8 @@ def run(request: Request) -> None:
             images.write_bytes(path, data)
         advance()
     _report(request, image, name, model, tuned, measured)
+    if diagnosis is not None:
+        click.echo(diagnosis.summary())
 
 
 def _check_names(request: Request) -> None:
@@ -140,7 +144,7 @@ def _report(request: Request, image: Image, name: str, model: Any, tuned: bool, 
         about = f"noise {level:g}" if level else "noise 25 assumed (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
-    click.echo(f"{name}: diffusion time {model.time:.4g} in {len(model.schedule)} steps{how}")
+    click.echo(f"{name}: diffusion time {model.time:.4g} in {model.step_count} steps{how}")
     certificate = model.certificate()
     proved = [
         text

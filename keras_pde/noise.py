@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Quality", "add_noise", "check_fit", "choose_preset", "denoise", "quality", "retime", "stopping_time"]
+__all__ = ["Quality", "add_noise", "check_fit", "choose_preset", "denoise", "diagnose", "quality", "retime", "stopping_time"]
 
 REFERENCE = 25.0
 MAX_STEPS = 500
@@ -102,9 +102,7 @@ def retime(model: Any, time: float) -> Any:
         raise ValueError(f"{type(model).__name__} has no stopping time to change")
     if math.isclose(time, model.time, rel_tol=1e-6):
         return model
-    # before the model is made: its schedule alone can take minutes
-    least = math.sqrt(time / model.time) if model.schedule.kind in ("fed", "fsi") else time / model.time
-    steps = least * len(model.schedule)
+    steps = model.steps_for(time)  # before the model is made: its schedule alone can take minutes
     if steps > MAX_STEPS:
         raise ValueError(
             f"Stopping time {time:g} needs about {steps:.0f} steps and the limit is {MAX_STEPS}. The filter's own time is {model.time:.4g}."
@@ -141,19 +139,39 @@ def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndar
     """
     from keras_pde.runtime import run_compiled
 
+    inputs, factor = _inputs(model, pixels, sigma)
+    result = run_compiled(model, inputs) / factor
+    result = np.moveaxis(result[..., 0], 0, -1) if model.input_channels == 1 else result[0]
+    return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def diagnose(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> Any:
+    """What the solvers of an implicit model do in `denoise`: a `Diagnosis`, or None for a model without solvers.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde import noise
+        >>> net = keras_pde.ImplicitRecurrent(1, block=keras_pde.ImplicitDiffusion("forward", step_size=5.0))
+        >>> net.build((None, None, None, 1))
+        >>> noise.diagnose(net, np.eye(16, dtype="float32")[..., None]).all_converged
+        True
+    """
+    if not hasattr(model, "diagnose"):
+        return None
+    return model.diagnose(_inputs(model, pixels, sigma)[0])
+
+
+def _inputs(model: Any, pixels: np.ndarray, sigma: float) -> tuple[Any, np.float32]:
+    """A model's input for an image, and the factor it was scaled by; channels as a batch for a model of one."""
     values = np.asarray(pixels, dtype=np.float32)
     check_fit(model, values.shape)
     if not np.isfinite(values).all():
         raise ValueError("The image to denoise holds NaN or infinite values. Replace them by numbers first.")
-    alone = model.input_channels == 1
-    batch = np.moveaxis(values, -1, 0)[..., None] if alone else values[None]
+    batch = np.moveaxis(values, -1, 0)[..., None] if model.input_channels == 1 else values[None]
     if model.noise_conditioned:
-        result = run_compiled(model, [batch, np.full(len(batch), sigma / 255, np.float32)])
-    else:
-        factor = np.float32(REFERENCE / sigma)
-        result = run_compiled(model, batch * factor) / factor
-    result = np.moveaxis(result[..., 0], 0, -1) if alone else result[0]
-    return np.ascontiguousarray(result, dtype=np.float32)
+        return [batch, np.full(len(batch), sigma / 255, np.float32)], np.float32(1)
+    factor = np.float32(REFERENCE / sigma)
+    return batch * factor, factor
 
 
 def check_fit(model: Any, shape: tuple[int, ...]) -> None:
@@ -174,6 +192,8 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ...
         ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
     """
+    if not hasattr(model, "blocks"):
+        raise ValueError(f"The preset is a {type(model).__name__}, and no denoiser. keras-pde list --task denoise shows those.")
     operator = model.blocks[0].operator
     if operator.ndim != 2:
         raise ValueError(f"The preset filters {operator.ndim}-D data, and an image is 2-D: choose one whose name ends in _2d or _color")

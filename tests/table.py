@@ -140,6 +140,7 @@ CASES = [
     ),
 ]
 
+
 def _implicit(solver: Any, **options: Any) -> dict[str, Any]:
     flux = FluxActivation("charbonnier", 0.5, learn_contrast=True)
     return {"operator": ConvOperator(3, 3, normalize=True), "flux": flux, "solver": solver, "tolerance": 1e-6, "max_iterations": 200, **options}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_peers", "_timing", "loops", "multigrid", "overhead", "schemes")
+    names = ("_peers", "_timing", "implicit", "loops", "multigrid", "overhead", "schemes")
 
     def load(name):
         return importlib.import_module(name)
@@ -68,3 +68,9 @@ def test_a_peer_without_an_answer_says_why(script):
     peers = script("_peers")
     assert peers.factorised(511, 0.05) == "SciPy splu: stopped after 0 s"
     assert peers.conjugate_gradients(255, 1e-9) == "SciPy CG: stopped after 0 s and 1 iterations"
+
+
+def test_implicit_solvers_converge(script, capsys):
+    iterations, _ = script("implicit").main(["--quick"])
+    assert all(count > 0 for count in iterations[2.0].values())
+    assert "lagged diffusivity" in capsys.readouterr().out

@@ -13,7 +13,10 @@ from keras_pde import presets
 from keras_pde.metrics import metric_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zoo.classical import Filter
+    from zoo.implicit import Implicit
 
 HERE = Path(__file__).resolve().parent
 NOISE, SEED, TOLERANCE = 25, 0, 0.02
@@ -95,7 +98,7 @@ def write_index(entries: dict[str, Any]) -> None:
     path.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_catalogue(filters: list[Filter]) -> None:
+def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python -m zoo.classical build") -> None:
     """Write the filters' entries of presets.json and their cards."""
     entries: dict[str, Any] = {}
     for f in filters:
@@ -120,12 +123,12 @@ def write_catalogue(filters: list[Filter]) -> None:
             data=recipe["tuned_on"],
             licence="Apache-2.0 (two fitted numbers, no trained weights)",
         )
-        (folder / "README.md").write_text(card(f.name, made, recipe, model), encoding="utf-8")
+        (folder / "README.md").write_text(card(f.name, made, recipe, model, command), encoding="utf-8")
         print(f"{f.name:<28} {made['certified']:<13} {made['metric']['value']:.2f} dB", flush=True)
     write_index(entries)
 
 
-def card(name: str, entry: dict[str, Any], recipe: dict[str, Any], model: Any) -> str:
+def card(name: str, entry: dict[str, Any], recipe: dict[str, Any], model: Any, command: str) -> str:
     """The card of a preset: what it is, for what, its guarantee, its number, and how to make it again."""
     times = ", ".join(f"{time:g} at noise {level}" for level, time in entry["noise"].items())
     warning = "\nNot certified: it amplifies structures by design. Do not iterate it.\n" if entry["certified"] == "no" else ""
@@ -152,7 +155,7 @@ networks reach. For another noise level σ scale the image by 25/σ and the outp
 
 | measure | value | command |
 |---|---|---|
-| {entry["metric"]["name"]} | {metric_text(entry["metric"], tolerance=True)} | `python -m zoo.classical build` |
+| {entry["metric"]["name"]} | {metric_text(entry["metric"], tolerance=True)} | `{command}` |
 
 Contrast and stopping times are fitted on {entry["data"]} (Arbeláez et al., TPAMI 2011, for non-commercial research and education;
 no image data is contained): `{recipe["command"]}`. Licence: {entry["licence"]}.

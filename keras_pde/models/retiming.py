@@ -20,6 +20,16 @@ class Retiming:
         step = self.blocks[0].step_size
         return self.schedule.time * (1.0 if isinstance(step, str) else step)
 
+    @property
+    def step_count(self: Any) -> int:
+        """Number of steps."""
+        return len(self.schedule)
+
+    def steps_for(self: Any, time: float) -> float:
+        """About how many steps `with_time` takes to a stopping time."""
+        ratio = time / self.time
+        return len(self.schedule) * (ratio**0.5 if self.schedule.kind in ("fed", "fsi") else ratio)
+
     def with_schedule(self: Any, schedule: Schedule, time: float | None = None) -> Any:
         """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.
 
