@@ -144,7 +144,7 @@ def _report(request: Request, image: Image, name: str, model: Any, tuned: bool, 
         about = f"noise {level:g}" if level else "noise 25 assumed (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
-    click.echo(f"{name}: diffusion time {model.time:.4g} in {model.step_count} steps{how}")
+    click.echo(f"{name}: diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}{how}")
     certificate = model.certificate()
     proved = [
         text

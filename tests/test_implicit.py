@@ -43,7 +43,9 @@ def reference(f: np.ndarray, tau: float, contrast: float, g: Any) -> np.ndarray:
     for _ in range(400):
         s = k @ u
         weights = np.tile(g((s.reshape(2, -1) ** 2).sum(axis=0) / contrast**2), 2)
-        u = spsolve((sp.identity(f.size) + tau * k.T @ sp.diags(weights) @ k).tocsc(), f.ravel())
+        before, u = u, spsolve((sp.identity(f.size) + tau * k.T @ sp.diags(weights) @ k).tocsc(), f.ravel())
+        if np.abs(u - before).max() < 1e-11:
+            break
     return u.reshape(f.shape)
 
 
@@ -128,10 +130,10 @@ def test_diagnosis_traces_every_solve(rng: np.random.Generator) -> None:
 # --- MATHS section 7 ---
 
 
-def plain_rates(q: float, damping: float | None) -> np.ndarray:
+def rates(q: float, damping: str | None) -> np.ndarray:
     """Residual ratios of the fixed point for linear diffusion in 1-D at q = τ‖K‖² = 4τ."""
     rng = np.random.default_rng(0)
-    solver = solvers.FixedPoint("auto" if damping is None else None)
+    solver = solvers.FixedPoint(damping)
     layer = ImplicitDiffusion("forward", "linear", q / 4, solver, tolerance=1e-10, max_iterations=2000, on_failure="ignore", dtype="float64")
     trace = np.array(layer.solve(rng.standard_normal((1, 64, 1)), trace=True).trace)[:, 0]
     trace = trace[trace > 0]
@@ -140,7 +142,7 @@ def plain_rates(q: float, damping: float | None) -> np.ndarray:
 
 def test_the_fixed_point_contracts_by_q() -> None:
     for q, rate in ((0.5, 0.489), (0.95, 0.950)):
-        ratios = plain_rates(q, 1.0)
+        ratios = rates(q, None)
         assert ratios.max() <= q + 1e-9
         assert ratios[-5:].mean() == pytest.approx(rate, abs=0.015)
 
@@ -155,7 +157,7 @@ def test_plain_fixed_point_refuses_q_beyond_1_with_the_bound() -> None:
 
 @pytest.mark.parametrize(("q", "iterations"), [(2, 34), (8, 111), (40, 536)])
 def test_damped_fixed_point_contracts_by_q_over_q_plus_2(q: float, iterations: int) -> None:
-    ratios = plain_rates(q, None)
+    ratios = rates(q, "auto")
     assert ratios.max() <= q / (2 + q) + 1e-9
     assert len(ratios) == pytest.approx(iterations, rel=0.15)
 
@@ -226,6 +228,9 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
     unrolled = tape.gradient(value, [u, *variables])
     for a, b in zip(found, unrolled, strict=True):
         np.testing.assert_allclose(np.array(a), np.array(b), atol=1e-6 * max(1.0, np.abs(np.array(b)).max()))
+    along, h = rng.standard_normal(f.shape), 1e-5
+    difference = float(loss(layer(f + h * along, noise=noise)) - loss(layer(f - h * along, noise=noise))) / (2 * h)
+    assert float((np.array(found[0]) * along).sum()) == pytest.approx(difference, rel=1e-6)
     for index, variable in enumerate(variables, start=1):  # one random direction each
         start, direction = np.array(variable), rng.standard_normal(variable.shape)
         values = []
@@ -249,6 +254,17 @@ def test_tangent_is_the_derivative_of_the_flux(name: str, coupled: bool, rng: np
     found = flux.tangent(flux.linearize(parts), directions)
     for a, b, t in zip(ahead, behind, found, strict=True):
         np.testing.assert_allclose(np.array(t), (np.array(a) - np.array(b)) / (2 * h), atol=1e-6)
+
+
+def test_tangent_of_a_spline_is_its_derivative(rng: np.random.Generator) -> None:
+    flux = SplineFlux(5, 2.0, (-0.4, 0.9), "perona_malik", dtype="float64")
+    flux.build((None, 6, 6, 3))
+    flux.set_weights([w + rng.standard_normal(w.shape) for w in flux.get_weights()])
+    s, v = (ops.convert_to_tensor(x) for x in rng.standard_normal((2, 2, 6, 6, 3)))
+    h = 1e-7
+    (ahead,), (behind,) = flux.apply([s + h * v]), flux.apply([s - h * v])
+    (found,) = flux.tangent(flux.linearize([s]), [v])
+    np.testing.assert_allclose(np.array(found), (np.array(ahead) - np.array(behind)) / (2 * h), atol=1e-6)
 
 
 def test_memory_of_training_does_not_depend_on_the_iterations() -> None:
@@ -330,6 +346,36 @@ def test_gradient_ascent_does_not_break_the_lipschitz_bound(rng: np.random.Gener
     assert 1.2 < largest <= bound * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("name", ["perona_malik", "charbonnier"])
+def test_gradient_ascent_does_not_break_norm_stability_or_firmness(name: str, rng: np.random.Generator) -> None:
+    """Norm stability for every τ, whether or not solutions are unique; firm nonexpansiveness for the monotone flux."""
+    flux = FluxActivation(name, 0.3, coupled=True)
+    layer = ImplicitDiffusion("forward", flux, 40.0, "lagged_diffusivity", tolerance=1e-10, max_iterations=500, on_failure="nan", dtype="float64")
+    f, h = (tf.Variable(0.5 * rng.standard_normal((3, 7, 6, 1))) for _ in range(2))
+    optimizer = keras.optimizers.Adam(0.05)
+    layer(f)
+
+    @tf.function
+    def ascend() -> Any:
+        with tf.GradientTape() as tape:
+            u, v = layer(f), layer(h)
+            gain = tf.norm(tf.reshape(u, (3, -1)), axis=1) / tf.norm(tf.reshape(f, (3, -1)), axis=1)
+            d = u - v
+            firm = tf.reduce_sum(d * d, (1, 2, 3)) / tf.abs(tf.reduce_sum(d * (f - h), (1, 2, 3)))
+            loss = -tf.reduce_sum(gain) - (tf.reduce_sum(firm) if name == "charbonnier" else 0.0)
+        gradients = tape.gradient(loss, [f, h])
+        optimizer.apply_gradients(zip([g if g is not None else tf.zeros_like(f) for g in gradients], [f, h], strict=True))
+        return tf.reduce_max(gain), tf.reduce_max(firm)
+
+    gains, firms = zip(*[[float(x) for x in ascend()] for _ in range(25)], strict=True)
+    assert np.nanmax(gains) <= 1 + 1e-9
+    assert np.nanmax(gains) > 0.2
+    assert layer.certificate().norm_stable
+    if name == "charbonnier":
+        assert layer.certificate().firmly_nonexpansive
+        assert max(firms) <= 1 + 1e-7  # ‖u − v‖² ≤ ⟨u − v, f − h⟩
+
+
 # --- the equilibrium denoiser, and other surroundings ---
 
 
@@ -365,6 +411,7 @@ def test_another_time_keeps_the_weights() -> None:
     slow = net.with_time(10.0)
     assert slow.time == pytest.approx(10.0)
     np.testing.assert_array_equal(slow.blocks[0].operator.kernels[0], net.blocks[0].operator.kernels[0])
+    assert net.with_time(4e4).time == pytest.approx(4e4)  # where exp(τ) overflows
     with pytest.raises(ValueError, match="finite and > 0"):
         net.with_time(0.0)
 
@@ -419,7 +466,7 @@ def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -
     recipe = json.loads((keras_pde.presets.zoo_root() / name / "recipe.json").read_text())
     model = keras_pde.from_preset(name, dtype="float64")
     for block in model.blocks:
-        block.tolerance, block.max_iterations = 1e-10, 3000
+        block.tolerance, block.max_iterations = 1e-8, 1000
     size = {1: (24,), 2: (10, 9)}[entry["ndim"]]
     f = np.repeat(rng.random((1, *size, 1)), entry["channels"], axis=-1)
     g = {
@@ -434,7 +481,7 @@ def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -
     for _ in range(recipe["steps"]):
         expected = reference(expected, recipe["noise"]["25"] / recipe["steps"], contrast, g)
     out = np.array(model(f))
-    np.testing.assert_allclose(out[0, ..., 0].ravel(), expected.ravel(), atol=1e-6)
+    np.testing.assert_allclose(out[0, ..., 0].ravel(), expected.ravel(), atol=1e-5)
     assert np.abs(out - f).max() > 0.02
     assert entry["certified"] == ("norm" if name.startswith("perona") else "averaged")
     single = np.array(keras_pde.from_preset(name)(f.astype("float32")))

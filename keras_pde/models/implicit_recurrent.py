@@ -211,7 +211,8 @@ class ImplicitRecurrent(PresetModel, keras.Model):
             model.set_weights(self.get_weights())
         if isinstance(step, str):
             for old, new in zip(self.blocks, model.blocks, strict=True):
-                new.raw_step.assign(np.log(np.expm1(old.tau * factor)))
+                tau = old.tau * factor
+                new.raw_step.assign(tau + np.log(-np.expm1(-tau)))  # softplus⁻¹
         return model
 
     def _input_shape(self) -> Any:
