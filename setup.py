@@ -8,7 +8,7 @@ here = Path(__file__).parent
 version = next(
     line.split('"')[1] for line in (here / "keras_pde" / "__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
 )
-compare = ["scipy>=1.11"]
+compare = ["scipy>=1.11", "pyamg>=5"]
 
 setup(
     name="keras-pde",
@@ -38,7 +38,7 @@ setup(
         "data": ["tensorflow-datasets>=4.9"],
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
-        "bench": [*compare, "matplotlib>=3.8", "pyamg>=5"],
+        "bench": [*compare, "matplotlib>=3.8"],
         "test": [*compare, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "matplotlib>=3.8", "build>=1.2", "setuptools>=70", "wheel"],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },

@@ -54,7 +54,6 @@ def test_schemes_reach_their_time_and_draw(script, tmp_path):
 
 def test_multigrid_and_its_peers_reach_the_tolerance(script, capsys):
     pytest.importorskip("scipy")
-    pytest.importorskip("pyamg")
     outcomes = script("multigrid").main(["--quick"])[31]
     assert len(outcomes) == 9
     assert all(o.residual < 1.01e-8 and min(o.seconds) > 0 for o in outcomes)
