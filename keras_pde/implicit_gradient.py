@@ -9,6 +9,7 @@ Source: implicit layers: Bai, Kolter, Koltun, arXiv:1909.01377 (2019); Gilton, O
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +36,7 @@ def held(problem: Problem) -> Problem:
     )
 
 
-def attach(problem: Problem, u: Any, tolerance: float, max_iterations: int) -> Any:
+def attach(problem: Problem, u: Any, tolerance: float, max_iterations: int, report: Callable[[Any, Any], Any]) -> Any:
     """The solution u with the gradients of the implicit function theorem, to all that the problem depends on.
 
     Args:
@@ -43,6 +44,7 @@ def attach(problem: Problem, u: Any, tolerance: float, max_iterations: int) -> A
         u: its solution, without.
         tolerance: of the conjugate gradients.
         max_iterations: of the conjugate gradients.
+        report: maps (λ, whether it was reached, for each sample) to the λ to use.
     """
     z = u - problem.residual(u)
     fixed = held(problem)
@@ -59,7 +61,7 @@ def attach(problem: Problem, u: Any, tolerance: float, max_iterations: int) -> A
             n = len(fixed.kernels)
             at = replace(fixed, f=f, kernels=values[:n], step=values[n], parameters=values[n + 1 :])
             linearization = at.linearize(u)
-            adjoint = conjugate_gradients(lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations)
+            adjoint = report(*conjugate_gradients(lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations))
             return (adjoint, *[ops.zeros_like(x) for x in (u, f, *tensors)])
 
         return u, gradient

@@ -25,6 +25,7 @@ from keras_pde.solvers.solver import Solution
 from keras_pde.stability import BlockFacts, Certificate
 
 ON_FAILURE = ("warn", "nan", "ignore")
+_REMEDY = "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or dtype='float64'."
 
 
 @dataclass
@@ -55,10 +56,10 @@ class ImplicitDiffusion(keras.layers.Layer):
         step_size: τ > 0; "learned", τ = softplus(θ), 1 at first.
         solver: name of a solver in `keras_pde.solvers`, or one of its objects.
         tolerance: of the relative residual ‖u + τKᵀΦ(Ku) − f‖/‖f‖ of each sample, and of the gradient's linear system. float32 reaches about
-            1e-6; below what the precision reaches, a solve ends at max_iterations and counts as not converged.
+            2e-8·τ‖K‖²; below what the precision reaches, a solve ends at max_iterations and counts as not converged.
         max_iterations: of the solver, and of the gradient's.
-        on_failure: what to do with samples that did not converge: "warn" in eager calls; "nan", return NaN for them; "ignore". Inside compiled
-            functions only "nan" and `diagnose` of a model can report.
+        on_failure: what to do with samples that did not converge: "warn" in eager calls; "nan", return NaN for them, without a gradient, and NaN
+            as the gradient where only its linear system failed; "ignore". Inside compiled functions only "nan" and a model's `diagnose` report.
 
     Call args: ``f`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map, for a noise-conditioned flux. Returns u, the
     shape of f. Inner computations are in float32 at least.
@@ -183,30 +184,43 @@ class ImplicitDiffusion(keras.layers.Layer):
         """u, with gradients."""
         problem = self.problem(f, prepared)
         solution = self.solver.solve(held(problem), self.tolerance, self.max_iterations)
-        u = solution.u
+        u = attach(problem, ops.stop_gradient(solution.u), self.tolerance, self.max_iterations, self._gradient)
         if self.on_failure == "nan":
+            # after the gradient is attached: a sample that failed has none, and leaves that of its batch mates alone
             u = ops.where(spread(solution.converged, u), u, float("nan"))
         elif self.on_failure == "warn":
             self._warn(solution)
-        return narrow(attach(problem, ops.stop_gradient(u), self.tolerance, self.max_iterations), ops.convert_to_tensor(f))
+        return narrow(u, ops.convert_to_tensor(f))
 
     def call(self, f: Any, noise: Any = None) -> Any:
         """u."""
         return self.step(f, self.prepare(noise))
 
     def _warn(self, solution: Solution) -> None:
-        try:
-            converged, residual = np.asarray(solution.converged), np.asarray(solution.residual)
-        except (NotImplementedError, TypeError):  # a graph under construction has no numbers
+        converged = _numbers(solution.converged)
+        if converged is None or converged.all():
             return
-        if not converged.all():
+        residual, most = np.max(np.asarray(solution.residual)), int(np.max(np.asarray(solution.iterations)))
+        warnings.warn(
+            f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge: relative residual {residual:.2g} > tolerance "
+            f"{self.tolerance:g} after {most} iterations of {self.solver!r}. {_REMEDY}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+    def _gradient(self, adjoint: Any, converged: Any) -> Any:
+        """What `attach` does with a gradient whose linear system is not solved, as on_failure says."""
+        if self.on_failure == "nan":
+            return ops.where(spread(converged, adjoint), adjoint, float("nan"))
+        known = _numbers(converged) if self.on_failure == "warn" else None
+        if known is not None and not known.all():
             warnings.warn(
-                f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge: relative residual {residual.max():.2g} > tolerance "
-                f"{self.tolerance:g} after {int(np.max(solution.iterations))} iterations of {self.solver!r}. Raise max_iterations, or take a larger "
-                "tolerance, a smaller step_size or another solver.",
+                f"{self.name}: the gradient of {np.sum(~known)} of {known.size} samples is not accurate to the tolerance {self.tolerance:g}: its "
+                f"linear system was not solved in {self.max_iterations} iterations, or is not positive definite (τμ‖K‖² ≥ 1). {_REMEDY}",
                 RuntimeWarning,
                 stacklevel=2,
             )
+        return adjoint
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
@@ -257,3 +271,11 @@ class ImplicitDiffusion(keras.layers.Layer):
         """Rebuild from `get_config`."""
         parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
         return cls(**{**config, **parts})
+
+
+def _numbers(x: Any) -> np.ndarray | None:
+    """A tensor as NumPy; None in a graph under construction, which has no numbers."""
+    try:
+        return np.asarray(x)
+    except (NotImplementedError, TypeError):
+        return None

@@ -10,8 +10,8 @@ from keras import ops
 from keras_pde.solvers.problem import dot, magnitude, spread
 
 
-def conjugate_gradients(apply: Callable[[Any], Any], right: Any, tolerance: float, max_iterations: int) -> Any:
-    """x with ‖b − Ax‖ ≤ tolerance·‖b‖ for each sample, from x = 0; A symmetric.
+def conjugate_gradients(apply: Callable[[Any], Any], right: Any, tolerance: float, max_iterations: int) -> tuple[Any, Any]:
+    """x with ‖b − Ax‖ ≤ tolerance·‖b‖ for each sample, from x = 0, and whether that was reached; A symmetric.
 
     A sample that has converged is held. One that meets a direction with ⟨p, Ap⟩ ≤ 0, in which A is not positive, stops with the x it has.
     Every iterate lowers ½⟨x, Ax⟩ − ⟨b, x⟩.
@@ -41,4 +41,5 @@ def conjugate_gradients(apply: Callable[[Any], Any], right: Any, tolerance: floa
         beta = spread(ops.where(active, new / ops.where(active, rr, 1.0), 0.0), p)
         return k + 1, x, r, r + beta * p, new, ops.logical_and(active, new > stop)
 
-    return ops.while_loop(going, body, state)[1] * scale
+    _, x, _, _, rr, _ = ops.while_loop(going, body, state)
+    return x * scale, rr <= stop

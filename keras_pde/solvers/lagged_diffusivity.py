@@ -56,7 +56,7 @@ class LaggedDiffusivity(Solver):
     def advance(self, problem: Problem, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
         """u + d with (I + τKᵀG(u)K)d = −F(u)."""
         frozen = problem.diffusivities(u)
-        step = conjugate_gradients(lambda v: problem.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations)
+        step, _ = conjugate_gradients(lambda v: problem.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations)
         return u + step, memory
 
     def get_config(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def spread(values: Any, like: Any) -> Any:
 
 def magnitude(x: Any) -> Any:
     """max|x| of each sample, 1 where that is 0: to divide by before squaring, which would under- or overflow."""
-    largest = ops.max(ops.abs(x), axis=tuple(range(1, len(x.shape))))
+    largest = ops.max(ops.abs(x), axis=tuple(range(1, len(x.shape))), initial=0)  # an empty batch has no maximum without it
     return ops.where(largest > 0, largest, ops.ones_like(largest))
 
 
