@@ -23,11 +23,11 @@ so the bounds do not depend on λ: learning the contrast never costs a guarantee
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import keras
 
+from keras_pde.configured import find
 from keras_pde.flux import Flux
 from keras_pde.fluxes import (
     FAB,
@@ -84,18 +84,7 @@ def get(identifier: str | dict[str, Any] | Flux) -> Flux:
         >>> activations.get("charbonnier") == activations.charbonnier
         True
     """
-    if isinstance(identifier, Flux):
-        return identifier
-    if isinstance(identifier, dict):
-        found = keras.saving.deserialize_keras_object(identifier)
-        if isinstance(found, Flux):
-            return found
-    name = str(identifier).removeprefix("keras_pde>")
-    if name in _BY_NAME:
-        return _BY_NAME[name]()
-    near = difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ValueError(f"No flux is called {identifier!r}. {hint}There are: {', '.join(_BY_NAME)}, or any keras_pde.activations.Flux.")
+    return find("flux", Flux, _BY_NAME, identifier, "keras_pde.activations.Flux")
 
 
 def serialize(flux: Flux) -> dict[str, Any]:

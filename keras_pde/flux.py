@@ -7,10 +7,11 @@ from typing import Any
 
 from keras import ops
 
+from keras_pde.configured import Configured
 from keras_pde.precision import at_least_float32, narrow
 
 
-class Flux:
+class Flux(Configured):
     r"""Flux Φ(s) = g(s²)s with potential ψ, ψ′ = Φ, and contrast λ.
 
     Data of a flux, independent of λ: ``diffusivity_bounds`` = (inf g, sup g) and ``slope_bounds`` =
@@ -132,17 +133,6 @@ class Flux:
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"contrast": self.contrast}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Flux:
-        """Rebuild from `get_config`."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.get_config() == self.get_config()
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(sorted(self.get_config().items()))))
 
     def __repr__(self) -> str:
         return (

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from keras_pde import activations
+from keras_pde.configured import Configured, find
 from keras_pde.layers.diffusion_block import serialize_unbuilt
 from keras_pde.layers.flux_activation import FluxActivation
 from keras_pde.multigrid.grids import Grid
@@ -27,7 +28,7 @@ __all__ = ["Biharmonic", "Diffusion", "Inpainting", "Poisson", "Problem", "Scree
 _REGISTERED = keras.saving.register_keras_serializable(package="keras_pde")
 
 
-class Problem:
+class Problem(Configured):
     """Base: A u = b, with its operator on every grid of a hierarchy.
 
     Example:
@@ -68,21 +69,6 @@ class Problem:
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"boundary": self.boundary}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Problem:
-        """Rebuild from `get_config`."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.get_config() == self.get_config()
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items() if not isinstance(v, dict))
-        return f"{type(self).__name__}({options})"
 
 
 @_REGISTERED
@@ -289,10 +275,4 @@ def get(problem: str | Problem | dict[str, Any]) -> Problem:
         >>> problems.get("screened_poisson")
         ScreenedPoisson(step_size=1.0, boundary='neumann')
     """
-    if isinstance(problem, Problem):
-        return problem
-    if isinstance(problem, dict):
-        return keras.saving.deserialize_keras_object(problem)
-    if problem not in _NAMES:
-        raise ValueError(f"No problem is called {problem!r}. There are: {', '.join(_NAMES)}")
-    return _NAMES[problem]()
+    return find("problem", Problem, _NAMES, problem, "keras_pde.problems.Problem")

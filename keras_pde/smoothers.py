@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_pde.configured import Configured, find
+
 __all__ = ["Chebyshev", "Jacobi", "RedBlack", "Smoother", "get"]
 
 _REGISTERED = keras.saving.register_keras_serializable(package="keras_pde")
@@ -32,7 +34,7 @@ class Step(NamedTuple):
     colour: int | None = None
 
 
-class Smoother:
+class Smoother(Configured):
     """Base: x⁺ = x + ωₖD⁻¹(b − Ax); a subclass lists the steps before and after the coarse correction.
 
     Example:
@@ -51,25 +53,6 @@ class Smoother:
     def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
         """Steps before and after the coarse correction, for D⁻¹A in ndim dimensions with its rough part in ``bounds``."""
         raise NotImplementedError
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Smoother:
-        """Rebuild from `get_config`."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.get_config() == self.get_config()
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(self.get_config().items())))
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v}" for k, v in self.get_config().items() if v not in (None, False))
-        return f"{type(self).__name__}({options})"
 
 
 @_REGISTERED
@@ -199,15 +182,9 @@ def get(smoother: str | Smoother | dict[str, Any]) -> Smoother:
     Example:
         >>> from keras_pde import smoothers
         >>> smoothers.get("chebyshev")
-        Chebyshev()
+        Chebyshev(share=None, symmetric=False)
     """
-    if isinstance(smoother, Smoother):
-        return smoother
-    if isinstance(smoother, dict):
-        return keras.saving.deserialize_keras_object(smoother)
-    if smoother not in _NAMES:
-        raise ValueError(f"No smoother is called {smoother!r}. There are: {', '.join(_NAMES)}")
-    return _NAMES[smoother]()
+    return find("smoother", Smoother, _NAMES, smoother, "keras_pde.smoothers.Smoother")
 
 
 def damping(steps: list[Step], bounds: tuple[float, float]) -> float:

@@ -26,6 +26,12 @@ SOLVERS = {
 }
 
 
+def solved(layer: ImplicitDiffusion, f: np.ndarray) -> Any:
+    """`layer.solve` in a graph: the loops of long solves run op by op otherwise."""
+    layer.build(f.shape)
+    return tf.function(layer.solve, autograph=False)(ops.convert_to_tensor(f, dtype=layer.compute_dtype))
+
+
 def gradient_matrix(size: tuple[int, int]) -> Any:
     """Forward differences of both axes, reflecting boundary."""
     lines = []
@@ -55,7 +61,7 @@ def test_every_solver_finds_the_solution(solver: str, tau: float, rng: np.random
     f = rng.random((2, 9, 7, 1))
     flux = FluxActivation("charbonnier", 0.1, coupled=True)
     layer = ImplicitDiffusion("forward", flux, tau, SOLVERS[solver], tolerance=1e-10, max_iterations=20000, dtype="float64")
-    u = np.array(layer(f))
+    u = np.array(solved(layer, f).u)
     for sample in range(2):
         expected = reference(f[sample, ..., 0], tau, 0.1, lambda r: 1 / np.sqrt(1 + r))
         np.testing.assert_allclose(u[sample, ..., 0], expected, atol=1e-8)
@@ -168,13 +174,14 @@ def test_lagged_diffusivity_lowers_the_energy_for_every_step_size(rng: np.random
         for tau in (1.0, 10.0, 100.0):
             layer = ImplicitDiffusion("forward", FluxActivation(flux, 0.2, coupled=True), tau, "lagged_diffusivity", dtype="float64")
             energies = []
-            for most in (1, 2, 4, 8, 16, 60):
+            for most in (1, 3, 10, 60):
                 layer.max_iterations = most
-                u = np.array(layer.solve(f).u)
+                found = solved(layer, f)
+                u = np.array(found.u)
                 energies.append(float(((u - f) ** 2).sum() / 2 + tau * float(layer.energy(ops.convert_to_tensor(u))[0])))
             assert (np.diff(energies) <= 1e-9 * energies[0]).all()
-            assert bool(layer.solve(f).converged[0])
-            assert int(layer.solve(f).iterations[0]) <= 60
+            assert bool(found.converged[0])
+            assert int(found.iterations[0]) <= 60
 
 
 # --- gradients ---
@@ -436,7 +443,7 @@ def test_options_of_the_solvers_act(rng: np.random.Generator) -> None:
 
     def iterations(solver: Any) -> int:
         layer = ImplicitDiffusion("forward", activations.Charbonnier(0.1), 10.0, solver, tolerance=1e-8, max_iterations=5000, dtype="float64")
-        found = layer.solve(f)
+        found = solved(layer, f)
         assert bool(found.converged[0])
         return int(found.iterations[0])
 
@@ -480,7 +487,7 @@ def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -
     expected = f[0, ..., 0].reshape(size if len(size) == 2 else (1, *size))
     for _ in range(recipe["steps"]):
         expected = reference(expected, recipe["noise"]["25"] / recipe["steps"], contrast, g)
-    out = np.array(model(f))
+    out = np.array(tf.function(model, autograph=False)(f))
     np.testing.assert_allclose(out[0, ..., 0].ravel(), expected.ravel(), atol=1e-5)
     assert np.abs(out - f).max() > 0.02
     assert entry["certified"] == ("norm" if name.startswith("perona") else "averaged")

@@ -250,6 +250,14 @@ def test_solve_stops_where_rounding_does(rng: Any) -> None:
     assert solution.residuals.min() < 1e-13
 
 
+def test_solve_cycles_in_the_model_s_precision(rng: Any) -> None:
+    b = rng.standard_normal((1, 31, 31, 1))
+    single, double = (MultigridUNet("poisson", dtype=d) for d in ("float32", "float64"))
+    for solver in (single, double):
+        assert solver.solve(b, 1e-12).converged
+    assert (single._iteration.dtype, double._iteration.dtype) == ("float32", "float64")
+
+
 def test_zero_and_a_batch_of_scales(rng: Any) -> None:
     b = rng.standard_normal((1, 21, 1)) * np.array([0.0, 1e-30, 1.0, 1e30]).reshape(4, 1, 1)
     solution = MultigridUNet("poisson").solve(b, 1e-10)
@@ -332,6 +340,29 @@ def test_a_learned_net_starts_as_the_cycle_itself(problem: Any, size: tuple[int,
         scheme = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, dtype="float64")
         learned = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, channels=5, dtype="float64")
         np.testing.assert_allclose(np.array(learned(b)), np.array(scheme(b)), atol=1e-10)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_trained_net_is_the_same_for_sizes_known_and_unknown(boundary: str, rng: Any) -> None:
+    import tensorflow as tf
+
+    net = MultigridUNet(problems.ScreenedPoisson(2.0, boundary), "V(1,1)", levels=3, channels=2)
+    b = rng.standard_normal((2, 12, 9, 1)).astype("float32")
+    net(b)
+    net.set_weights([w + 0.2 * rng.standard_normal(w.shape) for w in net.get_weights()])
+    graph = tf.function(net, input_signature=[tf.TensorSpec((None, None, None, 1))], autograph=False)
+    np.testing.assert_allclose(np.array(graph(b)), np.array(net(b)), atol=1e-4)
+
+
+@tensorflow_only
+def test_a_net_built_inside_a_graph_starts_as_the_cycle_too(rng: Any) -> None:
+    import tensorflow as tf
+
+    b = tf.constant(rng.standard_normal((1, 12, 9, 2)), "float32")
+    net = MultigridUNet("screened_poisson", levels=3, smoother="chebyshev", channels=3)
+    out = tf.function(net, autograph=False)(b)
+    np.testing.assert_allclose(np.array(out), np.array(MultigridUNet("screened_poisson", levels=3, smoother="chebyshev")(b)), atol=1e-5)
 
 
 def test_a_learned_net_learns_and_classifies(rng: Any) -> None:

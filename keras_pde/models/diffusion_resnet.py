@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import random
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -18,9 +17,9 @@ from keras_pde.layers.diffusion_block import DiffusionBlock, serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.loops import repeat
 from keras_pde.models.describe import describe
+from keras_pde.models.image_model import BlockModel, block_arguments, lifting_and_head
 from keras_pde.models.retiming import Retiming
 from keras_pde.operators import ConvOperator
-from keras_pde.presets import PresetModel
 from keras_pde.schemes import Schedule
 from keras_pde.stability import Certificate
 
@@ -28,7 +27,7 @@ FILTERS = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class DiffusionResNet(Retiming, PresetModel, keras.Model):
+class DiffusionResNet(Retiming, BlockModel, keras.Model):
     r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any schedule of τₖ and wₖ.
 
     With an explicit schedule (an integer) this is the explicit scheme of ∂ₜu = −KᵀΦ(Ku) as a ResNet of symmetric blocks:
@@ -93,23 +92,12 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
         self.blocks = [_copy(block, f"block_{i}", block.dtype_policy) for i in range(len(self.schedule) // self._sharing)]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
         if state_channels is not None:
-            orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
-
-            def transposed(shape: Any, dtype: Any = None) -> Any:
-                return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
-
-            dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=self.dtype_policy)
-            self.lifting = dense(state_channels, kernel_initializer=orthogonal, name="lifting")
-            self._head = functools.partial(dense, kernel_initializer=transposed, name="head")
+            self.lifting, self._head = lifting_and_head(state_channels, self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks for the rank and the channels of the input."""
-        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        shape = self.image_shape(input_shape)
         self.input_channels = shape[-1]
-        if not 3 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(
-                f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}"
-            )
         inner = shape
         if self.state_channels is not None:
             self.lifting.build(shape)
@@ -120,10 +108,6 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
             if not block.built:
                 block.build(inner)
         self.built = True
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the input tensor."""
-        return tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
 
     def call(self, inputs: Any) -> Any:
         """uᴺ, from u⁰ = the input."""
@@ -145,11 +129,7 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
         return states
 
     def _run(self, inputs: Any, states: list[Any] | None = None) -> Any:
-        two = isinstance(inputs, list | tuple)
-        if two != self.noise_conditioned:
-            wanted = "a pair (tensor, noise level)" if self.noise_conditioned else "one tensor: its flux takes no noise level"
-            raise ValueError(f"{self.name} takes {wanted}")
-        f, noise = (inputs[0], inputs[1]) if two else (inputs, None)
+        f, noise = self.image_and_noise(inputs)
         u = f = self.lifting(f) if self.state_channels is not None else f
         if states is not None:
             states.append(u)
@@ -188,19 +168,6 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.blocks[0].energy(ops.convert_to_tensor(u), source=source, noise=noise)
 
-    def _input_shape(self) -> Any:
-        shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
-        return [shape, (None,)] if self.noise_conditioned else shape
-
-    def get_build_config(self) -> dict[str, Any]:
-        """The input's shape."""
-        return {"input_shape": self._input_shape()} if self.built else {}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the saved input's shape."""
-        if config:
-            self.build(config["input_shape"])
-
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
         if not self.built:
@@ -214,19 +181,12 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
     def __repr__(self) -> str:
         return describe(self)
 
-    __str__ = __repr__
-
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        own = {"block": self._template} if self.filters is None and self.flux is None else {}
-        flux = keras.saving.serialize_keras_object(self.flux) if isinstance(self.flux, activations.Flux | FluxLayer) else self.flux
         return {
             **super().get_config(),
             "schedule": dataclasses.asdict(self.schedule),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "flux": flux,
-            **own,
+            **self.block_config(),
             "tied": self.tied,
             "state_channels": self.state_channels,
         }
@@ -234,10 +194,7 @@ class DiffusionResNet(Retiming, PresetModel, keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
-        config = dict(config)
-        for key in ("block", "flux"):
-            if isinstance(config.get(key), dict):
-                config[key] = keras.saving.deserialize_keras_object(config[key])
+        config = block_arguments(config)
         if isinstance(config.get("schedule"), dict):
             config["schedule"] = Schedule(**config["schedule"])
         return cls(**config)

@@ -15,15 +15,15 @@ from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.models.describe import describe_implicit
 from keras_pde.models.diagnosis import Diagnosis
+from keras_pde.models.image_model import BlockModel, block_arguments
 from keras_pde.operators import ConvOperator
-from keras_pde.presets import PresetModel
 from keras_pde.stability import Certificate
 
 FILTERS = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class ImplicitRecurrent(PresetModel, keras.Model):
+class ImplicitRecurrent(BlockModel, keras.Model):
     r"""Implicit scheme uᵏ⁺¹ = uᵏ − τKᵀΦ(Kuᵏ⁺¹): each step an equilibrium, reached by a recurrent network with a skip from uᵏ.
 
     Norm stable for every τ and g ≥ 0; for monotone Φ each step is firmly nonexpansive. So few steps reach any stopping time. One step
@@ -86,20 +86,12 @@ class ImplicitRecurrent(PresetModel, keras.Model):
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks for the rank and the channels of the input."""
-        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+        shape = self.image_shape(input_shape)
         self.input_channels = shape[-1]
-        if not 3 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(
-                f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}"
-            )
         for block in self.blocks:
             if not block.built:
                 block.build(shape)
         self.built = True
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the input tensor."""
-        return tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
 
     def call(self, inputs: Any) -> Any:
         """The state after the last step."""
@@ -145,11 +137,7 @@ class ImplicitRecurrent(PresetModel, keras.Model):
         return inputs
 
     def _run(self, inputs: Any, traces: list[Any] | None = None) -> list[Any]:
-        two = isinstance(inputs, list | tuple)
-        if two != self.noise_conditioned:
-            wanted = "a pair (tensor, noise level)" if self.noise_conditioned else "one tensor: its flux takes no noise level"
-            raise ValueError(f"{self.name} takes {wanted}")
-        u, noise = (inputs[0], inputs[1]) if two else (inputs, None)
+        u, noise = self.image_and_noise(inputs)
         prepared = [block.prepare(noise) for block in self.blocks]
         states = [u]
         for k in range(self.steps):
@@ -215,19 +203,6 @@ class ImplicitRecurrent(PresetModel, keras.Model):
                 new.raw_step.assign(tau + np.log(-np.expm1(-tau)))  # softplus⁻¹
         return model
 
-    def _input_shape(self) -> Any:
-        shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
-        return [shape, (None,)] if self.noise_conditioned else shape
-
-    def get_build_config(self) -> dict[str, Any]:
-        """The input's shape."""
-        return {"input_shape": self._input_shape()} if self.built else {}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the saved input's shape."""
-        if config:
-            self.build(config["input_shape"])
-
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
         if not self.built:
@@ -240,27 +215,19 @@ class ImplicitRecurrent(PresetModel, keras.Model):
     def __repr__(self) -> str:
         return describe_implicit(self)
 
-    __str__ = __repr__
-
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        own = {"block": self._template} if self.filters is None and self.flux is None else {}
-        flux = keras.saving.serialize_keras_object(self.flux) if isinstance(self.flux, activations.Flux | FluxLayer) else self.flux
         return {
             **super().get_config(),
             "steps": self.steps,
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "flux": flux,
-            **own,
+            **self.block_config(),
             "tied": self.tied,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
-        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("block", "flux") if isinstance(config.get(key), dict)}
-        return cls(**{**config, **parts})
+        return cls(**block_arguments(config))
 
 
 def _copy(template: dict[str, Any], name: str, dtype: Any) -> ImplicitDiffusion:

@@ -26,8 +26,8 @@ def spatial_sizes(x: Any) -> tuple[Any, ...]:
     return tuple(ops.shape(x)[1:-1])
 
 
-def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Right-hand side, mask, start and the scale of its residual (None: the norm of b), in float64."""
+def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Right-hand side (of inpainting: f, 0 where it is unknown), mask and start, in float64."""
     b, mask, x = split_inputs(problem, inputs)
     if x is not None:
         raise ValueError("solve takes the start as guess=…")
@@ -40,7 +40,7 @@ def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarra
     if start is not None and (start.shape != right.shape or not np.isfinite(start).all()):
         raise ValueError(f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}")
     if mask is not None:
-        return _masked(problem, right, np.asarray(mask), start)
+        return _masked(right, np.asarray(mask), start)
     if not np.isfinite(right).all():
         raise ValueError("The right-hand side holds NaN or infinite values")
     axes = tuple(range(1, right.ndim - 1))
@@ -53,10 +53,10 @@ def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarra
         right = right - right.mean(axis=axes, keepdims=True)
     if start is None and not problem.linear:
         start = right  # diffusion moves b only so far
-    return right, None, start, None
+    return right, None, start
 
 
-def _masked(problem: Problem, f: np.ndarray, mask: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _masked(f: np.ndarray, mask: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if mask.shape != (*f.shape[:-1], 1):
         raise ValueError(f"The mask must be {(*f.shape[:-1], 1)}, one value a pixel. Received: shape {mask.shape}")
     known = mask > 0
@@ -65,23 +65,4 @@ def _masked(problem: Problem, f: np.ndarray, mask: np.ndarray, start: np.ndarray
     if not np.isfinite(np.where(known, f, 0.0)).all():
         raise ValueError("Known pixels hold NaN or infinite values")
     f = np.where(known, f, 0.0)  # whatever unknown pixels hold
-    start = f if start is None else np.where(known, f, start)
-    right = np.where(known, f, -_powers(f, problem.order // 2))
-    # relative to the equation's own residual at f: ‖b‖ itself is dominated by the known pixels
-    norm = np.sqrt((np.where(known, 0.0, right) ** 2).sum(axis=tuple(range(1, f.ndim))))
-    return right, known.astype(np.float64), start, norm
-
-
-def _powers(f: np.ndarray, k: int) -> np.ndarray:
-    """L^k f with L = −Δ, reflecting boundary."""
-    for _ in range(k):
-        out = np.zeros_like(f)
-        for axis in range(1, f.ndim - 1):
-            d = np.diff(f, axis=axis)
-            pad = [(0, 0)] * f.ndim
-            pad[axis] = (1, 0)
-            out += np.pad(d, pad)
-            pad[axis] = (0, 1)
-            out -= np.pad(d, pad)
-        f = out
-    return f
+    return f, known.astype(np.float64), f if start is None else np.where(known, f, start)

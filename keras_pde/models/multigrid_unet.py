@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Self
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde import problems, smoothers
+from keras_pde.models.image_model import ImageModel, lifting_and_head
 from keras_pde.models.multigrid_inputs import spatial_sizes, split_inputs
 from keras_pde.models.multigrid_table import describe
 from keras_pde.models.solving import Solving
@@ -17,7 +17,6 @@ from keras_pde.multigrid.cycles import Cycle, CycleType, plans_for
 from keras_pde.multigrid.grids import Grid
 from keras_pde.multigrid.learned import LearnedLevel, smallest_size
 from keras_pde.multigrid.levels import DENSE, Level
-from keras_pde.presets import PresetModel
 from keras_pde.stability import Certificate
 
 LEARNED_LEVELS = 4
@@ -25,7 +24,7 @@ _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class MultigridUNet(Solving, PresetModel, keras.Model):
+class MultigridUNet(Solving, ImageModel, keras.Model):
     r"""One multigrid cycle for A u = b: smooth, restrict the residual, correct from the coarser grid, smooth again.
 
     In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source skip, the correction x + Pe is the
@@ -106,9 +105,7 @@ class MultigridUNet(Solving, PresetModel, keras.Model):
 
     def build(self, input_shape: Any) -> None:
         """Rank, channels, and for a learned net its weights."""
-        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
-        if not 3 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(f"MultigridUNet needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}")
+        shape = self.image_shape(input_shape)
         self.ndim, self.input_channels = len(shape) - 2, int(shape[-1])
         if None not in shape[1:-1]:
             self._sizes = tuple(int(n) for n in shape[1:-1])
@@ -119,18 +116,10 @@ class MultigridUNet(Solving, PresetModel, keras.Model):
     def _build_learned(self, shape: Any) -> None:
         count = LEARNED_LEVELS if self.levels == "auto" else int(self.levels)
         inner = (shape[0], *(None,) * self.ndim, self.channels)
-        orthogonal = keras.initializers.Orthogonal()
-        dense = functools.partial(keras.layers.Dense, dtype=self.dtype_policy)
-        self.lifting = dense(self.channels, use_bias=False, kernel_initializer=orthogonal, name="lifting")
+        self.lifting, head = lifting_and_head(int(self.channels or 1), self.dtype_policy)
         self.lifting.build(shape)
-        if self.outputs is None:
-            # the inverse of the lifting: orthogonal rows
-            self.head = dense(self.input_channels, use_bias=False, name="head")
-            self.head.build(inner)
-            self.head.kernel.assign(ops.transpose(ops.convert_to_tensor(self.lifting.kernel)))
-        else:
-            self.head = dense(self.outputs, name="head")
-            self.head.build(inner)
+        self.head = head(shape[-1]) if self.outputs is None else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
+        self.head.build(inner)
         sizes = self._sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
         for index, level in enumerate(self._hierarchy(sizes, count)):
             steps = self.smoother.steps(self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim)
@@ -201,7 +190,7 @@ class MultigridUNet(Solving, PresetModel, keras.Model):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of b, with the output's channels."""
-        shape = tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
+        shape = self.image_shape(input_shape)
         return (*shape[:-1], shape[-1] if self.outputs is None else self.outputs)
 
     def features(self, inputs: Any) -> list[Any]:
@@ -230,22 +219,12 @@ class MultigridUNet(Solving, PresetModel, keras.Model):
         b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
         return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")} if self.problem.masked else {"input": b}
 
-    def get_build_config(self) -> dict[str, Any]:
-        """The input's rank and channels."""
-        if not self.built:
-            return {}
+    def _input_shape(self) -> Any:
         shape = (None,) * (self.ndim + 1) + (self.input_channels,)
-        return {"input_shape": [shape, (*shape[:-1], 1)] if self.problem.masked else shape}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the saved input's shape."""
-        if config:
-            self.build(config["input_shape"])
+        return [shape, (*shape[:-1], 1)] if self.problem.masked else shape
 
     def __repr__(self) -> str:
         return describe(self)
-
-    __str__ = __repr__
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
+import numpy as np
 from keras import ops
 
 from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
 from keras_pde.multigrid.iteration import Iteration, Solution, iterate
+from keras_pde.runtime import double_precision
 
 
 class Solving:
@@ -54,16 +57,28 @@ class Solving:
             raise ValueError("Conjugate gradients accelerate linear problems only: use accelerate=False")
         if not tolerance > 0 or max_cycles < 1:
             raise ValueError(f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance}, max_cycles={max_cycles}")
-        right, mask, start, scale = checked_arrays(self.problem, b, guess)
+        right, mask, start = checked_arrays(self.problem, b, guess)
         if not self.built:
             self.build(right.shape)
         self._sizes = right.shape[1:-1]
+        scale = None
+        if mask is not None:
+            right, scale = self._source(right, mask)
         return iterate(self._compiled_iteration(), right, start, mask, scale, tolerance, max_cycles, callback, accelerate)
+
+    def _source(self: Any, f: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Right-hand side of inpainting, and its norm on the unknown pixels: that of all is dominated by the known ones."""
+        with double_precision():
+            unknown, tensor = (ops.convert_to_tensor(x, dtype="float64") for x in (1 - known, f))
+            (level,) = self.problem.levels(self.grids(spatial_sizes(tensor), "float64")[:1], "float64", [unknown])
+            right = ops.convert_to_numpy(level.source(tensor))
+        return right, np.sqrt(((1 - known) * right**2).sum(axis=tuple(range(1, f.ndim))))
 
     def _compiled_iteration(self: Any) -> Iteration:
         """Compiled functions, kept: they are traced once for each shape."""
         if self._iteration is None:
-            dtype = "float32" if self.problem.linear else None
+            narrow = keras.backend.standardize_dtype(self.variable_dtype) != "float64"
+            dtype = ("float32" if narrow else "float64") if self.problem.linear else None
 
             def prepare(mask: Any) -> Any:
                 return (

@@ -145,8 +145,9 @@ class Grid:
         """c ⊗ m_others of the edges along axis i; the missing edge behind a reflecting end counts as its neighbour."""
         axis = self.axes[i]
         c = axis.conductance
-        if axis.boundary == "neumann" and isinstance(c, np.ndarray) and c.size > 1:
-            c = np.append(c[:-1], c[-2])
+        if axis.boundary == "neumann":
+            xp = np if isinstance(axis.size, int) else ops
+            c = xp.concatenate([c[:-1], c[-2:][:1]], 0)  # of one point: its own, 0
         return self.along(c, i, dtype) * self.mass(dtype, i)
 
     def neighbour_weights(self, i: int, dtype: str) -> tuple[Any, Any]:

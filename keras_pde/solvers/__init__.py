@@ -15,11 +15,11 @@ All work sample by sample and hold what has converged; the result is the same to
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import keras
 
+from keras_pde.configured import find
 from keras_pde.solvers.accelerated import Accelerated
 from keras_pde.solvers.anderson import Anderson
 from keras_pde.solvers.fixed_point import FixedPoint
@@ -42,18 +42,7 @@ def get(identifier: str | dict[str, Any] | Solver) -> Solver:
         >>> solvers.get("fixed_point")
         FixedPoint(damping='auto')
     """
-    if isinstance(identifier, Solver):
-        return identifier
-    if isinstance(identifier, dict):
-        found = keras.saving.deserialize_keras_object(identifier)
-        if isinstance(found, Solver):
-            return found
-    name = str(identifier)
-    if name in _BY_NAME:
-        return _BY_NAME[name]()
-    near = difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ValueError(f"No solver is called {identifier!r}. {hint}There are: {', '.join(_BY_NAME)}, or any keras_pde.solvers.Solver.")
+    return find("solver", Solver, _BY_NAME, identifier, "keras_pde.solvers.Solver")
 
 
 def serialize(solver: Solver) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_pde.configured import Configured
 from keras_pde.solvers.problem import Problem, spread
 
 BELOW_ONE = 0.999  # progress asked of an accelerated step where no rate is proved
@@ -27,7 +28,7 @@ class Solution(NamedTuple):
     trace: Any = None
 
 
-class Solver:
+class Solver(Configured):
     """Base: iterate until ‖F(u)‖ ≤ tolerance·‖f‖ for every sample, from u = f.
 
     A sample that has converged is held, so that its result does not depend on what it is batched with; one that is no longer
@@ -114,25 +115,6 @@ class Solver:
 
         _, u, _, size, count, _, _, traces, _ = ops.while_loop(going, body, state)
         return Solution(u, count, size, size <= tolerance, traces[0] if trace else None)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Solver:
-        """Rebuild from `get_config`."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.get_config() == self.get_config()
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(sorted(self.get_config().items()))))
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
-        return f"{type(self).__name__}({options})"
 
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:

@@ -1,0 +1,94 @@
+"""What all models share that map (batch, *spatial, channels) to an image: shapes, saving, lifting; and those made of blocks."""
+
+from __future__ import annotations
+
+import functools
+import random
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_pde import activations
+from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.presets import PresetModel
+
+
+class ImageModel(PresetModel):
+    """Mixin of the models: the image's shape, alone or first of several inputs; built again for it when loaded."""
+
+    def image_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """Shape of the image, checked.
+
+        Raises:
+            ValueError: not (batch, *spatial, channels) in 1-D to 3-D with fixed channels.
+        """
+        shape = tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
+        if not 3 <= len(shape) <= 5 or shape[-1] is None:
+            raise ValueError(f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {shape}")
+        return shape
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """The shape of the image."""
+        return self.image_shape(input_shape)
+
+    def _input_shape(self) -> Any:
+        raise NotImplementedError
+
+    def get_build_config(self: Any) -> dict[str, Any]:
+        """The input's shape."""
+        return {"input_shape": self._input_shape()} if self.built else {}
+
+    def build_from_config(self: Any, config: dict[str, Any]) -> None:
+        """Build for the saved input's shape."""
+        if config:
+            self.build(config["input_shape"])
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class BlockModel(ImageModel):
+    """Mixin of the models made of copies of one block, from filters, kernel_size and flux or from a block given."""
+
+    def _input_shape(self: Any) -> Any:
+        shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
+        return [shape, (None,)] if self.noise_conditioned else shape
+
+    def image_and_noise(self: Any, inputs: Any) -> tuple[Any, Any]:
+        """The image, and the noise level or None.
+
+        Raises:
+            ValueError: a pair where the flux takes no noise level, or the reverse.
+        """
+        two = isinstance(inputs, list | tuple)
+        if two != self.noise_conditioned:
+            wanted = "a pair (tensor, noise level)" if self.noise_conditioned else "one tensor: its flux takes no noise level"
+            raise ValueError(f"{self.name} takes {wanted}")
+        return (inputs[0], inputs[1]) if two else (inputs, None)
+
+    def block_config(self: Any) -> dict[str, Any]:
+        """Constructor arguments about the block."""
+        own = {"block": self._template} if self.filters is None and self.flux is None else {}
+        flux = keras.saving.serialize_keras_object(self.flux) if isinstance(self.flux, activations.Flux | FluxLayer) else self.flux
+        return {"filters": self.filters, "kernel_size": self.kernel_size, "flux": flux, **own}
+
+
+def block_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with its block and flux rebuilt."""
+    parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("block", "flux") if isinstance(config.get(key), dict)}
+    return {**config, **parts}
+
+
+def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
+    """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
+
+    Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
+    """
+    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+
+    def transposed(shape: Any, dtype: Any = None) -> Any:
+        return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
+
+    dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
+    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")
