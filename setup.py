@@ -9,6 +9,8 @@ version = next(
     line.split('"')[1] for line in (here / "keras_pde" / "__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
 )
 compare = ["scipy>=1.11", "pyamg>=5"]
+# etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
+data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 
 setup(
     name="keras-pde",
@@ -35,11 +37,22 @@ setup(
         "tifffile>=2024.1.30",
     ],
     extras_require={
-        "data": ["tensorflow-datasets>=4.9"],
+        "data": data,
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
         "bench": [*compare, "matplotlib>=3.8"],
-        "test": [*compare, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "matplotlib>=3.8", "build>=1.2", "setuptools>=70", "wheel"],
+        "test": [
+            *compare,
+            *data,
+            "dill>=0.3",
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6.100",
+            "matplotlib>=3.8",
+            "build>=1.2",
+            "setuptools>=70",
+            "wheel",
+        ],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli:main"]},

@@ -1,7 +1,8 @@
 """keras_pde: numerical methods for partial differential equations as Keras networks with proved stability."""
 
 from keras_pde import _quiet, activations, plotting, problems, schemes, smoothers, solvers  # noqa: F401
-from keras_pde.layers import DiffusionBlock, FluxActivation, ImplicitDiffusion, Prolongation, Restriction, SplineFlux
+from keras_pde.denoising import denoise
+from keras_pde.layers import DiffusionBlock, FluxActivation, ImplicitDiffusion, Lifting, Prolongation, Restriction, SplineFlux
 from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet, ImplicitRecurrent, MultigridUNet
 from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.presets import from_preset, list_presets
@@ -21,6 +22,7 @@ __all__ = [
     "FluxActivation",
     "ImplicitDiffusion",
     "ImplicitRecurrent",
+    "Lifting",
     "MultigridUNet",
     "Prolongation",
     "Restriction",
@@ -28,6 +30,7 @@ __all__ = [
     "SplineFlux",
     "Stencil",
     "activations",
+    "denoise",
     "from_preset",
     "list_presets",
     "plotting",

@@ -1,4 +1,4 @@
-"""The command keras-pde: list, show, denoise, inpaint, certify and verify.
+"""The command keras-pde: list, show, denoise, inpaint, certify, verify, train and evaluate.
 
 Every mistake of the user's ends in one line on stderr and exit code 2. What needs seconds to import (Keras, scikit-image,
 rich) is imported by the command that uses it.
@@ -6,99 +6,20 @@ rich) is imported by the command that uses it.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from keras_pde import __version__, cli_denoise, cli_inpaint
-from keras_pde.cli_denoise import SAMPLES
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from keras_pde import __version__, cli_denoise, cli_inpaint, cli_zoo
+from keras_pde.cli_base import SAMPLE, Commands, in_and_out, new_table, positive, share, show_table
 
 
-class _Error(click.ClickException):
-    """A mistake of the user's: one line, exit code 2."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"keras-pde: error: {self.message}", err=True)
-
-
-@contextlib.contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except (_Error, BrokenPipeError):
-        raise
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "keras-pde"
-        raise _Error(f"{' '.join(error.format_message().split())} See {where} --help.") from None
-    except (ValueError, OSError) as error:
-        named = isinstance(error, OSError) and error.strerror and error.filename
-        text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and named else str(error)
-        raise _Error(" ".join(text.split())) from error
-
-
-class _Commands(click.Group):
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _one_line():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with _one_line():
-            return super().invoke(ctx)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise click.BadParameter(f"{text!r} is not a finite number > 0.")
-    return number
-
-
-def _share(text: str) -> float:
-    number = _positive(text)
-    if number > 1:
-        raise click.BadParameter(f"{text!r} is not a share in (0, 1].")
-    return number
-
-
-_SAMPLE = click.option(
-    "--sample",
-    is_flag=False,
-    flag_value="camera",
-    metavar="[NAME]",
-    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
-)
-
-
-def _in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path, Path]:
-    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
-        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
-    wanted = 1 if sample else 2
-    if len(paths) != wanted:
-        raise click.UsageError(
-            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}: received {len(paths)} file names."
-        )
-    return sample or paths[0], paths[-1]
-
-
-@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="keras-pde")
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -124,7 +45,7 @@ def list_command(pattern: str, task: str | None) -> None:
         tasks = sorted({entry["task"] for entry in entries.values()})
         of_task = f" of task {task!r}" if task else ""
         raise ValueError(f"No preset{of_task} matches {pattern!r}. There are: {', '.join(sorted(entries))}; tasks: {', '.join(tasks)}.")
-    table = _table(("preset", "class", "task", "input", ">params", "certified", ">metric", "what it is"))
+    table = new_table(("preset", "class", "task", "input", ">params", "certified", ">metric", "what it is"))
     for name in names:
         e = entries[name]
         table.add_row(
@@ -137,7 +58,7 @@ def list_command(pattern: str, task: str | None) -> None:
             metric_text(e["metric"]),
             e["description"],
         )
-    _print(table)
+    show_table(table)
 
 
 @main.command()
@@ -154,29 +75,29 @@ def show(preset: str) -> None:
     if entry:
         click.echo(f"{entry['description']}\n{entry['metric']['name']}: {metric_text(entry['metric'], tolerance=True)}\n")
     if entry.get("noise"):
-        table = _table((">noise", ">time"))
+        table = new_table((">noise", ">time"))
         for level, time in entry["noise"].items():
             table.add_row(level, f"{time:g}")
-        _print(table)
-    table = _table(("file", ">bytes", "sha256"))
+        show_table(table)
+    table = new_table(("file", ">bytes", "sha256"))
     for name, digest in hashes.items():
         table.add_row(name, f"{(directory / name).stat().st_size:,}", digest)
-    _print(table)
+    show_table(table)
 
 
 @main.command()
 @click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
-@_SAMPLE
-@click.option("--preset", default="auto", metavar="NAME", help="Preset name or directory; auto is the best certified one for grey or colour.  [auto]")
+@SAMPLE
+@click.option("--preset", default="auto", metavar="NAME", help="Preset name or directory; auto is the best certified one for the image.  [auto]")
 @click.option(
     "--noise",
-    type=_positive,
+    type=positive,
     metavar="SIGMA",
     help="First add noise of SIGMA grey levels (of 255): IN is the clean image, and the result is measured.",
 )
-@click.option("--sigma", type=_positive, metavar="SIGMA", help="Noise level that IN has already, in grey levels of 255.  [25]")
+@click.option("--sigma", type=positive, metavar="SIGMA", help="Noise level that IN has already, in grey levels of 255.  [estimated]")
 @click.option("--clean", type=click.Path(path_type=Path), metavar="FILE", help="The clean image of a noisy IN, to measure against.")
-@click.option("--time", type=_positive, metavar="T", help="Stopping time of the diffusion, instead of the preset's for the noise level.")
+@click.option("--time", type=positive, metavar="T", help="Stopping time of the diffusion, instead of the preset's for the noise level.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --noise.  [0]")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="PNG", help="Write noisy, denoised and difference side by side.")
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
@@ -191,29 +112,24 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
 
     With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
     """  # noqa: D301 - click wants the real \b
-    source, out = _in_and_out(paths, sample)
+    source, out = in_and_out(paths, sample)
     if options["noise"] and (options["sigma"] or options["clean"]):
         raise click.UsageError("--noise makes IN noisy, --sigma and --clean are for an IN that is noisy already: use one or the other.")
-    from keras_pde import presets
-
-    task = presets.index().get(options["preset"], {}).get("task", "denoise")
-    if task != "denoise":
-        raise ValueError(f"{options['preset']} is a preset of the task {task!r}, which keras-pde denoise does not do")
     cli_denoise.run(cli_denoise.Request(source, out, **options))
 
 
 @main.command()
 @click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
-@_SAMPLE
+@SAMPLE
 @click.option("--mask", type=click.Path(path_type=Path), metavar="FILE", help="Image of IN's size: white where IN is known.")
 @click.option(
-    "--keep", type=_share, metavar="SHARE", help="Keep this share of the pixels, chosen at random: IN is the full image, and the result is measured."
+    "--keep", type=share, metavar="SHARE", help="Keep this share of the pixels, chosen at random: IN is the full image, and the result is measured."
 )
 @click.option(
     "--order", type=click.Choice(["2", "4"]), default="2", help="2: homogeneous diffusion, within the range of IN; 4: biharmonic, smoother.  [2]"
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of --keep.  [0]")
-@click.option("--tolerance", type=_positive, default="1e-6", metavar="TOL", help="Relative residual to reach.  [1e-6]")
+@click.option("--tolerance", type=positive, default="1e-6", metavar="TOL", help="Relative residual to reach.  [1e-6]")
 @click.option(
     "--compare", type=click.Path(path_type=Path), metavar="PNG", help="Write known pixels, inpainted image and, with --keep, difference side by side."
 )
@@ -230,7 +146,7 @@ def inpaint(ctx: click.Context, /, paths: tuple[Path, ...], sample: str | None, 
 
     Exit code 1 if the tolerance is not reached.
     """  # noqa: D301 - click wants the real \b
-    source, out = _in_and_out(paths, sample)
+    source, out = in_and_out(paths, sample)
     if (options["mask"] is None) == (options["keep"] is None):
         raise click.UsageError("Give --mask FILE for an image with holes, or --keep SHARE to drop pixels of a full one: one of the two.")
     if options["mask"] is not None and seed is not None:
@@ -267,7 +183,7 @@ def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in index and not Path(name).is_dir():
             presets._locate(name, None)  # raises, with names that are near
-    table = _table(("preset", "result", "difference from golden"))
+    table = new_table(("preset", "result", "difference from golden"))
     failed = 0
     for name in names or sorted(index):
         try:
@@ -277,23 +193,10 @@ def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
             good, detail = False, " ".join(str(error).split())
         failed += not good
         table.add_row(name, "ok" if good else "FAILED", detail)
-    _print(table)
+    show_table(table)
     click.echo(f"{len(names or index)} presets, {failed} failed" if failed else f"{len(names or index)} presets verified")
     ctx.exit(1 if failed else 0)
 
 
-def _table(columns: tuple[str, ...]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=i < len(columns) - 1)
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    # a pipe or a file has no width to fold to
-    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
+main.add_command(cli_zoo.train)
+main.add_command(cli_zoo.evaluate)

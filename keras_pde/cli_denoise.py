@@ -7,25 +7,19 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from keras_pde.cli_base import SAMPLES, show_quality
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_pde.denoising import Denoised, Filter
     from keras_pde.images import Image
     from keras_pde.noise import Quality
 
-# files in scikit-image's wheel, never downloaded
-SAMPLES = {
-    "camera": "camera.png",
-    "astronaut": "astronaut.png",
-    "coins": "coins.png",
-    "moon": "moon.png",
-    "chelsea": "chelsea.png",
-    "coffee": "coffee.png",
-}
 STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 
 
@@ -61,16 +55,14 @@ def run(request: Request) -> None:
         images.check_output(request.out, image)
         clean = image.pixels if request.noise else _read_clean(request.clean, image) if request.clean else None
         advance()
-        from keras_pde import noise
+        from keras_pde import denoising, noise
 
-        level = request.noise or request.sigma or noise.REFERENCE
-        name, model, tuned = _model(request, image.pixels.shape, level)
-        advance()
         noisy = noise.add_noise(image.pixels, request.noise, request.seed) if request.noise else image.pixels
-        told = level if tuned or model.noise_conditioned else noise.REFERENCE
-        denoised = noise.denoise(model, noisy, told)
-        diagnosis = noise.diagnose(model, noisy, told)
+        level = request.noise or request.sigma or denoising.noise_level(noisy)
+        chosen = denoising.choose_filter(request.preset, image.pixels.shape, level, request.time)
         advance()
+        result = denoising.filter_image(chosen, noisy, level, progress=lambda done, count: advance(done / count))
+        denoised = result.pixels
         measured = {} if clean is None else {"noisy": noise.quality(clean, noisy), "denoised": noise.quality(clean, denoised.clip(0, 1))}
         advance()
         files = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
@@ -79,9 +71,7 @@ def run(request: Request) -> None:
         for path, data in files.items():
             images.write_bytes(path, data)
         advance()
-    _report(request, image, name, model, tuned, measured)
-    if diagnosis is not None:
-        click.echo(diagnosis.summary())
+    _report(request, image, level, chosen, result, measured)
 
 
 def _check_names(request: Request) -> None:
@@ -117,31 +107,18 @@ def _read_clean(path: Path, image: Image) -> np.ndarray:
     return clean
 
 
-def _model(request: Request, shape: tuple[int, ...], level: float) -> tuple[str, Any, bool]:
-    """Name, model at its stopping time, and whether it is tuned for noise levels."""
-    from keras_pde import noise, presets
-
-    index = presets.index()
-    name = noise.choose_preset(index, shape[-1]) if request.preset == "auto" else request.preset
-    model = presets.from_preset(name)
-    noise.check_fit(model, shape)
-    table = index.get(name, {}).get("noise")
-    time = request.time or (noise.stopping_time(table, level) if table else None)
-    return name, model if time is None else noise.retime(model, time), bool(table)
-
-
 def _picture(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None, measured: dict[str, Quality]) -> bytes:
     from keras_pde.compare import comparison, comparison_png
 
     return comparison_png(comparison(noisy, denoised, clean, {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}))
 
 
-def _report(request: Request, image: Image, name: str, model: Any, tuned: bool, measured: dict[str, Quality]) -> None:
-    level = request.noise or request.sigma
+def _report(request: Request, image: Image, level: float, chosen: Filter, result: Denoised, measured: dict[str, Quality]) -> None:
+    name, model, tuned = chosen.name, chosen.model, chosen.tuned
     if request.noise:
         about = f"noise {level:g} added, seed {request.seed}"
     else:
-        about = f"noise {level:g}" if level else "noise 25 assumed (--sigma tells another level)"
+        about = f"noise {level:g}" if request.sigma else f"noise {level:.1f} estimated (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
     click.echo(f"{name}: diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}{how}")
@@ -160,22 +137,17 @@ def _report(request: Request, image: Image, name: str, model: Any, tuned: bool, 
     if not tuned and not model.noise_conditioned:
         click.echo(f"{name} has no table of noise levels: the network was used as it is")
     if measured:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("", "PSNR (dB)", "SSIM"):
-            table.add_column(column, justify="right" if column else "left")
-        for row, q in measured.items():
-            table.add_row(row, f"{q.psnr:.2f}", "-" if q.ssim is None else f"{q.ssim:.4f}")
-        Console(highlight=False).print(table)
+        show_quality(measured)
+    if result.tiling.count > 1:
+        click.echo(str(result.tiling))
     click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
+    if result.diagnosis is not None:
+        click.echo(result.diagnosis.summary())
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[], None]]:
-    """A progress bar over the stages on stderr, where that is a terminal; yields what ends a stage."""
+def _progress() -> Iterator[Callable[..., None]]:
+    """A progress bar over the stages on stderr, where that is a terminal; yields what advances it by a stage, or by a part of one."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -184,11 +156,11 @@ def _progress() -> Iterator[Callable[[], None]]:
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True, disable=not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task(STAGES[0], total=len(STAGES))
-        done = 0
+        stage = 0
 
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            bar.update(task, completed=done, description=STAGES[min(done, len(STAGES) - 1)])
+        def advance(part: float = 1.0) -> None:
+            nonlocal stage
+            stage += part >= 1
+            bar.update(task, completed=stage + part % 1, description=STAGES[min(stage, len(STAGES) - 1)])
 
         yield advance

@@ -89,7 +89,7 @@ def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before:
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
-def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool, outer: Sequence[float] = ()) -> Certificate:
+def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool) -> Certificate:
     """Certificate of an evolution u⁰ = f ↦ uᴺ.
 
     Args:
@@ -97,7 +97,6 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
         schedule: step sizes as multiples of the blocks' own.
         blocks: the facts of each step's block at scale 1, as many as steps; one object for one block.
         tied: whether all steps share one block, so that there is one energy.
-        outer: (‖lifting‖, ‖head‖), upper bounds, where the state has more channels than the input.
     """
     linear, n = all(b.linear for b in blocks), schedule.cycle_length
     norm = lipschitz = 1.0
@@ -125,13 +124,6 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
     theta = compose_averaged(averaged)
     if any(b.biased for b in blocks):
         norm, reasons["norm"] = math.inf, "an inner bias drives the state even from u = 0 (S3)"
-    if outer:
-        outside = outer[0] * outer[1]
-        norm, lipschitz = (x if math.isinf(x) else x * outside for x in (norm, lipschitz))
-        theta, energy = None, False
-        for key in ("norm", "lipschitz"):
-            reasons[key] += f"; times ‖lifting‖ ≤ {rounded(outer[0])} and ‖head‖ ≤ {rounded(outer[1])}"
-        reasons["averaged"] = reasons["energy"] = "the state has channels of its own: lifting and head break it"
     assumptions = tuple(dict.fromkeys(a for b in blocks for a in b.assumptions))
     return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, "exact arithmetic"))
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Quality", "add_noise", "check_fit", "choose_preset", "denoise", "diagnose", "quality", "retime", "stopping_time"]
+__all__ = ["Quality", "add_noise", "check_fit", "choose_preset", "denoise", "estimate", "quality", "retime", "stopping_time"]
 
 REFERENCE = 25.0
 MAX_STEPS = 500
+DAUBECHIES = (-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025)
 
 
 class Quality(NamedTuple):
@@ -51,6 +52,50 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
     return (values + sigma / 255 * np.random.default_rng(seed).standard_normal(values.shape)).astype(np.float32)
 
 
+def estimate(pixels: np.ndarray) -> float:
+    """Standard deviation of white Gaussian noise in an image, in grey levels of 255: median(|d|)/0.6745 of its finest diagonal details d.
+
+    d are the wavelet coefficients of Daubechies' filter of length 4 in both directions, which vanish where the image is bilinear; those
+    that are 0, or reach pixels at black or white exactly, where noise is clipped, are left out. Channels are averaged in the square. Of
+    large images 4 million values are looked at. Fine texture counts as noise: clean photographs give 0.4 to 2.3, a lawn 11; noise of 10 to
+    25 is found to 17 % of it, of 50 to 8 %, in six photographs of scikit-image, the error being mostly too high.
+
+    Args:
+        pixels: (height, width, channels); floats with black 0 and white 1, or integers with white at their type's maximum.
+
+    Returns:
+        The level; 0 for images without details, such as flat ones and those less than 4 pixels wide.
+
+    Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994).
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde import noise
+        >>> round(noise.estimate(noise.add_noise(np.full((200, 200, 1), 0.5), sigma=25)))
+        25
+    """
+    pieces = -(-pixels.size // (1 << 22))
+    bands = [pixels] if pieces == 1 else [pixels[start : start + 64] for start in range(0, len(pixels), 64 * pieces)]
+    levels = []
+    for channel in range(pixels.shape[-1]):
+        details, clean = (np.concatenate(parts) for parts in zip(*[_details(band[..., channel]) for band in bands], strict=True))
+        kept = details[clean] if clean.sum() > clean.size / 20 else details
+        kept = kept[kept > 0]
+        levels.append(np.median(kept) / 0.6744897501960817 if kept.size else 0.0)
+    return 255 * float(np.sqrt(np.mean(np.square(levels))))
+
+
+def _details(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes of the finest diagonal wavelet coefficients of one channel, and whether none of their pixels is clipped."""
+    peak = np.iinfo(plane.dtype).max if np.issubdtype(plane.dtype, np.integer) else 1
+    values, clipped = plane / np.float64(peak), (plane == 0) | (plane == peak)
+    for _ in range(2):
+        count = max(len(values) - 3, 0)
+        values = sum((h * values[i : i + count : 2] for i, h in enumerate(DAUBECHIES)), np.zeros(())).T
+        clipped = np.logical_or.reduce([clipped[i : i + count : 2] for i in range(4)]).T
+    return np.abs(values).ravel(), ~clipped.ravel()
+
+
 def stopping_time(table: Mapping[str, float], sigma: float) -> float:
     """Stopping time for noise of sigma grey levels: linear in log-log between the table's levels, constant outside.
 
@@ -64,8 +109,16 @@ def stopping_time(table: Mapping[str, float], sigma: float) -> float:
     return float(np.exp(np.interp(math.log(sigma), np.log([float(level) for level in levels]), np.log(times)))) if sigma else times[0]
 
 
-def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int) -> str:
-    """Name of the best preset for an image: certified, two-dimensional, for as many channels, of the highest metric.
+def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int, sigma: float | None = None) -> str:
+    """Name of the best preset for an image: certified, two-dimensional, for as many channels.
+
+    Best by an entry's "psnr", decibels by noise level ({"15": 33.1, "25": ...}), at the level nearest to sigma on a logarithmic scale;
+    where no entry has it, by the highest metric.
+
+    Args:
+        entries: the zoo's index.
+        channels: of the image, 1 or 3.
+        sigma: noise level in grey levels of 255; 25 by default.
 
     Raises:
         ValueError: there is none.
@@ -75,14 +128,18 @@ def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int) -> st
         >>> presets.index()[noise.choose_preset(presets.index(), channels=3)]["channels"]
         3
     """
-    fit = [
-        name
+    fit = {
+        name: entry
         for name, entry in entries.items()
         if entry["task"] == "denoise" and entry["ndim"] == 2 and entry["channels"] == channels and entry["certified"] != "no"
-    ]
+    }
     if not fit:
         raise ValueError(f"The zoo has no certified 2-D denoising preset for {channels} channels. Name one with --preset.")
-    return max(fit, key=lambda name: float(entries[name]["metric"]["value"]))
+    levels = {level for entry in fit.values() for level in entry.get("psnr") or ()}
+    if not levels:
+        return max(fit, key=lambda name: float(fit[name]["metric"]["value"]))
+    nearest = min(levels, key=lambda level: abs(math.log(float(level) / (sigma or REFERENCE))))
+    return max(fit, key=lambda name: float((fit[name].get("psnr") or {}).get(nearest, -math.inf)))
 
 
 def retime(model: Any, time: float) -> Any:
@@ -139,39 +196,28 @@ def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndar
     """
     from keras_pde.runtime import run_compiled
 
-    inputs, factor = _inputs(model, pixels, sigma)
-    result = run_compiled(model, inputs) / factor
-    result = np.moveaxis(result[..., 0], 0, -1) if model.input_channels == 1 else result[0]
-    return np.ascontiguousarray(result, dtype=np.float32)
+    check_fit(model, np.shape(pixels))
+    return as_image(model, run_compiled(model, model_inputs(model, pixels, sigma)), sigma)
 
 
-def diagnose(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> Any:
-    """What the solvers of an implicit model do in `denoise`: a `Diagnosis`, or None for a model without solvers.
+def model_inputs(model: Any, pixels: np.ndarray, sigma: float) -> Any:
+    """A model's input for an image with noise of sigma: brought to the level 25, or with the level; channels as a batch for a model of one.
 
-    Example:
-        >>> import keras_pde
-        >>> from keras_pde import noise
-        >>> net = keras_pde.ImplicitRecurrent(1, block=keras_pde.ImplicitDiffusion("forward", step_size=5.0))
-        >>> net.build((None, None, None, 1))
-        >>> noise.diagnose(net, np.eye(16, dtype="float32")[..., None]).all_converged
-        True
+    Raises:
+        ValueError: values that are not finite.
     """
-    if not hasattr(model, "diagnose"):
-        return None
-    return model.diagnose(_inputs(model, pixels, sigma)[0])
-
-
-def _inputs(model: Any, pixels: np.ndarray, sigma: float) -> tuple[Any, np.float32]:
-    """A model's input for an image, and the factor it was scaled by; channels as a batch for a model of one."""
     values = np.asarray(pixels, dtype=np.float32)
-    check_fit(model, values.shape)
     if not np.isfinite(values).all():
         raise ValueError("The image to denoise holds NaN or infinite values. Replace them by numbers first.")
     batch = np.moveaxis(values, -1, 0)[..., None] if model.input_channels == 1 else values[None]
-    if model.noise_conditioned:
-        return [batch, np.full(len(batch), sigma / 255, np.float32)], np.float32(1)
-    factor = np.float32(REFERENCE / sigma)
-    return batch * factor, factor
+    return [batch, np.full(len(batch), sigma / 255, np.float32)] if model.noise_conditioned else batch * np.float32(REFERENCE / sigma)
+
+
+def as_image(model: Any, output: np.ndarray, sigma: float) -> np.ndarray:
+    """The denoised image of a model's output: what `model_inputs` did, undone."""
+    result = np.moveaxis(output[..., 0], 0, -1) if model.input_channels == 1 else output[0]
+    factor = np.float32(1 if model.noise_conditioned else REFERENCE / sigma)
+    return np.ascontiguousarray(result / factor, dtype=np.float32)
 
 
 def check_fit(model: Any, shape: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-__all__ = ["plot_amplification", "plot_evolution", "plot_fluxes", "plot_kernels"]
+__all__ = ["plot_amplification", "plot_evolution", "plot_fluxes", "plot_kernels", "plot_learned_fluxes"]
 
 
 def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, np.ndarray]:
@@ -59,12 +59,47 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
     return figure
 
 
-def plot_kernels(operator: Any, most: int = 64) -> Any:
+def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3) -> Any:
+    """Φ(s) of every channel, a panel a block, of a model with learned fluxes.
+
+    Args:
+        model: built; of blocks.
+        noise: the noise level, for a noise-conditioned flux.
+        extent: largest |s| shown.
+
+    Returns:
+        A matplotlib Figure.
+
+    Example:
+        >>> import keras_pde
+        >>> net = keras_pde.DiffusionResNet(3, filters=4, flux=keras_pde.SplineFlux())
+        >>> net.build((None, None, None, 1))
+        >>> [axis.get_title() for axis in keras_pde.plotting.plot_learned_fluxes(net).axes]
+        ['block 1', 'block 2', 'block 3']
+    """
+    count = len(model.blocks)
+    figure, axes = _axes(math.ceil(count / 5), min(count, 5), 2.2, 2.0)
+    s = np.linspace(-extent, extent, 401, dtype="float32")
+    for k, (block, axis) in enumerate(zip(model.blocks, axes, strict=False), start=1):
+        channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[-1]
+        values = np.tile(s[None, :, None, None], (1, 1, 1, channels))
+        level = {"noise": np.full((1,), noise, "float32")} if block.flux.noise_conditioned else {}
+        axis.plot(s, ops.convert_to_numpy(block.flux(values, **level))[0, :, 0], linewidth=0.6)
+        axis.set_title(f"block {k}", fontsize="small")
+        axis.tick_params(labelsize="x-small")
+        axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure
+
+
+def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
     """The kernels of a built 2-D `ConvOperator` in use (zero-mean, normalised; stacked ones multiplied out), one picture a filter.
 
     Args:
         operator: a built operator, 2-D.
         most: largest number of filters shown.
+        patch_size: of the lifting that K acts behind: the kernels are shown as they act on the image, on its first channel.
 
     Returns:
         A matplotlib Figure; red is positive, blue negative, one scale for all.
@@ -84,7 +119,12 @@ def plot_kernels(operator: Any, most: int = 64) -> Any:
     if not operator.built or operator.ndim != 2:
         raise ValueError("plot_kernels shows a built 2-D operator: call operator.build((None, None, None, channels)) first")
     kernels = [operator._constant] if operator.fixed else [ops.convert_to_numpy(k) for k in operator.effective_kernels()]
-    whole = norms.composite(kernels)[:, :, 0, :most]
+    whole = norms.composite(kernels)[..., :most]
+    k, p = whole.shape[0], patch_size
+    channels = whole.shape[2] // (p * p) if whole.shape[2] % (p * p) == 0 else 1
+    # a patch's channels are (row, column, image channel)
+    patches = whole[:, :, : p * p * channels].reshape(k, k, p, p, channels, -1) if p > 1 else whole[:, :, None, None]
+    whole = patches[:, :, :, :, 0].transpose(0, 2, 1, 3, 4).reshape(k * p, k * p, -1)
     count = whole.shape[-1]
     columns = min(count, 12)
     figure, axes = _axes(math.ceil(count / columns), columns, 0.8, 0.85)
@@ -149,6 +189,8 @@ def plot_evolution(model: Any, image: Any, most: int = 6) -> Any:
     if pixels.ndim not in (2, 3):
         raise ValueError(f"image must be (height, width) or (height, width, channels). Received: shape {pixels.shape}")
     states = model.features((pixels if pixels.ndim == 3 else pixels[..., None])[None])
+    if model.lifting is not None:
+        states = [model.lifting.lower(state, pixels.shape[:2]) for state in states]
     chosen = np.unique(np.linspace(0, len(states) - 1, min(most, len(states))).round().astype(int))
     figure, axes = _axes(1, len(chosen), 2.4, 2.6)
     unit = "cycle" if model.schedule.frozen else "step"

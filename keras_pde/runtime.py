@@ -30,7 +30,9 @@ def run_compiled(model: Any, inputs: Any) -> np.ndarray:
 
 
 def compiled(function: Any) -> Any:
-    """A function of tensors, compiled by XLA where the backend has it.
+    """A function of tensors, compiled by XLA where the backend has it and the function does not say ``prefers_xla = False``.
+
+    XLA for the CPU runs convolutions inside a loop on one thread and by its own kernels, 10 times slower than TensorFlow runs them.
 
     Example:
         >>> from keras_pde.runtime import compiled
@@ -41,7 +43,7 @@ def compiled(function: Any) -> Any:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        traced = tf.function(function, jit_compile=True, autograph=False)
+        traced = tf.function(function, jit_compile=getattr(function, "prefers_xla", True), autograph=False)
         traced._omit_frequent_tracing_warning = True  # one program for each image size is what XLA means
         return traced
     if backend == "jax":

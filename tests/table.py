@@ -16,6 +16,7 @@ from keras_pde import (
     FSIResNet,
     ImplicitDiffusion,
     ImplicitRecurrent,
+    Lifting,
     MultigridUNet,
     Restriction,
     SplineFlux,
@@ -111,12 +112,19 @@ CASES = [
     ),
     Case(
         DiffusionResNet,
-        lambda: {"schedule": schemes.fsi(3, cycles=2), "filters": 4, "kernel_size": 3, "flux": "weickert", "tied": True, "state_channels": 5},
+        lambda: {
+            "schedule": schemes.fsi(3, cycles=2),
+            "filters": 4,
+            "kernel_size": 3,
+            "flux": "weickert",
+            "tied": True,
+            "lifting": Lifting(5, learned=True),
+        },
         elsewhere={"block": lambda: {"block": _block(), "schedule": 2}},
     ),
     Case(
         FEDResNet,
-        lambda: {"cycles": 2, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "charbonnier", "tied": True, "state_channels": 5},
+        lambda: {"cycles": 2, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "charbonnier", "tied": True, "lifting": 5},
         elsewhere={"block": lambda: {"block": _stencil_block()}},
     ),
     Case(
@@ -128,14 +136,14 @@ CASES = [
             "kernel_size": 3,
             "flux": "perona_malik",
             "tied": False,
-            "state_channels": 5,
+            "lifting": 5,
             "frozen": True,
         },
         elsewhere={"block": lambda: {"block": _block()}},
     ),
     Case(
         DuFortFrankelResNet,
-        lambda: {"steps": 3, "extrapolation": 0.8, "filters": 4, "kernel_size": 3, "flux": "truncated_tv", "tied": False, "state_channels": 5},
+        lambda: {"steps": 3, "extrapolation": 0.8, "filters": 4, "kernel_size": 3, "flux": "truncated_tv", "tied": False, "lifting": 5},
         elsewhere={"block": lambda: {"block": _stencil_block()}},
     ),
 ]
@@ -167,9 +175,10 @@ CASES += [
     ),
     Case(
         ImplicitRecurrent,
-        lambda: {"steps": 2, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False},
+        lambda: {"steps": 2, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False, "lifting": Lifting(9, 2)},
         elsewhere={"block": lambda: {"block": ImplicitDiffusion("forward", FluxActivation("charbonnier", 0.3, coupled=True), 5.0, tolerance=1e-6)}},
     ),
+    Case(Lifting, lambda: {"channels": 13, "patch_size": 2, "learned": True}, elsewhere={"isometric": lambda: {"channels": 13, "patch_size": 2}}),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),
     Case(
         MultigridUNet,

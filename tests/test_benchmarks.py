@@ -13,7 +13,8 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_peers", "_timing", "implicit", "loops", "multigrid", "overhead", "schemes")
+    names = ("_peers", "_timing", "_translation_plots", "_translation_training")
+    names += ("implicit", "loops", "multigrid", "overhead", "schemes", "translation")
 
     def load(name):
         return importlib.import_module(name)
@@ -73,3 +74,21 @@ def test_implicit_solvers_converge(script, capsys):
     iterations, _ = script("implicit").main(["--quick"])
     assert all(count > 0 for count in iterations[2.0].values())
     assert "lagged diffusivity" in capsys.readouterr().out
+
+
+def test_translation_trains_resumes_and_draws(script, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("skimage")
+    translation = script("translation")
+    rows = translation.main(["--quick", "--out", str(tmp_path)])
+    parameters = {(row["architecture"], row["comparison"]): int(row["parameters"]) for row in rows}
+    # two blocks, two filters: kernels, a contrast each, and the standard network's biases
+    assert parameters["standard", "reference"] == 2 * (2 * 18 + 1 + 2)
+    assert parameters["symmetric", "equal filters"] == parameters["FSI", "equal filters"] == 2 * (18 + 1)
+    assert parameters["Du Fort-Frankel", "equal parameters"] == 2 * (36 + 1)
+    assert {row["certified"] for row in rows if row["architecture"] == "symmetric"} == {"yes"}
+    assert {row["certified"] for row in rows if row["architecture"] == "FSI"} == {"not proved"}
+    assert all((tmp_path / f"translation_{against}.png").stat().st_size > 10_000 for against in ("blocks", "parameters"))
+    capsys.readouterr()
+    assert translation.main(["--quick", "--out", str(tmp_path)]) == rows
+    assert "7/7" not in capsys.readouterr().out

@@ -19,6 +19,7 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    Lifting,
     Schedule,
     SplineFlux,
     schemes,
@@ -55,7 +56,7 @@ MODELS = {
     "explicit bias": (lambda: DiffusionResNet(3, block=block("charbonnier", use_bias=True)), True),
     "explicit data term": (lambda: DiffusionResNet(3, block=block("perona_malik", data_weight=0.5)), True),
     "explicit learned data term": (lambda: DiffusionResNet(3, block=block("charbonnier", "learned", data_weight="learned"), tied=True), True),
-    "explicit lifted": (lambda: DiffusionResNet(3, block=block("charbonnier"), state_channels=3), True),
+    "explicit lifted": (lambda: DiffusionResNet(3, block=block("charbonnier"), lifting=Lifting(3, learned=True)), True),
     "explicit coupled stencil": (lambda: DiffusionResNet(3, block=block("perona_malik", 0.25, "forward", coupled=True), tied=True), False),
     "explicit stacked": (lambda: DiffusionResNet(3, block=block("truncated_bfb", operator=learned((2, 3), 2)), tied=True), True),
     "even dct neumann": (

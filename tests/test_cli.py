@@ -20,7 +20,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import keras_pde
-from keras_pde import images, noise, presets
+from keras_pde import denoising, images, noise, presets
 from keras_pde.cli import main
 from keras_pde.cli_denoise import SAMPLES
 from keras_pde.compare import comparison
@@ -188,7 +188,7 @@ def test_stopping_time_is_interpolated_from_the_index(grey: Path, tmp_path: Path
 
 
 def test_time_acts(grey: Path, tmp_path: Path) -> None:
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--time", 12.5)
+    result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--sigma", 25, "--time", 12.5)
     assert f"{QUICK}: diffusion time 12.5 in " in result.stdout
     expected = np.asarray(keras_pde.from_preset(QUICK).with_time(12.5)(images.read(grey).pixels[None]))[0]
     np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected, atol=0.52 / 255)
@@ -205,7 +205,7 @@ def test_seed_acts(grey: Path, tmp_path: Path) -> None:
 def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.ndarray) -> None:
     images.write(tmp_path / "noisy.tif", Image(noise.add_noise(camera, 25, seed=3), depth=32))
     with_noise = call("denoise", grey, tmp_path / "a.png", "--preset", QUICK, "--noise", 25, "--seed", 3)
-    with_clean = call("denoise", tmp_path / "noisy.tif", tmp_path / "b.png", "--preset", QUICK, "--clean", grey)
+    with_clean = call("denoise", tmp_path / "noisy.tif", tmp_path / "b.png", "--preset", QUICK, "--sigma", 25, "--clean", grey)
     assert len(table(with_noise.stdout)) == 2
     assert table(with_noise.stdout) == table(with_clean.stdout)
     assert table(call("denoise", grey, tmp_path / "c.png", "--preset", QUICK).stdout) == {}
@@ -213,7 +213,7 @@ def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.
 
 def test_grey_preset_on_colour_filters_each_channel(tmp_path: Path, astronaut: np.ndarray) -> None:
     images.write(tmp_path / "in.png", Image(astronaut))
-    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK)
+    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK, "--sigma", 25)
     assert "each colour channel by itself" in result.stdout
     model = keras_pde.from_preset(QUICK)
     expected = np.concatenate([np.asarray(model(astronaut[None, ..., i : i + 1]))[0] for i in range(3)], axis=-1)
@@ -345,7 +345,8 @@ def test_failure_on_the_way_leaves_everything(grey: Path, tmp_path: Path, monkey
     (tmp_path / "out.png").write_bytes(b"old")
     before = _snapshot(tmp_path)
     if broken == "filter":
-        monkeypatch.setattr(noise, "denoise", lambda model, pixels, sigma: pixels * np.nan)
+        run = denoising.filter_image
+        monkeypatch.setattr(denoising, "filter_image", lambda *args, **options: run(*args, **options)._replace(pixels=args[1] * np.nan))
     else:
         monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device", "out.png")))
     result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--compare", tmp_path / "c.png", code=2)

@@ -35,7 +35,7 @@ def public_objects() -> list[tuple[str, Any]]:
     return sorted(found.values())
 
 
-@pytest.mark.parametrize("name", ["keras_pde", *MODULES, "zoo.catalogue", "zoo.multigrid"])
+@pytest.mark.parametrize("name", ["keras_pde", *MODULES, "keras_pde.zoo.catalogue", "keras_pde.zoo.multigrid", "keras_pde.zoo.recipes", "keras_pde.zoo.evaluate", "keras_pde.zoo.cards"])
 def test_docstring_examples_run(name: str) -> None:
     keras.utils.set_random_seed(0)
     module = importlib.import_module(name)
@@ -98,7 +98,7 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     index = keras_pde.presets.index()
     grey = {n: e for n, e in index.items() if (e["task"], e["ndim"], e["channels"]) == ("denoise", 2, 1) and e["certified"] != "no"}
     best = max(grey, key=lambda n: grey[n]["metric"]["value"])
-    from zoo.catalogue import NOISE, SEED, sample
+    from keras_pde.zoo.catalogue import NOISE, SEED, sample
 
     noise = NOISE / 255 * np.random.default_rng(SEED).standard_normal(sample(1, 2).shape)
     before = -10 * np.log10(np.mean(noise**2))

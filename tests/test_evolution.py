@@ -286,7 +286,7 @@ def test_energy_rules_and_their_reasons():
     assert "it is 2.0001" in reason  # rounded up, so that it exceeds the limit it is said to exceed
 
 
-# bias, lifting, reasons ----------------------------------------------------------------------------------------------------
+# bias, reasons ----------------------------------------------------------------------------------------------------
 
 
 def test_bias_loses_the_norm_and_nothing_else():
@@ -296,16 +296,6 @@ def test_bias_loses_the_norm_and_nothing_else():
         assert "(S3)" in biased.reasons["norm"]
         assert (biased.lipschitz, biased.averaged, biased.energy_descent) == (plain.lipschitz, plain.averaged, plain.energy_descent)
 
-
-def test_lifting_and_head_multiply_norm_and_lipschitz_and_lose_the_rest():
-    certificate = certify(schemes.explicit(2), facts(1.0), outer=(2.0, 1.5))
-    assert (certificate.norm_gain, certificate.lipschitz, certificate.averaged, certificate.energy_descent) == (3.0, 3.0, None, False)
-    assert "‖lifting‖ ≤ 2 and ‖head‖ ≤ 1.5" in certificate.reasons["norm"]
-    assert "‖lifting‖ ≤ 1.0001" in certify(schemes.explicit(2), facts(1.0), outer=(1 + 1e-9, 1.0)).reasons["norm"]
-    for outer in ((0.0, 1.0), (1.0, 0.0)):
-        assert certify(schemes.explicit(2), facts(1.0), outer=outer).norm_gain == 0
-        assert certify(schemes.explicit(2), facts(1.0, biased=True), outer=outer).norm_gain == math.inf
-        assert certify(schemes.fed(2), facts(1.0), outer=outer).lipschitz == math.inf
 
 
 def test_untied_fsi_is_certified_with_its_worst_case_only():

@@ -16,6 +16,7 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    Lifting,
     SplineFlux,
     schemes,
 )
@@ -103,9 +104,9 @@ def test_receptive_field_is_the_printed_one() -> None:
 
 
 def test_lifting_starts_as_the_identity(rng: np.random.Generator) -> None:
-    net, u = DiffusionResNet(1, filters=4, kernel_size=3, state_channels=6), rng.random((1, 8, 8, 2))
+    net, u = DiffusionResNet(1, filters=4, kernel_size=3, lifting=Lifting(6, learned=True)), rng.random((1, 8, 8, 2))
     net(u)
-    lifted = np.array(net.lifting.kernel) @ np.array(net.head.kernel)
+    lifted = np.array(net.lifting.kernel) @ np.array(net.lifting.kernel).T
     np.testing.assert_allclose(lifted, np.eye(2), atol=1e-6)
     assert not net.certificate().energy_descent
     assert net.certificate().norm_gain == pytest.approx(1, abs=1e-5)

@@ -141,7 +141,7 @@ def test_a_solver_preset_solves_its_equation(name: str, rng: np.random.Generator
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_published_number_of_a_solver_is_recomputed(name: str) -> None:
-    from zoo.multigrid import metric
+    from keras_pde.zoo.multigrid import metric
 
     published, found = presets.index()[name]["metric"], metric(keras_pde.from_preset(name))
     assert {**found, "value": published["value"]} == published
@@ -173,7 +173,7 @@ def test_fab_is_not_certified_and_says_why() -> None:
 
 @pytest.mark.parametrize("name", ["truncated_tv_2d", "linear_color", "perona_malik_1d"])
 def test_the_published_number_is_recomputed_from_the_shipped_files(name: str) -> None:
-    from zoo.catalogue import metric
+    from keras_pde.zoo.catalogue import metric
 
     published = presets.index()[name]["metric"]
     assert abs(metric(keras_pde.from_preset(name)) - published["value"]) < published["tolerance"]

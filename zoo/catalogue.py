@@ -15,8 +15,8 @@ from keras_pde.metrics import metric_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zoo.classical import Filter
-    from zoo.implicit import Implicit
+    from keras_pde.zoo.classical import Filter
+    from keras_pde.zoo.implicit import Implicit
 
 HERE = Path(__file__).resolve().parent
 NOISE, SEED, TOLERANCE = 25, 0, 0.02
@@ -35,7 +35,7 @@ def metric(model: Any) -> float:
 
     Example:
         >>> import keras_pde
-        >>> from zoo.catalogue import metric
+        >>> from keras_pde.zoo.catalogue import metric
         >>> round(metric(keras_pde.from_preset("truncated_tv_2d")), 1) > 27
         True
     """
@@ -66,7 +66,8 @@ def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> 
         model: loaded from the folder.
         folder: of the preset's files.
         metric: its name, value, unit and tolerance.
-        facts: task, description, ndim, channels, data, licence, and a table of stopping times (noise) where there is one.
+        facts: task, description, ndim, channels, data, licence, and where there are, a table of stopping times (noise) and one of
+            PSNR by noise level (psnr).
     """
     files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
     made = {
@@ -79,8 +80,7 @@ def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> 
         "bytes": sum((folder / name).stat().st_size for name in files),
         "certified": certified(model),
     }
-    if facts.get("noise"):
-        made["noise"] = facts["noise"]
+    made |= {key: facts[key] for key in ("noise", "psnr") if facts.get(key)}
     return {
         **made,
         "metric": metric,

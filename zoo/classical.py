@@ -211,7 +211,7 @@ def main() -> None:
             model.write_preset_files(path.parent)
             print(f"{f.name:<28} {str(model.schedule).removeprefix('Schedule ')}", flush=True)
     if args.action == "build":
-        from zoo.catalogue import write_catalogue
+        from keras_pde.zoo.catalogue import write_catalogue
 
         write_catalogue([f for f, _ in recipes()])
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras_pde.zoo.classical import FILTERS, HERE, LEVELS, Filter, photographs, psnr
 
 from keras_pde import FluxActivation, ImplicitDiffusion, ImplicitRecurrent
-from zoo.classical import FILTERS, HERE, LEVELS, Filter, photographs, psnr
 
 IMAGES, STEPS = 6, (1, 2, 4)
 FACTORS = np.geomspace(0.6, 3.6, 10)
@@ -127,7 +127,7 @@ def main() -> None:
         else:
             f.model(json.loads(path.read_text(encoding="utf-8"))).write_preset_files(path.parent)
     if args.action == "build":
-        from zoo.catalogue import write_catalogue
+        from keras_pde.zoo.catalogue import write_catalogue
 
         write_catalogue(IMPLICIT, command="python -m zoo.implicit build")
 

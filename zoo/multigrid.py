@@ -100,7 +100,7 @@ def convergence_factor(model: Any) -> float:
 
     Example:
         >>> import keras_pde
-        >>> from zoo.multigrid import convergence_factor
+        >>> from keras_pde.zoo.multigrid import convergence_factor
         >>> convergence_factor(keras_pde.from_preset("multigrid_poisson_1d")) < 0.13
         True
     """
@@ -112,10 +112,10 @@ def convergence_factor(model: Any) -> float:
 
 def inpainting_psnr(model: Any) -> float:
     """PSNR in dB of scikit-image's camera from a tenth of its pixels: residual 1e-6, result clipped, peak 1."""
+    from keras_pde.zoo.catalogue import sample
     from skimage.metrics import peak_signal_noise_ratio
 
     from keras_pde.inpainting import random_mask
-    from zoo.catalogue import sample
 
     clean = sample(1, 2)
     mask = random_mask(clean.shape[1:3], SHARE, SEED)[None, ..., None].astype("float64")
@@ -205,7 +205,7 @@ def build(solver: Solver) -> None:
 
 def write_entries() -> None:
     """The solvers' entries of presets.json and their cards, every number computed from the files."""
-    from zoo.catalogue import entry, write_index
+    from keras_pde.zoo.catalogue import entry, write_index
 
     entries = {}
     for solver in SOLVERS:

@@ -4,7 +4,7 @@ A file is read as values in [0, 1] whatever its depth, and remembers the depth; 
 files; it reduces 16-bit colour to 8 bit without a word, so imagecodecs and tifffile do those, told apart by the header.
 """
 
-from keras_pde.images.image import Image
+from keras_pde.images.image import EXTENSIONS, Image  # noqa: F401 - names of files that can be read
 from keras_pde.images.reading import read
 from keras_pde.images.writing import check_output, encode, write, write_bytes
 

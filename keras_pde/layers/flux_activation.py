@@ -26,7 +26,7 @@ class FluxActivation(FluxLayer):
         contrast: λ > 0, in the units of s (first value where it is learned); None takes the flux's own.
         learn_contrast: make λ = softplus(θ) a weight.
         per_channel: one learned λ for each channel instead of one for all.
-        noise_conditioned: λ = softplus(θ + ησ) with a learned η and the noise level σ given at the call.
+        noise_conditioned: λ = r·softplus(θ + η log r), r = σ/(25/255), with a learned η and the noise level σ given at the call.
         coupled: one diffusivity from the sum of squares over all channels.
 
     Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample (batch,) or as a map (batch, \*spatial, 1).

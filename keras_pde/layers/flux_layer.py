@@ -10,11 +10,16 @@ import keras
 import numpy as np
 from keras import ops
 
+REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
+SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
 class FluxLayer(keras.layers.Layer):
-    """Layer Φ(s; λ) with contrast λ = max(softplus(θ + ησ), 1e-7), or a constant.
+    """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant; for a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
+
+    σ₀ = 25/255 in the units of u. With η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ): a network without other scales
+    then filters every noise level as it filters σ₀.
 
     A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
     """
@@ -64,7 +69,9 @@ class FluxLayer(keras.layers.Layer):
                 raise ValueError(f"The noise level is a value per sample, (batch,), or a map (batch, *spatial, 1). Received: shape {shape}")
             if len(shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
-            raw = raw + ops.convert_to_tensor(self.noise_slope) * sigma
+            ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
+            raw = raw + ops.convert_to_tensor(self.noise_slope) * ops.log(ratio)
+            return ops.maximum(ratio * ops.softplus(raw), SMALLEST_CONTRAST)
         return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 
     def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:

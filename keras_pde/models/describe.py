@@ -24,9 +24,9 @@ def describe(model: DiffusionResNet) -> str:
     extra = [*["inner bias"] * block.use_bias]
     if block.data_weight:
         extra.append(f"data term {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}")
-    if model.state_channels is not None:
-        extra.append(f"lifted to {model.state_channels} channels")
-    field = 2 * width * len(model.schedule) + 1
+    if model.lifting is not None:
+        extra.append(f"lifting: {model.lifting!r}")
+    field = (2 * width * len(model.schedule) + 1) * model.patch_size
     schedule = model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)
     lines = [
         f"{type(model).__name__} {model.name!r}",
@@ -47,12 +47,13 @@ def describe_implicit(model: ImplicitRecurrent) -> str:
     numeric = not isinstance(block.step_size, str)
     step = f"{block.step_size:.4g}" if numeric else f"learned, {block.tau:.4g} now" if model.built else "learned"
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
+    lifting = "" if model.lifting is None else f"; lifting: {model.lifting!r}"
     q, m = block.numbers if model.built else (None, None)
     numbers = f"q = τL‖K‖² ≤ {_bound(q)}, m = τμ‖K‖² ≤ {_bound(m)}: " if model.built else ""
     unique = "unique for every τ" if m == 0 else "unique" if m is not None and m < 1 else "unique for τμ‖K‖² < 1"
     lines = [
         f"{type(model).__name__} {model.name!r}",
-        f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit step{'s' * (model.steps > 1)}, {sharing}",
+        f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit step{'s' * (model.steps > 1)}, {sharing}{lifting}",
         f"  solver           {block.solver!r}, to the relative residual {block.tolerance:g} in at most {block.max_iterations} iterations",
         *_operator_and_flux(block.operator, block.flux),
         f"  step size        τ = {step}; {numbers}the solution is {unique}",

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.diffusion_block import DiffusionBlock, serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.lifting import Lifting
 from keras_pde.loops import repeat
 from keras_pde.models.describe import describe
-from keras_pde.models.image_model import BlockModel, block_arguments, lifting_and_head
+from keras_pde.models.image_model import BlockModel, block_arguments, lifting_of
 from keras_pde.models.retiming import Retiming
 from keras_pde.operators import ConvOperator
 from keras_pde.schemes import Schedule
@@ -41,8 +41,7 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
             normalize=True), flux). filters is 32 unless given.
         block: a `DiffusionBlock` to copy instead, with its operator, flux, step size, bias and data term.
         tied: one block for all steps; otherwise one a step (one a cycle for a schedule that freezes the diffusivity).
-        state_channels: lift the input to so many channels by a learned 1×1 convolution and return by another; they
-            start as each other's inverse.
+        lifting: a `Lifting` to a state with more channels, or their number; the guarantees stay (its learned form multiplies them).
 
     Call args: a tensor (batch, \*spatial, channels), or a pair (tensor, noise level) for a noise-conditioned flux. Sizes are
     dynamic; values in the units of the flux's contrast. Returns the shape of the input.
@@ -70,7 +69,7 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         *,
         block: DiffusionBlock | None = None,
         tied: bool = False,
-        state_channels: int | None = None,
+        lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
         if block is not None and kwargs.get("dtype") is None:
@@ -85,25 +84,21 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         else:
             block = _copy(block, block.name, self.dtype_policy)
         self.filters, self.kernel_size, self.flux = filters, kernel_size, flux
-        self.tied, self.state_channels = tied, state_channels
+        self.tied, self.lifting = tied, lifting_of(lifting, self.dtype_policy)
         self._template = serialize_unbuilt(block)
         n = self.schedule.cycle_length
         self._sharing = len(self.schedule) if tied else n if self.schedule.frozen else 1
         self.blocks = [_copy(block, f"block_{i}", block.dtype_policy) for i in range(len(self.schedule) // self._sharing)]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
-        if state_channels is not None:
-            self.lifting, self._head = lifting_and_head(state_channels, self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks for the rank and the channels of the input."""
         shape = self.image_shape(input_shape)
         self.input_channels = shape[-1]
         inner = shape
-        if self.state_channels is not None:
+        if self.lifting is not None:
             self.lifting.build(shape)
-            inner = (*shape[:-1], self.state_channels)
-            self.head = self._head(shape[-1])
-            self.head.build(inner)
+            inner = (shape[0], *(None,) * (len(shape) - 2), self.lifting.state_channels)
         for block in self.blocks:
             if not block.built:
                 block.build(inner)
@@ -129,8 +124,8 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         return states
 
     def _run(self, inputs: Any, states: list[Any] | None = None) -> Any:
-        f, noise = self.image_and_noise(inputs)
-        u = f = self.lifting(f) if self.state_channels is not None else f
+        f, noise, lower = self.lift(inputs)
+        u = f
         if states is not None:
             states.append(u)
         prepared = [block.prepare() for block in self.blocks]
@@ -159,11 +154,11 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
             u = pair[0]
             if self.schedule.frozen and states is not None:
                 states.append(u)
-        return self.head(u) if self.state_channels is not None else u
+        return lower(u)
 
     def energy(self, inputs: Any, source: Any = None) -> Any:
         """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample; for tied blocks."""
-        if len(self.blocks) > 1 or self.state_channels is not None:
+        if len(self.blocks) > 1 or self.lifting is not None:
             raise ValueError("Blocks with kernels of their own, or behind a lifting, have no common energy of the image: use tied=True, no lifting")
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.blocks[0].energy(ops.convert_to_tensor(u), source=source, noise=noise)
@@ -174,9 +169,8 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
             raise ValueError("A certificate is computed from weights: build the model first, by calling it or by build(input_shape)")
         facts = [block.facts() for block in self.blocks]
         steps = [facts[k // self._sharing] for k in range(len(self.schedule))]
-        layers = [self.lifting, self.head] if self.state_channels is not None else []
-        outer = [float(np.linalg.norm(np.array(ops.cast(layer.kernel, "float64")), 2)) * (1 + 1e-9) for layer in layers]
-        return evolution_certificate(f"{type(self).__name__} {self.name!r}", self.schedule, steps, tied=len(self.blocks) == 1, outer=outer)
+        certificate = evolution_certificate(f"{type(self).__name__} {self.name!r}", self.schedule, steps, tied=len(self.blocks) == 1)
+        return certificate if self.lifting is None else self.lifting.certify(certificate)
 
     def __repr__(self) -> str:
         return describe(self)
@@ -188,7 +182,6 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
             "schedule": dataclasses.asdict(self.schedule),
             **self.block_config(),
             "tied": self.tied,
-            "state_channels": self.state_channels,
         }
 
     @classmethod

@@ -9,6 +9,7 @@ import keras
 from keras_pde import activations, schemes
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 
 
@@ -23,7 +24,7 @@ class DuFortFrankelResNet(DiffusionResNet):
     Args:
         steps: number of steps.
         extrapolation: w; 4/3 doubles the explicit step.
-        filters, kernel_size, flux, block, state_channels: as in `DiffusionResNet`.
+        filters, kernel_size, flux, block, lifting: as in `DiffusionResNet`.
         tied: one block for all steps (the default), or one a step.
 
     Shapes, units, errors: as `DiffusionResNet`.
@@ -48,11 +49,11 @@ class DuFortFrankelResNet(DiffusionResNet):
         *,
         block: DiffusionBlock | None = None,
         tied: bool = True,
-        state_channels: int | None = None,
+        lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
         schedule = schemes.dufort_frankel(steps, extrapolation=extrapolation)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, state_channels=state_channels, **kwargs)
+        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
         self.steps, self.extrapolation = steps, extrapolation
 
     def get_config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import keras
 from keras_pde import activations, schemes
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 
 
@@ -23,7 +24,7 @@ class FEDResNet(DiffusionResNet):
     Args:
         cycles: number of cycles; each has its own block unless tied.
         cycle_length: steps n of a cycle.
-        filters, kernel_size, flux, block, tied, state_channels: as in `DiffusionResNet`; the flux is "perona_malik" by default.
+        filters, kernel_size, flux, block, tied, lifting: as in `DiffusionResNet`; the flux is "perona_malik" by default.
 
     Shapes, units, errors: as `DiffusionResNet`.
 
@@ -49,13 +50,13 @@ class FEDResNet(DiffusionResNet):
         *,
         block: DiffusionBlock | None = None,
         tied: bool = False,
-        state_channels: int | None = None,
+        lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
         if block is None and flux is None:
             flux = "perona_malik"
         schedule = schemes.fed(cycle_length, cycles=cycles)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, state_channels=state_channels, **kwargs)
+        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
         self.cycles, self.cycle_length = cycles, cycle_length
 
     def get_config(self) -> dict[str, Any]:

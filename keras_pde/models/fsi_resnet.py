@@ -9,6 +9,7 @@ import keras
 from keras_pde import activations, schemes
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 
 
@@ -24,7 +25,7 @@ class FSIResNet(DiffusionResNet):
     Args:
         cycles: number of cycles.
         cycle_length: steps n of a cycle.
-        filters, kernel_size, flux, block, state_channels: as in `DiffusionResNet`.
+        filters, kernel_size, flux, block, lifting: as in `DiffusionResNet`.
         tied: one block for all steps (the default: the theorem needs one operator a cycle), or one a step (one a
             cycle if frozen).
         frozen: freeze the diffusivity over each cycle.
@@ -51,12 +52,12 @@ class FSIResNet(DiffusionResNet):
         *,
         block: DiffusionBlock | None = None,
         tied: bool = True,
-        state_channels: int | None = None,
+        lifting: int | Lifting | None = None,
         frozen: bool = False,
         **kwargs: Any,
     ) -> None:
         schedule = schemes.fsi(cycle_length, cycles=cycles, frozen=frozen)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, state_channels=state_channels, **kwargs)
+        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
         self.cycles, self.cycle_length, self.frozen = cycles, cycle_length, frozen
 
     def get_config(self) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_pde import activations
+from keras_pde.layers.diffusion_block import serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.lifting import Lifting
 from keras_pde.presets import PresetModel
 
 
@@ -71,24 +72,32 @@ class BlockModel(ImageModel):
         """Constructor arguments about the block."""
         own = {"block": self._template} if self.filters is None and self.flux is None else {}
         flux = keras.saving.serialize_keras_object(self.flux) if isinstance(self.flux, activations.Flux | FluxLayer) else self.flux
-        return {"filters": self.filters, "kernel_size": self.kernel_size, "flux": flux, **own}
+        lifting = None if self.lifting is None else serialize_unbuilt(self.lifting)
+        return {"filters": self.filters, "kernel_size": self.kernel_size, "flux": flux, **own, "lifting": lifting}
+
+    def lift(self: Any, inputs: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
+        """The first state, its noise level or None, and what turns a state back into an image."""
+        f, noise = self.image_and_noise(inputs)
+        if self.lifting is None:
+            return f, noise, lambda u: u
+        sizes = ops.shape(f)[1:-1]
+        return self.lifting(f), self.lifting.noise(noise), lambda u: self.lifting.lower(u, sizes)
+
+    @property
+    def patch_size(self: Any) -> int:
+        """Points an axis of the patches that the state is made of; 1 without lifting."""
+        return 1 if self.lifting is None else self.lifting.patch_size
+
+
+def lifting_of(lifting: int | Lifting | None, dtype: Any) -> Lifting | None:
+    """A lifting of the model's own: a copy of the one given, or the isometric one to so many channels."""
+    if lifting is None or isinstance(lifting, int):
+        return None if lifting is None else Lifting(lifting, dtype=dtype, name="lifting")
+    config = lifting.get_config()
+    return Lifting.from_config({**config, "name": "lifting", "dtype": keras.saving.serialize_keras_object(dtype)})
 
 
 def block_arguments(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with its block and flux rebuilt."""
-    parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("block", "flux") if isinstance(config.get(key), dict)}
+    """A configuration with its block, flux and lifting rebuilt."""
+    parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("block", "flux", "lifting") if isinstance(config.get(key), dict)}
     return {**config, **parts}
-
-
-def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
-    """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
-
-    Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
-    """
-    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
-
-    def transposed(shape: Any, dtype: Any = None) -> Any:
-        return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
-
-    dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
-    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")

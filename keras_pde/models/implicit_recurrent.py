@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -13,10 +14,12 @@ from keras_pde.implicit_certificate import implicit_certificate
 from keras_pde.layers.diffusion_block import serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
+from keras_pde.layers.lifting import Lifting
 from keras_pde.models.describe import describe_implicit
 from keras_pde.models.diagnosis import Diagnosis
-from keras_pde.models.image_model import BlockModel, block_arguments
+from keras_pde.models.image_model import BlockModel, block_arguments, lifting_of
 from keras_pde.operators import ConvOperator
+from keras_pde.solvers.problem import spread
 from keras_pde.stability import Certificate
 
 FILTERS = 32
@@ -38,6 +41,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             zero_mean=True, normalize=True), flux, 1.0): the norm bound is tight with zero boundaries. filters is 32 unless given.
         block: an `ImplicitDiffusion` to copy instead, with its operator, flux, step size and solver.
         tied: one block for all steps; otherwise one a step.
+        lifting: a `Lifting` to a state with more channels, or their number; the guarantees stay (its learned form multiplies them).
 
     Call args: a tensor (batch, \*spatial, channels), or a pair (tensor, noise level) for a noise-conditioned flux. Sizes are
     dynamic; values in the units of the flux's contrast. Returns the shape of the input.
@@ -67,6 +71,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         *,
         block: ImplicitDiffusion | None = None,
         tied: bool = True,
+        lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
         if block is not None and kwargs.get("dtype") is None:
@@ -80,6 +85,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         elif filters is not None or flux is not None:
             raise ValueError("Give either block, or filters, kernel_size and flux: the block has an operator and a flux of its own")
         self.steps, self.filters, self.kernel_size, self.flux, self.tied = steps, filters, kernel_size, flux, tied
+        self.lifting = lifting_of(lifting, self.dtype_policy)
         self._template = serialize_unbuilt(block)
         self.blocks = [_copy(self._template, f"block_{i}", self.dtype_policy) for i in range(1 if tied else steps)]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
@@ -88,14 +94,19 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         """Build the blocks for the rank and the channels of the input."""
         shape = self.image_shape(input_shape)
         self.input_channels = shape[-1]
+        inner = shape
+        if self.lifting is not None:
+            self.lifting.build(shape)
+            inner = (shape[0], *(None,) * (len(shape) - 2), self.lifting.state_channels)
         for block in self.blocks:
             if not block.built:
-                block.build(shape)
+                block.build(inner)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The state after the last step."""
-        return self._run(inputs)[-1]
+        states, lower = self._run(inputs)
+        return lower(states[-1])
 
     def features(self, inputs: Any) -> list[Any]:
         """States after each implicit step, input first.
@@ -106,7 +117,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             >>> len(net.features(np.zeros((1, 8, 8, 1))))
             4
         """
-        return self._run(self._tensors(inputs))
+        return self._run(self._tensors(inputs))[0]
 
     def diagnose(self, inputs: Any) -> Diagnosis:
         """Iterations, residuals and convergence of every solve, by one compiled run.
@@ -118,17 +129,25 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             >>> print(net.diagnose(np.eye(16)[None, ..., None]).summary())
             FixedPoint(damping='auto'): 10 iterations a step, largest relative residual ...; NOT CONVERGED: 1 of 1 solves are above ...
         """
-        from keras_pde.runtime import run_compiled
+        from keras_pde.runtime import compiled
 
-        inputs = self._tensors(inputs)
-        block = self.blocks[0]
+        return self.diagnosis(ops.convert_to_numpy(compiled(self.traced())(self._tensors(inputs))[1]))
 
-        def traced(inputs: Any) -> Any:
+    def traced(self) -> Callable[[Any], tuple[Any, Any]]:
+        """A function to compile: input to output, and the residuals (steps, iterations + 1, batch) for `diagnosis`."""
+
+        def run(inputs: Any) -> tuple[Any, Any]:
             traces: list[Any] = []
-            self._run(inputs, traces)
-            return ops.stack(traces)
+            states, lower = self._run(self._tensors(inputs), traces)
+            return lower(states[-1]), ops.stack(traces)
 
-        return Diagnosis.of(f"{type(self).__name__} {self.name!r}", repr(block.solver), block.tolerance, run_compiled(traced, inputs))
+        run.prefers_xla = self.prefers_xla  # type: ignore[attr-defined]
+        return run
+
+    def diagnosis(self, traces: np.ndarray) -> Diagnosis:
+        """What the residuals of one run of `traced`, or of several joined along the batch, say."""
+        block = self.blocks[0]
+        return Diagnosis.of(f"{type(self).__name__} {self.name!r}", repr(block.solver), block.tolerance, traces)
 
     def _tensors(self, inputs: Any) -> Any:
         inputs = keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs)
@@ -136,8 +155,8 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             self.build([x.shape for x in inputs] if isinstance(inputs, list | tuple) else inputs.shape)
         return inputs
 
-    def _run(self, inputs: Any, traces: list[Any] | None = None) -> list[Any]:
-        u, noise = self.image_and_noise(inputs)
+    def _run(self, inputs: Any, traces: list[Any] | None = None) -> tuple[list[Any], Callable[[Any], Any]]:
+        u, noise, lower = self.lift(inputs)
         prepared = [block.prepare(noise) for block in self.blocks]
         states = [u]
         for k in range(self.steps):
@@ -147,15 +166,22 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             else:
                 solution = block.solve_prepared(states[-1], ready, trace=True)
                 traces.append(solution.trace)
-                states.append(ops.cast(solution.u, u.dtype))
-        return states
+                refuses = block.on_failure == "nan"
+                solved = ops.where(spread(solution.converged, solution.u), solution.u, float("nan")) if refuses else solution.u
+                states.append(ops.cast(solved, u.dtype))
+        return states, lower
 
     def energy(self, inputs: Any) -> Any:
         """E(u) = Σψ(Ku) of a state, a value per sample; for tied blocks."""
-        if len(self.blocks) > 1:
-            raise ValueError("Blocks with kernels of their own have no common energy: use tied=True")
+        if len(self.blocks) > 1 or self.lifting is not None:
+            raise ValueError("Blocks with kernels of their own, or behind a lifting, have no common energy of the image: use tied=True, no lifting")
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.blocks[0].energy(ops.convert_to_tensor(u), noise)
+
+    @property
+    def prefers_xla(self) -> bool:
+        """Whether XLA is the faster way to run the solves: not for convolutions inside their loop."""
+        return self.blocks[0].operator.sliced
 
     @property
     def time(self) -> float:
@@ -193,7 +219,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         if not isinstance(step, str):
             template["config"]["step_size"] = step * factor
         block = keras.saving.deserialize_keras_object(template)
-        model = ImplicitRecurrent(self.steps, block=block, tied=self.tied, name=f"{self.name}_retimed", dtype=self.dtype_policy)
+        model = ImplicitRecurrent(self.steps, block=block, tied=self.tied, lifting=self.lifting, name=f"{self.name}_retimed", dtype=self.dtype_policy)
         if self.built:
             model.build(self._input_shape())
             model.set_weights(self.get_weights())
@@ -210,7 +236,8 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         facts = [block.facts() for block in self.blocks]
         steps = [facts[k % len(facts)] for k in range(self.steps)]
         tolerance = self.blocks[0].tolerance
-        return implicit_certificate(f"{type(self).__name__} {self.name!r}", steps, tied=len(facts) == 1, tolerance=tolerance)
+        certificate = implicit_certificate(f"{type(self).__name__} {self.name!r}", steps, tied=len(facts) == 1, tolerance=tolerance)
+        return certificate if self.lifting is None else self.lifting.certify(certificate)
 
     def __repr__(self) -> str:
         return describe_implicit(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import random
 from typing import Any, Self
 
 import keras
@@ -9,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde import problems, smoothers
-from keras_pde.models.image_model import ImageModel, lifting_and_head
+from keras_pde.models.image_model import ImageModel
 from keras_pde.models.multigrid_inputs import spatial_sizes, split_inputs
 from keras_pde.models.multigrid_table import describe
 from keras_pde.models.solving import Solving
@@ -116,7 +118,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
     def _build_learned(self, shape: Any) -> None:
         count = LEARNED_LEVELS if self.levels == "auto" else int(self.levels)
         inner = (shape[0], *(None,) * self.ndim, self.channels)
-        self.lifting, head = lifting_and_head(int(self.channels or 1), self.dtype_policy)
+        self.lifting, head = _lifting_and_head(int(self.channels or 1), self.dtype_policy)
         self.lifting.build(shape)
         self.head = head(shape[-1]) if self.outputs is None else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
         self.head.build(inner)
@@ -251,3 +253,17 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
 
 def _centred(x: Any) -> Any:
     return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)
+
+
+def _lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
+    """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
+
+    Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
+    """
+    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+
+    def transposed(shape: Any, dtype: Any = None) -> Any:
+        return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
+
+    dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
+    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")

@@ -60,9 +60,7 @@ class Retiming:
         name = f"{self.name}_{schedule.kind}"
         from keras_pde.models.diffusion_resnet import DiffusionResNet  # the base of this mixin
 
-        model = DiffusionResNet(
-            schedule.scaled(factor), block=block, tied=self.tied, state_channels=self.state_channels, name=name, dtype=self.dtype_policy
-        )
+        model = DiffusionResNet(schedule.scaled(factor), block=block, tied=self.tied, lifting=self.lifting, name=name, dtype=self.dtype_policy)
         if len(model.blocks) != len(self.blocks):
             raise ValueError(f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for {len(model.blocks)}: use tied=True")
         if self.built:

@@ -1,0 +1,70 @@
+"""The commands keras-pde train and keras-pde evaluate: make a preset from its recipe, and measure one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keras_pde.cli_base import new_table, show_table
+
+DATA = click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the BSD sets.  [../shared/data/bsd of a checkout]")
+
+
+@click.command()
+@click.argument("recipe")
+@DATA
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the preset to write.  [the zoo's]")
+@click.option("--work", type=click.Path(path_type=Path), metavar="DIR", help="Folder of checkpoint, log and TensorBoard files.  [runs/NAME]")
+def train(recipe: str, data: Path | None, out: Path | None, work: Path | None) -> None:
+    """Train a preset by its RECIPE (a file, its folder, or the name of a preset of the zoo), or go on where a run stopped.
+
+    Ends by writing the preset: weights, golden outputs, measured table, card. KERAS_BACKEND=jax trains on JAX.
+    """
+    from keras_pde import presets
+    from keras_pde.zoo.recipes import Recipe
+    from keras_pde.zoo.train import train as run
+
+    path = Path(recipe)
+    named = presets.zoo_root() / recipe
+    if not path.exists() and not named.is_dir():
+        raise ValueError(f"There is no recipe {recipe!r}: neither a file or folder, nor a preset of the zoo")
+    loaded = Recipe.load(path if path.exists() else named)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(f"{loaded.name}: compiling", total=loaded.steps)
+
+        def show(step: int, logs: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=f"{loaded.name}: PSNR {-logs['loss']:.2f} dB")
+            if "step" in logs:
+                scores = ", ".join(f"{k.removeprefix('val_psnr_')}: {v:.2f}" for k, v in logs.items() if k.startswith("val_psnr_"))
+                bar.console.print(f"step {step}: training {-logs['loss']:.2f} dB, validation {scores} dB, {logs['seconds']:.0f} s", highlight=False)
+
+        folder = run(loaded, data, out, work, show)
+    click.echo(f"wrote {folder}")
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="PRESET...")
+@DATA
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images: quick, and another number than the card's.")
+def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> None:
+    """PSNR of PRESETs on BSD68 (in colour CBSD68), as on their cards: noise 15, 25, 50 in float, not clipped; output clipped."""
+    from keras_pde import presets
+    from keras_pde.zoo import evaluate as measure
+
+    index = presets.index()
+    table: Any = None
+    for name in names:
+        scores = measure.evaluate(name, data, limit)
+        if table is None:
+            table = new_table(("preset", *[f">σ = {level}" for level in scores], ">largest difference from the index"))
+        stated = {} if limit else index.get(name, {}).get("psnr", {})
+        apart = max((abs(scores[k] - v) for k, v in stated.items() if k in scores), default=None)
+        table.add_row(name, *[f"{v:.2f}" for v in scores.values()], "-" if apart is None else f"{apart:.3f} dB")
+    show_table(table)

@@ -1,0 +1,176 @@
+"""The training path: recipes, determinism, resuming, the preset that it writes, and the numbers of the zoo's trained presets."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from keras_pde.zoo.denoisers import trained
+from keras_pde.zoo.evaluate import Denoiser, evaluate, find_data, noisy_image, psnr_of
+from keras_pde.zoo.recipes import Recipe, construct
+from keras_pde.zoo.train import Training, train
+
+from keras_pde import images, presets
+
+MODEL = {
+    "class": "DiffusionResNet",
+    "schedule": 2,
+    "lifting": {"class": "Lifting", "channels": 6, "patch_size": 2},
+    "block": {
+        "class": "DiffusionBlock",
+        "operator": {"class": "ConvOperator", "filters": 8, "kernel_size": 3, "boundary": "dirichlet", "normalize": True},
+        "flux": {"class": "FluxActivation", "flux": "perona_malik", "contrast": 0.05, "learn_contrast": True, "noise_conditioned": True},
+        "step_size": "learned",
+    },
+}
+QUICK = Recipe("quick", MODEL, "a test", "For a test.", train="train", test="test", validation=2, patch_size=24, batch_size=4, steps=40, warmup=5,
+               validate_every=10, ema=0.8, levels=(25,))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few small photographs in the layout of the BSD folders."""
+    from skimage import data as samples
+
+    folder = tmp_path_factory.mktemp("bsd")
+    photographs = {"train": [samples.camera(), samples.coins(), samples.moon()], "test": [samples.camera()[::2, ::2]]}
+    for name, pictures in photographs.items():
+        (folder / name).mkdir()
+        for i, picture in enumerate(pictures):
+            for j in range(2 if name == "train" else 1):
+                values = picture[j * 60 : j * 60 + 60, 90:154, None] / 255.0
+                images.write(folder / name / f"{i}_{j}.png", images.Image(values.astype("float32")))
+    return folder
+
+
+def weights(recipe: Recipe, data: Path, work: Path) -> list[np.ndarray]:
+    run = Training(recipe, data, work)
+    run.restore()
+    run.run()
+    return run.model.get_weights()
+
+
+def test_two_runs_with_one_seed_end_with_the_same_weights_and_another_seed_does_not(data: Path, tmp_path: Path) -> None:
+    short = dataclasses.replace(QUICK, steps=12)
+    one, two = (weights(short, data, tmp_path / name) for name in "ab")
+    other = weights(dataclasses.replace(short, seed=1), data, tmp_path / "c")
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(data: Path, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(QUICK, steps=400, validate_every=20)
+    path = tmp_path / "recipe.json"
+    path.write_text(recipe.text(), encoding="utf-8")
+    command = [sys.executable, "-m", "keras_pde.zoo.train", str(path), "--data", str(data), "--work", str(tmp_path / "killed"), "--out", "nowhere"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "killed" / "checkpoint.npz"
+    deadline = time.monotonic() + 120
+    while not checkpoint.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with np.load(checkpoint) as stored:
+        reached = int(stored["step"])
+    assert 0 < reached < 400
+    assert not (tmp_path / "nowhere").exists()
+    resumed, unbroken = weights(recipe, data, tmp_path / "killed"), weights(recipe, data, tmp_path / "whole")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, unbroken, strict=True))
+
+
+def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
+    shown = []
+    folder = train(QUICK, data, tmp_path / "preset", tmp_path / "work", lambda step, logs: shown.append((step, logs)))
+    assert presets.verify(folder) < 1e-5
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    rows = list(csv.DictReader((tmp_path / "work" / "log.csv").open()))
+    assert [int(float(row["step"])) for row in rows] == [10, 20, 30, 40]
+    assert f"{metrics['psnr']['25']:.2f}" in card
+    assert "norm stable" in card
+    model = presets.from_preset(folder)
+    picture = images.read(data / "test" / "0_0.png").pixels
+    recomputed = psnr_of(Denoiser(model), [picture], 25).mean()
+    assert recomputed == pytest.approx(metrics["psnr"]["25"], abs=0.002)
+    noisy = 10 * np.log10(1 / np.mean((noisy_image(picture, 25, 0) - picture) ** 2))
+    assert recomputed > noisy + 3  # it has learned something in 40 steps
+    assert shown[-1][1]["step"] == 40
+    for file in ("fluxes.png", "kernels.png", "example.png", "recipe.json", "golden.npz", "training.json"):
+        assert (folder / file).stat().st_size > 0
+    assert Recipe.load(folder) == QUICK
+    assert not (presets.zoo_root() / "quick").exists()
+    assert "quick" not in presets.index()
+
+
+def test_patience_stops_a_run_that_gains_nothing(data: Path, tmp_path: Path) -> None:
+    run = Training(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path)
+    run.run()
+    assert run.step == 30  # the first validation is a gain, the next two are none
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
+    Training(QUICK, data, tmp_path).save()
+    with pytest.raises(ValueError, match="of another recipe"):
+        Training(dataclasses.replace(QUICK, steps=41), data, tmp_path).restore()
+
+
+def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
+    recipe = dataclasses.replace(QUICK, final={"block": {"step_size": "auto"}})
+    assert (recipe.build().blocks[0].step_size, recipe.build(final=True).blocks[0].step_size) == ("learned", "auto")
+
+
+@pytest.mark.parametrize(("text", "what"), [("{", "no JSON"), ('{"name": "x"}', "needs name and model"), ('{"nose": 1}', "unknown fields nose")])
+def test_a_broken_recipe_is_refused(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(ValueError, match=what):
+        Recipe.load(tmp_path)
+
+
+def test_a_recipe_names_classes_of_keras_pde_only() -> None:
+    with pytest.raises(ValueError, match="needs a class of keras_pde"):
+        construct({"class": "os.system"})
+
+
+def test_images_of_several_sizes_and_incomplete_batches_are_measured_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.random((*size, 1)).astype("float32") for size in ((9, 8), (8, 9), (9, 8), (9, 8))]
+    denoiser = Denoiser(QUICK.build())
+    together = psnr_of(denoiser, pictures, 15)
+    for i, picture in enumerate(pictures):
+        out = denoiser(noisy_image(picture, 15, i)[None], 15)
+        assert together[i] == pytest.approx(-10 * np.log10(np.mean((out[0].astype("float64") - picture) ** 2)), abs=1e-4)
+
+
+# --- the zoo's trained presets ---
+
+
+def bsd() -> Path:
+    try:
+        return find_data()
+    except FileNotFoundError:
+        pytest.skip("../shared/data/bsd is not beside the checkout")
+
+
+@pytest.mark.parametrize("name", trained())
+def test_the_number_on_the_card_is_that_of_the_index_and_of_the_weights(name: str) -> None:
+    entry = presets.index()[name]
+    card = (presets.zoo_root() / name / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in card.splitlines() if line.startswith(f"| **{name}**"))
+    assert [f"{v:.2f}" for v in entry["psnr"].values()] == [cell.strip() for cell in row.split("|")[4:-1]]
+    assert entry["metric"]["value"] == entry["psnr"]["25"]
+    stored = json.loads((presets.zoo_root() / name / "metrics.json").read_text(encoding="utf-8"))
+    assert stored["psnr"] == entry["psnr"]
+    measured = evaluate(name, bsd(), limit=stored["subset"]["images"])
+    for level, value in stored["subset"]["psnr"].items():
+        assert measured[level] == pytest.approx(value, abs=entry["metric"]["tolerance"]), level

@@ -1,0 +1,167 @@
+"""Cards of the trained denoisers: zoo/<preset>/README.md with its pictures, generated from the weights and the index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras_pde.zoo.recipes import Recipe
+
+from keras_pde.stability import rounded
+
+HERE = Path(__file__).resolve().parent
+NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
+DATA = "Berkeley Segmentation Dataset BSDS500 (Arbeláez, Maire, Fowlkes, Malik, TPAMI 2011), for non-commercial research and education"
+LICENCE = "weights: non-commercial research and education, as the photographs they are trained on (BSDS500); code: Apache-2.0"
+
+
+def guarantee(certificate: Any) -> str:
+    """What is proved, in a few words with the constants.
+
+    Example:
+        >>> from keras_pde import Certificate
+        >>> from keras_pde.zoo.cards import guarantee
+        >>> guarantee(Certificate("a net", norm_gain=1.0, lipschitz=2.0))
+        'norm stable, Lipschitz constant 2'
+    """
+    said = []
+    if certificate.firmly_nonexpansive:
+        said.append("firmly nonexpansive")
+    elif certificate.averaged is not None:
+        said.append(f"averaged (θ = {rounded(certificate.averaged, 3)})")
+    if certificate.norm_stable:
+        said.append("norm stable")
+    if np.isfinite(certificate.lipschitz):
+        said.append(f"Lipschitz constant {rounded(certificate.lipschitz, 4)}")
+    return ", ".join(said) or "none"
+
+
+def pictures(model: Any, folder: Path) -> None:
+    """Write fluxes.png, kernels.png and example.png."""
+    from keras_pde.zoo.catalogue import sample
+
+    from keras_pde import compare, images, noise, plotting
+
+    clean = sample(model.input_channels, 2)[0, 96:288, 144:400]
+    noisy = noise.add_noise(clean, 25)
+    denoised = noise.denoise(model, noisy, 25).clip(0, 1)
+    notes = {name: f"{noise.quality(clean, x).psnr:.2f} dB" for name, x in (("noisy", noisy), ("denoised", denoised))}
+    images.write_bytes(folder / "example.png", compare.comparison_png(compare.comparison(noisy, denoised, clean, notes)))
+    if not hasattr(model, "blocks"):
+        return
+    plotting.plot_learned_fluxes(model).savefig(folder / "fluxes.png", dpi=70)
+    plotting.plot_kernels(model.blocks[0].operator, 48, patch_size=model.patch_size).savefig(folder / "kernels.png", dpi=70)
+
+
+def results(recipe: Recipe, name: str, entry: dict[str, Any], certificate: Any) -> str:
+    """Table of the preset beside published numbers of the same test."""
+    levels = list(entry["psnr"])
+    lines = ["| method | guarantee | parameters | " + " | ".join(f"σ = {level}" for level in levels) + " |", "|---|---|---|" + "---|" * len(levels)]
+
+    def row(method: str, proved: str, parameters: int | None, psnr: dict[str, float]) -> str:
+        numbers = " | ".join(f"{psnr[level]:.2f}" if level in psnr else "" for level in levels)
+        return f"| {method} | {proved} | {'' if parameters is None else f'{parameters:,}'} | {numbers} |"
+
+    lines.append(row(f"**{name}**", guarantee(certificate), entry["params"], entry["psnr"]))
+    for other in json.loads((HERE / "published.json").read_text(encoding="utf-8")).get(recipe.test, []):
+        lines.append(row(f"{other['method']} ({other['source']})", other["guarantee"], other["parameters"], other["psnr"]))
+    return "\n".join(lines)
+
+
+def diagram(model: Any) -> str:
+    """The architecture as a mermaid flowchart."""
+    parts = ["flowchart LR", '  f["noisy image f"]']
+    last = "f"
+    lifting = getattr(model, "lifting", None)
+    if lifting is not None and hasattr(lifting, "certify"):
+        parts.append(f'  f --> P["lifting: {lifting!r}"]')
+        last = "P"
+    if not hasattr(model, "blocks"):
+        parts.append(f'  {last} --> N["multigrid cycle"]')
+    elif hasattr(model, "schedule"):
+        steps, blocks = len(model.schedule), len(model.blocks)
+        shared = "one block" if blocks == 1 else f"{blocks} blocks"
+        parts.append(f'  {last} --> N["{steps} steps ({model.schedule.kind}), {shared}: u − τKᵀΦ(Ku)"]')
+    else:
+        parts += [f'  {last} --> N["solve u + τKᵀΦ(Ku) = f"]', "  N --> N"]
+    if getattr(model, "noise_conditioned", False):
+        parts.append('  s["noise level σ"] --> N')
+    if last == "P":
+        parts += ['  N --> Q["lowering: transposed lifting"]', '  Q --> u["denoised image"]']
+    else:
+        parts.append('  N --> u["denoised image"]')
+    return "\n".join(parts)
+
+
+def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, Any]) -> str:
+    """The card of a trained preset."""
+    name, certificate, color = recipe.name, model.certificate(), recipe.channels == 3
+    low, high = recipe.noise if isinstance(recipe.noise, tuple) else (recipe.noise, recipe.noise)
+    conditioned = getattr(model, "noise_conditioned", False)
+    call = "[noisy, np.full((1,), 25 / 255)]" if conditioned else "noisy"
+    told = "the noise level σ/255, a number for each image or a map, is the second input" if conditioned else "it is not told the noise level"
+    plots = ""
+    if hasattr(model, "blocks"):
+        plots = "\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel:\n\n![fluxes](fluxes.png)\n"
+        plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
+    tolerance = entry["metric"]["tolerance"]
+    run = f"{training['steps']:,} steps of {recipe.batch_size} patches of {recipe.patch_size}×{recipe.patch_size}"
+    took = f"{training['seconds'] / 60:.0f} minutes on {training['device']} ({training['backend']})"
+    warned = "" if certificate.norm_stable else "\n**No guarantee**: nothing is proved about this network's stability.\n"
+    return f"""# {name}
+
+{recipe.description[0].upper()}{recipe.description[1:]}. {recipe.purpose}
+{warned}
+```python
+import keras_pde
+clean = keras_pde.denoise(image, noise=25, preset="{name}")     # any size; noise=None estimates it
+
+import numpy as np
+model = keras_pde.from_preset("{name}")      # a Keras model
+noisy = np.random.default_rng(0).random((1, 64, 64, {recipe.channels}))
+clean = model.predict({call}, verbose=0)
+```
+
+Input (batch, height, width, {recipe.channels}) in [0, 1]; {told}. For Gaussian noise of {low:g} to {high:g} grey levels of 255.
+Not for other noise (JPEG artefacts, Poisson noise of low light, stripes), and not for diagnosis without a study of your own.
+
+![example](example.png)
+
+scikit-image's {"astronaut" if color else "camera"}, noise 25: clean, noisy, denoised, difference.
+
+## Results
+
+PSNR in dB on {NAMES.get(recipe.test, recipe.test)} (float noise not clipped, output clipped, average over the images, seed 0), tolerance
+± {tolerance:g}; `keras-pde evaluate {name}` computes the first row, a test recomputes it.
+
+{results(recipe, name, entry, certificate)}
+
+## Architecture
+
+```mermaid
+{diagram(model)}
+```
+
+```
+{model}
+```
+{plots}
+## Certificate
+
+`keras-pde certify {name}` computes it from the weights:
+
+```
+{certificate}
+```
+
+## Training
+
+{DATA}: {recipe.train}, {recipe.validation} images held out for validation;
+the test images were not looked at. {run}, {took}. Again: `keras-pde train zoo/{name}/recipe.json`
+
+Licence: {LICENCE}.
+
+Cite: Alt, Peter, Weickert, Schrader, Translating Numerical Concepts for PDEs into Neural Architectures, arXiv:2103.15419 (2021); and the data.
+"""

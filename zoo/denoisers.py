@@ -1,0 +1,107 @@
+"""The trained denoisers: from weights to preset, index entry and card.
+
+python -m keras_pde.zoo.denoisers [--data DIR] [PRESET ...]     # index entries and cards again, from the shipped weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_pde.zoo.catalogue import entry, write_index
+from keras_pde.zoo.evaluate import SEED, TOLERANCE, Denoiser, find_data, table
+from keras_pde.zoo.recipes import Recipe
+
+import keras_pde
+from keras_pde import presets
+from keras_pde.zoo import cards
+
+HERE = Path(__file__).resolve().parent
+TRAINING = "training.json"
+SUBSET = 4  # images that a test measures again
+
+
+def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict[str, Any]) -> None:
+    """Write a trained model as a preset with its measured table and card; in the zoo's folder also its index entry.
+
+    Args:
+        model: trained.
+        recipe: that it was trained by.
+        data: folder of the BSD sets, for the test.
+        target: folder of the preset.
+        training: steps, seconds, backend.
+    """
+    final = recipe.build(final=True)
+    final.set_weights(model.get_weights())
+    with presets.staged(target) as stage:
+        final.write_preset_files(stage)
+        (stage / "recipe.json").write_text(recipe.text(), encoding="utf-8")
+        (stage / TRAINING).write_text(json.dumps({**training, "device": _device()}, indent=1) + "\n", encoding="utf-8")
+    describe(target, data)
+
+
+def describe(folder: Path, data: Path) -> dict[str, Any]:
+    """Measure a preset's shipped weights, write its card, and put it in the index if it is in the zoo."""
+    from keras_pde.data import load_images
+
+    recipe, model = Recipe.load(folder), keras_pde.from_preset(folder)
+    training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+    denoiser, images = Denoiser(model), load_images(data / recipe.test, channels=recipe.channels)
+    scores = table(denoiser, images, recipe.levels)
+    few = table(denoiser, images[:SUBSET], recipe.levels)
+    level = "25" if "25" in scores else next(iter(scores))
+    made = entry(
+        model,
+        folder,
+        task="denoise",
+        description=recipe.description,
+        ndim=2,
+        channels=recipe.channels,
+        psnr=scores,
+        metric={
+            "name": f"PSNR on {cards.NAMES.get(recipe.test, recipe.test)}, noise {level}, seed {SEED}",
+            "value": scores[level],
+            "unit": "dB",
+            "tolerance": TOLERANCE,
+        },
+        data=cards.DATA,
+        licence=cards.LICENCE,
+    )
+    cards.pictures(model, folder)
+    (folder / "README.md").write_text(cards.card(recipe, model, made, training), encoding="utf-8")
+    measured = {"psnr": scores, "test": recipe.test, "seed": SEED, "subset": {"images": min(SUBSET, len(images)), "psnr": few}}
+    (folder / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    if folder.resolve().parent == HERE:
+        write_index({recipe.name: made})
+    return made
+
+
+def _device() -> str:
+    import os
+
+    import keras
+
+    kinds = keras.distribution.list_devices()
+    return "a GPU" if any("gpu" in kind for kind in kinds) else f"{os.cpu_count()} CPU cores"
+
+
+def trained() -> list[str]:
+    """Names of the zoo's trained denoisers."""
+    return sorted(path.parent.name for path in HERE.glob(f"*/{TRAINING}"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("preset", nargs="*")
+    parser.add_argument("--data")
+    args = parser.parse_args(arguments)
+    for name in args.preset or trained():
+        print(name, describe(HERE / name, find_data(args.data))["psnr"], flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Training of the zoo's networks from their recipes.
+
+    keras-pde train zoo/<preset>/recipe.json            also: python -m keras_pde.zoo.train RECIPE
+
+Runs on TensorFlow and, with KERAS_BACKEND=jax, from a bare checkout without TensorFlow. The loss is the negative PSNR of a sample, so that
+all noise levels count alike. Every batch is a function of (seed, step), and a checkpoint holds the weights, the optimizer's state and
+the moving average, so a run that was killed ends with the weights of one that was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras_pde.zoo.evaluate import Denoiser, find_data, table
+from keras_pde.zoo.recipes import Recipe
+
+CHECKPOINT, LOG = "checkpoint.npz", "log.csv"
+
+
+def negative_psnr(clean: Any, denoised: Any) -> Any:
+    """10 log₁₀ MSE of each sample, in dB."""
+    error = ops.mean(ops.square(denoised - clean), axis=tuple(range(1, len(denoised.shape))))
+    return (10 / np.log(10)) * ops.log(error + 1e-7)
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that rises linearly over the warm-up and falls as a cosine to 0 at the last step."""
+
+    def __init__(self, highest: float, warmup: int, steps: int) -> None:
+        self.highest, self.warmup, self.steps = highest, warmup, steps
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a step."""
+        k = ops.cast(step, "float32")
+        rise = ops.minimum((k + 1) / max(1, self.warmup), 1)
+        return self.highest * rise * (0.5 + 0.5 * ops.cos(np.pi * ops.minimum(k / self.steps, 1)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"highest": self.highest, "warmup": self.warmup, "steps": self.steps}
+
+
+class Training:
+    """A run of a recipe in a folder: checkpoint, log, and at the end the preset."""
+
+    def __init__(self, recipe: Recipe, data: str | Path | None, folder: Path) -> None:
+        from keras_pde.data import Patches, load_images, split
+
+        self.recipe, self.folder = recipe, folder
+        self.data = find_data(data)
+        images = load_images(self.data / recipe.train, channels=recipe.channels)
+        training, self.validation = split(images, recipe.validation)
+        self.patches = Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed)
+        self.model = recipe.build()
+        rate = WarmCosine(recipe.learning_rate, recipe.warmup, recipe.steps)
+        # the averages of the weights are kept by the optimizer; they never overwrite the weights in training
+        self.optimizer = keras.optimizers.Adam(rate, global_clipnorm=recipe.clip or None, use_ema=True, ema_momentum=recipe.ema)
+        self.model.compile(self.optimizer, loss=negative_psnr, jit_compile=recipe.jit)
+        self.optimizer.build(self.model.trainable_variables)
+        self.denoiser: Denoiser | None = None
+        self.step, self.best, self.stale, self.seconds = 0, -np.inf, 0, 0.0
+        self.identity = hashlib.sha256(recipe.text().encode()).hexdigest()
+
+    @property
+    def averages(self) -> list[Any]:
+        """Moving averages, in the order of the trainable weights."""
+        return list(self.optimizer._model_variables_moving_average)
+
+    def save(self) -> None:
+        """Write the checkpoint: whole, or not at all."""
+        from keras_pde.images import write_bytes
+
+        numbers = {"step": self.step, "best": self.best, "stale": self.stale, "seconds": self.seconds}
+        arrays = {f"{kind}_{i}": np.asarray(v) for kind, variables in self._variables().items() for i, v in enumerate(variables)}
+        buffer = io.BytesIO()
+        np.savez(buffer, identity=np.array(self.identity), **{k: np.array(v) for k, v in numbers.items()}, **arrays)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
+
+    def restore(self) -> bool:
+        """Go on from the folder's checkpoint, if there is one.
+
+        Raises:
+            ValueError: a checkpoint of another recipe.
+        """
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return False
+        with np.load(path) as stored:
+            if str(stored["identity"]) != self.identity:
+                raise ValueError(f"{path} is of another recipe. Remove it to start anew, or train in another folder.")
+            self.step, self.stale = int(stored["step"]), int(stored["stale"])
+            self.best, self.seconds = float(stored["best"]), float(stored["seconds"])
+            for kind, variables in self._variables().items():
+                for i, variable in enumerate(variables):
+                    variable.assign(stored[f"{kind}_{i}"])
+        return True
+
+    def _variables(self) -> dict[str, list[Any]]:
+        return {"weight": self.model.weights, "optimizer": self.optimizer.variables}
+
+    def validate(self) -> dict[str, float]:
+        """PSNR of the averaged weights on the held-out images."""
+        weights = [np.asarray(w) for w in self.model.trainable_variables]
+        self.average()
+        if self.denoiser is None or keras.backend.backend() != "tensorflow":  # a program of JAX holds the weights it was traced with
+            self.denoiser = Denoiser(self.model)
+        scores = table(self.denoiser, self.validation, self.recipe.levels)
+        for variable, value in zip(self.model.trainable_variables, weights, strict=True):
+            variable.assign(value)
+        return scores
+
+    def average(self) -> None:
+        """Put the averages in place of the weights."""
+        for variable, mean in zip(self.model.trainable_variables, self.averages, strict=True):
+            variable.assign(mean)
+
+    def run(self, callbacks: Sequence[Any] = (), show: Callable[[int, dict[str, float]], None] = lambda step, logs: None) -> None:
+        """Train to the last step, or until patience ends.
+
+        Args:
+            callbacks: Keras callbacks, called at the start, after each validation and at the end.
+            show: called with the step and what was logged.
+        """
+        from keras_pde.data import batches
+
+        recipe = self.recipe
+        calls = keras.callbacks.CallbackList(list(callbacks), model=self.model, epochs=recipe.steps // recipe.validate_every)
+        calls.on_train_begin()
+        start, losses = time.perf_counter() - self.seconds, []
+        done = bool(recipe.patience) and self.stale >= recipe.patience
+        for noisy, sigma, clean in batches(self.patches, self.step, self.step if done else recipe.steps):
+            inputs = [noisy, sigma] if self.model.noise_conditioned else noisy
+            losses.append(float(self.model.train_on_batch(inputs, clean)))
+            self.step += 1
+            if self.step % 20 == 0:
+                show(self.step, {"loss": float(np.mean(losses[-20:]))})
+            if not np.isfinite(losses[-1]):
+                raise ValueError(f"The loss is {losses[-1]} at step {self.step}: lower learning_rate, now {recipe.learning_rate}")
+            if self.step % recipe.validate_every and self.step < recipe.steps:
+                continue
+            scores = self.validate()
+            mean = float(np.mean(list(scores.values())))
+            self.best, self.stale = (mean, 0) if mean > self.best + 0.01 else (self.best, self.stale + 1)
+            self.seconds = time.perf_counter() - start
+            logs = {"step": self.step, "loss": float(np.mean(losses)), **{f"val_psnr_{k}": v for k, v in scores.items()}, "seconds": self.seconds}
+            losses = []
+            self.save()
+            calls.on_epoch_end(self.step // recipe.validate_every - 1, logs)
+            show(self.step, logs)
+            if recipe.patience and self.stale >= recipe.patience:
+                break
+        calls.on_train_end()
+        self.average()
+
+
+def train(recipe: Recipe, data: str | Path | None = None, folder: str | Path | None = None, work: str | Path | None = None, show: Any = None) -> Path:
+    """Train a recipe, or go on where it stopped, and write its preset with metrics, golden tensors and card.
+
+    Args:
+        recipe: what to do.
+        data: folder of the BSD sets; ../shared/data/bsd beside a checkout unless given.
+        folder: of the preset; zoo/<name> unless given.
+        work: of checkpoint and log; runs/<name> unless given.
+        show: called with the step and what was logged.
+
+    Returns:
+        The folder of the preset.
+    """
+    from keras_pde.zoo.denoisers import publish
+
+    target = Path(folder) if folder is not None else Path(__file__).resolve().parent / recipe.name
+    place = Path(work) if work is not None else Path("runs") / recipe.name
+    run = Training(recipe, data, place)
+    resumed = run.restore()
+    place.mkdir(parents=True, exist_ok=True)
+    callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)]
+    run.run(callbacks, show or (lambda step, logs: None))
+    publish(run.model, recipe, run.data, target, {"seconds": round(run.seconds), "steps": run.step, "backend": keras.backend.backend()})
+    return target
+
+
+def _tensorboard(place: Path) -> list[Any]:
+    """TensorBoard's callback where TensorBoard is installed and can be written to."""
+    if keras.backend.backend() != "tensorflow" or importlib.util.find_spec("tensorboard") is None:
+        return []
+    return [keras.callbacks.TensorBoard(str(place / "tensorboard"), write_graph=False)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help="file, or folder of recipe.json")
+    parser.add_argument("--data", help="folder of the BSD sets")
+    parser.add_argument("--out", help="folder of the preset [zoo/<name>]")
+    parser.add_argument("--work", help="folder of checkpoint and log [runs/<name>]")
+    args = parser.parse_args(arguments)
+
+    def show(step: int, logs: dict[str, float]) -> None:
+        if "step" in logs:
+            print(json.dumps({k: round(v, 3) for k, v in logs.items()}), flush=True)
+
+    print(train(Recipe.load(args.recipe), args.data, args.out, args.work, show), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
