@@ -29,9 +29,10 @@ SCHEDULES: dict[str, Callable[[int], schemes.Schedule]] = {
     "Du Fort-Frankel": lambda blocks: schemes.dufort_frankel(blocks, extrapolation=4 / 3),
     "FSI": lambda blocks: schemes.fsi(_cycle(blocks), cycles=blocks // _cycle(blocks)),
     "symmetric, bias": schemes.explicit,
+    "symmetric, unbounded": schemes.explicit,
 }
 MAIN = ("standard", "symmetric", "Du Fort-Frankel", "FSI")
-CONTROLS = ("standard, no bias", "symmetric, bias")
+CONTROLS = ("standard, no bias", "symmetric, bias", "symmetric, unbounded")
 ACTIVATIONS = {"relu": "ReLU", "charbonnier": "Charbonnier", "perona_malik": "Perona-Malik"}
 
 
@@ -69,9 +70,9 @@ def _kernels(rng: np.random.Generator, filters: int, blocks: int) -> np.ndarray:
 
 
 def symmetric(architecture: str, activation: str, blocks: int, filters: int) -> tuple[keras.Model, Callable[[np.random.Generator], None]]:
-    """u − τKᵀΦ(Ku) with ‖K‖ ≤ 1 and τ = 2/L: every stable block, as K is free below its norm bound."""
-    operator = ConvOperator(filters, WIDTH, boundary="dirichlet", normalize=True)
-    block = DiffusionBlock(operator, _flux(activation), use_bias=architecture.endswith(", bias"))
+    """u − τKᵀΦ(Ku) with τ = 2/L and ‖K‖ ≤ 1: every stable block, as K is free below that bound; "unbounded" leaves the bound out."""
+    operator = ConvOperator(filters, WIDTH, boundary="dirichlet", normalize=not architecture.endswith(", unbounded"))
+    block = DiffusionBlock(operator, _flux(activation), step_size=2.0, use_bias=architecture.endswith(", bias"))
     model = DiffusionResNet(SCHEDULES[architecture](blocks), block=block, tied=False)
     model.build((None, None, None, 1))
 

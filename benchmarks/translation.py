@@ -11,8 +11,9 @@ Denoisers for Gaussian noise of 25 grey levels, of N blocks with F filters of 3�
 
 each with ReLU, Charbonnier and Perona-Malik (a learned contrast a block), weights untied, zero boundary. "Equal filters": F for all.
 "Equal parameters": 2F for the symmetric ones, which then take twice the arithmetic. Start, batches and steps are the same for all; of
-two learning rates each run keeps the better by the validation images, as no one rate suits all. Two controls: the standard network
-without bias, the symmetric one with. Rows that the CSV has already are not computed again: stop and start at will.
+two learning rates each run keeps the better by the validation images, as no one rate suits all. Three controls: the standard network
+without bias, the symmetric one with, and the symmetric one without the bound of ‖K‖. Rows that the CSV has already are not computed
+again: stop and start at will.
 
 Source: Alt, Schrader, Augustin, Peter, Weickert, arXiv:2107.14742 (2021).
 """

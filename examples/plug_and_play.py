@@ -3,8 +3,8 @@
     python examples/plug_and_play.py [--problem deblur|inpaint] [--sample camera] [--out plug_and_play.png]
 
 Proximal gradient iteration u ← N(u − γAᵀ(Au − f)) for the data f = A u₀ + noise. With ‖A‖ ≤ 1 and γ < 2 the gradient step is averaged; for
-a firmly nonexpansive N so is the whole map T, and ‖T(u) − u‖ falls from each iteration to the next, to 0 where a fixed point exists.
-The preset convex_equilibrium_2d has that certificate. certified_resnet_2d beside it denoises better, and its certificate says
+an averaged N so is the whole map T, and ‖T(u) − u‖ falls from each iteration to the next, to 0 where a fixed point exists.
+The preset truncated_tv_implicit_2d is averaged, and so is T. certified_resnet_2d beside it denoises better, and its certificate says
 norm stable with a Lipschitz constant above 1: no theorem about this iteration. The script prints and plots the residuals of both.
 Source: Venkatakrishnan, Bouman, Wohlberg (2013); Bauschke, Combettes (2011).
 """
@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 import keras_pde
+from keras_pde import noise
 from keras_pde.runtime import compiled
 
-PRESETS = ("convex_equilibrium_2d", "certified_resnet_2d")
+PRESETS = ("truncated_tv_implicit_2d", "certified_resnet_2d")
 
 
 def blur(shape: tuple[int, int], width: float = 1.6) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
@@ -79,16 +80,16 @@ def main() -> None:
     for axis, name in zip(axes[1:], PRESETS, strict=False):
         model = keras_pde.from_preset(name)
         run = compiled(model)
-        level = np.full((1,), args.strength / 255, "float32")
 
-        def denoise(u: np.ndarray, run: Any = run, level: np.ndarray = level) -> np.ndarray:
-            return np.asarray(run([u[None, ..., None].astype("float32"), level]), dtype="float64")[0, ..., 0]
+        def denoise(u: np.ndarray, model: Any = model, run: Any = run) -> np.ndarray:
+            inputs = noise.model_inputs(model, u[..., None], args.strength)
+            return noise.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype("float64")
 
         u, residuals = iterate(denoise, a, at, f, start, args.iterations)
         rises = sum(later > earlier for earlier, later in itertools.pairwise(residuals))
         psnr = peak_signal_noise_ratio(clean, u.clip(0, 1), data_range=1.0)
         certificate = model.certificate()
-        proved = "firmly nonexpansive" if certificate.firmly_nonexpansive else f"Lipschitz constant {certificate.lipschitz:.3g}"
+        proved = f"averaged, {certificate.averaged:.2f}" if certificate.averaged is not None else f"Lipschitz constant {certificate.lipschitz:.3g}"
         print(f"{name} ({proved}): {psnr:.2f} dB, residual {residuals[0]:.3g} -> {residuals[-1]:.3g}, rises {rises} of {len(residuals) - 1} times")
         axis.imshow(u, cmap="gray", vmin=0, vmax=1)
         axis.set_title(f"{name}\n{proved}, {psnr:.2f} dB", fontsize="small")

@@ -56,12 +56,12 @@ def train(recipe: str, data: Path | None, out: Path | None, work: Path | None) -
 def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> None:
     """PSNR of PRESETs on BSD68 (in colour CBSD68), as on their cards: noise 15, 25, 50 in float, not clipped; output clipped."""
     from keras_pde import presets
-    from keras_pde.zoo import evaluate as measure
+    from keras_pde.zoo.evaluate import evaluate as measure
 
     index = presets.index()
     table: Any = None
     for name in names:
-        scores = measure.evaluate(name, data, limit)
+        scores = measure(name, data, limit)
         if table is None:
             table = new_table(("preset", *[f">σ = {level}" for level in scores], ">largest difference from the index"))
         stated = {} if limit else index.get(name, {}).get("psnr", {})

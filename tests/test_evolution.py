@@ -297,7 +297,6 @@ def test_bias_loses_the_norm_and_nothing_else():
         assert (biased.lipschitz, biased.averaged, biased.energy_descent) == (plain.lipschitz, plain.averaged, plain.energy_descent)
 
 
-
 def test_untied_fsi_is_certified_with_its_worst_case_only():
     for n, worst in ((4, 4.6), (8, 82)):
         certificate = certify(schemes.fsi(n), blocks=[facts(2.0) for _ in range(n)])
