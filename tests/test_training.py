@@ -130,7 +130,15 @@ def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
     assert (recipe.build().blocks[0].step_size, recipe.build(final=True).blocks[0].step_size) == ("learned", "auto")
 
 
-@pytest.mark.parametrize(("text", "what"), [("{", "no JSON"), ('{"name": "x"}', "needs name and model"), ('{"nose": 1}', "unknown fields nose")])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{", "no JSON"),
+        ('{"name": "a b", "model": {}}', "letters, digits"),
+        ('{"name": "x"}', "needs name and model"),
+        ('{"nose": 1}', "unknown fields nose"),
+    ],
+)
 def test_a_broken_recipe_is_refused(text: str, what: str, tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(text)
     with pytest.raises(ValueError, match=what):

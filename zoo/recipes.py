@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ class Recipe:
         if not isinstance(data, dict) or unknown or not {"name", "model"} <= set(data):
             about = f"it has unknown fields {', '.join(unknown)}" if unknown else "it needs name and model"
             raise ValueError(f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}.")
+        if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
+            raise ValueError(f"{path}: a preset's name has letters, digits and _ . - only. Received: name={data['name']!r}")
         for key in ("noise", "levels"):
             if isinstance(data.get(key), list):
                 data[key] = tuple(data[key])

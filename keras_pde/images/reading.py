@@ -163,7 +163,8 @@ def _read_tiff(data: bytes) -> Image:
 
 def _image(samples: np.ndarray, depth: int, profile: Any, orientation: int) -> Image:
     samples = _orient(samples, orientation)
-    values = samples.astype(np.float32) if depth == FLOAT else (samples / np.float64(2**depth - 1)).astype(np.float32)
+    # by a table: exactly rounded, without float64 in the size of the image
+    values = samples.astype(np.float32) if depth == FLOAT else (np.arange(2**depth) / (2**depth - 1)).astype(np.float32)[samples]
     alpha = np.ascontiguousarray(values[..., -1]) if values.shape[-1] in (2, 4) else None
     colour = np.ascontiguousarray(values[..., : 3 if values.shape[-1] >= 3 else 1])
     return Image(colour, alpha, depth, bytes(profile) if profile else None)

@@ -15,6 +15,8 @@ import numpy as np
 
 from keras_pde.images.image import EXTENSIONS, FLOAT, Image
 
+BAND = 256  # rows
+
 
 def check_output(path: str | os.PathLike[str], image: Image | None = None) -> None:
     """Raise now what `write` would raise later: before a long computation, not after.
@@ -87,8 +89,10 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
 
 
 def _integers(values: np.ndarray, depth: int) -> np.ndarray:
-    white = 2**depth - 1
-    return np.rint(np.clip(values.astype(np.float64), 0, 1) * white).astype(np.uint8 if depth == 8 else np.uint16)
+    out = np.empty(values.shape, np.uint8 if depth == 8 else np.uint16)
+    for start in range(0, len(values), BAND):  # float64 in bands, not in the size of the image
+        out[start : start + BAND] = np.rint(np.clip(values[start : start + BAND].astype(np.float64), 0, 1) * (2**depth - 1))
+    return out
 
 
 def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
