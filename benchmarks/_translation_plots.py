@@ -35,6 +35,11 @@ def _panel(panel: Any, curves: dict[tuple[str, str], dict[int, list[dict[str, st
         panel.fill_between(x, [min(s) for s in scores], [max(s) for s in scores], color=COLOURS[name], alpha=0.13, linewidth=0)
 
 
+def _round_numbers(limits: tuple[float, float]) -> list[int]:
+    """1, 2 and 5 times powers of ten between the limits."""
+    return [n for n in (m * 10**e for e in range(6) for m in (1, 2, 5)) if limits[0] <= n <= limits[1]]
+
+
 def draw(rows: list[dict[str, str]], folder: Path) -> list[Path]:
     """translation_blocks.png and translation_parameters.png: a panel an activation, mean and range over the seeds."""
     import matplotlib
@@ -48,15 +53,14 @@ def draw(rows: list[dict[str, str]], folder: Path) -> list[Path]:
         for panel, (activation, title) in zip(panels, ACTIVATIONS.items(), strict=True):
             _panel(panel, _curves(rows, activation), against)
             panel.set(title=title, xlabel=label, xscale="log")
-            if against == "blocks":
-                ticks = sorted({int(row["blocks"]) for row in rows})
-                panel.set_xticks(ticks, [str(t) for t in ticks])
-                panel.minorticks_off()
+            ticks = sorted({int(row["blocks"]) for row in rows}) if against == "blocks" else _round_numbers(panel.get_xlim())
+            panel.set_xticks(ticks, [str(t) for t in ticks])
+            panel.minorticks_off()
             panel.grid(alpha=0.25)
         panels[0].set_ylabel("PSNR in dB, mean and range over the seeds")
         handles, labels = panels[-1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-        figure.suptitle("Denoising of BSD68 (centres), noise 25")
+        figure.suptitle(f"Denoising of BSD68 (centres), noise 25, {rows[0]['steps']} steps of training")
         paths.append(folder / f"translation_{against}.png")
         figure.savefig(paths[-1], dpi=100)
         plt.close(figure)

@@ -128,7 +128,8 @@ def report(rows: list[dict[str, str]], steps: int) -> None:
             cells = []
             for n in blocks:
                 values = [float(r["test_psnr"]) for r in mine if int(r["blocks"]) == n and int(r["filters"]) == filters]
-                cells.append(f"{np.mean(values):.2f}" + f" ± {np.std(values, ddof=1):.2f}" * (len(values) > 1) if values else "–")
+                spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+                cells.append(f"{np.mean(values):.2f}{spread}" if values else "–")
             table.add_row(ACTIVATIONS[activation], name, str(filters), *cells)
         if mine:
             table.add_section()
