@@ -46,7 +46,7 @@ setup(
             *data,
             "dill>=0.3",
             "pytest>=8",
-            "pytest-xdist>=3.5",
+            "pytest-xdist>=3.7",
             "hypothesis>=6.100",
             "matplotlib>=3.8",
             "build>=1.2",
