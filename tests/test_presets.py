@@ -21,7 +21,7 @@ import keras_pde
 from keras_pde import FEDResNet, FSIResNet, presets
 
 NAMES = sorted(presets.index())
-CLASSICAL = [name for name in NAMES if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet")]
+CLASSICAL = [name for name in NAMES if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet") and not presets.index()[name]["params"]]
 SOLVERS = [name for name in NAMES if presets.index()[name]["class"] == "MultigridUNet"]
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
 
