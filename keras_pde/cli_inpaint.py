@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keras_pde import cli_denoise
+from keras_pde.cli_base import show_quality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,15 +111,7 @@ def _report(request: Request, image: Image, known: np.ndarray, result: Inpainted
     click.echo(f"{request.source}: {image}; {100 * known.mean():.3g} % of the pixels known, {about}")
     click.echo(f"order {request.order}, {EQUATIONS[request.order]}: {result.cycles} cycles, residual {result.residual:.1e}, {seconds:.1f} s")
     if quality is not None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("", "PSNR (dB)", "SSIM"):
-            table.add_column(column, justify="right" if column else "left")
-        table.add_row("inpainted", f"{quality.psnr:.2f}", "-" if quality.ssim is None else f"{quality.ssim:.4f}")
-        Console(highlight=False).print(table)
+        show_quality({"inpainted": quality})
     click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
     if not result.converged:
         click.echo(f"not converged: the residual {result.residual:.1e} is above the tolerance {request.tolerance:g}; written as far as it came")

@@ -40,7 +40,7 @@ def receptive_radius(model: Any) -> int | None:
     if not hasattr(model, "schedule"):  # an implicit step, or a multigrid cycle
         return None
     patch = getattr(model, "patch_size", 1)
-    return patch * len(model.schedule) * max(_reach(block) for block in model.blocks) + patch - 1
+    return patch * len(model.schedule) * max(block.operator.reach for block in model.blocks) + patch - 1
 
 
 def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
@@ -65,14 +65,10 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
             q, m = squared * block.flux.stiffness, squared * max(0.0, -block.flux.slope_range[0])
         if not m or m < 1:
             root = math.sqrt((1 + q) / (1 - (m or 0.0)))
-            radius += _reach(block) * math.log(accuracy) / math.log((root - 1) / (root + 1)) if root > 1 else 0.0
+            radius += block.operator.reach * math.log(accuracy) / math.log((root - 1) / (root + 1)) if root > 1 else 0.0
         else:
             radius = math.inf
     return math.ceil(min(max(LEAST_INFLUENCE, radius * getattr(model, "patch_size", 1)), MAX_INFLUENCE))
-
-
-def _reach(block: Any) -> int:
-    return max(sum(widths) for widths in block.operator._widths)
 
 
 @dataclass(frozen=True)

@@ -128,3 +128,14 @@ def test_auxiliary_channels_change_the_regulariser(rng):
     states = net.features(f)
     assert np.abs(np.array(states[-1])[..., 4:]).max() > 1e-3
     assert np.array(net(f)).shape == f.shape
+
+
+def test_a_noise_map_of_one_level_is_that_level_for_sizes_that_patches_do_not_divide(rng):
+    flux = FluxActivation("perona_malik", 0.2, noise_conditioned=True, learn_contrast=True)
+    net = DiffusionResNet(2, block=DiffusionBlock(ConvOperator(12, 3, boundary="dirichlet", normalize=True), flux), lifting=Lifting(9, 2))
+    u = rng.random((2, 7, 9, 1)).astype("float32")
+    level = np.array([0.1, 0.2], "float32")
+    whole = np.array(net([u, level]))
+    np.testing.assert_allclose(np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), whole, atol=1e-6)
+    left = np.where(np.arange(9)[None, None, :, None] < 2, level[:, None, None, None], 0.05) * np.ones((2, 7, 1, 1), "float32")
+    assert np.abs(np.array(net([u, left.astype("float32")])) - whole)[:, :, -1].max() > 1e-4

@@ -122,3 +122,14 @@ def test_options_that_exclude_each_other_are_refused() -> None:
     noisy = DiffusionResNet(2, flux=FluxActivation("charbonnier", noise_conditioned=True))
     with pytest.raises(ValueError, match="takes a pair"):
         noisy(np.zeros((1, 8, 8, 1)))
+
+
+@pytest.mark.parametrize(("operator", "loops"), [("forward", True), (4, False)], ids=["stencil", "learned"])
+def test_stencils_loop_and_convolutions_are_written_out(operator: str | int, loops: bool) -> None:
+    """XLA for the CPU recomputes unrolled stencils, and runs convolutions inside loops on one thread."""
+    tf = pytest.importorskip("tensorflow")
+    net = DiffusionResNet(7, block=DiffusionBlock(operator), tied=True)
+    u = np.zeros((1, 8, 9, 1), "float32")
+    net(u)
+    program = tf.function(net, jit_compile=True).experimental_get_compiler_ir(u)(stage="hlo")
+    assert ("while(" in program) == loops

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde.zoo.catalogue import entry, write_index
-from keras_pde.zoo.evaluate import SEED, TOLERANCE, Denoiser, find_data, table
+from keras_pde.zoo.evaluate import SEED, TOLERANCE, denoiser_of, find_data, table
 from keras_pde.zoo.recipes import Recipe
 
 import keras_pde
@@ -40,16 +40,18 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
         final.write_preset_files(stage)
         (stage / "recipe.json").write_text(recipe.text(), encoding="utf-8")
         (stage / TRAINING).write_text(json.dumps({**training, "device": _device()}, indent=1) + "\n", encoding="utf-8")
-    describe(target, data)
+        made = describe(stage, data)
+    if target.resolve().parent == HERE:
+        write_index({recipe.name: made})
 
 
 def describe(folder: Path, data: Path) -> dict[str, Any]:
-    """Measure a preset's shipped weights, write its card, and put it in the index if it is in the zoo."""
+    """Measure a preset's shipped weights and write its metrics, pictures and card; returns its entry of the index."""
     from keras_pde.data import load_images
 
     recipe, model = Recipe.load(folder), keras_pde.from_preset(folder)
     training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
-    denoiser, images = Denoiser(model), load_images(data / recipe.test, channels=recipe.channels)
+    denoiser, images = denoiser_of(model), load_images(data / recipe.test, channels=recipe.channels)
     scores = table(denoiser, images, recipe.levels)
     few = table(denoiser, images[:SUBSET], recipe.levels)
     level = "25" if "25" in scores else next(iter(scores))
@@ -74,8 +76,6 @@ def describe(folder: Path, data: Path) -> dict[str, Any]:
     (folder / "README.md").write_text(cards.card(recipe, model, made, training), encoding="utf-8")
     measured = {"psnr": scores, "test": recipe.test, "seed": SEED, "subset": {"images": min(SUBSET, len(images)), "psnr": few}}
     (folder / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    if folder.resolve().parent == HERE:
-        write_index({recipe.name: made})
     return made
 
 
@@ -100,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data")
     args = parser.parse_args(arguments)
     for name in args.preset or trained():
-        print(name, describe(HERE / name, find_data(args.data))["psnr"], flush=True)
+        made = describe(HERE / name, find_data(args.data))
+        write_index({name: made})
+        print(name, made["psnr"], flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ peak 255 by scikit-image, averaged over the images. Noise of image i at level σ
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 LEVELS, SEED, TOLERANCE = (15, 25, 50), 0, 0.02
-BATCH_PIXELS = 700_000
+Denoiser = Callable[[np.ndarray, float], np.ndarray]
 
 
 def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -> np.ndarray:
@@ -25,63 +26,41 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
     return (clean + level / 255 * rng.standard_normal(clean.shape)).astype("float32")
 
 
-class Denoiser:
-    """A model as a function of noisy images in [0, 1] and the noise level, compiled once for each size.
+def denoiser_of(model: Any, times: dict[str, float] | None = None) -> Denoiser:
+    """A model as a function of a noisy image in [0, 1] and its noise level, with the output clipped; one program for each size.
 
     A noise-conditioned model is told the level. A classical filter, tuned for noise 25, gets the scaled image and the stopping time of
-    its table. Others get the image as it is.
+    its table ``times``. Others get the image as it is.
     """
+    from keras_pde import denoising, noise
 
-    def __init__(self, model: Any, times: dict[str, float] | None = None) -> None:
-        self.model, self.times = model, times
-        self._runs: dict[float, tuple[Any, Callable[..., Any]]] = {}
+    @functools.cache
+    def chosen(level: float) -> denoising.Filter:
+        timed = noise.retime(model, noise.stopping_time(times, level)) if times else model
+        return denoising.filter_of(timed, tuned=bool(times))
 
-    def __call__(self, noisy: np.ndarray, level: float) -> np.ndarray:
-        """Denoised images, clipped to [0, 1]; a model for one channel filters each channel by itself."""
-        from keras_pde import noise
-        from keras_pde.runtime import compiled
+    def run(noisy: np.ndarray, level: float) -> np.ndarray:
+        return denoising.filter_image(chosen(level if times else 0.0), noisy, level).pixels.clip(0, 1)
 
-        key = level if self.times else 0.0
-        if key not in self._runs:
-            model = noise.retime(self.model, noise.stopping_time(self.times, level)) if self.times else self.model
-            self._runs[key] = model, compiled(model)
-        run = self._runs[key][1]
-        single = self.model.input_channels == 1
-        batch = np.moveaxis(noisy, -1, 1).reshape(-1, *noisy.shape[1:-1], 1) if single else noisy
-        if getattr(self.model, "noise_conditioned", False):
-            out = np.asarray(run([batch, np.full(len(batch), level / 255, "float32")]))
-        elif self.times:
-            factor = np.float32(noise.REFERENCE / level)
-            out = np.asarray(run(batch * factor)) / factor
-        else:
-            out = np.asarray(run(batch))
-        if single:
-            out = np.moveaxis(out.reshape(len(noisy), noisy.shape[-1], *noisy.shape[1:-1]), 1, -1)
-        return np.clip(out, 0, 1)
+    return run
 
 
 def psnr_of(denoiser: Denoiser, images: Sequence[np.ndarray], level: float, seed: int = SEED) -> np.ndarray:
-    """PSNR of each image; images of one size run together.
+    """PSNR of each image.
 
     Example:
         >>> import keras_pde
-        >>> from keras_pde.zoo.evaluate import Denoiser, psnr_of
+        >>> from keras_pde.zoo.evaluate import denoiser_of, psnr_of
         >>> net = keras_pde.from_preset("truncated_tv_2d")
-        >>> bool(psnr_of(Denoiser(net), [np.full((32, 32, 1), 0.5)], 25)[0] > 30)
+        >>> bool(psnr_of(denoiser_of(net), [np.full((32, 32, 1), 0.5)], 25)[0] > 30)
         True
     """
     from skimage.metrics import peak_signal_noise_ratio
 
     scores = np.zeros(len(images))
-    for shape in dict.fromkeys(image.shape for image in images):
-        same = [i for i, image in enumerate(images) if image.shape == shape]
-        size = max(1, min(len(same), BATCH_PIXELS // (shape[0] * shape[1])))
-        for start in range(0, len(same), size):
-            chosen = same[start : start + size]
-            filled = [*chosen, *[chosen[-1]] * (size - len(chosen))]  # one program for all batches
-            out = denoiser(np.stack([noisy_image(images[i], level, i, seed) for i in filled]), level)
-            for i, result in zip(chosen, out, strict=False):
-                scores[i] = peak_signal_noise_ratio(np.asarray(images[i], "float64"), result.astype("float64"), data_range=1.0)
+    for i, image in enumerate(images):
+        out = denoiser(noisy_image(image, level, i, seed), level)
+        scores[i] = peak_signal_noise_ratio(np.asarray(image, "float64"), out.astype("float64"), data_range=1.0)
     return scores
 
 
@@ -117,7 +96,7 @@ def evaluate(name: str, data: str | Path | None = None, limit: int | None = None
     if entry.get("task", "denoise") != "denoise" or entry.get("ndim", 2) != 2:
         raise ValueError(f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task denoise, 2-D")
     images = load_images(find_data(data) / test_set(model.input_channels), channels=model.input_channels)
-    return table(Denoiser(model, entry.get("noise")), images[:limit])
+    return table(denoiser_of(model, entry.get("noise")), images[:limit])
 
 
 def test_set(channels: int) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras_pde.zoo.evaluate import Denoiser, find_data, table
+from keras_pde.zoo.evaluate import Denoiser, denoiser_of, find_data, table
 from keras_pde.zoo.recipes import Recipe
 
 CHECKPOINT, LOG = "checkpoint.npz", "log.csv"
@@ -33,24 +33,6 @@ def negative_psnr(clean: Any, denoised: Any) -> Any:
     """10 log₁₀ MSE of each sample, in dB."""
     error = ops.mean(ops.square(denoised - clean), axis=tuple(range(1, len(denoised.shape))))
     return (10 / np.log(10)) * ops.log(error + 1e-7)
-
-
-@keras.saving.register_keras_serializable(package="keras_pde")
-class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that rises linearly over the warm-up and falls as a cosine to 0 at the last step."""
-
-    def __init__(self, highest: float, warmup: int, steps: int) -> None:
-        self.highest, self.warmup, self.steps = highest, warmup, steps
-
-    def __call__(self, step: Any) -> Any:
-        """The rate at a step."""
-        k = ops.cast(step, "float32")
-        rise = ops.minimum((k + 1) / max(1, self.warmup), 1)
-        return self.highest * rise * (0.5 + 0.5 * ops.cos(np.pi * ops.minimum(k / self.steps, 1)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        return {"highest": self.highest, "warmup": self.warmup, "steps": self.steps}
 
 
 class Training:
@@ -65,7 +47,9 @@ class Training:
         training, self.validation = split(images, recipe.validation)
         self.patches = Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed)
         self.model = recipe.build()
-        rate = WarmCosine(recipe.learning_rate, recipe.warmup, recipe.steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, recipe.steps - recipe.warmup), warmup_target=recipe.learning_rate, warmup_steps=recipe.warmup
+        )
         # the averages of the weights are kept by the optimizer; they never overwrite the weights in training
         self.optimizer = keras.optimizers.Adam(rate, global_clipnorm=recipe.clip or None, use_ema=True, ema_momentum=recipe.ema)
         self.model.compile(self.optimizer, loss=negative_psnr, jit_compile=recipe.jit)
@@ -73,11 +57,6 @@ class Training:
         self.denoiser: Denoiser | None = None
         self.step, self.best, self.stale, self.seconds = 0, -np.inf, 0, 0.0
         self.identity = hashlib.sha256(recipe.text().encode()).hexdigest()
-
-    @property
-    def averages(self) -> list[Any]:
-        """Moving averages, in the order of the trainable weights."""
-        return list(self.optimizer._model_variables_moving_average)
 
     def save(self) -> None:
         """Write the checkpoint: whole, or not at all."""
@@ -117,7 +96,7 @@ class Training:
         weights = [np.asarray(w) for w in self.model.trainable_variables]
         self.average()
         if self.denoiser is None or keras.backend.backend() != "tensorflow":  # a program of JAX holds the weights it was traced with
-            self.denoiser = Denoiser(self.model)
+            self.denoiser = denoiser_of(self.model)
         scores = table(self.denoiser, self.validation, self.recipe.levels)
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(value)
@@ -125,8 +104,7 @@ class Training:
 
     def average(self) -> None:
         """Put the averages in place of the weights."""
-        for variable, mean in zip(self.model.trainable_variables, self.averages, strict=True):
-            variable.assign(mean)
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def run(self, callbacks: Sequence[Any] = (), show: Callable[[int, dict[str, float]], None] = lambda step, logs: None) -> None:
         """Train to the last step, or until patience ends.

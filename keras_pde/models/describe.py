@@ -15,7 +15,6 @@ def describe(model: DiffusionResNet) -> str:
     """The lines of ``print(model)``."""
     block = model.blocks[0]
     op, flux = block.operator, block.flux
-    width = _reach(op.kernel_size, 1 if op.fixed else len(op._channels_out()))
     numeric = not isinstance(block.step_size, str)
     step = f"{block.step_size:.4g}" if numeric else f"{block.step_size}, up to {block.fraction:g} of the limit"
     limit = block.step_limit if block.built else None
@@ -26,7 +25,7 @@ def describe(model: DiffusionResNet) -> str:
         extra.append(f"data term {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}")
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
-    field = (2 * width * len(model.schedule) + 1) * model.patch_size
+    field = (2 * op.reach * len(model.schedule) + 1) * model.patch_size
     schedule = model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)
     lines = [
         f"{type(model).__name__} {model.name!r}",
@@ -76,7 +75,3 @@ def _operator_and_flux(op: Any, flux: Any) -> list[str]:
 
 def _bound(x: float | None) -> str:
     return "changes with the weights" if x is None else rounded(x, 4)
-
-
-def _reach(kernel_size: int, count: int) -> int:
-    return count * (kernel_size - 1)

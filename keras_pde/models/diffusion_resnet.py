@@ -145,7 +145,8 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
             if self._sharing >= len(cycle) > 2 and record is None:
                 lists = [ops.convert_to_tensor(x, dtype=u.dtype) for x in (cycle.step_sizes, cycle.extrapolations)]
                 carried = freeze(u) if frozen is None and self.blocks[first // self._sharing].stores_diffusivity else []
-                pair = repeat(functools.partial(_looped, step, freeze if carried else None, first, len(pair)), [*pair, *carried], lists)
+                body = functools.partial(_looped, step, freeze if carried else None, first, len(pair))
+                pair = repeat(body, [*pair, *carried], lists, written_out=not self.blocks[first // self._sharing].operator.sliced)
             else:
                 for k, (tau, w) in enumerate(zip(cycle.step_sizes, cycle.extrapolations, strict=True), start=first):
                     pair = step(k, pair, tau, w)

@@ -24,6 +24,7 @@ class LevelLike(Protocol):
     """What a cycle needs of a level."""
 
     exact: bool  # whether `solve` is
+    convolves: bool  # whether `operator` has convolutions
 
     def operator(self, u: Any) -> Any:
         """A u."""
@@ -139,9 +140,8 @@ class Cycle:
         else:  # a loop, as W-cycles written out would be 2ˡ programs of level l
             first = ops.zeros_like(source) if coarse is None else coarse
             twice = ops.zeros((2,), dtype=source.dtype)
-            coarse = repeat(lambda x, _: self._cycle(index + 1, source, x, "W"), first, [twice]) if self.record is None else None
-            if coarse is None:
-                coarse = self._cycle(index + 1, source, self._cycle(index + 1, source, first, "W"), "W")
+            apart = level.convolves or self.record is not None
+            coarse = repeat(lambda x, _: self._cycle(index + 1, source, x, "W"), first, [twice], written_out=apart)
         correction = level.prolong(coarse if start is None else coarse - start)
         return correction if x is None else x + correction
 
@@ -157,7 +157,7 @@ class Cycle:
 def smooth(level: LevelLike, steps: Sequence[Step], b: Any, x: Any) -> Any:
     """Weighted steps x + ωD⁻¹(b − Ax), from 0 if x is None.
 
-    As a loop: written out under XLA, fusion recomputes each step for every neighbour that reads it in the next.
+    As a loop where A is a stencil: written out under XLA, fusion recomputes each step for every neighbour that reads it in the next.
     """
     if x is None and steps:
         x, steps = _step(level, b, None, steps[0].weight, _sign(steps[0])), steps[1:]
@@ -167,9 +167,9 @@ def smooth(level: LevelLike, steps: Sequence[Step], b: Any, x: Any) -> Any:
         return x
     weights = ops.stack([_tensor(step.weight, b.dtype) for step in steps])
     if steps[0].colour is None:
-        return repeat(lambda u, s: _step(level, b, u, s[0], None), x, [weights])
+        return repeat(lambda u, s: _step(level, b, u, s[0], None), x, [weights], written_out=level.convolves)
     signs = ops.convert_to_tensor([_sign(step) for step in steps], dtype=b.dtype)
-    return repeat(lambda u, s: _step(level, b, u, s[0], s[1]), x, [weights, signs])
+    return repeat(lambda u, s: _step(level, b, u, s[0], s[1]), x, [weights, signs], written_out=level.convolves)
 
 
 def _tensor(weight: Any, dtype: Any) -> Any:

@@ -76,6 +76,7 @@ class LearnedLevel(keras.layers.Layer):
 class BoundLevel:
     """A `LearnedLevel` on one grid, as a cycle needs it."""
 
+    convolves = True
     exact = False  # the coarsest level smooths, as its weights may have become anything
 
     def __init__(self, layer: LearnedLevel, grid: Grid, dtype: str) -> None:

@@ -30,6 +30,8 @@ class Level:
 
     colours = True  # whether neighbours always differ in the parity of their indices
 
+    convolves = False  # slices
+
     def __init__(
         self, grid: Grid, dtype: str, *, screening: float = 0.0, stiffness: float = 1.0, order: int = 2, flux: FluxLayer | None = None
     ) -> None:

@@ -100,6 +100,11 @@ class ConvOperator(keras.layers.Layer):
         return self.filters is None
 
     @property
+    def reach(self) -> int:
+        """Distance in pixels up to which KᵀK joins two of them: the width of K − 1."""
+        return max(1, len(self._channels_out())) * (self.kernel_size - 1)
+
+    @property
     def sliced(self) -> bool:
         """Whether K is a classical difference stencil, computed by slices."""
         return self.fixed and stencils.has_slices(str(self.stencil))
