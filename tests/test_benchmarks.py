@@ -92,3 +92,12 @@ def test_translation_trains_resumes_and_draws(script, tmp_path, capsys):
     capsys.readouterr()
     assert translation.main(["--quick", "--out", str(tmp_path)]) == rows
     assert "7/7" not in capsys.readouterr().out
+
+
+def test_denoisers_are_timed_beside_dncnn(script, capsys):
+    benchmark = script("denoisers")
+    assert benchmark.dncnn().count_params() == 558_017  # with the moving statistics
+    ratios = benchmark.main(["certified_resnet_2d", "--quick"])
+    assert ratios["DnCNN"] == 1
+    assert ratios["certified_resnet_2d"] > 0
+    assert "29.23 dB, published" in capsys.readouterr().out

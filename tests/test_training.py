@@ -182,3 +182,17 @@ def test_the_number_on_the_card_is_that_of_the_index_and_of_the_weights(name: st
     measured = evaluate(name, bsd(), limit=stored["subset"]["images"])
     for level, value in stored["subset"]["psnr"].items():
         assert measured[level] == pytest.approx(value, abs=entry["metric"]["tolerance"]), level
+
+
+def test_classical_filters_are_measured_like_the_trained_ones() -> None:
+    entries = {name: e for name, e in presets.index().items() if e["task"] == "denoise" and e["ndim"] == 2}
+    for name, entry in entries.items():
+        stored = json.loads((presets.zoo_root() / name / "metrics.json").read_text(encoding="utf-8"))
+        assert stored["psnr"] == entry["psnr"], name
+        assert f"{entry['psnr']['25']:.2f}" in (presets.zoo_root() / name / "README.md").read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("name", ["truncated_tv_2d", "charbonnier_implicit_color"])
+def test_numbers_of_classical_filters_are_those_of_the_weights(name: str) -> None:
+    subset = json.loads((presets.zoo_root() / name / "metrics.json").read_text(encoding="utf-8"))["subset"]
+    assert evaluate(name, bsd(), limit=subset["images"], levels=(25,))["25"] == pytest.approx(subset["psnr"]["25"], abs=0.02)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras_pde.zoo.evaluate import NAMES
 from keras_pde.zoo.recipes import Recipe
 
 from keras_pde.stability import rounded
 
 HERE = Path(__file__).resolve().parent
-NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
 DATA = "Berkeley Segmentation Dataset BSDS500 (Arbeláez, Maire, Fowlkes, Malik, TPAMI 2011), for non-commercial research and education"
 LICENCE = "weights: non-commercial research and education, as the photographs they are trained on (BSDS500); code: Apache-2.0"
 

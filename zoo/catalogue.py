@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from keras_pde.zoo.evaluate import NAMES, find_data, measure, test_set
 
 import keras_pde
 from keras_pde import presets
@@ -105,6 +106,7 @@ def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python
         folder = HERE / f.name
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         model = keras_pde.from_preset(folder)
+        scores = measure(model, folder, test_set(f.channels), find_data(), times=recipe["noise"]) if f.ndim == 2 else None
         picture = f"{'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}"
         entries[f.name] = made = entry(
             model,
@@ -114,6 +116,7 @@ def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python
             ndim=f.ndim,
             channels=f.channels,
             noise=recipe["noise"],
+            psnr=scores,
             metric={
                 "name": f"PSNR of scikit-image's {picture}, noise {NOISE}, seed {SEED}",
                 "value": round(metric(model), 3),
@@ -130,6 +133,9 @@ def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python
 
 def card(name: str, entry: dict[str, Any], recipe: dict[str, Any], model: Any, command: str) -> str:
     """The card of a preset: what it is, for what, its guarantee, its number, and how to make it again."""
+    bsd = entry.get("psnr", {})
+    numbers = f"{', '.join(bsd)} | {', '.join(f'{v:.2f}' for v in bsd.values())} dB"
+    row = f"\n| PSNR on {NAMES[test_set(entry['channels'])]}, noise {numbers} | `keras-pde evaluate {name}` |"
     times = ", ".join(f"{time:g} at noise {level}" for level, time in entry["noise"].items())
     warning = "\nNot certified: it amplifies structures by design. Do not iterate it.\n" if entry["certified"] == "no" else ""
     shape = "(batch, length, 1)" if entry["ndim"] == 1 else f"(batch, height, width, {entry['channels']})"
@@ -155,7 +161,7 @@ networks reach. For another noise level σ scale the image by 25/σ and the outp
 
 | measure | value | command |
 |---|---|---|
-| {entry["metric"]["name"]} | {metric_text(entry["metric"], tolerance=True)} | `{command}` |
+| {entry["metric"]["name"]} | {metric_text(entry["metric"], tolerance=True)} | `{command}` |{row if bsd else ""}
 
 Contrast and stopping times are fitted on {entry["data"]} (Arbeláez et al., TPAMI 2011, for non-commercial research and education;
 no image data is contained): `{recipe["command"]}`. Licence: {entry["licence"]}.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde.zoo.catalogue import entry, write_index
-from keras_pde.zoo.evaluate import SEED, TOLERANCE, denoiser_of, find_data, table
+from keras_pde.zoo.evaluate import NAMES, SEED, TOLERANCE, find_data, measure
 from keras_pde.zoo.recipes import Recipe
 
 import keras_pde
@@ -21,7 +21,6 @@ from keras_pde.zoo import cards
 
 HERE = Path(__file__).resolve().parent
 TRAINING = "training.json"
-SUBSET = 4  # images that a test measures again
 
 
 def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict[str, Any]) -> None:
@@ -47,13 +46,9 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
 
 def describe(folder: Path, data: Path) -> dict[str, Any]:
     """Measure a preset's shipped weights and write its metrics, pictures and card; returns its entry of the index."""
-    from keras_pde.data import load_images
-
     recipe, model = Recipe.load(folder), keras_pde.from_preset(folder)
     training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
-    denoiser, images = denoiser_of(model), load_images(data / recipe.test, channels=recipe.channels)
-    scores = table(denoiser, images, recipe.levels)
-    few = table(denoiser, images[:SUBSET], recipe.levels)
+    scores = measure(model, folder, recipe.test, data, levels=recipe.levels)
     level = "25" if "25" in scores else next(iter(scores))
     made = entry(
         model,
@@ -64,7 +59,7 @@ def describe(folder: Path, data: Path) -> dict[str, Any]:
         channels=recipe.channels,
         psnr=scores,
         metric={
-            "name": f"PSNR on {cards.NAMES.get(recipe.test, recipe.test)}, noise {level}, seed {SEED}",
+            "name": f"PSNR on {NAMES.get(recipe.test, recipe.test)}, noise {level}, seed {SEED}",
             "value": scores[level],
             "unit": "dB",
             "tolerance": TOLERANCE,
@@ -74,8 +69,6 @@ def describe(folder: Path, data: Path) -> dict[str, Any]:
     )
     cards.pictures(model, folder)
     (folder / "README.md").write_text(cards.card(recipe, model, made, training), encoding="utf-8")
-    measured = {"psnr": scores, "test": recipe.test, "seed": SEED, "subset": {"images": min(SUBSET, len(images)), "psnr": few}}
-    (folder / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     return made
 
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 LEVELS, SEED, TOLERANCE = (15, 25, 50), 0, 0.02
+NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
+METRICS, SUBSET = "metrics.json", 4  # a file of each preset, and how many images a test measures again
 Denoiser = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -69,6 +71,20 @@ def table(denoiser: Denoiser, images: Sequence[np.ndarray], levels: Iterable[flo
     return {f"{level:g}": round(float(psnr_of(denoiser, images, level).mean()), 3) for level in levels}
 
 
+def measure(
+    model: Any, folder: Path, test: str, data: Path, *, times: dict[str, float] | None = None, levels: Sequence[float] = LEVELS
+) -> dict[str, float]:
+    """Write a preset's metrics.json: PSNR on all images of a test set, and on the first few for a test to compute again; returns the former."""
+    from keras_pde.data import load_images
+
+    denoiser, images = denoiser_of(model, times), load_images(data / test, channels=model.input_channels)
+    scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
+    whole, few = ({level: round(float(s[:n].mean()), 3) for level, s in scores.items()} for n in (None, SUBSET))
+    measured = {"psnr": whole, "test": test, "seed": SEED, "subset": {"images": min(SUBSET, len(images)), "psnr": few}}
+    (folder / METRICS).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    return whole
+
+
 def find_data(data: str | Path | None = None) -> Path:
     """The folder of the BSD sets: the one given, or ../shared/data/bsd beside a checkout.
 
@@ -82,7 +98,7 @@ def find_data(data: str | Path | None = None) -> Path:
     return path
 
 
-def evaluate(name: str, data: str | Path | None = None, limit: int | None = None) -> dict[str, float]:
+def evaluate(name: str, data: str | Path | None = None, limit: int | None = None, levels: Iterable[float] = LEVELS) -> dict[str, float]:
     """PSNR table of a preset on its test set: BSD68, in colour CBSD68; of the first ``limit`` images only.
 
     Raises:
@@ -96,7 +112,7 @@ def evaluate(name: str, data: str | Path | None = None, limit: int | None = None
     if entry.get("task", "denoise") != "denoise" or entry.get("ndim", 2) != 2:
         raise ValueError(f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task denoise, 2-D")
     images = load_images(find_data(data) / test_set(model.input_channels), channels=model.input_channels)
-    return table(denoiser_of(model, entry.get("noise")), images[:limit])
+    return table(denoiser_of(model, entry.get("noise")), images[:limit], levels)
 
 
 def test_set(channels: int) -> str:

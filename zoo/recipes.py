@@ -119,6 +119,8 @@ def _merged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
 def construct(description: Any, **more: Any) -> Any:
     """An object of keras_pde from {"class": name, argument: value, ...}; other values as they are, lists as tuples.
 
+    A dictionary without "class" is one, such as the configuration of a Keras initializer.
+
     Example:
         >>> from keras_pde.zoo.recipes import construct
         >>> construct({"class": "Lifting", "channels": 8, "patch_size": 2}).patch_size
@@ -129,6 +131,8 @@ def construct(description: Any, **more: Any) -> Any:
     if not isinstance(description, dict):
         return description
     arguments = {k: construct(v) for k, v in description.items() if k != "class"}
+    if "class" not in description and not more:
+        return arguments
     name = description.get("class")
     cls = getattr(keras_pde, str(name), None) or getattr(solvers, str(name), None) or getattr(keras_pde.schemes, str(name), None)
     if not callable(cls):

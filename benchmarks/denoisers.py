@@ -1,0 +1,76 @@
+"""The zoo's trained denoisers against DnCNN's architecture: time of an image, parameters, multiplications, beside the PSNR of the index.
+
+    python benchmarks/denoisers.py [PRESET ...] [--size 321x481] [--rounds 20] [--quick]
+
+DnCNN (Zhang, Zuo, Chen, Meng, Zhang, arXiv:1608.03981): 17 layers of 3×3 convolutions, 64 channels, batch normalisation, ReLU, a
+residual; built from Keras layers, with random weights, as its time does not depend on them. Every network gets the faster of XLA and
+TensorFlow's own kernels; the rounds are interleaved. Each preset is the network that `keras_pde.denoise` runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from _timing import compiled, provenance, race
+from keras_pde.zoo.denoisers import trained
+from rich.console import Console
+from rich.table import Table
+
+import keras_pde
+
+LAYERS, CHANNELS = 17, 64
+console = Console(width=120)
+
+
+def dncnn(channels: int = 1) -> keras.Model:
+    """DnCNN-S (grey) in Keras layers."""
+    image = keras.Input((None, None, channels))
+    x = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu")(image)
+    for _ in range(LAYERS - 2):
+        x = keras.layers.Conv2D(CHANNELS, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    noise = keras.layers.Conv2D(channels, 3, padding="same")(x)
+    return keras.Model(image, image - noise)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """Print the table; returns the time of DnCNN over that of each preset."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("preset", nargs="*")
+    parser.add_argument("--size", default="321x481")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="small image, few rounds")
+    args = parser.parse_args(arguments)
+    height, width = (48, 64) if args.quick else map(int, args.size.split("x"))
+    index = keras_pde.presets.index()
+    names = args.preset or [name for name in trained() if index[name]["channels"] == 1]
+    image = tf.constant(np.random.default_rng(0).random((1, height, width, 1)), tf.float32)
+    models: dict[str, Any] = {"DnCNN": dncnn(), **{name: keras_pde.from_preset(name) for name in names}}
+    contestants = {}
+    for name, model in models.items():
+        inputs = [image, tf.constant([25 / 255])] if getattr(model, "noise_conditioned", False) else image
+        for xla in (True, False):
+            contestants[f"{name} {xla}"] = functools.partial(compiled(functools.partial(model, training=False), xla), inputs)
+    timings = race(contestants, 2 if args.quick else args.rounds)
+    best = {name: min((f"{name} {xla}" for xla in (True, False)), key=timings.best) for name in models}
+    ratios = {name: timings.ratio(best["DnCNN"], best[name]) for name in models}
+    table = Table(title=f"one {width}×{height} image, float32; {provenance()}")
+    for column in ("network", "parameters", "BSD68, noise 25", "proved", "time of DnCNN over its", "run by"):
+        table.add_column(column, justify="left" if column in ("network", "proved", "run by") else "right")
+    for name, model in models.items():
+        entry = index.get(name, {})
+        psnr = f"{entry['psnr']['25']:.2f} dB" if entry.get("psnr") else "29.23 dB, published"
+        how = "XLA" if best[name].endswith("True") else "TensorFlow"
+        table.add_row(name, f"{model.count_params():,}", psnr, entry.get("certified", "no"), f"{ratios[name]:.1f}", how)
+    console.print(table)
+    return ratios
+
+
+if __name__ == "__main__":
+    main()
