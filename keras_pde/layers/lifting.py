@@ -119,7 +119,7 @@ class Lifting(keras.layers.Layer):
         reasons = {**certificate.reasons, "energy": "the energy is one of the state, which has channels of its own"}
         if not self.learned:
             return dataclasses.replace(certificate, energy_descent=False, reasons=reasons)
-        squared = float(np.linalg.norm(np.array(ops.cast(self.kernel, "float64")), 2)) ** 2 * (1 + 1e-9)
+        squared = float(np.linalg.norm(ops.convert_to_numpy(self.kernel).astype("float64"), 2)) ** 2 * (1 + 1e-9)
         for key in ("norm", "lipschitz"):
             reasons[key] += f"; times ‖lifting‖² ≤ {rounded(squared)}"
         reasons["averaged"] = "the lifting is learned, and no isometry"

@@ -193,7 +193,7 @@ class ConvOperator(keras.layers.Layer):
             raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: method={method!r}")
         if shape is not None and self.boundary != "periodic":
             raise ValueError(f"The norm for one shape is known for boundary='periodic' only. Received: boundary={self.boundary!r}")
-        kernels = [self._constant] if self.fixed else [np.array(ops.cast(k, "float64")) for k in self.effective_kernels()]
+        kernels = [self._constant] if self.fixed else [ops.convert_to_numpy(k).astype("float64") for k in self.effective_kernels()]
         if self._known_norm and method == "auto" and shape is None:
             return math.sqrt(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim))
         images = 2**self.ndim if self.boundary == "neumann" else 1
