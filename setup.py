@@ -11,6 +11,7 @@ version = next(
 compare = ["scipy>=1.11", "pyamg>=5"]
 # etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
 data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
+export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1.2"]
 
 setup(
     name="keras-pde",
@@ -40,10 +41,12 @@ setup(
         "data": data,
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
+        "export": export,
         "bench": [*compare, "matplotlib>=3.8"],
         "test": [
             *compare,
             *data,
+            *export,
             "dill>=0.3",
             "pytest>=8",
             "pytest-xdist>=3.7",

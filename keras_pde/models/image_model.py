@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -44,6 +44,40 @@ class ImageModel(PresetModel):
         """Build for the saved input's shape."""
         if config:
             self.build(config["input_shape"])
+
+    def input_signature(self: Any, size: Sequence[int] | None = None) -> list[Any]:
+        """Named specifications of the inputs as `export` takes them: batch and sizes dynamic, unless ``size`` fixes the sizes.
+
+        Raises:
+            ValueError: the model is not built; it needs fixed sizes and has none; as many sizes as there are axes.
+        """
+        if not self.built:
+            raise ValueError("The model has no weights yet: build it first, by calling it or by build(input_shape)")
+        given = self._input_shape()
+        shapes = given if isinstance(given, list) else [given]
+        axes = len(shapes[0]) - 2
+        sizes = tuple(size) if size is not None else self._export_sizes(axes)
+        if len(sizes) != axes:
+            raise ValueError(f"{self.name} is for {axes}-D data. Received: size={size}")
+        names = ("image", "noise" if self.noise_conditioned else "mask")
+        specs = [
+            keras.InputSpec(shape=(None, *sizes, shape[-1]) if len(shape) > 1 else shape, dtype=self.variable_dtype, name=name)
+            for name, shape in zip(names, shapes, strict=False)
+        ]
+        return [specs] if len(specs) > 1 else specs
+
+    def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
+        return (None,) * axes
+
+    def export(
+        self: Any, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None, input_signature: Any = None, **kwargs: Any
+    ) -> None:
+        """Keras's export with named inputs of dynamic sizes ("image", and "noise" or "mask"): SavedModel, "onnx" or "litert".
+
+        `keras_pde.export.export` writes metadata, uint8 inputs, fixed sizes and noise levels too, and verifies the result.
+        """
+        signature = self.input_signature() if input_signature is None else input_signature
+        super().export(filepath, format=format, verbose=verbose, input_signature=signature, **kwargs)  # type: ignore[misc]
 
     def __str__(self) -> str:
         return repr(self)

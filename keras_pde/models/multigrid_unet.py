@@ -225,6 +225,13 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         shape = (None,) * (self.ndim + 1) + (self.input_channels,)
         return [shape, (*shape[:-1], 1)] if self.problem.masked else shape
 
+    def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
+        """Those it was built for, as the number of levels follows from them."""
+        sizes = tuple(self._build_shapes_dict["input_shape"][1:-1]) if not self.problem.masked else (None,)
+        if self.levels == "auto" and self.channels is None and None in sizes:
+            raise ValueError(f"{self.name}: levels='auto' follows from the sizes, which must be fixed: keras_pde.export.export(…, size=…), or --size HxW")
+        return sizes if self.levels == "auto" and self.channels is None else (None,) * axes
+
     def __repr__(self) -> str:
         return describe(self)
 

@@ -88,7 +88,9 @@ class ConvOperator(keras.layers.Layer):
         if any(not isinstance(n, int) or n < 1 for n in (*self._channels_out(), self.kernel_size)):
             raise ValueError(f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters}, kernel_size={kernel_size}")
         self.initializer = initializer if self.stencil else keras.initializers.get(initializer)
+        self.reach = max(1, len(self._channels_out())) * (self.kernel_size - 1)  # distance of pixels that KᵀK joins: the width of K − 1
         self.kernels: list[Any] = []
+        self.constants: list[np.ndarray] | None = None  # the kernels in use, while an export writes them as they are
         self._fixed_bound: float | None = None
 
     def _channels_out(self) -> tuple[int, ...]:
@@ -98,11 +100,6 @@ class ConvOperator(keras.layers.Layer):
     def fixed(self) -> bool:
         """Whether this is a classical stencil without weights."""
         return self.filters is None
-
-    @property
-    def reach(self) -> int:
-        """Distance in pixels up to which KᵀK joins two of them: the width of K − 1."""
-        return max(1, len(self._channels_out())) * (self.kernel_size - 1)
 
     @property
     def sliced(self) -> bool:
@@ -139,7 +136,9 @@ class ConvOperator(keras.layers.Layer):
         """The kernels in use: zero-mean and normalised where asked for. Compute once and pass to many calls."""
         if self.fixed:
             return []
-        kernels = [ops.convert_to_tensor(k) for k in self.kernels]
+        kernels = [ops.convert_to_tensor(k) for k in (self.kernels if self.constants is None else self.constants)]
+        if self.constants is not None:
+            return kernels
         if self.zero_mean:
             kernels[0] = kernels[0] - ops.mean(kernels[0], axis=tuple(range(self.ndim)), keepdims=True)
         if self.normalize:
