@@ -238,16 +238,15 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ...
         ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
     """
-    if not hasattr(model, "blocks"):
+    if not getattr(model, "denoises", False):
         raise ValueError(f"The preset is a {type(model).__name__}, and no denoiser. keras-pde list --task denoise shows those.")
-    operator = model.blocks[0].operator
-    if operator.ndim != 2:
-        raise ValueError(f"The preset filters {operator.ndim}-D data, and an image is 2-D: choose one whose name ends in _2d or _color")
+    if model.ndim != 2:
+        raise ValueError(f"The preset filters {model.ndim}-D data, and an image is 2-D: choose one whose name ends in _2d or _color")
     if model.input_channels not in (1, shape[-1]):
         mismatch = f"The preset is for {model.input_channels} channels and the image has {shape[-1]}"
         raise ValueError(f"{mismatch}: choose a preset for grey images, such as truncated_tv_2d")
-    if min(shape[:2]) < operator.smallest_size:
-        raise ValueError(f"The image is {shape[1]} × {shape[0]} pixels, and the preset's operator needs at least {operator.smallest_size} each way")
+    if min(shape[:2]) < model.smallest_size:
+        raise ValueError(f"The image is {shape[1]} × {shape[0]} pixels, and the preset's operator needs at least {model.smallest_size} each way")
 
 
 def quality(clean: np.ndarray, image: np.ndarray) -> Quality:

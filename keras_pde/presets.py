@@ -269,7 +269,7 @@ def golden_input(model: Any) -> dict[str, np.ndarray]:
     if hasattr(model, "example_inputs"):
         return dict(model.example_inputs())
     rng = np.random.default_rng(20260)
-    size = (33, 18, 9)[: model.blocks[0].operator.ndim]
+    size = (33, 18, 9)[: model.ndim]
     values = 0.5 + 0.3 * np.sign(np.indices(size)[0] - size[0] / 2)[None, ..., None] + 0.1 * rng.standard_normal((1, *size, model.input_channels))
     out = {"input": np.clip(values, 0, 1).astype("float32")}
     return {**out, "noise": np.full((1,), 0.1, "float32")} if model.noise_conditioned else out

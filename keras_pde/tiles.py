@@ -48,7 +48,7 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
 
     Of a step whose linearisation I + τKᵀΦ′K has the condition κ the inverse decays with the distance d at least as
     ((√κ − 1)/(√κ + 1))^(d/(l + r)), the rate of conjugate gradients; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖², m = τμ‖K‖². Steps add up. A rule,
-    not a proof: where m ≥ 1 there is no rate, and it is the maximum.
+    not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
 
     Example:
         >>> import keras_pde
@@ -56,6 +56,8 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
         >>> tiles.influence_radius(keras_pde.from_preset("truncated_tv_implicit_2d"))
         64
     """
+    if not hasattr(model, "blocks"):
+        return MAX_INFLUENCE
     radius = 0.0
     for k in range(model.steps):
         block = model.blocks[k % len(model.blocks)]
@@ -156,13 +158,12 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
     """
     if tile is not None and (not isinstance(tile, int | np.integer) or tile < 1):
         raise ValueError(f"tile is a number of pixels, a whole number >= 1. Received: tile={tile!r}")
-    operator, patch = model.blocks[0].operator, getattr(model, "patch_size", 1)
+    patch = getattr(model, "patch_size", 1)
     radius = receptive_radius(model)
     halo = _up(influence_radius(model) if radius is None else radius, patch)
     if tile is None:
-        rows = operator.compute_output_shape((None, None, None, operator.channels))[-1]
-        tile = max(1, (WHOLE if radius is None else min(TILE, NUMBERS * patch**2 // rows)) // batch)
-    (height, width), wrap = shape[:2], operator.boundary == "periodic"
+        tile = max(1, (WHOLE if radius is None else min(TILE, NUMBERS * patch**2 // model.width)) // batch)
+    (height, width), wrap = shape[:2], model.boundary == "periodic"
     if height * width <= tile:
         return Tiling((height, width), (height, width), halo, True, ((0,), (0,)), patch)
     side = max(math.isqrt(tile), 4 * halo, 4 * patch)

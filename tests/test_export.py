@@ -70,7 +70,7 @@ for path, stored in json.loads(sys.argv[1]).items():
         loaded = tf.saved_model.load(path)
         result = next(iter(loaded.signatures["serving_default"](**{k: tf.constant(v) for k, v in given.items()}).values())).numpy()
     out[path] = float(np.abs(result.astype("float64") - data["output"]).max())
-assert not any(m.split(".")[0] in ("keras_pde", "keras") for m in sys.modules)
+assert "keras_pde" not in sys.modules
 print("RESULT" + json.dumps(out))
 """
 

@@ -10,7 +10,7 @@ import pytest
 import textbook
 from scipy.sparse.linalg import spsolve
 
-from keras_pde import MultigridUNet, Prolongation, Restriction, activations, problems, smoothers
+from keras_pde import FluxActivation, MultigridUNet, Prolongation, Restriction, activations, problems, smoothers
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
 BOUNDARIES = ("dirichlet", "neumann", "periodic")
@@ -488,3 +488,31 @@ def test_options_of_smoothers_act() -> None:
     for refused in (lambda: problems.ScreenedPoisson(0.0), lambda: problems.Inpainting(3), lambda: problems.Diffusion(boundary="dirichlet")):
         with pytest.raises(ValueError, match=r"step_size|order|boundary"):
             refused()
+
+
+def test_a_noise_conditioned_net_scales_with_the_noise(rng):
+    keras.utils.set_random_seed(1)
+    options = {"channels": 3, "levels": 2}
+    problem = problems.Diffusion(FluxActivation("perona_malik", 0.1), step_size=2.0)
+    net = MultigridUNet(problem, noise_conditioned=True, **options)
+    plain = MultigridUNet(problem, **options)
+    u = rng.random((2, 9, 12, 1)).astype("float32")
+    level = np.array([10, 25], "float32") / 255
+    out = np.array(net([u, level]))
+    plain(u)
+    plain.set_weights(net.get_weights())
+    ratio = (level * 255 / 25)[:, None, None, None]
+    np.testing.assert_allclose(out, ratio * np.array(plain(u / ratio)), atol=1e-6)
+    np.testing.assert_allclose(np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), out, atol=1e-6)
+    copy = MultigridUNet.from_config(net.get_config())
+    assert copy.noise_conditioned
+    assert len(net.features([u, level])) == 2
+    from keras_pde import denoising
+
+    chosen = denoising.filter_of(net)
+    pixels = denoising.filter_image(chosen, u[1], 25).pixels
+    np.testing.assert_allclose(pixels, out[1], atol=1e-6)
+    with pytest.raises(ValueError, match="a pair"):
+        net(u)
+    with pytest.raises(ValueError, match="is for a learned net"):
+        MultigridUNet("poisson", noise_conditioned=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import keras_pde
-from keras_pde import solvers
+from keras_pde import problems, schemes, smoothers, solvers
+
+PLACES = (keras_pde, solvers, schemes, problems, smoothers)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def construct(description: Any, **more: Any) -> Any:
     if "class" not in description and not more:
         return arguments
     name = description.get("class")
-    cls = getattr(keras_pde, str(name), None) or getattr(solvers, str(name), None) or getattr(keras_pde.schemes, str(name), None)
+    cls = next((found for place in PLACES if (found := getattr(place, str(name), None)) is not None), None)
     if not callable(cls):
         raise ValueError(f"A recipe's model needs a class of keras_pde. Received: class={name!r}")
     return cls(**arguments, **more)

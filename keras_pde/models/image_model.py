@@ -86,6 +86,29 @@ class ImageModel(PresetModel):
 class BlockModel(ImageModel):
     """Mixin of the models made of copies of one block, from filters, kernel_size and flux or from a block given."""
 
+    denoises = True
+
+    @property
+    def ndim(self: Any) -> int:
+        """Spatial axes."""
+        return self.blocks[0].operator.ndim
+
+    @property
+    def smallest_size(self: Any) -> int:
+        """Pixels an axis that an image needs."""
+        return self.blocks[0].operator.smallest_size
+
+    @property
+    def boundary(self: Any) -> str:
+        """Boundary condition."""
+        return self.blocks[0].operator.boundary
+
+    @property
+    def width(self: Any) -> int:
+        """Numbers that Ku has for each point of the state."""
+        operator = self.blocks[0].operator
+        return operator.compute_output_shape((None,) * (operator.ndim + 1) + (operator.channels,))[-1]
+
     def _input_shape(self: Any) -> Any:
         shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
         return [shape, (None,)] if self.noise_conditioned else shape

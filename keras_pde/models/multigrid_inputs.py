@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_pde.layers.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
 from keras_pde.problems import Problem
 
 
@@ -19,6 +20,17 @@ def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
         raise ValueError(f"{problem!r} takes {' or '.join(str(names[:k]) for k in range(least, len(names) + 1))}. Received: {len(given)} tensors")
     full = [*given, None, None]
     return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
+
+
+def scaled_input(name: str, inputs: Any) -> tuple[Any, Any]:
+    """b/r for [b, σ], and r = 255σ/25 by which the result is multiplied: a net that is made for noise 25 at every level."""
+    if not isinstance(inputs, list | tuple) or len(inputs) != 2:
+        raise ValueError(f"{name} takes a pair (tensor, noise level)")
+    b, noise = inputs[0], ops.cast(ops.convert_to_tensor(inputs[1]), inputs[0].dtype)
+    if len(noise.shape) not in (0, len(b.shape)):
+        noise = ops.reshape(noise, (-1,) + (1,) * (len(b.shape) - 1))
+    ratio = ops.maximum(noise / REFERENCE_NOISE, SMALLEST_RATIO)
+    return b / ratio, ratio
 
 
 def spatial_sizes(x: Any) -> tuple[Any, ...]:

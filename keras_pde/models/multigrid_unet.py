@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import random
 from typing import Any, Self
 
 import keras
@@ -12,12 +10,12 @@ from keras import ops
 
 from keras_pde import problems, smoothers
 from keras_pde.models.image_model import ImageModel
-from keras_pde.models.multigrid_inputs import spatial_sizes, split_inputs
+from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
 from keras_pde.models.multigrid_table import describe
 from keras_pde.models.solving import Solving
 from keras_pde.multigrid.cycles import Cycle, CycleType, plans_for
 from keras_pde.multigrid.grids import Grid
-from keras_pde.multigrid.learned import LearnedLevel, smallest_size
+from keras_pde.multigrid.learned import LearnedLevel, lifting_and_head, smallest_size
 from keras_pde.multigrid.levels import DENSE, Level
 from keras_pde.stability import Certificate
 
@@ -45,8 +43,10 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         fas: full approximation scheme, which a nonlinear operator needs; None is only where needed.
         channels: state channels of a learned net.
         outputs: channels of a learned net's output (classes, say), by a 1×1 convolution with bias; None is those of its input.
+        noise_conditioned: of a learned net N₁, made for noise of 25/255: it is told the level σ and computes r N₁(b/r), r = 255σ/25.
 
-    Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; for inpainting [f, mask] or [f, mask, x], mask
+    Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; [b, noise] for a noise-conditioned net, σ per sample
+    (batch,) or as a map (batch, \*spatial, 1); for inpainting [f, mask] or [f, mask, x], mask
     (batch, \*spatial, 1), 1 where f is known. Returns x after one cycle (a learned net: the output), the shape of b. Sizes are
     dynamic, with "auto" fixed when traced.
 
@@ -77,6 +77,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         fas: bool | None = None,
         channels: int | None = None,
         outputs: int | None = None,
+        noise_conditioned: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,8 +88,8 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             raise ValueError(f'levels must be a number >= 1 or "auto". Received: levels={levels!r}')
         self.levels, self.channels, self.outputs = levels, channels, outputs
         self.fas = not self.problem.linear if fas is None else fas
+        self.noise_conditioned = noise_conditioned
         self._check()
-        self.noise_conditioned = False
         self._sizes: tuple[int, ...] | None = None
         self._iteration = None
         self.learned_levels: list[LearnedLevel] = []
@@ -102,8 +103,30 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             raise ValueError("Inpainting has coarse operators of corrections only: use fas=False, or None")
         if self.channels is None and self.outputs is not None:
             raise ValueError("outputs is for a learned net: give channels as well")
+        if self.channels is None and self.noise_conditioned:
+            raise ValueError("noise_conditioned is for a learned net: give channels as well")
         if self.channels is not None and (self.problem.masked or self.problem.order != 2):
             raise ValueError(f"A learned net starts from an operator of order 2 without mask. Received: problem={self.problem!r}")
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it is a filter of noisy images, which is told their noise."""
+        return self.noise_conditioned
+
+    @property
+    def boundary(self) -> str:
+        """Boundary condition."""
+        return self.problem.boundary
+
+    @property
+    def smallest_size(self) -> int:
+        """Points an axis that the input needs."""
+        return smallest_size(len(self.learned_levels), self.problem.boundary) if self.channels is not None else 1
+
+    @property
+    def width(self) -> int:
+        """Numbers that Ku has for each point."""
+        return self.ndim * (self.channels or self.input_channels)
 
     def build(self, input_shape: Any) -> None:
         """Rank, channels, and for a learned net its weights."""
@@ -118,7 +141,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
     def _build_learned(self, shape: Any) -> None:
         count = LEARNED_LEVELS if self.levels == "auto" else int(self.levels)
         inner = (shape[0], *(None,) * self.ndim, self.channels)
-        self.lifting, head = _lifting_and_head(int(self.channels or 1), self.dtype_policy)
+        self.lifting, head = lifting_and_head(int(self.channels or 1), self.dtype_policy)
         self.lifting.build(shape)
         self.head = head(shape[-1]) if self.outputs is None else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
         self.head.build(inner)
@@ -164,12 +187,15 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         return self._run(inputs)
 
     def _run(self, inputs: Any, record: dict[int, Any] | None = None) -> Any:
+        ratio: Any = 1.0
+        if self.noise_conditioned:
+            inputs, ratio = scaled_input(self.name, inputs)
         b, mask, x = split_inputs(self.problem, inputs)
         sizes = spatial_sizes(b)
         if all(isinstance(n, int) for n in sizes):
             self._sizes = sizes
         if self.channels is not None:
-            return self._run_learned(b, x, record)
+            return ratio * self._run_learned(b, x, record)
         narrow = b.dtype
         if keras.backend.standardize_dtype(narrow) in ("float16", "bfloat16"):  # a residual is a difference of near numbers
             b, mask, x = (None if t is None else ops.cast(t, "float32") for t in (b, mask, x))
@@ -219,17 +245,23 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         rng = np.random.default_rng(20260)
         size = (33, 18, 9)[: self.ndim]
         b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
+        if self.noise_conditioned:
+            return {"input": b, "noise": np.full((1,), 0.1, "float32")}
         return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")} if self.problem.masked else {"input": b}
 
     def _input_shape(self) -> Any:
         shape = (None,) * (self.ndim + 1) + (self.input_channels,)
+        if self.noise_conditioned:
+            return [shape, (None,)]
         return [shape, (*shape[:-1], 1)] if self.problem.masked else shape
 
     def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
         """Those it was built for, as the number of levels follows from them."""
         sizes = tuple(self._build_shapes_dict["input_shape"][1:-1]) if not self.problem.masked else (None,)
         if self.levels == "auto" and self.channels is None and None in sizes:
-            raise ValueError(f"{self.name}: levels='auto' follows from the sizes, which must be fixed: keras_pde.export.export(…, size=…), or --size HxW")
+            raise ValueError(
+                f"{self.name}: levels='auto' follows from the sizes, which must be fixed: keras_pde.export.export(…, size=…), or --size HxW"
+            )
         return sizes if self.levels == "auto" and self.channels is None else (None,) * axes
 
     def __repr__(self) -> str:
@@ -246,6 +278,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             "fas": self.fas,
             "channels": self.channels,
             "outputs": self.outputs,
+            "noise_conditioned": self.noise_conditioned,
         }
 
     @classmethod
@@ -260,17 +293,3 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
 
 def _centred(x: Any) -> Any:
     return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)
-
-
-def _lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
-    """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
-
-    Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
-    """
-    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
-
-    def transposed(shape: Any, dtype: Any = None) -> Any:
-        return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
-
-    dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
-    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import random
 from typing import Any
 
 import keras
@@ -36,6 +38,7 @@ class LearnedLevel(keras.layers.Layer):
             "linear" if law is None else law.flux,
             1.0 if law is None else law.contrast,
             learn_contrast=law is not None,
+            per_channel=law is not None and not law.coupled,
             coupled=law is not None and law.coupled,
             dtype=self.dtype_policy,
             name="flux",
@@ -144,3 +147,17 @@ def smallest_size(levels: int, boundary: str) -> int:
     for _ in range(levels - 1):
         size = max(2, 2 * size if boundary == "dirichlet" else 2 * size - 1)
     return int(np.maximum(size, 1))
+
+
+def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
+    """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
+
+    Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
+    """
+    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+
+    def transposed(shape: Any, dtype: Any = None) -> Any:
+        return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
+
+    dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
+    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")
