@@ -101,8 +101,8 @@ def export(
     network = presets.from_preset(name) if isinstance(model, str | Path) else model
     served = Served(network if size is None else _resized(network, size), entry.get("noise"), sigma, uint8)
     signature = served.input_signature(size)
-    known = {key: entry[key] for key in ("description", "data", "licence") if key in entry}
-    about: dict[str, Any] = {**served.about(), "name": name, **known}
+    known: dict[str, Any] = {key: entry[key] for key in ("description", "data", "licence") if key in entry}
+    about = {**served.about(), "name": name, **known}
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

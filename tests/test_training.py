@@ -113,6 +113,20 @@ def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
     assert "quick" not in presets.index()
 
 
+def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_path: Path) -> None:
+    first = dataclasses.replace(QUICK, steps=20)
+    second = dataclasses.replace(QUICK, steps=10, learning_rate=1e-9, patch_size=24, before={"steps": 20, "learning_rate": QUICK.learning_rate,
+                                                                                            "patch_size": QUICK.patch_size})  # fmt: skip
+    assert second.first_stage() == first
+    alone, both = (train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}") for i, recipe in enumerate((first, second)))
+    for a, b in zip(presets.from_preset(alone).get_weights(), presets.from_preset(both).get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert json.loads((both / "training.json").read_text())["steps"] == 30
+    assert Recipe.load(both) == second
+    train(second, data, tmp_path / "again", tmp_path / "w1")  # a finished run is published again, not trained again
+    assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
+
+
 def test_patience_stops_a_run_that_gains_nothing(data: Path, tmp_path: Path) -> None:
     run = Training(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path)
     run.run()

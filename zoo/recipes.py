@@ -39,6 +39,7 @@ class Recipe:
         jit: compile the training step by XLA.
         seed: of weights, patches and noise.
         final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
+        before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate): its weights are the start.
 
     Example:
         >>> from keras_pde.zoo.recipes import Recipe
@@ -69,6 +70,7 @@ class Recipe:
     jit: bool = False
     seed: int = 0
     final: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: str | Path) -> Recipe:
@@ -91,10 +93,17 @@ class Recipe:
             raise ValueError(f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}.")
         if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
             raise ValueError(f"{path}: a preset's name has letters, digits and _ . - only. Received: name={data['name']!r}")
-        for key in ("noise", "levels"):
-            if isinstance(data.get(key), list):
-                data[key] = tuple(data[key])
+        for fields in (data, data.get("before", {})):
+            if unknown := sorted(set(fields) - names):
+                raise ValueError(f"{path}: before has unknown fields {', '.join(unknown)}. Fields: {', '.join(sorted(names))}.")
+            for key in ("noise", "levels"):
+                if isinstance(fields.get(key), list):
+                    fields[key] = tuple(fields[key])
         return Recipe(**data)
+
+    def first_stage(self) -> Recipe:
+        """The recipe of the stage before."""
+        return dataclasses.replace(self, **{"before": {}, **self.before})
 
     def build(self, final: bool = False) -> Any:
         """The untrained model, built for 2-D images; with the final changes for a model that is trained."""

@@ -161,14 +161,23 @@ def train(recipe: Recipe, data: str | Path | None = None, folder: str | Path | N
     from keras_pde.zoo.denoisers import publish
 
     target = Path(folder) if folder is not None else Path(__file__).resolve().parent / recipe.name
-    place = Path(work) if work is not None else Path("runs") / recipe.name
+    stages = _trained(recipe, data, Path(work) if work is not None else Path("runs") / recipe.name, show or (lambda step, logs: None))
+    seconds, steps = round(sum(run.seconds for run in stages)), sum(run.step for run in stages)
+    publish(stages[-1].model, recipe, stages[-1].data, target, {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()})
+    return target
+
+
+def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any) -> list[Training]:
+    """The stages of a recipe, trained one after the other, each in a folder of its own."""
     run = Training(recipe, data, place)
     resumed = run.restore()
+    earlier = _trained(recipe.first_stage(), data, place / "before", show) if recipe.before else []
+    if earlier and not resumed:
+        run.model.set_weights(earlier[-1].model.get_weights())
     place.mkdir(parents=True, exist_ok=True)
     callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)]
-    run.run(callbacks, show or (lambda step, logs: None))
-    publish(run.model, recipe, run.data, target, {"seconds": round(run.seconds), "steps": run.step, "backend": keras.backend.backend()})
-    return target
+    run.run(callbacks, show)
+    return [*earlier, run]
 
 
 def _tensorboard(place: Path) -> list[Any]:
