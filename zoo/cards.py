@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras_pde.zoo.evaluate import NAMES
+from keras_pde.zoo.evaluate import NAMES, test_set
 from keras_pde.zoo.recipes import Recipe
 
 from keras_pde.stability import rounded
@@ -55,19 +56,32 @@ def pictures(model: Any, folder: Path) -> None:
     plotting.plot_kernels(model.blocks[0].operator, 48, patch_size=model.patch_size).savefig(folder / "kernels.png", dpi=70)
 
 
-def results(recipe: Recipe, name: str, entry: dict[str, Any], certificate: Any) -> str:
-    """Table of the preset beside published numbers of the same test."""
-    levels = list(entry["psnr"])
+def results(test: str, measured: dict[str, tuple[str, dict[str, Any]]], levels: Sequence[str], sources: bool = True) -> str:
+    """Table of presets, name: (guarantee, entry of the index), beside published numbers of the same test."""
     lines = ["| method | guarantee | parameters | " + " | ".join(f"σ = {level}" for level in levels) + " |", "|---|---|---|" + "---|" * len(levels)]
 
     def row(method: str, proved: str, parameters: int | None, psnr: dict[str, float]) -> str:
         numbers = " | ".join(f"{psnr[level]:.2f}" if level in psnr else "" for level in levels)
         return f"| {method} | {proved} | {'' if parameters is None else f'{parameters:,}'} | {numbers} |"
 
-    lines.append(row(f"**{name}**", guarantee(certificate), entry["params"], entry["psnr"]))
-    for other in json.loads((HERE / "published.json").read_text(encoding="utf-8")).get(recipe.test, []):
-        lines.append(row(f"{other['method']} ({other['source']})", other["guarantee"], other["parameters"], other["psnr"]))
+    lines += [row(f"**{name}**", proved, entry["params"], entry["psnr"]) for name, (proved, entry) in measured.items()]
+    for other in json.loads((HERE / "published.json").read_text(encoding="utf-8")).get(test, []):
+        method = f"{other['method']} ({other['source']})" if sources else f"{other['method']}, published"
+        lines.append(row(method, other["guarantee"], other["parameters"], other["psnr"]))
     return "\n".join(lines)
+
+
+def overview(test: str) -> str:
+    """The README's table: the trained presets for a test set and the best classical filter, best first, beside published numbers."""
+    from keras_pde import presets
+
+    entries = {n: e for n, e in presets.index().items() if e.get("psnr") and test_set(e["channels"]) == test}
+    best = sorted(entries, key=lambda name: -entries[name]["psnr"]["25"])
+    classical = next(name for name in best if not (HERE / name / "training.json").is_file())
+    chosen = [name for name in best if name == classical or (HERE / name / "training.json").is_file()]
+    return results(
+        test, {name: (guarantee(presets.from_preset(name).certificate()), entries[name]) for name in chosen}, ("15", "25", "50"), sources=False
+    )
 
 
 def diagram(model: Any) -> str:
@@ -136,7 +150,7 @@ scikit-image's {"astronaut" if color else "camera"}, noise 25: clean, noisy, den
 PSNR in dB on {NAMES.get(recipe.test, recipe.test)} (float noise not clipped, output clipped, average over the images, seed 0), tolerance
 ± {tolerance:g}; `keras-pde evaluate {name}` computes the first row, a test recomputes it.
 
-{results(recipe, name, entry, certificate)}
+{results(recipe.test, {name: (guarantee(certificate), entry)}, list(entry["psnr"]))}
 
 ## Architecture
 

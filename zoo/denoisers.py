@@ -1,6 +1,7 @@
 """The trained denoisers: from weights to preset, index entry and card.
 
 python -m keras_pde.zoo.denoisers [--data DIR] [PRESET ...]     # index entries and cards again, from the shipped weights
+python -m keras_pde.zoo.denoisers --table                     # the README's tables
 """
 
 from __future__ import annotations
@@ -91,7 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", nargs="*")
     parser.add_argument("--data")
+    parser.add_argument("--table", action="store_true", help="only print the README's tables, from the index and the weights")
     args = parser.parse_args(arguments)
+    if args.table:
+        print(*[f"{title}\n\n{cards.overview(test)}" for test, title in NAMES.items()], sep="\n\n")
+        return
     for name in args.preset or trained():
         made = describe(HERE / name, find_data(args.data))
         write_index({name: made})
