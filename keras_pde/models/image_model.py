@@ -79,6 +79,17 @@ class ImageModel(PresetModel):
         signature = self.input_signature() if input_signature is None else input_signature
         super().export(filepath, format=format, verbose=verbose, input_signature=signature, **kwargs)  # type: ignore[misc]
 
+    def quantize(self: Any, mode: Any = None, **kwargs: Any) -> None:
+        """Not done: kernels of 8 bits would need bounds of their own, and Keras's would leave every kernel as it is without a word.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"{self.name} has no quantised kernels: quantize({mode!r}) would change nothing. For smaller and faster networks load it with "
+            "dtype='mixed_float16' or 'mixed_bfloat16', or export with keras_pde.export."
+        )
+
     def __str__(self) -> str:
         return repr(self)
 
