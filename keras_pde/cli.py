@@ -37,7 +37,7 @@ def main(ctx: click.Context) -> None:
 def list_command(pattern: str, task: str | None) -> None:
     """List the presets whose names match a shell PATTERN ("*_2d")."""
     from keras_pde import presets
-    from keras_pde.metrics import metric_text
+    from keras_pde.metrics import HEADER, entry_text
 
     entries = presets.index()
     names = presets.list_presets(pattern, task=task)
@@ -45,7 +45,7 @@ def list_command(pattern: str, task: str | None) -> None:
         tasks = sorted({entry["task"] for entry in entries.values()})
         of_task = f" of task {task!r}" if task else ""
         raise ValueError(f"No preset{of_task} matches {pattern!r}. There are: {', '.join(sorted(entries))}; tasks: {', '.join(tasks)}.")
-    table = new_table(("preset", "class", "task", "input", ">params", "certified", ">metric", "what it is"))
+    table = new_table(("preset", "class", "task", "input", ">params", "certified", f">{HEADER}", "what it is"))
     for name in names:
         e = entries[name]
         table.add_row(
@@ -55,7 +55,7 @@ def list_command(pattern: str, task: str | None) -> None:
             f"{e['ndim']}-D × {e['channels']}",
             f"{e['params']:,}",
             e["certified"],
-            metric_text(e["metric"]),
+            entry_text(e),
             e["description"],
         )
     show_table(table)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["metric_text"]
+__all__ = ["entry_text", "metric_text"]
+
+HEADER = "metric (PSNR: noise 15 / 25 / 50)"
 
 
 def metric_text(metric: Mapping[str, Any], *, tolerance: bool = False) -> str:
@@ -22,3 +24,14 @@ def metric_text(metric: Mapping[str, Any], *, tolerance: bool = False) -> str:
     if tolerance:
         return f"{metric['value']:g} ± {metric['tolerance']:g} {unit}"
     return f"{metric['value']:.{2 if unit == 'dB' else 3}f} {unit}"
+
+
+def entry_text(entry: Mapping[str, Any]) -> str:
+    """The number of a preset in a list: PSNR on BSD68 or CBSD68 by noise level where it has that, else its metric.
+
+    Example:
+        >>> from keras_pde.metrics import entry_text
+        >>> entry_text({"psnr": {"15": 31.1, "25": 28.6, "50": 25.58}}), entry_text({"metric": {"value": 28.648}})
+        ('31.10 / 28.60 / 25.58 dB', '28.65 dB')
+    """
+    return " / ".join(f"{v:.2f}" for v in entry["psnr"].values()) + " dB" if entry.get("psnr") else metric_text(entry["metric"])

@@ -22,7 +22,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from keras_pde.metrics import metric_text
+from keras_pde.metrics import HEADER, entry_text
 from keras_pde.safety import foreign_classes
 
 CONFIG, WEIGHTS, METADATA, GOLDEN = "config.json", "model.weights.h5", "metadata.json", "golden.npz"
@@ -54,10 +54,10 @@ class PresetList(list[str]):
 
     def __repr__(self) -> str:
         entries = index()
-        rows = [("preset", "class", "task", "params", "certified", "metric", "what it is")]
+        rows = [("preset", "class", "task", "params", "certified", HEADER, "what it is")]
         for name in self:
             e = entries[name]
-            rows.append((name, e["class"], e["task"], f"{e['params']:,}", e["certified"], metric_text(e["metric"]), e["description"]))
+            rows.append((name, e["class"], e["task"], f"{e['params']:,}", e["certified"], entry_text(e), e["description"]))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 

@@ -101,3 +101,12 @@ def test_denoisers_are_timed_beside_dncnn(script, capsys):
     assert ratios["DnCNN"] == 1
     assert ratios["certified_resnet_2d"] > 0
     assert "29.23 dB, published" in capsys.readouterr().out
+
+
+def test_everywhere_measures_each_format(script, tmp_path, capsys):
+    for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert"):
+        pytest.importorskip(name)
+    (row,) = script("everywhere").main(["linear_1d", "--out", str(tmp_path / "all.csv")])
+    assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert"))
+    assert "linear_1d,dynamic," in (tmp_path / "all.csv").read_text()
+    assert "largest difference" in capsys.readouterr().out

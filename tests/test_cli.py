@@ -25,7 +25,7 @@ from keras_pde.cli import main
 from keras_pde.cli_denoise import SAMPLES
 from keras_pde.compare import comparison
 from keras_pde.images import Image
-from keras_pde.metrics import metric_text
+from keras_pde.metrics import entry_text
 from keras_pde.runtime import run_compiled
 
 QUICK, QUICK_COLOR = "linear_2d", "linear_color"
@@ -360,7 +360,7 @@ def test_list_prints_every_name_whole() -> None:
     for name, entry in presets.index().items():
         line = next(row for row in result.stdout.splitlines() if row.split()[:1] == [name])
         assert entry["description"] in line
-        assert metric_text(entry["metric"]) in line
+        assert entry_text(entry) in line
     some = call("list", "*_1d", "--task", "denoise").stdout
     assert "linear_1d" in some
     assert "linear_2d" not in some
