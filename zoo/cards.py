@@ -121,7 +121,8 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
         plots = "\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel:\n\n![fluxes](fluxes.png)\n"
         plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
     tolerance = entry["metric"]["tolerance"]
-    run = f"{training['steps']:,} steps of {recipe.batch_size} patches of {recipe.patch_size}×{recipe.patch_size}"
+    stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
+    run = ", then ".join(f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages)
     took = f"{training['seconds'] / 60:.0f} minutes on {training['device']} ({training['backend']})"
     warned = "" if certificate.norm_stable else "\n**No guarantee**: nothing is proved about this network's stability.\n"
     return f"""# {name}
