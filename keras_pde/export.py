@@ -157,9 +157,8 @@ class Served(keras.Model):
 
     def input_signature(self, size: Sequence[int] | None) -> list[Any]:
         """Specifications of the inputs, as Keras's export takes them."""
-        specs = self.model.input_signature(size)
-        flat = specs[0] if isinstance(specs[0], list) else specs
-        image, rest = flat[0], flat[1:] if self.takes_noise or not self.conditioned else []
+        image, *rest = keras.tree.flatten(self.model.input_signature(size))
+        rest = rest if self.takes_noise or not self.conditioned else []
         image = keras.InputSpec(shape=image.shape, dtype="uint8" if self.uint8 else image.dtype, name=image.name)
         return [[image, *rest]] if rest else [image]
 
@@ -168,14 +167,16 @@ class Served(keras.Model):
         from keras_pde import __version__
 
         certificate, unit = self.model.certificate(), "grey levels of 255" if self.uint8 else "the unit of the image"
-        values = "uint8, 0 to 255" if self.uint8 else "floats, black 0 and white 1"
+        values = "uint8, 0 to 255" if self.uint8 else "floats, black 0 and white 1" if getattr(self.model, "denoises", False) else "floats"
         facts = {key: getattr(certificate, key) for key in ("norm_gain", "lipschitz", "averaged", "energy_descent", "reasons", "assumptions")}
-        noise = {"noise": f"standard deviation in {unit}, a number a sample"} if self.takes_noise else {}
+        more = {"noise": f"standard deviation in {unit}, a number a sample"} if self.takes_noise else {}
+        if getattr(getattr(self.model, "problem", None), "masked", False):
+            more["mask"] = "1 where the image is known, 0 elsewhere"
         made_for = {"noise level": f"made for {self.level:g} grey levels of 255"} if self.tuned or (self.conditioned and self.level) else {}
         return {
             "keras_pde": __version__,
             "class": type(self.model).__name__,
-            "inputs": {"image": values, **noise},
+            "inputs": {"image": values, **more},
             **made_for,
             "certificate": {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in facts.items()},
         }
@@ -199,9 +200,8 @@ class Served(keras.Model):
 
 def _resized(model: Any, size: Sequence[int]) -> Any:
     """A copy built for fixed sizes: the number of levels of a multigrid cycle follows from them."""
-    (specs,) = [specs if isinstance(specs, list) else [specs] for specs in model.input_signature(size)]
     copy = type(model).from_config(model.get_config())
-    shapes = [spec.shape for spec in specs]
+    shapes = [spec.shape for spec in keras.tree.flatten(model.input_signature(size))]
     copy.build(shapes if len(shapes) > 1 else shapes[0])
     copy.set_weights(model.get_weights())
     return copy
