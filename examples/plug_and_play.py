@@ -4,7 +4,7 @@
 
 Proximal gradient iteration u ← N(u − γAᵀ(Au − f)) for the data f = A u₀ + noise. With ‖A‖ ≤ 1 and γ < 2 the gradient step is averaged; for
 an averaged N so is the whole map T, and ‖T(u) − u‖ falls from each iteration to the next, to 0 where a fixed point exists.
-The preset truncated_tv_implicit_2d is averaged, and so is T. certified_resnet_2d beside it denoises better, and its certificate says
+The preset convex_equilibrium_2d is averaged, and so is T. certified_resnet_2d beside it denoises better, and its certificate says
 norm stable with a Lipschitz constant above 1: no theorem about this iteration. The script prints and plots the residuals of both.
 Source: Venkatakrishnan, Bouman, Wohlberg (2013); Bauschke, Combettes (2011).
 """
@@ -23,7 +23,7 @@ import keras_pde
 from keras_pde import noise
 from keras_pde.runtime import compiled
 
-PRESETS = ("truncated_tv_implicit_2d", "certified_resnet_2d")
+PRESETS = ("convex_equilibrium_2d", "certified_resnet_2d")
 
 
 def blur(shape: tuple[int, int], width: float = 1.6) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
