@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from keras_pde.zoo.evaluate import NAMES, test_set
 from keras_pde.zoo.recipes import Recipe
 
