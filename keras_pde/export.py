@@ -21,7 +21,7 @@ from keras import ops
 from keras_pde.artifacts import WRITERS, load_exported
 from keras_pde.operators import ConvOperator
 
-__all__ = ["FORMATS", "Exported", "export", "load_exported"]
+__all__ = ["Exported", "export", "load_exported"]
 
 FORMATS = {"saved_model": ("tf_saved_model", ""), "onnx": ("onnx", ".onnx"), "litert": ("litert", ".tflite")}
 
