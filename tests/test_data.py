@@ -344,8 +344,6 @@ def test_elements_refused() -> None:
 
 
 def test_without_tensorflow_datasets_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "keras_pde.data.builders")
-    monkeypatch.delattr("keras_pde.data.builders", raising=False)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ImportError, match=r"pip install 'keras-pde\[data\]'"):
         data.load("images/gray", tmp_path, "train")

@@ -187,7 +187,7 @@ def test_listing_is_a_list_and_a_table() -> None:
     lines = repr(names).splitlines()
     assert lines[0].split()[:3] == ["preset", "class", "task"]
     assert len(lines) == len(names) + 1
-    assert "28.43 dB" in next(line for line in lines if line.startswith("perona_malik_2d"))
+    assert "29.80 / 27.23 / 24.27 dB" in next(line for line in lines if line.startswith("perona_malik_2d"))
     both = keras_pde.list_presets("*_2d")
     assert "a cycle" in next(line for line in repr(both).splitlines() if line.startswith("multigrid_poisson_2d"))
     assert keras_pde.list_presets(task="inpaint") == ["multigrid_inpaint_2d"]

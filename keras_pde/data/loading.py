@@ -44,10 +44,10 @@ def load(name: str, manual_dir: str | os.PathLike[str], split: str, data_dir: st
         [(5, 6, 1)]
     """
     try:
-        from keras_pde.data import builders
+        import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(f"Reading a folder as a data set needs tensorflow-datasets ({error}). Run pip install 'keras-pde[data]'.") from error
-    import tensorflow_datasets as tfds
+    from keras_pde.data import builders
 
     classes = {f"{cls.name}/{config}": cls for cls in (builders.Bsd, builders.Images) for config in cls.builder_configs}
     if name not in classes:
