@@ -190,9 +190,7 @@ CASES += [
             "fas": True,
             "channels": 3,
             "outputs": 4,
-            "noise_conditioned": True,
         },
-        noise=True,
         elsewhere={
             "W-cycle": lambda: {"problem": problems.Poisson("neumann"), "cycle": "W(1,1)", "levels": 3, "smoother": "chebyshev"},
             "full multigrid": lambda: {"problem": problems.ScreenedPoisson(3.0, "periodic"), "cycle": "FMG(1,0)", "levels": 2},
