@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_pde import from_preset, presets
 
-TRIES, STEPS, SIZE = 1000, 10, (9, 10)
+TRIES, STEPS, SIZE = 1000, 6, (7, 8)
 CERTIFIED = [n for n, e in presets.index().items() if e["task"] == "denoise" and e["ndim"] == 2 and e["certified"] != "no" and e["params"]]
 
 
