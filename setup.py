@@ -25,7 +25,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.zoo"],
     package_dir={"keras_pde.zoo": "zoo"},
-    package_data={"keras_pde": ["py.typed"], "keras_pde.zoo": ["presets.json", "*/*.json", "*/*.h5", "*/*.npz", "*/*.md"]},
+    package_data={"keras_pde": ["py.typed"], "keras_pde.zoo": ["*.json", "*/*.json", "*/*.h5", "*/*.npz", "*/*.md", "*/*.png"]},
     include_package_data=False,
     install_requires=[
         "tensorflow>=2.18",

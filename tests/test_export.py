@@ -69,7 +69,7 @@ for path, stored in json.loads(sys.argv[1]).items():
     else:
         loaded = tf.saved_model.load(path)
         result = next(iter(loaded.signatures["serving_default"](**{k: tf.constant(v) for k, v in given.items()}).values())).numpy()
-    out[path] = float(np.abs(result.astype("float64") - data["output"]).max() / (np.abs(data["output"]).max() if "poisson" in path else 1))
+    out[path] = float(np.abs(result.astype("float64") - data["output"]).max())
 assert "keras_pde" not in sys.modules
 print("RESULT" + json.dumps(out))
 """
@@ -88,7 +88,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             options.get("uint8", False),
         )
         image = rng.random((3, *options.get("size", (21, 34)), 1)).astype("float32")
-        image = np.uint8(255 * image) if options.get("uint8") else image
+        image = np.uint8(255 * image) if options.get("uint8") else image / 100 if "poisson" in name else image  # A⁻¹ of 33 points is up to 100
         given = {"image": image, **({"noise": np.array([0.05, 0.1, 0.2], "float32")} if served.takes_noise else {})}
         arrays = list(given.values())
         stored = folder / f"{name}.npz"

@@ -47,7 +47,8 @@ def distributions(source: Path) -> Path:
 def test_wheel_and_sdist_hold_the_zoo(distributions: Path) -> None:
     names = zipfile.ZipFile(next(distributions.glob("*.whl"))).namelist()
     index = json.loads((ROOT / "zoo" / "presets.json").read_text())
-    assert "keras_pde/zoo/presets.json" in names
+    for file in (p for p in (ROOT / "zoo").rglob("*") if p.suffix in (".json", ".h5", ".npz", ".md", ".png")):
+        assert f"keras_pde/{file.relative_to(ROOT)}" in names  # published.json, which cards are made with, and the cards' pictures too
     assert "keras_pde/py.typed" in names
     for preset in index:
         for file in ("config.json", "model.weights.h5", "golden.npz", "metadata.json", "README.md"):
@@ -55,7 +56,15 @@ def test_wheel_and_sdist_hold_the_zoo(distributions: Path) -> None:
     assert {n.split("/")[0] for n in names if not n.startswith("keras_pde-")} == {"keras_pde"}  # no top-level tests or zoo
     with tarfile.open(next(distributions.glob("*.tar.gz"))) as bundle:
         members = [m.split("/", 1)[-1] for m in bundle.getnames()]
-    for file in ("zoo/presets.json", "zoo/linear_2d/model.weights.h5", "LICENSE", "README.md", "tests/table.py", "setup.py"):
+    for file in (
+        "zoo/presets.json",
+        "zoo/linear_2d/model.weights.h5",
+        "LICENSE",
+        "README.md",
+        "tests/table.py",
+        "setup.py",
+        "tutorials/02_denoise_with_the_zoo.ipynb",
+    ):
         assert file in members
 
 

@@ -151,6 +151,8 @@ def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
         ('{"name": "a b", "model": {}}', "letters, digits"),
         ('{"name": "x"}', "needs name and model"),
         ('{"nose": 1}', "unknown fields nose"),
+        ('{"name": "x", "model": {}, "before": {"nose": 1}}', "before has unknown fields nose"),
+        ('{"name": "x", "model": {}, "before": 3}', "before is an object"),
     ],
 )
 def test_a_broken_recipe_is_refused(text: str, what: str, tmp_path: Path) -> None:

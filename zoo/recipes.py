@@ -93,6 +93,8 @@ class Recipe:
             raise ValueError(f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}.")
         if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
             raise ValueError(f"{path}: a preset's name has letters, digits and _ . - only. Received: name={data['name']!r}")
+        if not isinstance(data.get("before", {}), dict):
+            raise ValueError(f"{path}: before is an object with the fields of a first stage. Received: {data['before']!r}")
         for fields in (data, data.get("before", {})):
             if unknown := sorted(set(fields) - names):
                 raise ValueError(f"{path}: before has unknown fields {', '.join(unknown)}. Fields: {', '.join(sorted(names))}.")
