@@ -16,7 +16,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,11 @@ import numpy as np
 from keras import ops
 from keras_pde.zoo.evaluate import Denoiser, denoiser_of, find_data, table
 from keras_pde.zoo.recipes import Recipe
+from keras_pde.zoo.stepping import jitted, steps_of
 
 CHECKPOINT, LOG = "checkpoint.npz", "log.csv"
+TOGETHER = 20  # steps from one look at the loss to the next
+WORKERS = 2  # threads that draw batches
 
 
 def negative_psnr(clean: Any, denoised: Any) -> Any:
@@ -95,8 +98,8 @@ class Training:
         """PSNR of the averaged weights on the held-out images."""
         weights = [np.asarray(w) for w in self.model.trainable_variables]
         self.average()
-        if self.denoiser is None or keras.backend.backend() != "tensorflow":  # a program of JAX holds the weights it was traced with
-            self.denoiser = denoiser_of(self.model)
+        if self.denoiser is None or keras.backend.backend() == "torch":
+            self.denoiser = jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
         scores = table(self.denoiser, self.validation, self.recipe.levels)
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(value)
@@ -113,23 +116,21 @@ class Training:
             callbacks: Keras callbacks, called at the start, after each validation and at the end.
             show: called with the step and what was logged.
         """
-        from keras_pde.data import batches
-
         recipe = self.recipe
         calls = keras.callbacks.CallbackList(list(callbacks), model=self.model, epochs=recipe.steps // recipe.validate_every)
         calls.on_train_begin()
         start, losses = time.perf_counter() - self.seconds, []
-        done = bool(recipe.patience) and self.stale >= recipe.patience
-        for noisy, sigma, clean in batches(self.patches, self.step, self.step if done else recipe.steps):
-            inputs = [noisy, sigma] if self.model.noise_conditioned else noisy
-            losses.append(float(self.model.train_on_batch(inputs, clean)))
-            self.step += 1
-            if self.step % 20 == 0:
-                show(self.step, {"loss": float(np.mean(losses[-20:]))})
-            if not np.isfinite(losses[-1]):
-                raise ValueError(f"The loss is {losses[-1]} at step {self.step}: lower learning_rate, now {recipe.learning_rate}")
+        steps, latest = steps_of(self.model, self.optimizer, negative_psnr), None
+        for group in self._groups():
+            following = steps(group)
+            if latest is not None:
+                losses.extend(self._checked(latest))
+                show(self.step, {"loss": float(np.mean(losses[-TOGETHER:]))})
+            self.step, latest = self.step + len(group), following
             if self.step % recipe.validate_every and self.step < recipe.steps:
                 continue
+            losses.extend(self._checked(latest))
+            latest = None
             scores = self.validate()
             mean = float(np.mean(list(scores.values())))
             self.best, self.stale = (mean, 0) if mean > self.best + 0.01 else (self.best, self.stale + 1)
@@ -143,6 +144,25 @@ class Training:
                 break
         calls.on_train_end()
         self.average()
+
+    def _groups(self) -> Iterator[list[Any]]:
+        """The batches to come, in groups that end where the run looks up: every so many steps, at validations and at the end."""
+        from keras_pde.data import batches
+
+        recipe, group, step = self.recipe, [], self.step
+        done = bool(recipe.patience) and self.stale >= recipe.patience
+        for batch in batches(self.patches, step, step if done else recipe.steps, workers=WORKERS):
+            group.append(batch)
+            step += 1
+            if step == recipe.steps or step % TOGETHER == 0 or step % recipe.validate_every == 0:
+                yield group
+                group = []
+
+    def _checked(self, losses: Callable[[], np.ndarray]) -> np.ndarray:
+        values = losses()
+        if not np.isfinite(values).all():
+            raise ValueError(f"The loss is {values[-1]} at step {self.step}: lower learning_rate, now {self.recipe.learning_rate}")
+        return values
 
 
 def train(recipe: Recipe, data: str | Path | None = None, folder: str | Path | None = None, work: str | Path | None = None, show: Any = None) -> Path:

@@ -14,7 +14,7 @@ from keras_pde.operators import norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.precision import at_least_float32
 
-IN_GRAPH_BUDGET = 3e5  # numbers in the Fourier bound of one training step
+IN_GRAPH_BUDGET = 2.2e6  # numbers in the Fourier bound of one training step
 IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
 METHODS = ("auto", "fourier", "gershgorin", "gram", "l1", "reflected")
 
