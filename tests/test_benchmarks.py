@@ -1,6 +1,8 @@
 """The benchmark scripts run, at tiny sizes; nothing here is timed."""
 
+import csv
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -110,3 +112,22 @@ def test_everywhere_measures_each_format(script, tmp_path, capsys):
     assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert"))
     assert "linear_1d,dynamic," in (tmp_path / "all.csv").read_text()
     assert "largest difference" in capsys.readouterr().out
+
+
+def test_device_runs_from_a_bare_checkout_without_tensorflow(tmp_path):
+    pytest.importorskip("jax")
+    # None in sys.modules: importing it fails, as where it is not installed
+    code = "import sys; sys.modules['tensorflow'] = None; sys.path.insert(0, sys.argv[1]); import device; device.main(sys.argv[2:])"
+    out = tmp_path / "device.csv"
+    command = [sys.executable, "-c", code, str(BENCHMARKS), "--quick", "--budget", "500", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = list(csv.DictReader(out.open()))
+    exact = [float(row["golden"]) for row in rows if row["pass"] == "golden" and row["precision"] == "float32 highest"]
+    assert len(exact) == 2
+    assert max(exact) < 1e-5
+    timed = [row for row in rows if row["pass"] != "golden"]
+    assert {row["pass"] for row in timed} == {"forward", "training"}
+    assert all(float(row["images_per_second"]) > 0 and float(row["over_bare"]) > 0 and not row["note"] for row in timed)
+    rounded = [float(row["golden"]) for row in rows if row["pass"] == "golden" and row["precision"] == "mixed_bfloat16"]
+    assert min(rounded) > 1e-4  # it does compute in 16 bits

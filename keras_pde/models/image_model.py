@@ -79,6 +79,18 @@ class ImageModel(PresetModel):
         signature = self.input_signature() if input_signature is None else input_signature
         super().export(filepath, format=format, verbose=verbose, input_signature=signature, **kwargs)  # type: ignore[misc]
 
+    def stateless_call(
+        self: Any, trainable_variables: Any, non_trainable_variables: Any, *args: Any, return_losses: bool = False, **kwargs: Any
+    ) -> Any:
+        """Keras's, in the model's precision: Keras's own, by which `fit` and `predict` run on JAX, casts neither inputs nor weights to it."""
+        variables = [*self.trainable_variables, *self.non_trainable_variables]
+        mapping = list(zip(variables, [*trainable_variables, *non_trainable_variables], strict=True))
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=return_losses) as scope:
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else []
+        found = [scope.get_current_value(v) for v in self.non_trainable_variables]
+        return (outputs, found, losses) if return_losses else (outputs, found)
+
     def quantize(self: Any, mode: Any = None, **kwargs: Any) -> None:
         """Not done: kernels of 8 bits would need bounds of their own, and Keras's would leave every kernel as it is without a word.
 
