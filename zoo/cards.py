@@ -123,6 +123,8 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
     tolerance = entry["metric"]["tolerance"]
     stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
     run = ", then ".join(f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages)
+    if training["steps"] < sum(stage.steps for stage in stages):
+        run += f", ended after {training['steps']:,}"
     took = f"{training['seconds'] / 60:.0f} minutes on {training['device']} ({training['backend']})"
     warned = "" if certificate.norm_stable else "\n**No guarantee**: nothing is proved about this network's stability.\n"
     return f"""# {name}

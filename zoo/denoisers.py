@@ -32,14 +32,14 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
         recipe: that it was trained by.
         data: folder of the BSD sets, for the test.
         target: folder of the preset.
-        training: steps, seconds, backend.
+        training: steps, seconds, backend; the device, where it was trained on another.
     """
     final = recipe.build(final=True)
     final.set_weights(model.get_weights())
     with presets.staged(target) as stage:
         final.write_preset_files(stage)
         (stage / "recipe.json").write_text(recipe.text(), encoding="utf-8")
-        (stage / TRAINING).write_text(json.dumps({**training, "device": _device()}, indent=1) + "\n", encoding="utf-8")
+        (stage / TRAINING).write_text(json.dumps({"device": _device(), **training}, indent=1) + "\n", encoding="utf-8")
         made = describe(stage, data)
     if target.resolve().parent == HERE:
         write_index({recipe.name: made})
