@@ -48,6 +48,7 @@ NETWORKS = (
     "charbonnier_2d",
     "multigrid_poisson_2d",
 )
+TOGETHER = 4  # cells compiled side by side, then timed one by one
 PRECISIONS = ("float32", "mixed_bfloat16", "float32 highest")
 COLUMNS = ("preset", "class", "pass", "precision", "size", "batch", "milliseconds", "images_per_second", "over_bare", "golden", "note")
 
@@ -170,17 +171,17 @@ def measured(zoo: Zoo, cell: Cell, runs: dict[str, Callable[[], Any]], rounds: i
 
 
 def cells(names: Sequence[str], sizes: Sequence[int], batches: Sequence[int], patches: tuple[int, int]) -> Iterator[list[Cell]]:
-    """All measurements, in groups, the most telling first."""
-    yield [Cell(name, "golden", precision) for name in names for precision in PRECISIONS]
+    """All measurements, in small groups, the most telling first."""
     trained = [name for name in names if presets.index()[name]["params"]]
     shapes = sorted(itertools.product(sizes, batches), key=lambda shape: -(shape[0] ** 2) * shape[1])
-    for i, (size, batch) in enumerate([shapes[0], *reversed(shapes[1:])]):
-        for precision in PRECISIONS[:2]:
-            yield [Cell(name, "forward", precision, size, batch) for name in names]
-        if i == 0:
-            for precision in PRECISIONS[:2]:
-                yield [Cell(name, "training", precision, *patches) for name in trained]
-    yield [Cell(name, "forward", PRECISIONS[2], *shapes[0]) for name in names]
+    ordered = [Cell(name, kind, PRECISIONS[0], *shape) for name in names for kind, shape in (("golden", ()), ("forward", shapes[0]))]
+    ordered += [Cell(name, "golden", precision) for name in names for precision in PRECISIONS[1:]]
+    ordered += [Cell(name, "forward", PRECISIONS[1], *shapes[0]) for name in names]
+    ordered += [Cell(name, "training", precision, *patches) for precision in PRECISIONS[:2] for name in trained]
+    ordered += [Cell(name, "forward", precision, *shape) for shape in reversed(shapes[1:]) for precision in PRECISIONS[:2] for name in names]
+    ordered += [Cell(name, "forward", PRECISIONS[2], *shapes[0]) for name in names]
+    for start in range(0, len(ordered), TOGETHER):
+        yield ordered[start : start + TOGETHER]
 
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, str]]:
