@@ -172,7 +172,7 @@ class DiffusionBlock(keras.layers.Layer):
 
     def inner(self, u: Any, prepared: Prepared) -> list[Any]:
         """Ku + b, in parts."""
-        parts = self.operator.forward(u, prepared.kernels)
+        parts = self.operator.parts(u, prepared.kernels)
         if not self.use_bias:
             return parts
         bias = ops.convert_to_tensor(self.bias)
@@ -196,14 +196,14 @@ class DiffusionBlock(keras.layers.Layer):
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         if frozen is None:
-            fluxes = self.flux.apply(parts, noise)
+            fluxes = self.flux.fluxes(parts, noise)
         else:
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
         step = prepared.step
         if self.step_size == "per_channel":
             fluxes, step = [step * f for f in fluxes], 1.0
-        update = self.operator.backward(fluxes, prepared.kernels)
+        update = self.operator.adjoint_of(fluxes, prepared.kernels)
         if self.data_weight and source is not None:
             update = update + prepared.data_weight * (u - source)
         return u - (scale * step) * update

@@ -74,24 +74,24 @@ class FluxLayer(keras.layers.Layer):
             return ops.maximum(ratio * ops.softplus(raw), SMALLEST_CONTRAST)
         return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 
-    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+    def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """What Φ depends on besides s, numbers and tensors, λ first; compute once for many evaluations."""
         return [self.contrast_now(noise, rank)]
 
-    def _parameters(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
-        return self.parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+    def _given_or_now(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
+        return self.flux_parameters(noise, len(parts[0].shape)) if parameters is None else parameters
 
     def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """g(s²) for the given parameters."""
         raise NotImplementedError
 
-    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
         return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
 
     def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g of a state in parts, to multiply with; what a frozen cycle keeps."""
-        contrast, *more = self._parameters(parts, noise, parameters)
+        contrast, *more = self._given_or_now(parts, noise, parameters)
         return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, _split(contrast, parts), strict=True)]
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
@@ -104,7 +104,7 @@ class FluxLayer(keras.layers.Layer):
 
     def call(self, s: Any, noise: Any = None) -> Any:
         """Φ(s), same shape as s."""
-        return self.apply([s], noise)[0]
+        return self.fluxes([s], noise)[0]
 
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:

@@ -150,7 +150,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             bound = self.operator.squared_norm_bound(kernels)
             q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
             m = 0.0 if low >= 0 else step * bound * -low
-        return Prepared(kernels, step, self.flux.parameters(noise, self.operator.ndim + 2), q, m)
+        return Prepared(kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m)
 
     def problem(self, f: Any, prepared: Prepared) -> Problem:
         """The step from f, in float32 at least."""
@@ -224,7 +224,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
-        parts = self.operator.forward(u, self.operator.effective_kernels())
+        parts = self.operator.parts(u, self.operator.effective_kernels())
         return sum(ops.sum(p, axis=tuple(range(1, len(p.shape)))) for p in self.flux.potentials(parts, noise))
 
     @property

@@ -103,7 +103,7 @@ class SplineFlux(FluxLayer):
     def _last(self) -> float:
         return max(0.0, self.slopes[0])
 
-    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+    def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """λ and the slopes."""
         return [self.contrast_now(noise, rank), self.slopes_now()]
 
@@ -117,17 +117,17 @@ class SplineFlux(FluxLayer):
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """The slope of the segment that s lies in."""
         (s,) = _one(parts)
-        contrast, slopes = self._parameters(parts, noise, parameters)
+        contrast, slopes = self._given_or_now(parts, noise, parameters)
         a, h = ops.abs(s / contrast), self.extent / self.knots
         slope = ops.broadcast_to(slopes[0], ops.shape(a))
         for j in range(1, self.knots):
             slope = ops.where(a < j * h, slope, slopes[j])
         return [ops.where(a < self.extent, slope, ops.full_like(slope, self._last))]
 
-    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
-        contrast, slopes = self._parameters(parts, noise, parameters)
+        contrast, slopes = self._given_or_now(parts, noise, parameters)
         x, h = s / contrast, self.extent / self.knots
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
         return [contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1))]

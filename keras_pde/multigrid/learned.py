@@ -102,12 +102,12 @@ class BoundLevel:
     def operator(self, u: Any) -> Any:
         """A u."""
         layer, h = self.layer, self.scheme.size_h
-        (s,) = layer.convolution.forward(u, self.kernels)
-        (flux,) = layer.flux.apply([s / h])
+        (s,) = layer.convolution.parts(u, self.kernels)
+        (flux,) = layer.flux.fluxes([s / h])
         flux = (h * self.stiffness) * flux
         rows = ops.split(flux, layer.ndim, -1) if layer.ndim > 1 else [flux]
         weighted = [w * row for w, row in zip(self.scheme.weights, rows, strict=True)]
-        out = layer.convolution.backward([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
+        out = layer.convolution.adjoint_of([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
         wall = self.scheme.wall
         out = out if isinstance(wall, float) and wall == 0 else out + self.layer.problem.stiffness * wall * u
         return out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u

@@ -246,15 +246,15 @@ class ConvOperator(keras.layers.Layer):
 
     def call(self, u: Any) -> Any:
         """K u."""
-        parts = self.forward(u)
+        parts = self.parts(u)
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
 
     def adjoint(self, v: Any) -> Any:
         """Kᵀ v."""
         parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.sliced else [v]
-        return self.backward(parts)
+        return self.adjoint_of(parts)
 
-    def forward(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
+    def parts(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
         """K u in parts: one array for convolutions, one for each row of a sliced stencil."""
         if self.sliced:
             return stencils.differences(u, str(self.stencil), self.boundary)
@@ -266,8 +266,8 @@ class ConvOperator(keras.layers.Layer):
             wide = ops.conv(wide, kernel, padding="valid", data_format="channels_last")
         return [wide]
 
-    def backward(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
-        """Kᵀ of the parts: the exact transpose of `forward`."""
+    def adjoint_of(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
+        """Kᵀ of the parts: the exact transpose of `parts`."""
         if self.sliced:
             return stencils.differences_adjoint(parts, str(self.stencil), self.boundary)
         v = parts[0]
