@@ -98,7 +98,7 @@ def test_no_layer_has_a_method_that_pytorch_calls_by_another_meaning() -> None:
     import keras_pde.export  # noqa: F401  its classes count
 
     # Keras's layers are torch modules there: "forward", "apply" and "parameters" are taken
-    taken = {*dir(torch.nn.Module()), *vars(torch.nn.Module())} - {n for n in dir(object)}
+    taken = {*dir(torch.nn.Module()), *vars(torch.nn.Module())} - set(dir(object))
     found = 0
     for cls in subclasses(keras.layers.Layer):
         own = {n for base in cls.__mro__ if base.__module__.startswith("keras_pde") for n in vars(base) if not n.startswith("__")}

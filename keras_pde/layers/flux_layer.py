@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.precision import at_least_float32
+
 REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
 SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
@@ -45,10 +47,10 @@ class FluxLayer(keras.layers.Layer):
             shape = (input_shape[-1],) if self.per_channel else ()
             start = self.contrast + math.log(-math.expm1(-self.contrast))  # softplus⁻¹
             self.raw_contrast = self.add_weight(
-                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, name="raw_contrast"
+                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, autocast=False, name="raw_contrast"
             )
             if self.noise_conditioned:
-                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", name="noise_slope")
+                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="noise_slope")
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -59,7 +61,7 @@ class FluxLayer(keras.layers.Layer):
         """λ: a number, or a tensor that broadcasts to a state of the given rank."""
         if not (self.learn_contrast or self.noise_conditioned):
             return self.contrast
-        raw = ops.convert_to_tensor(self.raw_contrast)
+        raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
         if self.noise_conditioned:
             if noise is None:
                 raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
@@ -70,7 +72,7 @@ class FluxLayer(keras.layers.Layer):
             if len(shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
             ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
-            raw = raw + ops.convert_to_tensor(self.noise_slope) * ops.log(ratio)
+            raw = raw + at_least_float32(ops.convert_to_tensor(self.noise_slope)) * ops.log(ratio)
             return ops.maximum(ratio * ops.softplus(raw), SMALLEST_CONTRAST)
         return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 

@@ -15,6 +15,7 @@ from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.multigrid.grids import Grid
 from keras_pde.multigrid.levels import Level
 from keras_pde.operators import ConvOperator, Stencil
+from keras_pde.precision import drawn_wide
 from keras_pde.problems import Problem
 from keras_pde.smoothers import Step
 
@@ -154,7 +155,7 @@ def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, fun
 
     Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
     """
-    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+    orthogonal = drawn_wide(keras.initializers.Orthogonal(seed=random.randint(1, 10**9)))
 
     def transposed(shape: Any, dtype: Any = None) -> Any:
         return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
