@@ -42,6 +42,7 @@ setup(
         "data": data,
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
+        "torch": ["torch>=2.4"],
         "export": export,
         "tutorials": tutorials,
         "bench": [*compare, "matplotlib>=3.8"],

@@ -1,66 +1,201 @@
-"""Every preset in every export format, run by that format's own runtime: the largest difference from the original, and the bytes.
+"""Every preset in every precision, on every backend, and in every export format by that format's own runtime: the largest difference.
 
-    python benchmarks/everywhere.py [PRESET ...] [--out FILE.csv]
+    python benchmarks/everywhere.py [PRESET ...] [--fresh] [--out everywhere.csv]
 
-SavedModel by TensorFlow's plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert, float32, on the preset's golden input. Sizes are dynamic;
-a multigrid solver, whose number of levels follows from them, is exported for fixed ones.
+On the preset's golden input, relative to the output's size where that exceeds 1. Precisions and backends are compared with float64 by TensorFlow; an
+artifact (SavedModel by TensorFlow's plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert; float32, dynamic sizes but for a multigrid solver,
+whose number of levels follows from them) with the network it was exported from. The table lies beside this script, as CSV and as a page to read. It
+grows row by row: a run goes on where the last one stopped, and measures again what has changed since (by the sha256 of the preset's files), or all
+with ``--fresh``. A cell without a number holds its reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from _timing import provenance
-from rich.console import Console
-from rich.table import Table
+import keras
+import numpy as np
 
 from keras_pde import presets
 from keras_pde.export import FORMATS, export
 
 SIZES = ((33,), (33, 18), (17, 9, 9))
-console = Console(width=140)
+MIXED = ("float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = {"tensorflow": (*MIXED, "bfloat16", "float16"), "jax": MIXED, "torch": MIXED}  # by backend
+CELLS = [f"{backend} {precision}" for backend, several in PRECISIONS.items() for precision in several]
+COLUMNS = ["preset", "of", *CELLS, *FORMATS, *[f"{kind} bytes" for kind in FORMATS], "sizes"]
+HERE = Path(__file__).resolve().parent
 
 
-def measured(name: str, folder: Path) -> dict[str, str]:
-    """A row: difference and bytes by format, or the reason why there is none."""
-    entry, row = presets.index()[name], {"preset": name}
+def digest(name: str) -> str:
+    """What a row is of: a short hash of the preset's hashes."""
+    return hashlib.sha256(json.dumps(presets.index()[name]["sha256"], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def attempt(measure: Callable[[], dict[str, str]], column: str) -> dict[str, str]:
+    """Cells, or the reason why there are none."""
+    try:
+        return measure()
+    except Exception as error:  # the reason is the finding
+        return {column: f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"}
+
+
+def output(name: str, precision: str) -> np.ndarray:
+    """The preset's output for its golden input, on the backend that runs."""
+    with np.load(presets.zoo_root() / name / presets.GOLDEN) as golden:
+        inputs = {k: golden[k] for k in golden.files if k != "output"}
+    return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype("float64")
+
+
+def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
+    """Largest difference from the reference by precision."""
+    row: dict[str, str] = {}
+    for precision in PRECISIONS[keras.backend.backend()]:
+        column = f"{keras.backend.backend()} {precision}"
+
+        def measure(precision: str = precision, column: str = column) -> dict[str, str]:
+            return {column: f"{np.abs(output(name, precision) - reference).max() / max(1.0, np.abs(reference).max()):.1e}"}
+
+        row |= attempt(measure, column)
+    return row
+
+
+def formats(name: str, folder: Path) -> dict[str, str]:
+    """Difference and bytes by export format."""
+    entry = presets.index()[name]
     size = SIZES[entry["ndim"] - 1] if entry["class"] == "MultigridUNet" else None
+    row = {"sizes": "fixed" if size else "dynamic"}
     for kind, (_, suffix) in FORMATS.items():
-        try:
+
+        def measure(kind: str = kind, suffix: str = suffix) -> dict[str, str]:
             made = export(name, folder / f"{name}{suffix}", kind, size=size, verify=True)
-            row |= {kind: f"{made.difference:.1e}", f"{kind}_bytes": str(made.bytes)}
-        except Exception as error:  # the reason is the finding
-            row[kind] = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-    return {**row, "sizes": "fixed" if size else "dynamic"}
+            return {kind: f"{made.difference:.1e}", f"{kind} bytes": str(made.bytes)}
+
+        row |= attempt(measure, kind)
+    return row
 
 
-def main(arguments: Sequence[str] | None = None) -> list[dict[str, str]]:
-    """Print the table and write it; returns its rows."""
+def elsewhere(backend: str, references: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The rows of another backend, by one process for all presets."""
+    if importlib.util.find_spec(backend) is None:
+        return {name: {f"{backend} {p}": f"{backend} is not installed" for p in PRECISIONS[backend]} for name in names}
+    command = [sys.executable, str(Path(__file__).resolve()), *names, "--references", str(references)]
+    done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        return {name: {f"{backend} {p}": f"the process failed with exit status {done.returncode}" for p in PRECISIONS[backend]} for name in names}
+    rows: dict[str, dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
+    return rows
+
+
+def read(path: Path) -> dict[str, dict[str, str]]:
+    """The rows of an earlier run that are still of the presets at hand."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = {row["preset"]: row for row in csv.DictReader(file)}
+    return {name: row for name, row in rows.items() if name in presets.index() and row.get("of") == digest(name)}
+
+
+def write(path: Path, rows: dict[str, dict[str, str]]) -> None:
+    """The table, whole."""
+    stage = path.with_suffix(".part")
+    with stage.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[name] for name in sorted(rows))
+    stage.replace(path)
+
+
+def page(rows: dict[str, dict[str, str]]) -> str:
+    """The table as markdown: a page to read, with the reasons below it."""
+    reasons: dict[str, str] = {}
+
+    def cell(text: str) -> str:
+        if not text or text[0].isdigit():
+            return text or "not measured"
+        return f"[{reasons.setdefault(text, str(len(reasons) + 1))}]"
+
+    shown = [*CELLS, *FORMATS]
+    worst = [max((float(row[c]) for row in rows.values() if row[c][:1].isdigit()), default=float("nan")) for c in shown]
+    body = [f"| {name} | {' | '.join(cell(rows[name][c]) for c in shown)} | {rows[name]['sizes']} |" for name in sorted(rows)]
+    versions = {
+        name: importlib.metadata.version(name) for name in ("keras", "tensorflow", "jax", "torch", "onnxruntime", "ai-edge-litert") if found(name)
+    }
+    return "\n".join(
+        [
+            "# Every preset, everywhere",
+            "",
+            "Written by `python benchmarks/everywhere.py`, which says what is measured. Largest difference on the golden input: precisions and",
+            "backends from float64 by TensorFlow, artifacts (float32) from the network exported. "
+            + ", ".join(f"{k} {v}" for k, v in versions.items())
+            + ".",
+            "",
+            f"| preset | {' | '.join(shown)} | sizes |",
+            f"|---|{'---|' * (len(shown) + 1)}",
+            *body,
+            f"| **largest** | {' | '.join(f'**{x:.1e}**' for x in worst)} | |",
+            "",
+            *[f"[{number}] {text}\n" for text, number in reasons.items()],
+        ]
+    )
+
+
+def found(name: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        return bool(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
+    """Measure what is missing and write the table; returns its rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", nargs="*")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, default=HERE / "everywhere.csv")
+    parser.add_argument("--fresh", action="store_true", help="measure everything again")
+    parser.add_argument("--references", type=Path, help=argparse.SUPPRESS)  # a process of another backend: outputs in float64
     args = parser.parse_args(arguments)
-    rows = []
+    names = args.preset or sorted(presets.index())
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    if args.references:
+        with np.load(args.references) as file:
+            rows = {}
+            for name in names:
+                rows[name] = precisions(name, file[name])
+                say(f"{time.perf_counter() - start:5.0f} s  {keras.backend.backend()}  {name}  {rows[name]}")
+        print(json.dumps(rows))
+        return rows
+    rows = {} if args.fresh else read(args.out)
+    missing = [name for name in names if name not in rows or not all(rows[name][c] for c in [*CELLS, *FORMATS])]
     with tempfile.TemporaryDirectory() as folder:
-        for name in args.preset or sorted(presets.index()):
-            rows.append(measured(name, Path(folder)))
-            console.print(" ".join(f"{k}={v}" for k, v in rows[-1].items()), highlight=False)
-    table = Table(title=f"largest difference between original and exported outputs; {provenance()}")
-    for column in ("preset", *FORMATS, "sizes"):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*[row[column] for column in ("preset", *FORMATS, "sizes")])
-    console.print(table)
-    if args.out:
-        columns = ["preset", "sizes", *FORMATS, *[f"{kind}_bytes" for kind in FORMATS]]
-        with args.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        references = {name: output(name, "float64") for name in missing}
+        np.savez(Path(folder) / "references.npz", **references)
+        for name in missing:
+            rows[name] = dict.fromkeys(COLUMNS, "") | {"preset": name, "of": digest(name)} | precisions(name, references[name])
+            rows[name] |= formats(name, Path(folder))
+            say(f"{time.perf_counter() - start:5.0f} s  {name}  {rows[name]}")
+            write(args.out, rows)
+        for backend in ("jax", "torch") if missing else ():
+            for name, cells in elsewhere(backend, Path(folder) / "references.npz", missing).items():
+                rows[name] |= cells
+            write(args.out, rows)
+    args.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
+    say(f"{time.perf_counter() - start:5.0f} s  {args.out}: {len(rows)} presets, {len(missing)} measured now")
     return rows
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_pde import schemes
+from keras_pde.rounding import rounded_norm
 from keras_pde.schemes import Schedule
 from keras_pde.stability import ROUNDING, BlockFacts, Certificate, compose_averaged, rounded
 
@@ -85,7 +86,9 @@ def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before:
     old = new = before
     for tau, w, block in zip(cycle.step_sizes, cycle.extrapolations, blocks, strict=True):
         step = block.scaled(tau)
-        old, new = new, abs(w) * (step.gain(getattr(step, which)) * new + step.data) + abs(1 - w) * old
+        off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
+        wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
+        old, new = new, wide * (abs(w) * ((step.gain(getattr(step, which)) + off) * new + step.data + off) + abs(1 - w) * old)
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
@@ -98,8 +101,9 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
         blocks: the facts of each step's block at scale 1, as many as steps; one object for one block.
         tied: whether all steps share one block, so that there is one energy.
     """
-    linear, n = all(b.linear for b in blocks), schedule.cycle_length
-    norm = lipschitz = 1.0
+    linear, n, rounding = all(b.linear for b in blocks), schedule.cycle_length, blocks[0].rounding
+    lipschitz = ideal = 1.0
+    norm = 1.0 if rounding is None else 1 + rounding.unit  # of the rounded input
     averaged: list[float | None] = []
     for index, cycle in enumerate(schedule.cycles):
         facts = blocks[index * n : (index + 1) * n]
@@ -108,15 +112,19 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
         high = first.data + first.strength * first.diffusivity[1]
         bound = negative = math.inf
         if one and (schedule.frozen or linear):
-            bound, negative = sup_amplification(cycle, low, high, norm, first.data, same=index == 0)
+            bound, negative = sup_amplification(cycle, low, high, ideal, first.data, same=index == 0)
         if linear:
-            lipschitz = min(bound, _stepwise(cycle, facts, "slope", norm))
+            lipschitz = min(bound, _stepwise(cycle, facts, "slope", ideal))
         else:
             lipschitz = math.inf if schedule.frozen else _stepwise(cycle, facts, "slope", lipschitz)
-        norm = min(bound, _stepwise(cycle, facts, "diffusivity", norm))
-        averaged += _averaged(cycle, facts, linear and one, schedule.frozen, negative)
+        if rounding is not None:
+            norm = rounded_norm(cycle, facts, norm, bound / ideal if ideal else 0.0)
+            lipschitz = norm if linear else lipschitz  # the polynomial's coefficients are rounded
+        ideal = min(bound, _stepwise(cycle, facts, "diffusivity", ideal))
+        averaged += _averaged(cycle, facts, linear and one and rounding is None, schedule.frozen, negative)
+    norm = ideal if rounding is None else norm
     reasons = {
-        "norm": _why_norm(schedule, blocks, linear, norm),
+        "norm": _why_norm(schedule, blocks, linear, ideal),
         "lipschitz": _why_lipschitz(schedule, blocks, linear),
         "averaged": _why_averaged(schedule, blocks, linear),
     }
@@ -125,7 +133,12 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
     if any(b.biased for b in blocks):
         norm, reasons["norm"] = math.inf, "an inner bias drives the state even from u = 0 (S3)"
     assumptions = tuple(dict.fromkeys(a for b in blocks for a in b.assumptions))
-    return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, "exact arithmetic"))
+    if rounding is not None:
+        if schedule.extrapolates:
+            energy, reasons["energy"] = False, "the rule for extrapolations needs their weights, and these are rounded"
+        reasons["norm"] += f"; with the roundings of {rounding.dtype}"
+    granted = ("exact arithmetic",) if rounding is None else rounding.assumptions()
+    return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, *granted))
 
 
 def _averaged(cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen: bool, negative: float) -> list[float | None]:

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+from keras_pde.rounding import unit_roundoff
 from keras_pde.stability import BlockFacts, Certificate, compose_averaged, rounded
 
 ROUNDING = 1e-9  # m this close below 1 is not told from 1
 
 
-def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: bool, tolerance: float) -> Certificate:
+def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: bool, tolerance: float, dtype: Any = "float32") -> Certificate:
     """Certificate of implicit steps one after another.
 
     Args:
@@ -26,6 +28,7 @@ def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: boo
         steps: the facts of each step.
         tied: whether all steps share one energy.
         tolerance: ε, the relative residual that solves stop at.
+        dtype: of the states; in 16 bits the input and each state are rounded, while the solves run in float32.
 
     Example:
         >>> from keras_pde.implicit_certificate import implicit_certificate
@@ -54,7 +57,12 @@ def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: boo
     used = any(gamma) or any(m)  # a bound of ‖K‖ that is not used assumes nothing
     assumptions = dict.fromkeys(a for step in steps for a in step.assumptions if used or not a.startswith("spatial sizes"))
     solves = f"solves to the relative residual {tolerance:g}{moved}; the constants are those of the exact solution"
-    return Certificate(subject, norm, lipschitz, theta, tied and unique, reasons, (*assumptions, solves, "exact arithmetic"))
+    unit, granted = unit_roundoff(dtype), "exact arithmetic"
+    if unit:
+        norm *= (1 + unit) ** (len(steps) + 1)
+        reasons["norm"] += f"; with the states rounded to {dtype}"
+        granted = "exact arithmetic but for the norm, which holds the rounding of the states, and no overflow or underflow"
+    return Certificate(subject, norm, lipschitz, theta, tied and unique, reasons, (*assumptions, solves, granted))
 
 
 def _inverse(x: float) -> float:

@@ -47,7 +47,7 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
         x = ops.convert_to_tensor(s)
         if hasattr(law, "diffusivities"):
             column = ops.cast(x, law.compute_dtype)[:, None]
-            curves = [law.apply([column])[0][:, 0], law.diffusivities([column])[0][:, 0], law.potentials([column])[0][:, 0]]
+            curves = [law.fluxes([column])[0][:, 0], law.diffusivities([column])[0][:, 0], law.potentials([column])[0][:, 0]]
         else:
             curves = [law(x), law.diffusivity_at(x), law.potential(x)]
         for axis, curve in zip(axes, curves, strict=True):

@@ -13,6 +13,21 @@ def at_least_float32(x: Any) -> Any:
     return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
 
 
+def drawn_wide(initializer: Any) -> Any:
+    """An initializer that draws 16-bit values in float32 and rounds them: backends have no orthogonal matrices of 16 bits."""
+
+    def draw(shape: Any, dtype: Any = None) -> Any:
+        short = dtype is not None and keras.backend.standardize_dtype(dtype) in ("float16", "bfloat16")
+        return ops.cast(initializer(shape, dtype="float32"), dtype) if short else initializer(shape, dtype=dtype)
+
+    return draw
+
+
+def as_in(x: Any, like: Any) -> Any:
+    """A number as it is, a tensor in the precision of another."""
+    return x if isinstance(x, float | int) else ops.cast(x, like.dtype)
+
+
 def narrow(y: Any, like: Any) -> Any:
     """A tensor back in the 16 bits of another."""
     return ops.cast(y, like.dtype) if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16") else y

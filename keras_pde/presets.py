@@ -1,8 +1,8 @@
 """Presets: list, find, verify, load and save networks with their configuration, weights and golden tensors.
 
 A preset is a directory in keras-hub's format: config.json (class and arguments), model.weights.h5, metadata.json (versions,
-parameter count, sha256 of the files), and golden.npz (an input and its output). The zoo's index, presets.json, repeats
-the hashes. A file that is damaged, missing or not what its hash says is an error, never random weights.
+parameter count, sha256 of the files), and golden.npz (an input and its output). The zoo's index, presets.json, repeats the hashes. A file that is
+damaged, missing or not what its hash says is an error, never random weights.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import keras
 import numpy as np
 
 from keras_pde.metrics import HEADER, entry_text
+from keras_pde.runtime import compiled
 from keras_pde.safety import foreign_classes
 
 CONFIG, WEIGHTS, METADATA, GOLDEN = "config.json", "model.weights.h5", "metadata.json", "golden.npz"
@@ -145,8 +146,7 @@ def _load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
             raise ValueError(
                 f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index states. Reinstall or download it again."
             )
-    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    foreign = next(foreign_classes(config), None)
+    foreign = next(foreign_classes(config := json.loads((directory / CONFIG).read_text(encoding="utf-8"))), None)
     if foreign is not None:
         raise ValueError(f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused, as it could run foreign code")
     if dtype is not None:
@@ -277,9 +277,9 @@ def golden_input(model: Any) -> dict[str, np.ndarray]:
 
 def predict_golden(model: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
     """The model's output for golden inputs, as NumPy."""
-    dtype = keras.backend.standardize_dtype(model.variable_dtype)
-    tensors = [keras.ops.convert_to_tensor(inputs[k], dtype=dtype) for k in ("input", "noise", "mask") if k in inputs]
-    return keras.ops.convert_to_numpy(model(tensors if len(tensors) > 1 else tensors[0]))
+    tensors = [keras.ops.convert_to_tensor(inputs[k], dtype=model.variable_dtype) for k in ("input", "noise", "mask") if k in inputs]
+    run = compiled(model) if keras.backend.backend() == "jax" else model  # op by op JAX compiles for minutes
+    return keras.ops.convert_to_numpy(run(tensors if len(tensors) > 1 else tensors[0]))
 
 
 def verify(source: str | os.PathLike[str]) -> float:

@@ -50,6 +50,14 @@ def compiled(function: Any) -> Any:
         import jax
 
         return jax.jit(function)
+    if backend == "torch":
+        import torch
+
+        def run(*inputs: Any) -> Any:
+            with torch.no_grad():  # else every state is kept for a backward pass
+                return function(*inputs)
+
+        return run
     return function
 
 

@@ -9,6 +9,8 @@ The rules, for one step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g�
 * an extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and uᵏ⁻¹ with weights |w| and |1 − w|.
 * a cycle with one frozen (or linear) operator A is a polynomial p(A): ‖p(A)‖ ≤ sup |p| on the spectrum of A.
 
+All is said of exact arithmetic, but for networks that compute in 16 bits, whose bounds hold their roundings: `keras_pde.rounding`.
+
 Nothing is measured on data, and nothing is reported beyond these rules: where they end, the certificate says why.
 """
 
@@ -17,6 +19,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+
+from keras_pde.rounding import Rounding
 
 __all__ = ["BlockFacts", "Certificate", "compose_averaged"]
 
@@ -164,6 +168,7 @@ class BlockFacts:
         linear: whether g is constant.
         biased: whether Φ acts on Ku + b.
         assumptions: in words.
+        rounding: how a block that computes in 16 bits rounds; its strength is enlarged already (`keras_pde.rounding`).
 
     Example:
         >>> from keras_pde.stability import BlockFacts
@@ -178,6 +183,7 @@ class BlockFacts:
     linear: bool = False
     biased: bool = False
     assumptions: tuple[str, ...] = ()
+    rounding: Rounding | None = None
 
     def scaled(self, factor: float) -> BlockFacts:
         """The same block with its step size multiplied."""

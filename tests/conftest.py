@@ -15,11 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The JAX table first: it is the longest file, and one worker would be left alone with it."""
-    items.sort(key=lambda item: "test_jax" not in item.nodeid)
-
-
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(0)

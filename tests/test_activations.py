@@ -397,7 +397,7 @@ def test_contrast_per_channel_of_a_stencil_in_parts_is_cut_like_the_channels(rng
     layer.build((None, 6, 4))
     layer.raw_contrast.assign([-1.0, 0.0, 1.0, 2.0])
     s = ops.convert_to_tensor(rng.normal(size=(1, 6, 4)))
-    parts = layer.apply(ops.split(s, 2, -1))
+    parts = layer.fluxes(ops.split(s, 2, -1))
     np.testing.assert_allclose(np.concatenate([value(p) for p in parts], -1), value(layer(s)), rtol=1e-14)
 
 
@@ -466,7 +466,7 @@ def test_coupled_flux_shares_one_diffusivity_and_is_rotation_invariant(rng, name
         assert np.abs(value(channelwise(s @ turn)) - value(channelwise(s)) @ turn).max() > 1e-2
     one = rng.normal(size=(5, 1))  # for a single channel both are the same
     np.testing.assert_allclose(value(layer(one)), value(channelwise(one)), rtol=1e-14)
-    parts = layer.apply(ops.split(ops.convert_to_tensor(s), 3, -1))
+    parts = layer.fluxes(ops.split(ops.convert_to_tensor(s), 3, -1))
     np.testing.assert_allclose(np.concatenate([value(p) for p in parts], -1), y, rtol=1e-13)
 
 

@@ -257,7 +257,7 @@ def test_tangent_is_the_derivative_of_the_flux(name: str, coupled: bool, rng: np
     flux = FluxActivation(name, 0.7, coupled=coupled, dtype="float64")
     parts, directions = ([ops.convert_to_tensor(x) for x in rng.standard_normal((2, 1, 5, 6, 3))] for _ in range(2))
     h = 1e-6
-    ahead, behind = (flux.apply([s + sign * h * v for s, v in zip(parts, directions, strict=True)]) for sign in (1, -1))
+    ahead, behind = (flux.fluxes([s + sign * h * v for s, v in zip(parts, directions, strict=True)]) for sign in (1, -1))
     found = flux.tangent(flux.linearize(parts), directions)
     for a, b, t in zip(ahead, behind, found, strict=True):
         np.testing.assert_allclose(np.array(t), (np.array(a) - np.array(b)) / (2 * h), atol=1e-6)
@@ -269,7 +269,7 @@ def test_tangent_of_a_spline_is_its_derivative(rng: np.random.Generator) -> None
     flux.set_weights([w + rng.standard_normal(w.shape) for w in flux.get_weights()])
     s, v = (ops.convert_to_tensor(x) for x in rng.standard_normal((2, 2, 6, 6, 3)))
     h = 1e-7
-    (ahead,), (behind,) = flux.apply([s + h * v]), flux.apply([s - h * v])
+    (ahead,), (behind,) = flux.fluxes([s + h * v]), flux.fluxes([s - h * v])
     (found,) = flux.tangent(flux.linearize([s]), [v])
     np.testing.assert_allclose(np.array(found), (np.array(ahead) - np.array(behind)) / (2 * h), atol=1e-6)
 

@@ -15,6 +15,8 @@ from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.flux_activation import FluxActivation
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.operators import ConvOperator
+from keras_pde.precision import as_in, at_least_float32
+from keras_pde.rounding import outward, unit_roundoff
 from keras_pde.stability import BlockFacts, Certificate, rounded
 
 STEP_SIZES = ("auto", "learned", "per_channel")
@@ -128,9 +130,10 @@ class DiffusionBlock(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(shape=(inner[-1],), initializer="zeros", name="bias")
         if self.step_size == "learned":
-            self.raw_step = self.add_weight(shape=(), initializer="zeros", name="raw_step")
+            self.raw_step = self.add_weight(shape=(), initializer="zeros", autocast=False, name="raw_step")
         if self.data_weight == "learned":
-            self.raw_data_weight = self.add_weight(shape=(), initializer=keras.initializers.Constant(-2.2522), name="raw_data_weight")
+            start = keras.initializers.Constant(-2.2522)
+            self.raw_data_weight = self.add_weight(shape=(), initializer=start, autocast=False, name="raw_data_weight")
         limit = self.step_limit
         if not isinstance(self.step_size, str) and limit is not None:
             if self.step_size > limit * (1 + 1e-9):
@@ -153,26 +156,31 @@ class DiffusionBlock(keras.layers.Layer):
         return tuple(input_shape)
 
     def prepare(self) -> Prepared:
-        """Kernels, step size and data weight in use; compute once for many steps."""
+        """Kernels, step size and data weight in use, in at least float32: a step rounds each once. Compute once for many steps."""
         kernels = self.operator.effective_kernels()
         beta: Any = self.data_weight
         if beta == "learned":
-            beta = ops.softplus(ops.convert_to_tensor(self.raw_data_weight))
+            beta = ops.softplus(at_least_float32(ops.convert_to_tensor(self.raw_data_weight)))
         if not isinstance(self.step_size, str):
             return Prepared(kernels, self.step_size, beta)
         if self.step_size == "per_channel":
-            sums = ops.maximum(self.operator.gershgorin_sums(kernels), _tiny(kernels[0])) * (1 + 1e-5)
-            return Prepared(kernels, ops.cast(self.fraction * 2 / (self.flux.stiffness * sums), kernels[0].dtype), beta)
+            sums = ops.maximum(self.operator.gershgorin_sums(kernels), self._tiny) * (1 + 1e-5)
+            return Prepared(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
         bound = self.operator.squared_norm_bound(kernels)
-        bound = bound if isinstance(bound, float) else ops.cast(ops.maximum(bound, _tiny(kernels[0])), kernels[0].dtype)
+        bound = bound if isinstance(bound, float) else ops.maximum(bound, self._tiny)
         limit = 2 / (2 * beta + self.flux.stiffness * bound)
         if self.step_size == "learned":
-            limit = limit * ops.sigmoid(ops.convert_to_tensor(self.raw_step))
+            limit = limit * ops.sigmoid(at_least_float32(ops.convert_to_tensor(self.raw_step)))
         return Prepared(kernels, self.fraction * limit, beta)
+
+    @property
+    def _tiny(self) -> float:
+        """Smallest ‖K‖² to divide by: the step stays finite in the precision it is rounded to."""
+        return 1e-4 if unit_roundoff(self.compute_dtype) else 1e-12
 
     def inner(self, u: Any, prepared: Prepared) -> list[Any]:
         """Ku + b, in parts."""
-        parts = self.operator.forward(u, prepared.kernels)
+        parts = self.operator.parts(u, prepared.kernels)
         if not self.use_bias:
             return parts
         bias = ops.convert_to_tensor(self.bias)
@@ -192,21 +200,21 @@ class DiffusionBlock(keras.layers.Layer):
         """
         return self.operator.sliced and not self.flux.rational
 
-    def step(self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: float = 1.0, frozen: list[Any] | None = None) -> Any:
+    def step(self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: Any = 1.0, frozen: list[Any] | None = None) -> Any:
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         if frozen is None:
-            fluxes = self.flux.apply(parts, noise)
+            fluxes = self.flux.fluxes(parts, noise)
         else:
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
         step = prepared.step
         if self.step_size == "per_channel":
-            fluxes, step = [step * f for f in fluxes], 1.0
-        update = self.operator.backward(fluxes, prepared.kernels)
+            fluxes, step = [as_in(step, f) * f for f in fluxes], 1.0
+        update = self.operator.adjoint_of(fluxes, prepared.kernels)
         if self.data_weight and source is not None:
-            update = update + prepared.data_weight * (u - source)
-        return u - (scale * step) * update
+            update = update + as_in(prepared.data_weight, u) * (u - source)
+        return u - as_in(scale * step, u) * update
 
     def call(self, u: Any, source: Any = None, noise: Any = None) -> Any:
         """u⁺."""
@@ -216,23 +224,20 @@ class DiffusionBlock(keras.layers.Layer):
         """E(u) = Σψ(Ku + b) + β/2‖u − f‖², a value per sample; steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ)."""
         prepared = self.prepare()
         weight = prepared.step if self.step_size == "per_channel" else 1.0
-        total = sum(_per_sample(weight * p) for p in self.flux.potentials(self.inner(u, prepared), noise))
+        total = sum(_per_sample(as_in(weight, p) * p) for p in self.flux.potentials(self.inner(u, prepared), noise))
         if self.data_weight and source is not None:
-            total = total + prepared.data_weight / 2 * _per_sample(ops.square(u - source))
+            total = total + as_in(prepared.data_weight, total) / 2 * _per_sample(ops.square(u - source))
         return total
 
     def facts(self) -> BlockFacts:
-        """τ‖K‖², bounds and assumptions, from the weights at hand."""
+        """τ‖K‖², bounds and assumptions, from the weights at hand and as the block computes with them."""
         prepared = self.prepare()
-        if self.step_size == "per_channel":
-            strength, data = self.fraction * 2 / self.flux.stiffness, 0.0
-        else:
-            tau = float(ops.convert_to_numpy(prepared.step)) if not isinstance(prepared.step, float | int) else prepared.step
-            strength = tau * (self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2)
-            data = tau * float(ops.convert_to_numpy(prepared.data_weight))
+        tau = prepared.step if isinstance(prepared.step, float | int) else float(np.max(ops.convert_to_numpy(prepared.step)))
+        squared = self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2
+        data = 0.0 if self.step_size == "per_channel" else tau * float(ops.convert_to_numpy(prepared.data_weight))
         smallest = self.operator.smallest_size
-        return BlockFacts(
-            strength,
+        facts = BlockFacts(
+            self.fraction * 2 / self.flux.stiffness if self.step_size == "per_channel" else tau * squared,
             data,
             self.flux.diffusivity_bounds,
             self.flux.slope_bounds,
@@ -243,6 +248,7 @@ class DiffusionBlock(keras.layers.Layer):
                 *["a noise level that does not change with u"] * self.flux.noise_conditioned,
             ),
         )
+        return outward(facts, self.operator, self.compute_dtype, tau)
 
     def certificate(self) -> Certificate:
         """What is proved about u ↦ u⁺ (with f = u), from the weights at hand."""
@@ -282,11 +288,6 @@ def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
         return {k: strip(v) for k, v in config.items() if k not in identity} if isinstance(config, dict) else config
 
     return strip(keras.saving.serialize_keras_object(layer))
-
-
-def _tiny(kernel: Any) -> float:
-    """Smallest ‖K‖² to divide by: the step stays finite in the kernel's precision."""
-    return 1e-4 if keras.backend.standardize_dtype(kernel.dtype) in ("float16", "bfloat16") else 1e-12
 
 
 def _per_sample(x: Any) -> Any:

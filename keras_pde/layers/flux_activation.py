@@ -78,19 +78,19 @@ class FluxActivation(FluxLayer):
         """g of each part; one for all if coupled."""
         if not self.coupled:
             return super().diffusivities(parts, noise, parameters)
-        (contrast,) = self._parameters(parts, noise, parameters)
+        (contrast,) = self._given_or_now(parts, noise, parameters)
         shared = self.flux.diffusivity(self._sum_of_squares(parts), contrast)
         return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
-    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ of each part."""
         if self.flux.isotropic:
-            return super().apply(parts, noise, parameters)
+            return super().fluxes(parts, noise, parameters)
         return [self.flux(s) for s in parts]
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ′ of each part; coupled, g, 2g′ and s/λ, in at least float32."""
-        (contrast,) = self._parameters(parts, noise, parameters)
+        (contrast,) = self._given_or_now(parts, noise, parameters)
         if not self.coupled:
             return [self.flux.slope(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)]
         # s/λ and not s: 1/λ² overflows in products with small s

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.precision import at_least_float32
+
 REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
 SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
@@ -45,10 +47,10 @@ class FluxLayer(keras.layers.Layer):
             shape = (input_shape[-1],) if self.per_channel else ()
             start = self.contrast + math.log(-math.expm1(-self.contrast))  # softplus⁻¹
             self.raw_contrast = self.add_weight(
-                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, name="raw_contrast"
+                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, autocast=False, name="raw_contrast"
             )
             if self.noise_conditioned:
-                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", name="noise_slope")
+                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="noise_slope")
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -59,7 +61,7 @@ class FluxLayer(keras.layers.Layer):
         """λ: a number, or a tensor that broadcasts to a state of the given rank."""
         if not (self.learn_contrast or self.noise_conditioned):
             return self.contrast
-        raw = ops.convert_to_tensor(self.raw_contrast)
+        raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
         if self.noise_conditioned:
             if noise is None:
                 raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
@@ -70,28 +72,28 @@ class FluxLayer(keras.layers.Layer):
             if len(shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
             ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
-            raw = raw + ops.convert_to_tensor(self.noise_slope) * ops.log(ratio)
+            raw = raw + at_least_float32(ops.convert_to_tensor(self.noise_slope)) * ops.log(ratio)
             return ops.maximum(ratio * ops.softplus(raw), SMALLEST_CONTRAST)
         return ops.maximum(ops.softplus(raw), SMALLEST_CONTRAST)
 
-    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+    def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """What Φ depends on besides s, numbers and tensors, λ first; compute once for many evaluations."""
         return [self.contrast_now(noise, rank)]
 
-    def _parameters(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
-        return self.parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+    def _given_or_now(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
+        return self.flux_parameters(noise, len(parts[0].shape)) if parameters is None else parameters
 
     def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """g(s²) for the given parameters."""
         raise NotImplementedError
 
-    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
         return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
 
     def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g of a state in parts, to multiply with; what a frozen cycle keeps."""
-        contrast, *more = self._parameters(parts, noise, parameters)
+        contrast, *more = self._given_or_now(parts, noise, parameters)
         return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, _split(contrast, parts), strict=True)]
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
@@ -104,7 +106,7 @@ class FluxLayer(keras.layers.Layer):
 
     def call(self, s: Any, noise: Any = None) -> Any:
         """Φ(s), same shape as s."""
-        return self.apply([s], noise)[0]
+        return self.fluxes([s], noise)[0]
 
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:

@@ -122,7 +122,8 @@ class ImplicitDiffusion(keras.layers.Layer):
         if not self.flux.built:
             self.flux.build(self.operator.compute_output_shape(input_shape))
         if self.step_size == "learned":
-            self.raw_step = self.add_weight(shape=(), initializer=keras.initializers.Constant(math.log(math.e - 1)), name="raw_step")
+            start = keras.initializers.Constant(math.log(math.e - 1))
+            self.raw_step = self.add_weight(shape=(), initializer=start, autocast=False, name="raw_step")
         self.solver.check(*self.numbers, self.flux)
         self.built = True
 
@@ -141,7 +142,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def prepare(self, noise: Any = None) -> Prepared:
         """Kernels, step size and parameters in use; compute once for many steps."""
-        kernels = [at_least_float32(k) for k in self.operator.effective_kernels()]
+        kernels = self.operator.effective_kernels()
         step: Any = self.step_size
         if step == "learned":
             step = ops.softplus(at_least_float32(ops.convert_to_tensor(self.raw_step)))
@@ -150,7 +151,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             bound = self.operator.squared_norm_bound(kernels)
             q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
             m = 0.0 if low >= 0 else step * bound * -low
-        return Prepared(kernels, step, self.flux.parameters(noise, self.operator.ndim + 2), q, m)
+        return Prepared(kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m)
 
     def problem(self, f: Any, prepared: Prepared) -> Problem:
         """The step from f, in float32 at least."""
@@ -224,7 +225,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
-        parts = self.operator.forward(u, self.operator.effective_kernels())
+        parts = self.operator.parts(u, self.operator.effective_kernels())
         return sum(ops.sum(p, axis=tuple(range(1, len(p.shape)))) for p in self.flux.potentials(parts, noise))
 
     @property
@@ -251,7 +252,8 @@ class ImplicitDiffusion(keras.layers.Layer):
         """What is proved about f ↦ u, from the weights at hand."""
         if not self.built:
             raise ValueError("A certificate is computed from weights: build the layer first, by calling it or by build(input_shape)")
-        return implicit_certificate(f"{type(self).__name__} {self.name!r}", [self.facts()], tied=True, tolerance=self.tolerance)
+        subject = f"{type(self).__name__} {self.name!r}"
+        return implicit_certificate(subject, [self.facts()], tied=True, tolerance=self.tolerance, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

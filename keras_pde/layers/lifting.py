@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.precision import drawn_wide
+from keras_pde.rounding import SUMS, unit_roundoff
 from keras_pde.stability import Certificate, rounded
 
 
@@ -62,7 +64,8 @@ class Lifting(keras.layers.Layer):
                 f"channels. Received: channels={self.channels}. Raise it, or lower patch_size."
             )
         if self.learned:
-            self.kernel = self.add_weight(shape=(self.patch_channels, self.state_channels), initializer="orthogonal", name="kernel")
+            start = drawn_wide(keras.initializers.Orthogonal())
+            self.kernel = self.add_weight(shape=(self.patch_channels, self.state_channels), initializer=start, name="kernel")
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -119,7 +122,11 @@ class Lifting(keras.layers.Layer):
         reasons = {**certificate.reasons, "energy": "the energy is one of the state, which has channels of its own"}
         if not self.learned:
             return dataclasses.replace(certificate, energy_descent=False, reasons=reasons)
-        squared = float(np.linalg.norm(ops.convert_to_numpy(self.kernel).astype("float64"), 2)) ** 2 * (1 + 1e-9)
+        kernel, unit = ops.convert_to_numpy(self.kernel).astype("float64"), unit_roundoff(self.compute_dtype)
+        norm = float(np.linalg.norm(kernel, 2))
+        if unit:  # the kernel's rounding, a sum in float32, and the result's rounding: see keras_pde.rounding
+            norm = (norm + (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))) * (1 + unit)
+        squared = norm**2 * (1 + 1e-9)
         for key in ("norm", "lipschitz"):
             reasons[key] += f"; times ‖lifting‖² ≤ {rounded(squared)}"
         reasons["averaged"] = "the lifting is learned, and no isometry"

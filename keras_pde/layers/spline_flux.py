@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_pde import activations
 from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.precision import as_in, at_least_float32, narrow
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -74,7 +75,7 @@ class SplineFlux(FluxLayer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the slopes' weights, shape (knots, channels)."""
         super().build(input_shape)
-        self.raw_slopes = self.add_weight(shape=(self.knots, input_shape[-1]), initializer=self._start_slopes, name="raw_slopes")
+        self.raw_slopes = self.add_weight(shape=(self.knots, input_shape[-1]), initializer=self._start_slopes, autocast=False, name="raw_slopes")
 
     def _start_slopes(self, shape: Any, dtype: Any = None) -> Any:
         """Raw slopes of the start flux."""
@@ -84,7 +85,7 @@ class SplineFlux(FluxLayer):
 
     def slopes_now(self, xp: Any = ops) -> Any:
         """Slopes of the segments, (knots, channels), held where the spline would cross zero."""
-        raw = ops.convert_to_tensor(self.raw_slopes)
+        raw = at_least_float32(ops.convert_to_tensor(self.raw_slopes))
         low, high = self.slopes
         if xp is np:
             free = low + (high - low) / (1 + np.exp(-np.array(raw, dtype=np.float64)))
@@ -103,34 +104,40 @@ class SplineFlux(FluxLayer):
     def _last(self) -> float:
         return max(0.0, self.slopes[0])
 
-    def parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+    def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """λ and the slopes."""
         return [self.contrast_now(noise, rank), self.slopes_now()]
 
+    def _wide(self, s: Any, contrast: Any, slopes: Any) -> tuple[Any, Any, Any]:
+        """All three in the precision of s, float32 at least: sums of many short segments."""
+        wide = at_least_float32(s)
+        return wide, as_in(contrast, wide), as_in(slopes, wide)
+
     def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """Φ(s)/s, the first slope at 0."""
-        (slopes,) = more
-        a = ops.abs(s / contrast)
+        wide, contrast, slopes = self._wide(s, contrast, *more)
+        a = ops.abs(wide / contrast)
         safe = ops.maximum(a, 1e-6 * self.extent)
-        return ops.where(a < self.extent / self.knots, ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
+        g = ops.where(a < self.extent / self.knots, ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
+        return narrow(g, s)
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """The slope of the segment that s lies in."""
         (s,) = _one(parts)
-        contrast, slopes = self._parameters(parts, noise, parameters)
-        a, h = ops.abs(s / contrast), self.extent / self.knots
+        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
+        a, h = ops.abs(wide / contrast), self.extent / self.knots
         slope = ops.broadcast_to(slopes[0], ops.shape(a))
         for j in range(1, self.knots):
             slope = ops.where(a < j * h, slope, slopes[j])
-        return [ops.where(a < self.extent, slope, ops.full_like(slope, self._last))]
+        return [narrow(ops.where(a < self.extent, slope, ops.full_like(slope, self._last)), s)]
 
-    def apply(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
-        contrast, slopes = self._parameters(parts, noise, parameters)
-        x, h = s / contrast, self.extent / self.knots
+        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
+        x, h = wide / contrast, self.extent / self.knots
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
-        return [contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1))]
+        return [narrow(contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)), s)]
 
     def _sum(self, a: Any, slopes: Any, first: int = 0) -> Any:
         h = self.extent / self.knots
@@ -142,13 +149,13 @@ class SplineFlux(FluxLayer):
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψ(s), the exact integral of the spline."""
         (s,) = _one(parts)
-        contrast, h, slopes = self.contrast_now(noise, len(s.shape)), self.extent / self.knots, self.slopes_now()
-        a = ops.abs(s / contrast)
+        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, None))
+        a, h = ops.abs(wide / contrast), self.extent / self.knots
         total = self._last * ops.square(ops.relu(a - self.extent)) / 2
         for j in range(self.knots):
             inside = ops.clip(a - j * h, 0, h)
             total = total + slopes[j] * (ops.square(inside) / 2 + h * ops.relu(a - (j + 1) * h))
-        return [total * contrast * contrast]
+        return [narrow(total * contrast * contrast, s)]
 
     @property
     def slope_bounds(self) -> tuple[float, float]:

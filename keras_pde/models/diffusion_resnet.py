@@ -20,6 +20,7 @@ from keras_pde.models.describe import describe
 from keras_pde.models.image_model import BlockModel, block_arguments, lifting_of
 from keras_pde.models.retiming import Retiming
 from keras_pde.operators import ConvOperator
+from keras_pde.precision import as_in, at_least_float32
 from keras_pde.schemes import Schedule
 from keras_pde.stability import Certificate
 
@@ -138,12 +139,12 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
                 block, ready = self.blocks[k // self._sharing], prepared[k // self._sharing]
                 v = block.step(pair[0], ready, source=f, noise=noise, scale=tau, frozen=frozen)
                 # without extrapolation the state before the last is not needed
-                return [v] if len(pair) == 1 else [w * v + (1 - w) * pair[1], pair[0]]
+                return [v] if len(pair) == 1 else [as_in(w, v) * v + as_in(1 - w, v) * pair[1], pair[0]]
 
             pair: list[Any] = [u, u] if cycle.extrapolates else [u]
             record = states if not self.schedule.frozen else None
             if self._sharing >= len(cycle) > 2 and record is None:
-                lists = [ops.convert_to_tensor(x, dtype=u.dtype) for x in (cycle.step_sizes, cycle.extrapolations)]
+                lists = [ops.convert_to_tensor(x, dtype=at_least_float32(u).dtype) for x in (cycle.step_sizes, cycle.extrapolations)]
                 carried = freeze(u) if frozen is None and self.blocks[first // self._sharing].stores_diffusivity else []
                 body = functools.partial(_looped, step, freeze if carried else None, first, len(pair))
                 pair = repeat(body, [*pair, *carried], lists, written_out=not self.blocks[first // self._sharing].operator.sliced)

@@ -236,7 +236,8 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         facts = [block.facts() for block in self.blocks]
         steps = [facts[k % len(facts)] for k in range(self.steps)]
         tolerance = self.blocks[0].tolerance
-        certificate = implicit_certificate(f"{type(self).__name__} {self.name!r}", steps, tied=len(facts) == 1, tolerance=tolerance)
+        subject = f"{type(self).__name__} {self.name!r}"
+        certificate = implicit_certificate(subject, steps, tied=len(facts) == 1, tolerance=tolerance, dtype=self.compute_dtype)
         return certificate if self.lifting is None else self.lifting.certify(certificate)
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.multigrid.grids import Grid
 from keras_pde.multigrid.levels import Level
 from keras_pde.operators import ConvOperator, Stencil
+from keras_pde.precision import drawn_wide
 from keras_pde.problems import Problem
 from keras_pde.smoothers import Step
 
@@ -102,12 +103,12 @@ class BoundLevel:
     def operator(self, u: Any) -> Any:
         """A u."""
         layer, h = self.layer, self.scheme.size_h
-        (s,) = layer.convolution.forward(u, self.kernels)
-        (flux,) = layer.flux.apply([s / h])
+        (s,) = layer.convolution.parts(u, self.kernels)
+        (flux,) = layer.flux.fluxes([s / h])
         flux = (h * self.stiffness) * flux
         rows = ops.split(flux, layer.ndim, -1) if layer.ndim > 1 else [flux]
         weighted = [w * row for w, row in zip(self.scheme.weights, rows, strict=True)]
-        out = layer.convolution.backward([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
+        out = layer.convolution.adjoint_of([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
         wall = self.scheme.wall
         out = out if isinstance(wall, float) and wall == 0 else out + self.layer.problem.stiffness * wall * u
         return out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u
@@ -154,7 +155,7 @@ def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, fun
 
     Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
     """
-    orthogonal = keras.initializers.Orthogonal(seed=random.randint(1, 10**9))
+    orthogonal = drawn_wide(keras.initializers.Orthogonal(seed=random.randint(1, 10**9)))
 
     def transposed(shape: Any, dtype: Any = None) -> Any:
         return ops.transpose(orthogonal(shape[::-1], dtype=dtype))

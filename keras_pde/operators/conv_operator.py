@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_pde.operators import norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
-from keras_pde.precision import at_least_float32
+from keras_pde.precision import at_least_float32, drawn_wide
 
 IN_GRAPH_BUDGET = 2.2e6  # numbers in the Fourier bound of one training step
 IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
@@ -119,7 +119,8 @@ class ConvOperator(keras.layers.Layer):
         for i, out in enumerate(self._channels_out()):
             initializer = stencils.Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
             shape = (*[self.kernel_size] * self.ndim, channels, out)
-            self.kernels.append(self.add_weight(shape=shape, initializer=initializer, name=f"kernel_{i}"))
+            initializer = drawn_wide(keras.initializers.get(initializer))
+            self.kernels.append(self.add_weight(shape=shape, initializer=initializer, autocast=False, name=f"kernel_{i}"))
             channels = out
         count = max(1, len(self.kernels))
         left = (self.kernel_size - 1) // 2
@@ -133,18 +134,17 @@ class ConvOperator(keras.layers.Layer):
         return (*input_shape[:-1], rows)
 
     def effective_kernels(self) -> list[Any]:
-        """The kernels in use: zero-mean and normalised where asked for. Compute once and pass to many calls."""
+        """The kernels, zero-mean and normalised where asked for, in at least float32: a call rounds them once. Compute once for many calls."""
         if self.fixed:
             return []
-        kernels = [ops.convert_to_tensor(k) for k in (self.kernels if self.constants is None else self.constants)]
+        kernels = [at_least_float32(ops.convert_to_tensor(k)) for k in (self.kernels if self.constants is None else self.constants)]
         if self.constants is not None:
             return kernels
         if self.zero_mean:
             kernels[0] = kernels[0] - ops.mean(kernels[0], axis=tuple(range(self.ndim)), keepdims=True)
         if self.normalize:
-            wide = [at_least_float32(k) for k in kernels]
-            scale = ops.rsqrt(ops.maximum(self._bound_in_graph(wide), 1)) ** (1 / len(kernels))
-            kernels = [ops.cast(k * scale, kernels[0].dtype) for k in wide]
+            scale = ops.rsqrt(ops.maximum(self._bound_in_graph(kernels), 1)) ** (1 / len(kernels))
+            kernels = [k * scale for k in kernels]
         return kernels
 
     def squared_norm_bound(self, kernels: list[Any] | None = None) -> Any:
@@ -156,8 +156,7 @@ class ConvOperator(keras.layers.Layer):
             return self._fixed_bound
         if self.normalize:
             return 1.0
-        kernels = self.effective_kernels() if kernels is None else kernels
-        return self._bound_in_graph([at_least_float32(k) for k in kernels])
+        return self._bound_in_graph(self.effective_kernels() if kernels is None else kernels)
 
     def _bound_in_graph(self, kernels: list[Any], xp: Any = ops) -> Any:
         bound = norms.fourier(kernels, xp, IN_GRAPH_BUDGET)
@@ -241,20 +240,19 @@ class ConvOperator(keras.layers.Layer):
         """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32: KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169)."""
         if len(kernels) != 1:
             raise ValueError(f"Row sums per filter need one convolution with weights. Received: filters={self.filters}")
-        wide = at_least_float32(kernels[0])
-        return ops.sum(norms.correlation_sums(wide, [w[0] for w in self._widths], self.boundary, ops), axis=1)
+        return ops.sum(norms.correlation_sums(kernels[0], [w[0] for w in self._widths], self.boundary, ops), axis=1)
 
     def call(self, u: Any) -> Any:
         """K u."""
-        parts = self.forward(u)
+        parts = self.parts(u)
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
 
     def adjoint(self, v: Any) -> Any:
         """Kᵀ v."""
         parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.sliced else [v]
-        return self.backward(parts)
+        return self.adjoint_of(parts)
 
-    def forward(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
+    def parts(self, u: Any, kernels: list[Any] | None = None) -> list[Any]:
         """K u in parts: one array for convolutions, one for each row of a sliced stencil."""
         if self.sliced:
             return stencils.differences(u, str(self.stencil), self.boundary)
@@ -266,8 +264,8 @@ class ConvOperator(keras.layers.Layer):
             wide = ops.conv(wide, kernel, padding="valid", data_format="channels_last")
         return [wide]
 
-    def backward(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
-        """Kᵀ of the parts: the exact transpose of `forward`."""
+    def adjoint_of(self, parts: list[Any], kernels: list[Any] | None = None) -> Any:
+        """Kᵀ of the parts: the exact transpose of `parts`."""
         if self.sliced:
             return stencils.differences_adjoint(parts, str(self.stencil), self.boundary)
         v = parts[0]
@@ -283,7 +281,7 @@ class ConvOperator(keras.layers.Layer):
     def _used(self, kernels: list[Any] | None, like: Any) -> list[Any]:
         if self.fixed:
             return [ops.convert_to_tensor(self._constant, dtype=like.dtype)]
-        return self.effective_kernels() if kernels is None else kernels
+        return [ops.cast(k, like.dtype) for k in (self.effective_kernels() if kernels is None else kernels)]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

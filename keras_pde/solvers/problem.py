@@ -58,14 +58,14 @@ class Problem:
 
     def inner(self, u: Any) -> list[Any]:
         """Ku, in parts."""
-        return self.operator.forward(u, self.kernels)
+        return self.operator.parts(u, self.kernels)
 
     def _outer(self, parts: list[Any]) -> Any:
-        return self.step * self.operator.backward(parts, self.kernels)
+        return self.step * self.operator.adjoint_of(parts, self.kernels)
 
     def residual(self, u: Any) -> Any:
         """F(u)."""
-        return u - self.f + self._outer(self.flux.apply(self.inner(u), parameters=self.parameters))
+        return u - self.f + self._outer(self.flux.fluxes(self.inner(u), parameters=self.parameters))
 
     def diffusivities(self, u: Any) -> list[Any]:
         """g at u, in parts."""
