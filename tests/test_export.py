@@ -24,10 +24,12 @@ from keras_pde import (
     Lifting,
     MultigridUNet,
     SplineFlux,
+    denoising,
     export,
     from_preset,
     presets,
 )
+from keras_pde.timed import Timed
 
 tf = pytest.importorskip("tensorflow")
 for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert"):
@@ -172,14 +174,61 @@ def test_every_model_exports_by_keras_with_dynamic_sizes(name: str, tmp_path: Pa
 
 
 def test_a_noise_level_is_built_into_classical_and_conditioned_networks(tmp_path: Path, rng: np.random.Generator) -> None:
-    from keras_pde import denoising
-
     noisy = rng.random((1, 20, 24, 1)).astype("float32")
     for name in ("weickert_2d", "certified_resnet_2d"):
         run, about = export.load_exported(export.export(name, tmp_path / name, sigma=40).path)
         chosen = denoising.choose_filter(name, noisy.shape[1:], sigma=40)
         np.testing.assert_allclose(run(noisy)[0], denoising.filter_image(chosen, noisy[0], 40).pixels, atol=1e-5)
         assert "40 grey levels" in about["noise level"]
+
+
+TIMES = (0.0, 0.2, 7.9, 20.0)
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_the_stopping_time_as_an_input_changes_the_filter(kind: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    """Each sample of a batch at its own time and noise level is the filter that `with_schedule` makes for them, alone."""
+    name = "charbonnier_explicit_2d"
+    run, about = export.load_exported(export.export(name, tmp_path / f"m{SUFFIXES[kind]}", kind, timed=True).path)
+    noisy, sigma = rng.random((4, 25, 30, 1)).astype("float32"), np.array([25, 5, 40, 10], "float32")
+    out = run(noisy, sigma / 255, np.array(TIMES, "float32"))
+    np.testing.assert_allclose(out[0], noisy[0], atol=1e-6)
+    model, timed = from_preset(name), Timed(from_preset(name))
+    for k in (1, 2, 3):
+        same = denoising.filter_of(timed.at(TIMES[k]), tuned=True)
+        np.testing.assert_allclose(out[k], denoising.filter_image(same, noisy[k], float(sigma[k])).pixels, atol=1e-5)
+    assert [timed.steps(t) for t in (*TIMES, 1e9)] == [0, 1, 34, 85, 500] == [*[len(timed.at(t).schedule) if t else 0 for t in TIMES], 500]
+    own = run(noisy[:1], sigma[:1] / 255, np.array([model.time], "float32"))
+    np.testing.assert_allclose(own, np.array(model(noisy[:1])), atol=1e-5)  # at the preset's own time, the preset
+    assert about["time"]["tuned for noise"]["25"] == pytest.approx(model.time)
+    long, longest = (run(noisy[:1], sigma[:1] / 255, np.array([t], "float32")) for t in (1e9, timed.longest))
+    np.testing.assert_array_equal(long, longest)
+
+
+@pytest.mark.parametrize("name", ["charbonnier_explicit_2d", "perona_malik_2d", "linear_2d"])
+def test_the_certificate_of_a_timed_filter_holds_at_every_time(name: str, rng: np.random.Generator) -> None:
+    """The constants for all times bound those of each, and an attempt to break them at random times fails."""
+    timed = Timed(from_preset(name))
+    every, one = timed.certificate(), timed.facts()["of the largest step"]
+    assert every.norm_stable
+    for time in (0.01, 0.2375, 1.0, 7.9, 30.0):
+        known, n = timed.certificate(time), timed.steps(time)
+        part = time / n / timed.largest_step
+        assert known.norm_gain <= every.norm_gain
+        assert known.lipschitz <= every.lipschitz
+        # what a reader computes from the constants of the largest step
+        assert known.lipschitz <= (1 + (one["lipschitz"] - 1) * part) ** n * (1 + 1e-9)
+        assert (known.averaged is None) == (every.averaged is None)
+        if known.averaged is not None:
+            share = n * one["averaged"] * part / (1 - one["averaged"] * part)
+            assert known.averaged <= share / (1 + share) * (1 + 1e-9)
+            assert known.averaged <= every.averaged < 1
+    u, v = rng.normal(size=(2, 8, 16, 16, 1)).astype("float32")
+    times = rng.uniform(0, 20, 8).astype("float32")
+    a, b = (np.array(timed([x, times])) for x in (u, v))
+    norms = np.sqrt(np.sum(np.square(np.array([a, u, a - b, u - v], "float64")), axis=(2, 3, 4)))
+    assert (norms[0] <= norms[1] * (1 + 1e-5)).all()
+    assert (norms[2] <= every.lipschitz * norms[3] * (1 + 1e-5)).all()
 
 
 @pytest.mark.parametrize(
@@ -190,6 +239,8 @@ def test_a_noise_level_is_built_into_classical_and_conditioned_networks(tmp_path
         (("linear_1d", "x.onnx"), {}, "writes a directory"),
         (("linear_1d", "x"), {"size": (3, 4)}, "1-D data"),
         (("multigrid_poisson_2d", "x"), {"sigma": 3}, "sigma has no effect"),
+        (("certified_resnet_2d", "x"), {"timed": True}, "no stopping time to change"),
+        (("truncated_tv_implicit_2d", "x"), {"timed": True}, "no stopping time to change"),
         (("multigrid_poisson_2d", "x"), {}, "size"),
     ],
 )
