@@ -227,10 +227,16 @@ def _reach(model: Any) -> dict[str, Any]:
 
     if not getattr(model, "denoises", False):
         return {}
-    if isinstance(model, Timed):
-        return {"reach": {"pixels": tiles.receptive_radius(model.at(model.largest_step)), "of": "each step", "exact": True}}
-    radius = tiles.receptive_radius(model)
-    return {"reach": {"pixels": tiles.influence_radius(model) if radius is None else radius, "of": "the network", "exact": radius is not None}}
+    one = model.at(model.largest_step) if isinstance(model, Timed) else model
+    radius, patch = tiles.receptive_radius(one), getattr(one, "patch_size", 1)
+    return {
+        "reach": {
+            "pixels": tiles.influence_radius(one) if radius is None else radius,
+            "of": "the network" if one is model else "each step",
+            "exact": radius is not None,
+            **({"tiles begin at multiples of": patch} if patch > 1 else {}),
+        }
+    }
 
 
 def _resized(model: Any, size: Sequence[int]) -> Any:

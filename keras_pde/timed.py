@@ -13,6 +13,8 @@ from keras import ops
 from keras_pde import noise, schemes
 from keras_pde.stability import Certificate
 
+__all__ = ["Timed"]
+
 FRACTION = 0.95  # of the stable step: below it every step with a monotone flux is averaged
 
 
@@ -90,7 +92,13 @@ class Timed(keras.Model):
         return math.ceil(min(max(time, 0.0), self.longest) / self.largest_step * (1 - 1e-6))
 
     def at(self, time: float) -> Any:
-        """The model that this one is at a stopping time > 0."""
+        """The model that this one is at a stopping time.
+
+        Raises:
+            ValueError: a time that is not > 0, where this map is the identity.
+        """
+        if not time > 0:
+            raise ValueError(f"At stopping time 0 no step is taken and the map is the identity; a model needs a time > 0. Received: time={time}")
         return self.model.with_schedule(schemes.explicit(self.steps(time)), min(time, self.longest))
 
     def certificate(self, time: float | None = None) -> Certificate:
@@ -101,13 +109,18 @@ class Timed(keras.Model):
         return dataclasses.replace(known, subject=subject, assumptions=(fixed, *known.assumptions))
 
     def facts(self) -> dict[str, Any]:
-        """What a reader needs to know the certificate at any time: the largest step, and the constants of that one step."""
+        """What a reader needs to know the certificate at any time: the largest step, and the constants of that one step.
+
+        Not those behind a lifting: steps follow each other on the lifted state, so their constants are not a step's of the image.
+        """
         one = self.at(self.largest_step).certificate()
+        constants = {"norm_gain": one.norm_gain, "lipschitz": one.lipschitz, "averaged": one.averaged}
+        finite = {key: None if value is None or math.isinf(value) else value for key, value in constants.items()}
         return {
             "unit": self.unit_name,
             "largest step": self.largest_step,
             "most steps": noise.MAX_STEPS,
-            "of the largest step": {"norm_gain": one.norm_gain, "lipschitz": one.lipschitz, "averaged": one.averaged},
+            **({} if self.model.lifting is not None else {"of the largest step": finite}),
         }
 
     def input_signature(self, size: Sequence[int | None] | None = None) -> list[Any]:

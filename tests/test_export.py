@@ -181,6 +181,21 @@ def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone
         np.testing.assert_allclose(next(iter(answer.values())), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("lifting", [None, 9])
+def test_a_network_of_one_s_own_has_a_dial_too(lifting: int | None, tmp_path: Path, rng: np.random.Generator) -> None:
+    model = DiffusionResNet(4, filters=4, kernel_size=3, tied=True, lifting=None if lifting is None else Lifting(lifting, 2))
+    model.build((None, None, None, 1))
+    run, about = export.load_exported(export.export(model, tmp_path / "m.onnx", "onnx", timed=True).path)
+    u = rng.random((2, 18, 20, 1)).astype("float32")
+    out = run(u, np.array([1.5, 6.0], "float32"))
+    for k, time in enumerate((1.5, 6.0)):
+        np.testing.assert_allclose(out[k : k + 1], np.array(Timed(model).at(time)(u[k : k + 1])), atol=1e-5)
+    assert about["time"]["unit"] == "steps"
+    assert about["certificate"]["lipschitz"] == 1
+    assert ("of the largest step" in about["time"]) == (lifting is None)
+    assert about["reach"].get("tiles begin at multiples of", 1) == (1 if lifting is None else 2)
+
+
 def test_rows_of_a_timed_filter_carry_their_own_time(tmp_path: Path, rng: np.random.Generator) -> None:
     export.export("charbonnier_explicit_2d", tmp_path / "1", timed=True)
     noisy = rng.random((2, 9, 8, 1)).astype("float32")
