@@ -19,30 +19,52 @@ export function rounded(x, digits = 5) {
   return String(Number(up.toPrecision(digits)));
 }
 
+// Reasons and assumptions of keras_pde's certificates by how they begin.
 const REASONS = [
-  [/^step sizes ≤ 2\/\(L_g‖K‖²\) \(S1\)$/, "Every step is short enough for its kernels: none can amplify."],
+  [/^step sizes ≤ 2\/\((2β \+ )?L_g‖K‖²\)/, "Every step is short enough for its kernels: none can amplify."],
+  [/^a step size exceeds/, "A step is longer than the limit, so it can amplify."],
+  [/^the diffusivity is negative somewhere/, "The filter runs diffusion backwards in places, which sharpens and amplifies."],
+  [/^cycle polynomial/, "The steps of a cycle, some of them long, together cannot amplify, as the diffusivity is kept over the cycle."],
+  [/^sup \|p\| over the spectrum/, "The steps of a cycle together amplify no frequency by more than this."],
+  [/^worst case of a varying operator/, "The steps extrapolate; this is the worst case, as the theorem for them is for a diffusivity that is kept."],
+  [/^an inner bias/, "The network adds something even to a black picture."],
+  [/^implicit, g ≥ 0/, "An implicit step that only smooths cannot amplify, however long it is."],
+  [/^linear: the norm bound/, "The filter is linear: what bounds its result bounds changes of it as well."],
+  [/^no theorem: the frozen diffusivity/, "The diffusivity is kept over a cycle and comes from the picture at its start, and no theorem bounds what that does."],
+  [/^Φ is monotone.*extrapolation/, "The nonlinearity never falls; the factor is the worst case of extrapolating."],
   [/^Φ is monotone/, "The nonlinearity never falls, so two inputs are never driven apart."],
-  [/^Φ is not monotone: Φ′ ≥ (\S+)/, "The nonlinearity falls in places, with a slope down to $1, which sharpens edges: two similar inputs can be driven apart, by this factor at most."],
+  [/^Φ is not monotone: Φ′ ≥ ([^\s,]+)/, "The nonlinearity falls in places, with a slope down to $1, which sharpens edges: two similar inputs can be driven apart."],
   [/^needs a monotone flux$/, "That theorem needs a nonlinearity that never falls, and this one falls in places."],
   [/^step sizes < 2\/\(L‖K‖²\), monotone flux/, "Every step is shorter than the limit, and the nonlinearity never falls."],
-  [/^each block has an energy of its own$/, "Each step has kernels of its own, so there is no one energy that all of them lower."],
-  [/^step sizes ≤ 2\/\(β \+ L‖K‖²\)/, "All steps follow the gradient of one energy, each short enough to lower it."],
-  [/^implicit, g ≥ 0: for every τ$/, "An implicit step that only smooths cannot amplify, however long it is."],
+  [/^no rule for a data term/, "The filter keeps the picture in view at every step, and there is no theorem for that."],
+  [/^symmetric with spectrum/, "The filter is linear and symmetric, and no frequency is turned over."],
+  [/^no rule for frozen/, "There is no theorem for a diffusivity that is kept, or for steps that extrapolate."],
   [/^proximal map of a convex energy/, "The result is the one minimiser of a convex energy; such a map is firmly nonexpansive."],
-  [/^the minimiser of ½‖u − f‖² \+ τE\(u\) is unique$/, "The result is the one minimiser of distance to the input plus energy."],
+  [/^each (block|step) has an energy of its own$/, "Each step has kernels of its own, so there is no one energy that all of them lower."],
+  [/^step sizes ≤ 2\/\(β \+ L‖K‖²\)/, "All steps follow the gradient of one energy, each short enough to lower it."],
+  [/^the cycle is a polynomial/, "The filter is linear and damps every frequency of its energy."],
+  [/^the energy changes with the diffusivity/, "Over a cycle the diffusivity is kept, and with it another energy goes down."],
+  [/^needs τ\(β \+ L‖K‖²\) ≤ 2/, "A step is too long to be sure to lower the energy."],
+  [/^Du Fort-Frankel: E/, "An energy of two states in a row goes down, and it starts at the picture's."],
+  [/^varying extrapolation weights/, "No energy is known for steps that extrapolate by varying weights."],
+  [/^the minimiser of ½‖u − f‖²/, "The result is the one minimiser of distance to the input plus energy."],
+  [/there may be several solutions/, "The equation may have several solutions."],
+  [/^the energy is one of the state/, "The energy is one of the network's inner channels, not of the picture."],
+  [/^the lifting is learned/, "The map to the network's inner channels is learned, and does not keep distances."],
 ];
 
 const ASSUMPTIONS = [
   [/^exact arithmetic$/, "Exact arithmetic. Your browser computes with 7 digits, and the picture shown is rounded to 8 bits."],
   [/^a noise level that does not change with [uf]$/, "A noise level that you set: the constants compare pictures at one level, and not an estimate from each."],
-  [/^a stopping time and a noise level that do not change/, "A noise level and a stopping time that you set: the constants compare pictures at one level and time, and not an estimate from each."],
-  [/^solves to the relative residual (\S+),/, "Equations solved to the relative residual $1, which this file does not report; the constants are those of the exact solution."],
+  [/^a stopping time and a noise level/, "A noise level and a stopping time that you set: the constants compare pictures at one level and time, and not an estimate from each."],
+  [/^solves to the relative residual ([^\s,;]+)/, "Equations solved to the relative residual $1, which this file does not report; the constants are those of the exact solution."],
+  [/^spatial sizes of at least (\d+)/, "A picture of at least $1 pixels each way."],
 ];
 
 function plain(text, table) {
   for (const [pattern, words] of table) {
     const found = text.match(pattern);
-    if (found) return words.replace("$1", found[1]);
+    if (found) return words.replace("$1", (found[1] ?? "").replace("-", "−"));
   }
   return null;
 }

@@ -1,13 +1,13 @@
 // A filter on a large picture, tile by tile: each tile has a halo that is computed and thrown away, and ends where the picture ends.
 
 // Cores and the windows to compute them from, of about ``least`` pixels each way, but of four halos: otherwise most of it would be halo.
-export function plan(width, height, halo, least) {
-  const side = Math.max(least, 4 * halo);
+// Windows begin at multiples of the network's patch size.
+export function plan(width, height, reach, least, patch = 1) {
+  const halo = patch * Math.ceil(reach / patch), side = Math.max(least, 4 * halo);
   if (width * height <= side * side) return [{ core: [0, 0, width, height], window: [0, 0, width, height] }];
-  const core = side - 2 * halo;
   const cuts = (size) => {
-    const count = Math.ceil(size / core);
-    return Array.from({ length: count + 1 }, (_, i) => Math.round((i * size) / count));
+    const count = Math.ceil(size / (side - 2 * halo));
+    return [...Array.from({ length: count }, (_, i) => patch * Math.round((i * size) / count / patch)), size];
   };
   const [columns, rows] = [cuts(width), cuts(height)];
   return rows.slice(1).flatMap((bottom, j) => columns.slice(1).map((right, i) => {

@@ -77,7 +77,7 @@ async function run({ about, session }, source, level, time, id) {
   const target = { ...source, data: new Float32Array(source.data.length) };
   const planar = source.channels === 3 && channelsOf(session) === 1, batch = planar ? 3 : 1;
   const halo = about.reach.pixels * (about.time ? at(about.time, time).steps : 1);
-  const tiles = level === 0 ? [] : plan(source.width, source.height, halo, about.reach.exact ? EXACT_SIDE : WHOLE_SIDE);
+  const tiles = level === 0 ? [] : plan(source.width, source.height, halo, about.reach.exact ? EXACT_SIDE : WHOLE_SIDE, about.reach["tiles begin at multiples of"]);
   if (level === 0) target.data.set(source.data); // nothing to remove
   for (const [done, tile] of tiles.entries()) {
     self.postMessage({ type: "progress", id, done, of: tiles.length });

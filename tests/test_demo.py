@@ -248,21 +248,39 @@ def test_the_stopping_time_changes_the_filter_and_the_certificate_with_it(page: 
     assert float(page.tab.input_value("#time")) == pytest.approx(7.9)
 
 
-def test_every_reason_and_assumption_is_said_in_plain_words(page: Page, site: Path) -> None:
-    files = sorted((site / "models").glob("*.onnx"))
-    assert len(files) == 5
-    script = """async (name) => {
-        const { metadata } = await import('./metadata.js'), { explain } = await import('./certificate.js');
-        const about = metadata(new Uint8Array(await (await fetch(`models/${name}`)).arrayBuffer()));
-        return { about, said: explain(about, 5) };
-    }"""
-    for path in files:
-        found = page.tab.evaluate(script, path.name)
-        assert found["about"] == export.load_exported(path)[1]
-        for statement in found["said"]["statements"]:
-            assert statement["because"], (path.name, statement["formal"])
-        for assumption in found["said"]["assumptions"]:
-            assert assumption["words"] != assumption["formal"], (path.name, assumption)
+def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_words(page: Page, site: Path) -> None:
+    """Of the files on the page, and of all denoisers in the zoo, which a page may come to offer."""
+    script = """async (name) => (await import('./metadata.js')).metadata(new Uint8Array(await (await fetch(`models/${name}`)).arrayBuffer()))"""
+    known = []
+    for path in sorted((site / "models").glob("*.onnx")):
+        known.append(page.tab.evaluate(script, path.name))
+        assert known[-1] == export.load_exported(path)[1]
+    assert len(known) == 5
+    known += [{"name": name, **export.Served(from_preset(name)).about()} for name in presets.list_presets("*_2d", task="denoise")]
+    said = page.tab.evaluate(
+        "async (known) => { const { explain } = await import('./certificate.js'); return known.map((a) => explain(a, 5)); }", known
+    )
+    assert len(said) > 20
+    for about, found in zip(known, said, strict=True):
+        for statement in found["statements"]:
+            assert statement["because"], (about["name"], statement["formal"])
+        for assumption in found["assumptions"]:
+            assert assumption["words"] != assumption["formal"], (about["name"], assumption)
+
+
+def test_tiles_cover_the_picture_and_begin_where_patches_do(page: Page) -> None:
+    script = "async ([args]) => (await import('./tiles.js')).plan(...args)"
+    for width, height, reach, patch in ((1700, 901, 36, 1), (1301, 777, 35, 4), (50, 9000, 100, 3), (300, 200, 36, 1)):
+        times = np.zeros((height, width), int)
+        for tile in page.tab.evaluate(script, [[width, height, reach, 512, patch]]):
+            (left, top, right, bottom), window = tile["core"], tile["window"]
+            times[top:bottom, left:right] += 1
+            assert window[0] % patch == window[1] % patch == 0
+            assert all(
+                near == edge or abs(near - inner) >= reach for near, inner, edge in zip(window, tile["core"], (0, 0, width, height), strict=True)
+            )
+            assert (window[2] - window[0]) * (window[3] - window[1]) <= 4 * 512**2
+        assert (times == 1).all()
 
 
 def test_the_certificate_shown_is_the_network_s(page: Page) -> None:
