@@ -55,6 +55,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.7",
             "hypothesis>=6.100",
+            "playwright>=1.45",  # drives the browser that is installed, and brings none
             "matplotlib>=3.8",
             "build>=1.2",
             "setuptools>=70",

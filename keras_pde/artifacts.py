@@ -13,7 +13,7 @@ METADATA = "keras_pde"
 
 
 def load_exported(path: str | Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
-    """An artifact in its own runtime, as a function of arrays (image, then noise or mask), and its metadata.
+    """An artifact in its own runtime, as a function of arrays (image, then noise or mask, then time), and its metadata.
 
     Raises:
         ImportError: the runtime is missing, with the line that installs it.
@@ -80,7 +80,7 @@ def _litert(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
 
 
 def _order(names: Any) -> list[str]:
-    return sorted(names, key=("image", "noise", "mask").index)
+    return sorted(names, key=("image", "noise", "mask", "time").index)
 
 
 def _write_saved_model(path: Path, about: dict[str, Any]) -> None:

@@ -20,9 +20,11 @@ from keras import ops
 
 from keras_pde.artifacts import WRITERS, load_exported
 from keras_pde.operators import ConvOperator
+from keras_pde.timed import Timed
 
 __all__ = ["Exported", "export", "load_exported"]
 
+LEAST_SCALE = 1e-5  # of the noise a classical filter is tuned for: to divide by where there is none
 FORMATS = {"saved_model": ("tf_saved_model", ""), "onnx": ("onnx", ".onnx"), "litert": ("litert", ".tflite")}
 
 
@@ -48,13 +50,15 @@ def export(
     format: str = "saved_model",
     *,
     sigma: float | None = None,
+    timed: bool = False,
     uint8: bool = False,
     size: Sequence[int] | None = None,
     verify: bool = False,
 ) -> Exported:
     r"""Write a network as an artifact that needs no keras_pde: SavedModel directory, ONNX or LiteRT file.
 
-    Inputs are called "image" (batch, \*spatial, channels), then "noise" (batch,) for a noise-conditioned network, or "mask" for inpainting;
+    Inputs are called "image" (batch, \*spatial, channels), then "noise" (batch,) for a noise-conditioned network, or "mask" for inpainting, then
+    "time" (batch,) if asked for;
     batch and sizes are dynamic unless ``size`` fixes them. The image's values are in [0, 1] and noise is σ in the same unit; with ``uint8`` both
     are grey levels of 255, and the output is rounded and clipped. Metadata (name, units, certificate with its reasons, licence) lie in the
     artifact: assets.extra/keras_pde.json of a SavedModel, metadata_props of ONNX, a metadata buffer of LiteRT. The certificate is of the
@@ -66,6 +70,8 @@ def export(
         format: "saved_model", "onnx" or "litert".
         sigma: noise level in grey levels of 255 that a network without noise input is made for: a classical filter of the zoo gets its stopping
             time and scale for it (25 unless given); a noise-conditioned network loses that input.
+        timed: the stopping time as an input, for a filter with one block for all its steps, on the explicit scheme: see `keras_pde.timed.Timed`.
+            A classical filter of the zoo then takes the noise level too, unless sigma fixes it; tuned times for noise levels are in the metadata.
         uint8: images as uint8.
         size: spatial sizes, where they are to be fixed; a multigrid network with levels="auto" needs it.
         verify: run the artifact in its own runtime (TensorFlow's plain loader, ONNX Runtime, LiteRT) on an example.
@@ -99,7 +105,7 @@ def export(
     name = str(model) if isinstance(model, str | Path) else model.name
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
     network = presets.from_preset(name) if isinstance(model, str | Path) else model
-    served = Served(network if size is None else _resized(network, size), entry.get("noise"), sigma, uint8)
+    served = Served(network if size is None else _resized(network, size), entry.get("noise"), sigma, uint8, timed)
     signature = served.input_signature(size)
     known: dict[str, Any] = {key: entry[key] for key in ("description", "data", "licence") if key in entry}
     about = {**served.about(), "name": name, **known}
@@ -124,19 +130,22 @@ def export(
 class Served(keras.Model):
     """A network with the inputs and units of its artifact."""
 
-    def __init__(self, model: Any, times: dict[str, float] | None = None, sigma: float | None = None, uint8: bool = False) -> None:
+    def __init__(
+        self, model: Any, times: dict[str, float] | None = None, sigma: float | None = None, uint8: bool = False, timed: bool = False
+    ) -> None:
         from keras_pde import noise
 
         super().__init__(name=model.name, dtype=model.dtype_policy)
         conditioned = getattr(model, "noise_conditioned", False)
         if sigma is not None and not (times or conditioned):
             raise ValueError(f"{model.name} is neither tuned for noise levels nor told them, so sigma has no effect: leave it out")
-        self.level = None if conditioned and sigma is None else float(noise.REFERENCE if sigma is None else sigma)
-        if times:
+        self.takes_noise = sigma is None and (conditioned or (timed and bool(times)))
+        self.level = None if self.takes_noise else float(noise.REFERENCE if sigma is None else sigma)
+        if timed:
+            model = Timed(model)
+        elif times:
             model = noise.retime(model, noise.stopping_time(times, self.level or noise.REFERENCE))
-        self.scale = 1.0 if conditioned or not times else float(self.level or noise.REFERENCE) / noise.REFERENCE
-        self.model, self.uint8, self.conditioned, self.tuned = model, uint8, conditioned, bool(times)
-        self.takes_noise = conditioned and sigma is None
+        self.model, self.uint8, self.conditioned, self.times, self.timed = model, uint8, conditioned, times or {}, timed
         self.built = True
 
     def build(self, input_shape: Any) -> None:
@@ -145,20 +154,30 @@ class Served(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """The output in the artifact's units."""
+        from keras_pde.noise import REFERENCE
+
         image, *more = inputs if isinstance(inputs, list | tuple) else [inputs]
         peak = 255.0 if self.uint8 else 1.0
-        u = ops.cast(image, self.compute_dtype) / (peak * self.scale)
+        u = ops.cast(image, self.compute_dtype) / peak
+        more = [ops.cast(m, self.compute_dtype) for m in more]
+        scale: Any = 1.0
         if self.takes_noise:
-            more = [ops.cast(more[0], self.compute_dtype) / peak]
-        elif self.conditioned:
-            more = [ops.full(ops.shape(u)[:1], (self.level or 0.0) / 255, dtype=self.compute_dtype)]
-        out = self.model([u, *more] if more else u) * (peak * self.scale)
+            more[0] = more[0] / peak
+        if self.conditioned and not self.takes_noise:
+            more.insert(0, ops.full(ops.shape(u)[:1], (self.level or 0.0) / 255, dtype=self.compute_dtype))
+        elif self.times:  # a classical filter: the noise is brought to the level it is tuned for
+            levels = ops.reshape(more.pop(0), (-1, *(1,) * (len(u.shape) - 1))) if self.takes_noise else (self.level or 0.0) / 255
+            scale = ops.maximum(levels * (255 / REFERENCE), LEAST_SCALE) if self.takes_noise else levels * 255 / REFERENCE
+        out = self.model([u / scale, *more] if more else u / scale) * scale * peak
         return ops.cast(ops.clip(ops.round(out), 0, 255), "uint8") if self.uint8 else out
 
     def input_signature(self, size: Sequence[int] | None) -> list[Any]:
         """Specifications of the inputs, as Keras's export takes them."""
         image, *rest = keras.tree.flatten(self.model.input_signature(size))
-        rest = rest if self.takes_noise or not self.conditioned else []
+        if self.conditioned and not self.takes_noise:
+            rest = rest[1:]
+        elif self.takes_noise and not self.conditioned:
+            rest.insert(0, keras.InputSpec(shape=(None,), dtype=image.dtype, name="noise"))
         image = keras.InputSpec(shape=image.shape, dtype="uint8" if self.uint8 else image.dtype, name=image.name)
         return [[image, *rest]] if rest else [image]
 
@@ -172,12 +191,16 @@ class Served(keras.Model):
         more = {"noise": f"standard deviation in {unit}, a number a sample"} if self.takes_noise else {}
         if getattr(getattr(self.model, "problem", None), "masked", False):
             more["mask"] = "1 where the image is known, 0 elsewhere"
-        made_for = {"noise level": f"made for {self.level:g} grey levels of 255"} if self.tuned or (self.conditioned and self.level) else {}
+        if self.timed:
+            more["time"] = f"stopping time in {self.model.unit_name}, a number a sample, 0 to {self.model.longest:g}"
+        made_for = {"noise level": f"made for {self.level:g} grey levels of 255"} if self.level and (self.times or self.conditioned) else {}
         return {
             "keras_pde": __version__,
-            "class": type(self.model).__name__,
+            "class": type(self.model.model if self.timed else self.model).__name__,
             "inputs": {"image": values, **more},
             **made_for,
+            **({"time": {**self.model.facts(), "tuned for noise": self.times}} if self.timed else {}),
+            **_reach(self.model),
             "certificate": {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in facts.items()},
         }
 
@@ -192,10 +215,28 @@ class Served(keras.Model):
             golden = {k: np.resize(v, (1, *size, 1)) if k == "mask" else v for k, v in golden.items()}
         inputs = [np.uint8(np.rint(255 * image.clip(0, 1))) if self.uint8 else image]
         if self.takes_noise:
-            inputs.append(golden["noise"] * np.float32(255 if self.uint8 else 1))
-        inputs += [golden[key] for key in ("mask",) if key in golden]
+            inputs.append(golden.get("noise", np.full(1, 0.1, "float32")) * np.float32(255 if self.uint8 else 1))
+        inputs += [golden[key] for key in ("mask", "time") if key in golden]
         original = ops.convert_to_numpy(self(inputs if len(inputs) > 1 else inputs[0]))
         return float(np.abs(original.astype("float64") - run(*inputs).astype("float64")).max())
+
+
+def _reach(model: Any) -> dict[str, Any]:
+    """How far the input acts on the output: the halo that tiles need, for readers that tile."""
+    from keras_pde import tiles
+
+    if not getattr(model, "denoises", False):
+        return {}
+    one = model.at(model.largest_step) if isinstance(model, Timed) else model
+    radius, patch = tiles.receptive_radius(one), getattr(one, "patch_size", 1)
+    return {
+        "reach": {
+            "pixels": tiles.influence_radius(one) if radius is None else radius,
+            "of": "the network" if one is model else "each step",
+            "exact": radius is not None,
+            **({"tiles begin at multiples of": patch} if patch > 1 else {}),
+        }
+    }
 
 
 def _resized(model: Any, size: Sequence[int]) -> Any:
