@@ -127,10 +127,11 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
     assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
 
 
-def test_patience_stops_a_run_that_gains_nothing(data: Path, tmp_path: Path) -> None:
-    run = Training(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path)
-    run.run()
-    assert run.step == 30  # the first validation is a gain, the next two are none
+def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
+    folder = train(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path / "preset", tmp_path / "work")
+    # the first validation is a gain, the next two are none
+    assert json.loads((folder / "training.json").read_text(encoding="utf-8"))["steps"] == 30
+    assert "40 steps of 4 patches of 24×24, ended after 30, " in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
