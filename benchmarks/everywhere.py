@@ -76,7 +76,7 @@ def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
 def formats(name: str, folder: Path) -> dict[str, str]:
     """Difference and bytes by export format."""
     entry = presets.index()[name]
-    size = SIZES[entry["ndim"] - 1] if entry["class"] == "MultigridUNet" else None
+    size = SIZES[entry["ndim"] - 1] if entry["class"] == "MultigridUNet" and not entry["params"] else None
     row = {"sizes": "fixed" if size else "dynamic"}
     for kind, (_, suffix) in FORMATS.items():
 

@@ -22,7 +22,7 @@ from keras_pde import FEDResNet, FSIResNet, presets
 
 NAMES = sorted(presets.index())
 CLASSICAL = [name for name in NAMES if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet") and not presets.index()[name]["params"]]
-SOLVERS = [name for name in NAMES if presets.index()[name]["class"] == "MultigridUNet"]
+SOLVERS = [name for name in NAMES if presets.index()[name]["class"] == "MultigridUNet" and not presets.index()[name]["params"]]
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
 
 
