@@ -15,7 +15,8 @@ rounds its result. So with |K| the kernels' absolute values and κₐ ≥ ‖|K|
   that the scheme applies from there, so ‖uᵏ‖ ≤ sup|pₖ|‖u⁰‖ + Σⱼ sup|r_{jk}| · error j, all on the spectrum of B. The input is rounded once.
 
 Fewer roundings, by fusion or wider intermediates, only make the errors smaller. Granted are convolutions that sum in float32 (the exception,
-float16 transposed convolutions of TensorFlow and PyTorch on a CPU, sum in float32 when compiled by XLA) and that nothing over- or underflows.
+float16 transposed convolutions of TensorFlow and PyTorch on a CPU, sum in float32 when compiled by XLA) and that nothing over- or underflows;
+roundings of float32 inside a flux, 2⁻¹³γ at most, are left out, as they are in a certificate of 32 bits.
 
 Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapters 2 and 3.
 """

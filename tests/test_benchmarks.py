@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -105,13 +106,23 @@ def test_denoisers_are_timed_beside_dncnn(script, capsys):
     assert "29.23 dB, published" in capsys.readouterr().out
 
 
-def test_everywhere_measures_each_format(script, tmp_path, capsys):
-    for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert"):
+def test_everywhere_measures_each_cell_or_says_why_not(script, tmp_path, capsys):
+    for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert", "jax"):
         pytest.importorskip(name)
-    (row,) = script("everywhere").main(["linear_1d", "--out", str(tmp_path / "all.csv")])
-    assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert"))
-    assert "linear_1d,dynamic," in (tmp_path / "all.csv").read_text()
-    assert "largest difference" in capsys.readouterr().out
+    everywhere, out = script("everywhere"), tmp_path / "all.csv"
+    row = everywhere.main(["linear_1d", "--out", str(out)])["linear_1d"]
+    assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert", "tensorflow float32", "jax float32"))
+    assert all(1e-5 < float(row[f"{backend} mixed_bfloat16"]) < 0.1 for backend in ("tensorflow", "jax"))
+    torch = importlib.util.find_spec("torch")
+    assert float(row["torch float32"]) <= 1e-5 if torch else row["torch float32"] == "torch is not installed"
+    assert all(row[column] for column in everywhere.COLUMNS)
+    page = out.with_suffix(".md").read_text()
+    assert "| linear_1d |" in page
+    assert torch or "[1] torch is not installed" in page
+    # a second run has nothing to do, but where the preset has changed
+    assert "0 measured now" in (everywhere.main(["linear_1d", "--out", str(out)]), capsys.readouterr().err)[1]
+    out.write_text(out.read_text().replace(row["of"], "another"))
+    assert everywhere.read(out) == {}
 
 
 def test_device_runs_from_a_bare_checkout_without_tensorflow(tmp_path):
