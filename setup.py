@@ -12,6 +12,7 @@ compare = ["scipy>=1.11", "pyamg>=5"]
 # etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
 data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1.2"]
+collection = ["ray[data]>=2.51"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
 
 setup(
@@ -40,6 +41,7 @@ setup(
     ],
     extras_require={
         "data": data,
+        "collection": collection,
         "plot": ["matplotlib>=3.8"],
         "jax": ["jax>=0.4.30"],
         "torch": ["torch>=2.4"],
@@ -50,6 +52,7 @@ setup(
             *compare,
             *data,
             *export,
+            *collection,
             *tutorials,
             "dill>=0.3",
             "pytest>=8",

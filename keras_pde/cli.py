@@ -1,4 +1,4 @@
-"""The command keras-pde: list, show, denoise, inpaint, certify, verify, export, train and evaluate.
+"""The command keras-pde: list, show, denoise, denoise-many, inpaint, certify, verify, export, train and evaluate.
 
 Every mistake of the user's ends in one line on stderr and exit code 2. What needs seconds to import (Keras, scikit-image,
 rich) is imported by the command that uses it.
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from keras_pde import __version__, cli_denoise, cli_export, cli_inpaint, cli_zoo
+from keras_pde import __version__, cli_denoise, cli_export, cli_inpaint, cli_many, cli_zoo
 from keras_pde.cli_base import SAMPLE, Commands, in_and_out, new_table, positive, share, show_table
 
 
@@ -198,6 +198,7 @@ def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
     ctx.exit(1 if failed else 0)
 
 
+main.add_command(cli_many.denoise_many)
 main.add_command(cli_export.export)
 main.add_command(cli_zoo.train)
 main.add_command(cli_zoo.evaluate)

@@ -18,12 +18,19 @@ DATA = click.option("--data", type=click.Path(path_type=Path), metavar="DIR", he
 @DATA
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the preset to write.  [the zoo's]")
 @click.option("--work", type=click.Path(path_type=Path), metavar="DIR", help="Folder of checkpoint, log and TensorBoard files.  [runs/NAME]")
-def train(recipe: str, data: Path | None, out: Path | None, work: Path | None) -> None:
+@click.option(
+    "--distribute",
+    metavar="I/N@HOST:PORT",
+    help="Train with other machines, on JAX: this is process I of N (0 to N - 1), and process 0 runs at HOST and listens on PORT; or auto.",
+)
+def train(recipe: str, data: Path | None, out: Path | None, work: Path | None, distribute: str | None) -> None:
     """Train a preset by its RECIPE (a file, its folder, or the name of a preset of the zoo), or go on where a run stopped.
 
-    Ends by writing the preset: weights, golden outputs, measured table, card. KERAS_BACKEND=jax trains on JAX.
+    Ends by writing the preset: weights, golden outputs, measured table, card. KERAS_BACKEND=jax trains on JAX, and then on several machines:
+    start it on each with --distribute, and again on all when one has failed. Process 0 writes the files.
     """
     from keras_pde import presets
+    from keras_pde.zoo.distributed import join
     from keras_pde.zoo.recipes import Recipe
     from keras_pde.zoo.train import train as run
 
@@ -32,6 +39,7 @@ def train(recipe: str, data: Path | None, out: Path | None, work: Path | None) -
     if not path.exists() and not named.is_dir():
         raise ValueError(f"There is no recipe {recipe!r}: neither a file or folder, nor a preset of the zoo")
     loaded = Recipe.load(path if path.exists() else named)
+    group = join(distribute)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -45,8 +53,8 @@ def train(recipe: str, data: Path | None, out: Path | None, work: Path | None) -
                 scores = ", ".join(f"{k.removeprefix('val_psnr_')}: {v:.2f}" for k, v in logs.items() if k.startswith("val_psnr_"))
                 bar.console.print(f"step {step}: training {-logs['loss']:.2f} dB, validation {scores} dB, {logs['seconds']:.0f} s", highlight=False)
 
-        folder = run(loaded, data, out, work, show)
-    click.echo(f"wrote {folder}")
+        folder = run(loaded, data, out, work, show, group)
+    click.echo(f"wrote {folder}" if group.is_chief else f"process {group.index} of {group.count} is done; process 0 writes the preset")
 
 
 @click.command()

@@ -49,7 +49,7 @@ def compiled(function: Any) -> Any:
     if backend == "jax":
         import jax
 
-        return jax.jit(function)
+        return jax.jit(lambda *inputs: function(*inputs))  # of one and the same model JAX would hand out the program with its former weights
     if backend == "torch":
         import torch
 
@@ -59,6 +59,24 @@ def compiled(function: Any) -> Any:
 
         return run
     return function
+
+
+def flexible(function: Any) -> Any:
+    """A function of tensors as one program for all their sizes, not compiled by XLA; on backends that have none such as `compiled` makes it.
+
+    For images of many sizes, where programs by XLA, one a size, cost more than they save.
+
+    Example:
+        >>> from keras_pde.runtime import flexible
+        >>> double = flexible(lambda x: 2 * x)
+        >>> [tuple(double(np.zeros((1, n), "float32")).shape) for n in (3, 4)]
+        [(1, 3), (1, 4)]
+    """
+    if keras.backend.backend() != "tensorflow":
+        return compiled(function)
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=False, autograph=False, reduce_retracing=True)
 
 
 @contextlib.contextmanager

@@ -369,3 +369,14 @@ def test_an_archive_that_leaves_its_folder_is_refused(archive: tuple[Path, str],
         keras_pde.from_preset(path.as_uri(), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     assert not (tmp_path / "escaped.txt").exists()
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_compiled_run_computes_with_the_weights_at_hand() -> None:
+    net = keras_pde.DiffusionResNet(2, filters=4, kernel_size=3)
+    net.build((None, None, None, 1))
+    x = np.random.default_rng(0).random((1, 12, 13, 1)).astype("float32")
+    before = keras_pde.runtime.run_compiled(net, x)
+    net.set_weights([w * np.arange(4) for w in net.get_weights()])
+    after = keras_pde.runtime.run_compiled(net, x)
+    np.testing.assert_allclose(after, keras.ops.convert_to_numpy(net(x)), atol=1e-6)
+    assert np.abs(after - before).max() > 1e-3

@@ -13,7 +13,7 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Steps = Callable[[Sequence[Batch]], Callable[[], np.ndarray]]
 
 
-def steps_of(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> Steps:
+def steps_of(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any] = lambda batches, axis: batches) -> Steps:
     """A function that trains on batches one after the other and returns a function that waits for their losses.
 
     On JAX all steps of a call are one program, a scan over the batches, which runs while the next batches are drawn: a step then costs its
@@ -24,8 +24,9 @@ def steps_of(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> Ste
         model: built and compiled with the optimizer and the loss.
         optimizer: built.
         loss: a value for each sample; its mean is minimised.
+        place: on JAX, of stacked batches and the axis of their samples to arrays of all the processes that train together.
     """
-    return _scanned(model, optimizer, loss) if keras.backend.backend() == "jax" else _one_by_one(model)
+    return _scanned(model, optimizer, loss, place) if keras.backend.backend() == "jax" else _one_by_one(model)
 
 
 def inputs_of(model: Any, noisy: Any, sigma: Any) -> Any:
@@ -41,7 +42,7 @@ def _one_by_one(model: Any) -> Steps:
     return run
 
 
-def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> Steps:
+def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any]) -> Steps:
     import jax
 
     variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
@@ -62,7 +63,7 @@ def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> Ste
 
     def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
         state = tuple([v.value for v in group] for group in variables)
-        state, losses = program(state, tuple(np.stack(parts) for parts in zip(*batches, strict=True)))
+        state, losses = program(state, place(tuple(np.stack(parts) for parts in zip(*batches, strict=True)), 1))
         for group, values in zip(variables, state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)

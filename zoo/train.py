@@ -23,6 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from keras_pde.zoo.distributed import FORM, Alone, join
 from keras_pde.zoo.evaluate import Denoiser, denoiser_of, find_data, table
 from keras_pde.zoo.recipes import Recipe
 from keras_pde.zoo.stepping import jitted, steps_of
@@ -41,14 +42,15 @@ def negative_psnr(clean: Any, denoised: Any) -> Any:
 class Training:
     """A run of a recipe in a folder: checkpoint, log, and at the end the preset."""
 
-    def __init__(self, recipe: Recipe, data: str | Path | None, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, data: str | Path | None, folder: Path, group: Alone | None = None) -> None:
         from keras_pde.data import Patches, load_images, split
 
-        self.recipe, self.folder = recipe, folder
+        self.recipe, self.folder, self.group = recipe, folder, group or Alone()
         self.data = find_data(data)
         images = load_images(self.data / recipe.train, channels=recipe.channels)
+        self.group.check_alike(recipe.text(), images)
         training, self.validation = split(images, recipe.validation)
-        self.patches = Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed)
+        self.patches = self.group.rows(Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed))
         self.model = recipe.build()
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, recipe.steps - recipe.warmup), warmup_target=recipe.learning_rate, warmup_steps=recipe.warmup
@@ -65,6 +67,8 @@ class Training:
         """Write the checkpoint: whole, or not at all."""
         from keras_pde.images import write_bytes
 
+        if not self.group.is_chief:
+            return
         numbers = {"step": self.step, "best": self.best, "stale": self.stale, "seconds": self.seconds}
         arrays = {f"{kind}_{i}": np.asarray(v) for kind, variables in self._variables().items() for i, v in enumerate(variables)}
         buffer = io.BytesIO()
@@ -79,9 +83,10 @@ class Training:
             ValueError: a checkpoint of another recipe.
         """
         path = self.folder / CHECKPOINT
-        if not path.is_file():
+        data = self.group.read(path)
+        if data is None:
             return False
-        with np.load(path) as stored:
+        with np.load(io.BytesIO(data)) as stored:
             if str(stored["identity"]) != self.identity:
                 raise ValueError(f"{path} is of another recipe. Remove it to start anew, or train in another folder.")
             self.step, self.stale = int(stored["step"]), int(stored["stale"])
@@ -100,7 +105,7 @@ class Training:
         self.average()
         if self.denoiser is None or keras.backend.backend() == "torch":
             self.denoiser = jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
-        scores = table(self.denoiser, self.validation, self.recipe.levels)
+        scores = self.group.agreed(table(self.denoiser, self.validation, self.recipe.levels))
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(value)
         return scores
@@ -120,7 +125,7 @@ class Training:
         calls = keras.callbacks.CallbackList(list(callbacks), model=self.model, epochs=recipe.steps // recipe.validate_every)
         calls.on_train_begin()
         start, losses = time.perf_counter() - self.seconds, []
-        steps, latest = steps_of(self.model, self.optimizer, negative_psnr), None
+        steps, latest = steps_of(self.model, self.optimizer, negative_psnr, self.group.place), None
         for group in self._groups():
             following = steps(group)
             if latest is not None:
@@ -165,7 +170,14 @@ class Training:
         return values
 
 
-def train(recipe: Recipe, data: str | Path | None = None, folder: str | Path | None = None, work: str | Path | None = None, show: Any = None) -> Path:
+def train(
+    recipe: Recipe,
+    data: str | Path | None = None,
+    folder: str | Path | None = None,
+    work: str | Path | None = None,
+    show: Any = None,
+    group: Alone | None = None,
+) -> Path:
     """Train a recipe, or go on where it stopped, and write its preset with metrics, golden tensors and card.
 
     Args:
@@ -174,28 +186,33 @@ def train(recipe: Recipe, data: str | Path | None = None, folder: str | Path | N
         folder: of the preset; zoo/<name> unless given.
         work: of checkpoint and log; runs/<name> unless given.
         show: called with the step and what was logged.
+        group: of `keras_pde.zoo.distributed.join`, to train with other processes; only its chief writes.
 
     Returns:
         The folder of the preset.
     """
     from keras_pde.zoo.denoisers import publish
 
+    group = group or Alone()
     target = Path(folder) if folder is not None else Path(__file__).resolve().parent / recipe.name
-    stages = _trained(recipe, data, Path(work) if work is not None else Path("runs") / recipe.name, show or (lambda step, logs: None))
+    with group:
+        stages = _trained(recipe, data, Path(work) if work is not None else Path("runs") / recipe.name, show or (lambda step, logs: None), group)
     seconds, steps = round(sum(run.seconds for run in stages)), sum(run.step for run in stages)
-    publish(stages[-1].model, recipe, stages[-1].data, target, {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()})
+    if group.is_chief:
+        publish(stages[-1].model, recipe, stages[-1].data, target, {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()})
     return target
 
 
-def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any) -> list[Training]:
+def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, group: Alone) -> list[Training]:
     """The stages of a recipe, trained one after the other, each in a folder of its own."""
-    run = Training(recipe, data, place)
+    run = Training(recipe, data, place, group)
     resumed = run.restore()
-    earlier = _trained(recipe.first_stage(), data, place / "before", show) if recipe.before else []
+    earlier = _trained(recipe.first_stage(), data, place / "before", show, group) if recipe.before else []
     if earlier and not resumed:
         run.model.set_weights(earlier[-1].model.get_weights())
-    place.mkdir(parents=True, exist_ok=True)
-    callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)]
+    if group.is_chief:
+        place.mkdir(parents=True, exist_ok=True)
+    callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)] if group.is_chief else []
     run.run(callbacks, show)
     return [*earlier, run]
 
@@ -214,13 +231,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", help="folder of the BSD sets")
     parser.add_argument("--out", help="folder of the preset [zoo/<name>]")
     parser.add_argument("--work", help="folder of checkpoint and log [runs/<name>]")
+    parser.add_argument("--distribute", metavar="I/N@HOST:PORT", help=FORM)
     args = parser.parse_args(arguments)
 
     def show(step: int, logs: dict[str, float]) -> None:
         if "step" in logs:
             print(json.dumps({k: round(v, 3) for k, v in logs.items()}), flush=True)
 
-    print(train(Recipe.load(args.recipe), args.data, args.out, args.work, show), file=sys.stderr)
+    print(train(Recipe.load(args.recipe), args.data, args.out, args.work, show, join(args.distribute)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""Denoising a large collection of images by many workers: a folder to a folder of the same layout, on a Ray cluster or on this machine.
+
+Ray Data is the engine: it starts the workers, deals out the images, and starts a worker again that has died. A result appears in the target whole or
+not at all, and one that is there is not computed again; so a run that was killed is taken up where it stopped, by starting it again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_pde.collection_worker import BEGUN, Job, Outcome, Shape, Worker
+
+__all__ = ["Summary", "denoise_collection"]
+
+RECORD = "collection.json"  # in the target: the options that its images were made with
+TOGETHER = 8  # images that a worker gets at a time
+COMMON, PROGRAMS = 20, 8  # images from which a size has an XLA program of its own, and how many sizes at most
+STALE = 3600  # seconds after which the rest of an interrupted write may go
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Args:
+        done: how many images it filtered, and ``pixels`` how many pixels.
+        skipped: how many were there already.
+        failed: images without a result, by name.
+        pixels: of the images filtered.
+        workers: processes that filtered.
+        seconds: from the start to the last result; ``starting`` of them to the first.
+        starting: seconds.
+
+    Example:
+        >>> from keras_pde.collection import Summary
+        >>> print(Summary(done=90, skipped=10, failed={}, pixels=9_000_000, workers=2, seconds=40.0, starting=10.0))
+        90 images (9.0 megapixels) in 40.0 s by 2 workers, 10.0 s of them to the first results: 2.25 images a second; 10 were there already
+    """
+
+    done: int
+    skipped: int
+    failed: dict[str, str]
+    pixels: int
+    workers: int
+    seconds: float
+    starting: float
+
+    def __str__(self) -> str:
+        there = f"; {self.skipped:,} were there already" if self.skipped else ""
+        if not self.done:
+            return f"no image was filtered{there}"
+        rate = self.done / self.seconds if self.seconds else float("inf")
+        times = f"{self.seconds:.1f} s by {self.workers} worker{'s' * (self.workers != 1)}, {self.starting:.1f} s of them to the first results"
+        return f"{self.done:,} images ({self.pixels / 1e6:,.1f} megapixels) in {times}: {rate:.2f} images a second{there}"
+
+
+def denoise_collection(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    preset: str = "auto",
+    sigma: float | None = None,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """target/name ← the image source/name without its Gaussian noise, for every image in a folder and its subfolders.
+
+    Each image is filtered as by `keras_pde.denoise`, in its own depth, with alpha and profile kept. A worker loads the network once.
+    Sizes that occur often have programs compiled by XLA; on TensorFlow one more serves all others, so that many sizes are not many compilations.
+
+    Args:
+        source: folder of PNG, JPEG and TIFF files; others, and names that begin with a dot, are left out.
+        target: folder; made if it is missing. Results that are there are kept.
+        preset: name or directory; "auto" is for each image the best certified one.
+        sigma: noise level in grey levels of 255; None estimates it for each image. A classical filter is made for a level, and so made and
+            compiled for each image anew where levels are estimated: name its level.
+        workers: processes; by default one for each GPU of the cluster, without GPUs one for every two cores.
+        cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need keras_pde and the same two folders. By
+            default that of the environment variable RAY_ADDRESS, or else this machine.
+        progress: called with the number of images that are finished and that of all.
+
+    Returns:
+        Counts, throughput, and the images that failed with the reason.
+
+    Raises:
+        ValueError: no images in the source, a target inside it, one whose images were made with other options or by something else; no whole
+            number of workers >= 1; an unknown preset.
+        FileNotFoundError: no such source.
+        ImportError: Ray is not installed.
+        OSError: the cluster cannot be reached, or its workers cannot start.
+
+    Example:
+        >>> from keras_pde.collection import denoise_collection
+        >>> denoise_collection("no such folder", "out")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: The folder of images no such folder does not exist
+    """
+    source, target = Path(source).absolute(), Path(target).absolute()
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1. Received: workers={workers}")
+    if sigma is not None and not 0 < sigma < math.inf:
+        raise ValueError(f"sigma is a noise level in grey levels of 255, finite and > 0, or None to estimate it. Received: sigma={sigma!r}")
+    names = _names(source)
+    _check_target(source, target, names)
+    preset = _checked_preset(preset)
+    _claim(target, {"preset": preset, "sigma": sigma}, names)
+    wanted = [name for name in names if not (target / name).is_file()]
+    if not wanted:
+        return Summary(0, len(names), {}, 0, 0, 0.0, 0.0)
+    sizes = {name: _size(source / name) for name in names}
+    counts = Counter(size for size in sizes.values() if size)
+    common = [size for size, count in counts.most_common(PROGRAMS) if count >= COMMON]
+    wanted.sort(key=lambda name: (sizes[name] or (0, 0), name))  # a worker then meets few sizes
+    start, first, failed, done, pixels, seen = time.perf_counter(), 0.0, {}, 0, 0, set()
+    job = Job(str(source), str(target), preset, sigma, tuple(common))
+    for count, outcome in enumerate(_run(job, wanted, workers, cluster), start=1):
+        first = first or time.perf_counter()
+        seen.add(outcome.worker)
+        done, pixels = done + (not outcome.error), pixels + outcome.pixels
+        if outcome.error:
+            failed[outcome.name] = outcome.error
+        if progress is not None:
+            progress(count, len(wanted))
+    shutil.rmtree(target / BEGUN, ignore_errors=True)
+    seconds = time.perf_counter() - start
+    return Summary(done, len(names) - len(wanted), dict(sorted(failed.items())), pixels, len(seen), seconds, first - start)
+
+
+def _names(source: Path) -> list[str]:
+    """Images below a folder, by their path relative to it."""
+    from keras_pde.images.image import EXTENSIONS
+
+    if not source.is_dir():
+        what = "is a file, no folder of images" if source.exists() else "does not exist"
+        raise FileNotFoundError(f"The folder of images {os.path.relpath(source)} {what}")
+    names = []
+    for folder, subfolders, files in os.walk(source, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        relative = Path(folder).relative_to(source)
+        names += [(relative / file).as_posix() for file in files if Path(file).suffix.lower() in EXTENSIONS and not file.startswith(".")]
+    if not names:
+        raise ValueError(f"{source} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders")
+    return sorted(names)
+
+
+def _check_target(source: Path, target: Path, names: Sequence[str]) -> None:
+    if target.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f"{target} is the source or in it: its results would count as images to denoise. Choose a folder elsewhere.")
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file, and a folder for the results is needed")
+    if not (target / RECORD).is_file() and (there := next((name for name in names if (target / name).exists()), None)):
+        raise ValueError(f"{target} holds {there}, which this command did not write: choose another folder, or remove what is there")
+
+
+def _checked_preset(preset: str) -> str:
+    """The preset as all workers find it, after it was loaded once: its mistakes show before workers start."""
+    from keras_pde import denoising, presets
+
+    if preset == "auto":
+        return preset
+    entry = presets.index().get(preset, {})
+    denoising.choose_filter(preset, (64, 64, entry.get("channels", 3)), 25.0)
+    return preset if entry or "://" in preset else str(Path(preset).absolute())
+
+
+def _claim(target: Path, options: dict[str, Any], names: Sequence[str]) -> None:
+    """Make the target with its record of options, or check that they are those of its record; remove what interrupted writes have left."""
+    from keras_pde.images import write_bytes
+
+    record = target / RECORD
+    if record.is_file():
+        former = json.loads(record.read_text(encoding="utf-8"))
+        if former != options:
+            raise ValueError(f"{target} holds results made with {former}, and now {options} is asked for: choose another folder")
+    for folder in {(target / name).parent for name in names}:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rest in folder.glob(".keras-pde-*.tmp"):
+            if time.time() - rest.stat().st_mtime > STALE:
+                rest.unlink(missing_ok=True)
+    shutil.rmtree(target / BEGUN, ignore_errors=True)
+    (target / BEGUN).mkdir()
+    write_bytes(record, (json.dumps(options, indent=1) + "\n").encode())
+
+
+def _size(path: Path) -> Shape | None:
+    """Height and width by the file's header; None where Pillow cannot tell."""
+    from PIL import Image as Pil
+
+    try:
+        with Pil.open(path) as file:
+            width, height = file.size
+            turned = file.getexif().get(0x0112, 1) > 4
+    except Exception:  # whatever is wrong with it, the worker will say
+        return None
+    return (width, height) if turned else (height, width)
+
+
+def _run(job: Job, names: Sequence[str], workers: int | None, cluster: str | None) -> Iterator[Outcome]:
+    from keras_pde.engine import mapped
+
+    for row in mapped(Worker, job, [{"name": name} for name in names], together=TOGETHER, workers=workers, cluster=cluster):
+        yield Outcome(**row)

@@ -1,0 +1,145 @@
+"""What one worker of a collection's run does: read an image, filter it, write the result."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ["Job", "Outcome", "Worker"]
+
+Shape = tuple[int, int]
+BEGUN = ".begun"  # folder in the target with a file for each image in work, and in it a dot for each worker that began it
+ATTEMPTS = 3  # workers that may die over an image
+
+
+class Outcome(NamedTuple):
+    """What became of an image.
+
+    Args:
+        name: of its file, relative to the source.
+        error: why there is no result; "" for success.
+        sigma: noise level it was filtered at, in grey levels of 255.
+        pixels: of the image.
+        seconds: that it took.
+        worker: process.
+
+    Example:
+        >>> from keras_pde.collection_worker import Outcome
+        >>> Outcome("a.png", "a.png is empty (0 bytes)", 0.0, 0, 0.0, "1").error
+        'a.png is empty (0 bytes)'
+    """
+
+    name: str
+    error: str
+    sigma: float
+    pixels: int
+    seconds: float
+    worker: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers are told.
+
+    Args:
+        source: folder of the images.
+        target: folder of the results.
+        preset: name, directory, or "auto".
+        sigma: noise level in grey levels of 255; None estimates it.
+        common: sizes, (height, width), that have programs of their own.
+
+    Example:
+        >>> from keras_pde.collection_worker import Job
+        >>> Job("photographs", "denoised").preset
+        'auto'
+    """
+
+    source: str
+    target: str
+    preset: str = "auto"
+    sigma: float | None = None
+    common: tuple[Shape, ...] = ()
+
+
+class Worker:
+    """A process that filters images, a few at a time; loads and compiles a network when it first needs it.
+
+    Args:
+        job: what to do.
+        threads: of TensorFlow; 0 leaves them as they are.
+
+    Example:
+        >>> from keras_pde.collection_worker import Job, Worker
+        >>> Worker(Job("no such folder", "out"), threads=0).outcome("a.png").error
+        'no such folder/a.png does not exist'
+    """
+
+    def __init__(self, job: Job, threads: int) -> None:
+        self.job = job
+        self.own: Any = None
+        self.flexible: dict[str, Any] = {}
+        _limit_threads(threads)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """Filter and write the images of the given names."""
+        outcomes = [self.outcome(str(name)) for name in batch["name"]]
+        return {field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields}
+
+    def outcome(self, name: str) -> Outcome:
+        """Filter and write an image; what is wrong with it ends up in the outcome."""
+        start, level, pixels, error = time.perf_counter(), 0.0, 0, ""
+        begun = Path(self.job.target, BEGUN, hashlib.sha256(name.encode()).hexdigest()[:32])
+        try:
+            if begun.is_file() and begun.stat().st_size >= ATTEMPTS:
+                raise ValueError(f"{ATTEMPTS} workers died while they filtered it: too large for their memory, perhaps")
+            if begun.parent.is_dir():
+                with begun.open("ab") as file:
+                    file.write(b".")
+            level, pixels = self._filter(Path(self.job.source, name), Path(self.job.target, name))
+        except Exception as problem:  # an image that cannot be filtered must not keep the others from it
+            error = " ".join(str(problem).split()) or type(problem).__name__
+        begun.unlink(missing_ok=True)
+        return Outcome(name, error, level, pixels, time.perf_counter() - start, f"{platform.node()}:{os.getpid()}")
+
+    def _filter(self, source: Path, target: Path) -> tuple[float, int]:
+        from keras_pde import denoising, images
+
+        image = images.read(source)
+        images.check_output(target, image)
+        level = self.job.sigma or denoising.noise_level(image.pixels)
+        chosen = self._chosen(image.pixels.shape, level)
+        result = denoising.filter_image(chosen, image.pixels, level)
+        images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
+        return level, image.pixels.shape[0] * image.pixels.shape[1]
+
+    def _chosen(self, shape: tuple[int, ...], level: float) -> Any:
+        from keras_pde import denoising, presets
+        from keras_pde.runtime import flexible
+
+        if self.own is None and self.job.preset != "auto" and self.job.preset not in presets.index():
+            self.own = denoising.choose_filter(self.job.preset, shape, level)  # a directory: no table of times, the same for every level
+        chosen = self.own or denoising.choose_filter(self.job.preset, shape, level)
+        if shape[:2] in self.job.common:
+            return chosen
+        if self.flexible.get("of") is not chosen.model:  # one is enough: a trained network serves every level
+            traced = chosen.model.traced() if hasattr(chosen.model, "traced") else chosen.model
+            self.flexible = {"of": chosen.model, "program": flexible(traced)}
+        return chosen._replace(program=self.flexible["program"])
+
+
+def _limit_threads(threads: int) -> None:
+    """Keep TensorFlow to a worker's share of the cores; it takes all of them otherwise."""
+    import keras
+
+    if threads and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # in use already
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
