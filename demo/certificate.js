@@ -50,6 +50,7 @@ const REASONS = [
   [/^the minimiser of ½‖u − f‖²/, "The result is the one minimiser of distance to the input plus energy."],
   [/there may be several solutions/, "The equation may have several solutions."],
   [/^the energy is one of the state/, "The energy is one of the network's inner channels, not of the picture."],
+  [/^no rule for a multigrid cycle/, "There is no theorem for a multigrid cycle."],
   [/^the lifting is learned/, "The map to the network's inner channels is learned, and does not keep distances."],
 ];
 
