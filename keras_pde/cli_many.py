@@ -23,6 +23,8 @@ def denoise_many(
 ) -> None:
     """Denoise all images in the folder SOURCE and its subfolders into TARGET, by many workers, with Ray Data (pip install 'keras-pde[collection]').
 
+    SOURCE may also be a Parquet or TFRecord file, or a folder of such: encoded images in the column image, their names in name.
+
     Results that are in TARGET already are kept, so after an interruption the same command goes on. Images that cannot be filtered are listed with the
     reason, and the others are done; exit code 1 then.
     """
@@ -35,7 +37,7 @@ def denoise_many(
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("starting workers", total=None)
 
-        def progress(done: int, count: int) -> None:
+        def progress(done: int, count: int | None) -> None:
             bar.update(task, completed=done, total=count, description="denoising")
 
         try:

@@ -11,19 +11,19 @@ import math
 import os
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from keras_pde.collection_worker import BEGUN, Job, Outcome, Shape, Worker
+from keras_pde.collection_sources import Folder, Records, source_of
+from keras_pde.collection_worker import BEGUN, Job, Outcome, Worker
 
 __all__ = ["Summary", "denoise_collection"]
 
 RECORD = "collection.json"  # in the target: the options that its images were made with
 TOGETHER = 8  # images that a worker gets at a time
-COMMON, PROGRAMS = 20, 8  # images from which a size has an XLA program of its own, and how many sizes at most
+BLOCKS = 10_000  # portions that the names are divided into at most
 STALE = 3600  # seconds after which the rest of an interrupted write may go
 
 
@@ -71,15 +71,16 @@ def denoise_collection(
     *,
     workers: int | None = None,
     cluster: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
-    """target/name ← the image source/name without its Gaussian noise, for every image in a folder and its subfolders.
+    """target/name ← the image source/name without its Gaussian noise, for every image in a folder and its subfolders, or of a data set.
 
     Each image is filtered as by `keras_pde.denoise`, in its own depth, with alpha and profile kept. A worker loads the network once.
     Sizes that occur often have programs compiled by XLA; on TensorFlow one more serves all others, so that many sizes are not many compilations.
 
     Args:
-        source: folder of PNG, JPEG and TIFF files; others, and names that begin with a dot, are left out.
+        source: folder of PNG, JPEG and TIFF files; others, and names that begin with a dot, are left out. Or a Parquet or TFRecord file, or a
+            folder of such, with encoded images and names in columns as `keras_pde.collection_sources.Records` says.
         target: folder; made if it is missing. Results that are there are kept.
         preset: name or directory; "auto" is for each image the best certified one.
         sigma: noise level in grey levels of 255; None estimates it for each image. A classical filter is made for a level, and so made and
@@ -87,7 +88,7 @@ def denoise_collection(
         workers: processes; by default one for each GPU of the cluster, without GPUs one for every two cores.
         cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need keras_pde and the same two folders. By
             default that of the environment variable RAY_ADDRESS, or else this machine.
-        progress: called with the number of images that are finished and that of all.
+        progress: called with the number of images that are finished and that of all, None for a data set.
 
     Returns:
         Counts, throughput, and the images that failed with the reason.
@@ -111,56 +112,41 @@ def denoise_collection(
         raise ValueError(f"workers must be at least 1. Received: workers={workers}")
     if sigma is not None and not 0 < sigma < math.inf:
         raise ValueError(f"sigma is a noise level in grey levels of 255, finite and > 0, or None to estimate it. Received: sigma={sigma!r}")
-    names = _names(source)
-    _check_target(source, target, names)
+    origin = source_of(source)
+    _check_target(source, target, origin)
     preset = _checked_preset(preset)
-    _claim(target, {"preset": preset, "sigma": sigma}, names)
-    wanted = [name for name in names if not (target / name).is_file()]
-    if not wanted:
-        return Summary(0, len(names), {}, 0, 0, 0.0, 0.0)
-    sizes = {name: _size(source / name) for name in names}
-    counts = Counter(size for size in sizes.values() if size)
-    common = [size for size, count in counts.most_common(PROGRAMS) if count >= COMMON]
-    wanted.sort(key=lambda name: (sizes[name] or (0, 0), name))  # a worker then meets few sizes
-    start, first, failed, done, pixels, seen = time.perf_counter(), 0.0, {}, 0, 0, set()
-    job = Job(str(source), str(target), preset, sigma, tuple(common))
-    for count, outcome in enumerate(_run(job, wanted, workers, cluster), start=1):
+    _claim(target, {"preset": preset, "sigma": sigma})
+    wanted = origin.wanted(target)
+    skipped = len(origin.names) - len(wanted) if isinstance(origin, Folder) and wanted is not None else 0
+    if wanted == []:
+        return Summary(0, skipped, {}, 0, 0, 0.0, 0.0)
+    failed: dict[str, str] = {}
+    start, first, done, pixels, processes, met = time.perf_counter(), 0.0, 0, 0, set(), set()
+    job = Job(str(source), str(target), preset, sigma, records=isinstance(origin, Records))
+    for count, outcome in enumerate(_run(job, origin, wanted, workers, cluster), start=1):
         first = first or time.perf_counter()
-        seen.add(outcome.worker)
-        done, pixels = done + (not outcome.error), pixels + outcome.pixels
+        processes.add(outcome.worker)
         if outcome.error:
             failed[outcome.name] = outcome.error
+        elif outcome.name in met:
+            failed[outcome.name] = "several images have this name, and one result"
+        done, skipped = done + (not outcome.error and not outcome.skipped), skipped + outcome.skipped
+        pixels += outcome.pixels
+        met.add(outcome.name)
         if progress is not None:
-            progress(count, len(wanted))
+            progress(count, None if wanted is None else len(wanted))
     shutil.rmtree(target / BEGUN, ignore_errors=True)
     seconds = time.perf_counter() - start
-    return Summary(done, len(names) - len(wanted), dict(sorted(failed.items())), pixels, len(seen), seconds, first - start)
+    return Summary(done, skipped, dict(sorted(failed.items())), pixels, len(processes), seconds, max(0.0, first - start))
 
 
-def _names(source: Path) -> list[str]:
-    """Images below a folder, by their path relative to it."""
-    from keras_pde.images.image import EXTENSIONS
-
-    if not source.is_dir():
-        what = "is a file, no folder of images" if source.exists() else "does not exist"
-        raise FileNotFoundError(f"The folder of images {os.path.relpath(source)} {what}")
-    names = []
-    for folder, subfolders, files in os.walk(source, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        relative = Path(folder).relative_to(source)
-        names += [(relative / file).as_posix() for file in files if Path(file).suffix.lower() in EXTENSIONS and not file.startswith(".")]
-    if not names:
-        raise ValueError(f"{source} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders")
-    return sorted(names)
-
-
-def _check_target(source: Path, target: Path, names: Sequence[str]) -> None:
+def _check_target(source: Path, target: Path, origin: Folder | Records) -> None:
     if target.resolve().is_relative_to(source.resolve()):
         raise ValueError(f"{target} is the source or in it: its results would count as images to denoise. Choose a folder elsewhere.")
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file, and a folder for the results is needed")
-    if not (target / RECORD).is_file() and (there := next((name for name in names if (target / name).exists()), None)):
-        raise ValueError(f"{target} holds {there}, which this command did not write: choose another folder, or remove what is there")
+    if not (target / RECORD).is_file() and (there := origin.there(target)):
+        raise ValueError(f"{target} holds {there[0]}, which this command did not write: choose another folder, or remove what is there")
 
 
 def _checked_preset(preset: str) -> str:
@@ -174,7 +160,7 @@ def _checked_preset(preset: str) -> str:
     return preset if entry or "://" in preset else str(Path(preset).absolute())
 
 
-def _claim(target: Path, options: dict[str, Any], names: Sequence[str]) -> None:
+def _claim(target: Path, options: dict[str, Any]) -> None:
     """Make the target with its record of options, or check that they are those of its record; remove what interrupted writes have left."""
     from keras_pde.images import write_bytes
 
@@ -183,31 +169,27 @@ def _claim(target: Path, options: dict[str, Any], names: Sequence[str]) -> None:
         former = json.loads(record.read_text(encoding="utf-8"))
         if former != options:
             raise ValueError(f"{target} holds results made with {former}, and now {options} is asked for: choose another folder")
-    for folder in {(target / name).parent for name in names}:
-        folder.mkdir(parents=True, exist_ok=True)
-        for rest in folder.glob(".keras-pde-*.tmp"):
-            if time.time() - rest.stat().st_mtime > STALE:
-                rest.unlink(missing_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    for rest in target.rglob(".keras-pde-*.tmp"):
+        if time.time() - rest.stat().st_mtime > STALE:
+            rest.unlink(missing_ok=True)
     shutil.rmtree(target / BEGUN, ignore_errors=True)
     (target / BEGUN).mkdir()
     write_bytes(record, (json.dumps(options, indent=1) + "\n").encode())
 
 
-def _size(path: Path) -> Shape | None:
-    """Height and width by the file's header; None where Pillow cannot tell."""
-    from PIL import Image as Pil
-
-    try:
-        with Pil.open(path) as file:
-            width, height = file.size
-            turned = file.getexif().get(0x0112, 1) > 4
-    except Exception:  # whatever is wrong with it, the worker will say
-        return None
-    return (width, height) if turned else (height, width)
-
-
-def _run(job: Job, names: Sequence[str], workers: int | None, cluster: str | None) -> Iterator[Outcome]:
+def _run(job: Job, origin: Folder | Records, wanted: list[str] | None, workers: int | None, cluster: str | None) -> Iterator[Outcome]:
     from keras_pde.engine import mapped
 
-    for row in mapped(Worker, job, [{"name": name} for name in names], together=TOGETHER, workers=workers, cluster=cluster):
+    blocks = min(math.ceil(len(wanted or ()) / TOGETHER), BLOCKS)
+    rows = mapped(
+        Worker,
+        lambda dataset: replace(job, common=origin.common(dataset)),
+        lambda data: origin.dataset(data, wanted, blocks),  # type: ignore[arg-type]
+        together=TOGETHER,
+        workers=workers,
+        cluster=cluster,
+        store=origin.store,
+    )
+    for row in rows:
         yield Outcome(**row)

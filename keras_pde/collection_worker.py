@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
         pixels: of the image.
         seconds: that it took.
         worker: process.
+        skipped: whether the result was there.
 
     Example:
         >>> from keras_pde.collection_worker import Outcome
@@ -41,6 +42,7 @@ class Outcome(NamedTuple):
     pixels: int
     seconds: float
     worker: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Job:
         preset: name, directory, or "auto".
         sigma: noise level in grey levels of 255; None estimates it.
         common: sizes, (height, width), that have programs of their own.
+        records: whether the images come with the batches, and not from files.
 
     Example:
         >>> from keras_pde.collection_worker import Job
@@ -65,6 +68,7 @@ class Job:
     preset: str = "auto"
     sigma: float | None = None
     common: tuple[Shape, ...] = ()
+    records: bool = False
 
 
 class Worker:
@@ -87,13 +91,20 @@ class Worker:
         _limit_threads(threads)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """Filter and write the images of the given names."""
-        outcomes = [self.outcome(str(name)) for name in batch["name"]]
+        """Filter and write images: of the column "name" of files, or of the rows of a data set."""
+        count = len(next(iter(batch.values())))
+        if self.job.records:
+            outcomes = [self.outcome(*image_in({key: column[i] for key, column in batch.items()})) for i in range(count)]
+        else:
+            outcomes = [self.outcome(str(name)) for name in batch["name"]]
         return {field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields}
 
-    def outcome(self, name: str) -> Outcome:
-        """Filter and write an image; what is wrong with it ends up in the outcome."""
+    def outcome(self, name: str, data: bytes | None = None) -> Outcome:
+        """Filter and write an image, of a file or of its bytes; what is wrong with it ends up in the outcome."""
         start, level, pixels, error = time.perf_counter(), 0.0, 0, ""
+        me, target = f"{platform.node()}:{os.getpid()}", Path(self.job.target, name)
+        if data is not None and target.is_file():
+            return Outcome(name, "", 0.0, 0, 0.0, me, True)
         begun = Path(self.job.target, BEGUN, hashlib.sha256(name.encode()).hexdigest()[:32])
         try:
             if begun.is_file() and begun.stat().st_size >= ATTEMPTS:
@@ -101,16 +112,20 @@ class Worker:
             if begun.parent.is_dir():
                 with begun.open("ab") as file:
                     file.write(b".")
-            level, pixels = self._filter(Path(self.job.source, name), Path(self.job.target, name))
+            if not target.resolve().is_relative_to(Path(self.job.target).resolve()):
+                raise ValueError(f"Its name {name!r} leads out of the folder of the results")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            level, pixels = self._filter(Path(self.job.source, name) if data is None else data, target)
         except Exception as problem:  # an image that cannot be filtered must not keep the others from it
             error = " ".join(str(problem).split()) or type(problem).__name__
         begun.unlink(missing_ok=True)
-        return Outcome(name, error, level, pixels, time.perf_counter() - start, f"{platform.node()}:{os.getpid()}")
+        return Outcome(name, error, level, pixels, time.perf_counter() - start, me)
 
-    def _filter(self, source: Path, target: Path) -> tuple[float, int]:
+    def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
         from keras_pde import denoising, images
+        from keras_pde.images.reading import decode
 
-        image = images.read(source)
+        image = images.read(source) if isinstance(source, Path) else decode(source, target.name)
         images.check_output(target, image)
         level = self.job.sigma or denoising.noise_level(image.pixels)
         chosen = self._chosen(image.pixels.shape, level)
@@ -143,3 +158,23 @@ def _limit_threads(threads: int) -> None:
         with contextlib.suppress(RuntimeError):  # in use already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def image_in(row: dict[str, Any]) -> tuple[str, bytes]:
+    """Name and encoded image of a data set's row; empty bytes where it has none.
+
+    Example:
+        >>> from keras_pde.collection_worker import image_in
+        >>> image_in({"image": {"bytes": b"...", "path": "a/b.png"}})
+        ('a/b.png', b'...')
+        >>> image_in({"image/encoded": b"...", "image/filename": b"c.jpg", "label": 3})
+        ('c.jpg', b'...')
+    """
+    image = next((row[key] for key in ("image", "image/encoded") if row.get(key) is not None), b"")
+    data, path = (image.get("bytes") or b"", image.get("path")) if isinstance(image, dict) else (image, None)
+    named = next((row[key] for key in ("name", "filename", "image/filename") if row.get(key)), path)
+    data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b""
+    name = named.decode(errors="replace") if isinstance(named, bytes) else str(named or hashlib.sha256(data).hexdigest()[:16])
+    from keras_pde.images.image import EXTENSIONS
+
+    return (name if Path(name).suffix.lower() in EXTENSIONS else f"{name}.png"), data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -62,6 +63,18 @@ def kill_all(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def worker_of(process: subprocess.Popen[bytes]) -> int:
+    """The process that filters, of those of the command's session."""
+    for folder in Path("/proc").iterdir():
+        try:
+            session = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[3])
+            if session == process.pid and b"MapWorker" in (folder / "cmdline").read_bytes():
+                return int(folder.name)
+        except (OSError, ValueError, IndexError):  # no process, or one that is gone
+            continue
+    raise AssertionError("no worker is at work")
+
+
 def outputs(folder: Path) -> dict[str, Path]:
     return {str(p.relative_to(folder)): p for p in folder.rglob("*.png") if not p.name.startswith(".")}
 
@@ -91,7 +104,12 @@ def test_a_run_that_is_killed_is_taken_up_and_bad_images_are_named(tmp_path: Pat
         (tmp_path / "check.png").write_bytes(data)
         assert images.read(tmp_path / "check.png").pixels.shape == clean[name].shape  # none is half
 
-    assert finish(command(tmp_path)) == 1, "some images are bad"
+    second = command(tmp_path)
+    while len(outputs(tmp_path / "out")) < len(before) + 10 and second.poll() is None and time.monotonic() < deadline + 120:
+        time.sleep(0.02)
+    worker = worker_of(second)
+    os.kill(worker, signal.SIGKILL)  # the engine starts another one
+    assert finish(second) == 1, "some images are bad"
     text = (tmp_path / "log").read_text(errors="replace")
     for name, reason in (("cut.png", "damaged"), ("deep/empty.png", "is empty"), ("text.jpg", "not an image")):
         assert any(name in line and reason in line for line in text.splitlines()), text
@@ -108,6 +126,49 @@ def test_a_run_that_is_killed_is_taken_up_and_bad_images_are_named(tmp_path: Pat
         alone = keras_pde.denoise(images.read(tmp_path / "noisy" / name).pixels, 25, PRESET).clip(0, 1)
         assert np.abs(images.read(after[name]).pixels - alone).max() <= 1.01 / 255
     assert not (tmp_path / "out" / BEGUN).exists()
+
+
+@needs_ray
+def test_rows_of_parquet_and_tfrecord_files(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+    import ray
+    import tensorflow as tf
+
+    camera = samples.camera()[..., None] / 255
+    for i in range(6):
+        write(tmp_path / f"in/{i}.png", noise.add_noise(camera[i : i + 40, : 40 + i], 25, i))
+    files = {path.name: path.read_bytes() for path in sorted((tmp_path / "in").iterdir())}
+    rows = [{"bytes": data, "path": f"x/{name}"} for name, data in files.items()]
+    table = pyarrow.table({"image": [*rows, {"bytes": b"no image", "path": "bad.png"}]})
+    (tmp_path / "set").mkdir()
+    pyarrow.parquet.write_table(table, tmp_path / "set/part.parquet")
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord-00000-of-00001")) as writer:
+        for name, data in [*files.items(), ("0.png", files["1.png"]), ("../out.png", files["0.png"])]:
+            values = {"image/encoded": data, "name": name.encode()}
+            features = {key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()}
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    write(tmp_path / "set-out/x/3.png", np.ones((2, 2, 1)))
+    (tmp_path / "set-out/collection.json").write_text(json.dumps({"preset": PRESET, "sigma": 25.0}))
+    kinds = (
+        ("set", "x", 5, {"bad.png": "not an image"}),
+        ("a.tfrecord-00000-of-00001", ".", 6, {"0.png": "several images", "../out.png": "leads out"}),
+    )
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")  # one for both
+    try:
+        for source, folder, done, bad in kinds:
+            target = tmp_path / f"{source}-out"
+            summary = denoise_collection(tmp_path / source, target, PRESET, 25.0, workers=1)
+            assert summary.failed.keys() == bad.keys()
+            assert all(bad[name] in reason for name, reason in summary.failed.items())
+            assert (summary.done, summary.skipped) == (done, 1)
+            for name in files.keys() - {"3.png"}:
+                alone = keras_pde.denoise(images.read(tmp_path / "in" / name).pixels, 25, PRESET).clip(0, 1)
+                assert np.abs(images.read(target / folder / name).pixels - alone).max() <= 1.01 / 255
+    finally:
+        ray.shutdown()
+    assert images.read(tmp_path / "set-out/x/3.png").pixels.shape == (2, 2, 1)  # what is there is kept
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_a_worker_keeps_depth_colour_and_alpha_and_estimates_each_level(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def public_objects() -> list[tuple[str, Any]]:
         "keras_pde.zoo.recipes",
         "keras_pde.zoo.evaluate",
         "keras_pde.zoo.cards",
+        "keras_pde.zoo.distributed",
     ],
 )
 def test_docstring_examples_run(name: str) -> None:

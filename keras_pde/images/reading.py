@@ -41,7 +41,20 @@ def read(path: str | os.PathLike[str]) -> Image:
         raise ValueError(f"{path} is a directory, and an image file is needed")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    data = path.read_bytes()
+    return decode(path.read_bytes(), path)
+
+
+def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
+    """The image in the bytes of a PNG, JPEG or TIFF file, and its name for errors, which are those of `read`.
+
+    Example:
+        >>> from keras_pde.images.reading import decode
+        >>> decode(b"", "a.png")
+        Traceback (most recent call last):
+        ...
+        ValueError: a.png is empty (0 bytes)
+    """
+    path = Path(path)
     if not data:
         raise ValueError(f"{path} is empty (0 bytes)")
     reader = _reader(data)
