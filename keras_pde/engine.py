@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
+
+PATIENCE = 20  # seconds to wait for a cluster's answer
 
 
 def mapped(
@@ -67,6 +71,11 @@ def mapped(
 
 def _connect(ray: Any, cluster: str | None, store: int | None) -> None:
     address = cluster or os.environ.get("RAY_ADDRESS")
+    if address and (parsed := re.fullmatch(r"\[?([^/\]]+)\]?:(\d+)", address)):
+        try:
+            socket.create_connection((parsed[1], int(parsed[2])), PATIENCE).close()
+        except OSError as error:  # Ray would try for minutes
+            raise OSError(f"There is no Ray cluster at {address}: {error}") from error
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         with _without_stderr():

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -262,6 +263,15 @@ def test_what_cannot_be_done_is_refused_before_workers_start(folder: Path, monke
     done = CliRunner().invoke(main, ["denoise-many", str(folder / "in"), str(folder / "out")])
     assert done.exit_code == 2
     assert "pip install 'keras-pde[collection]'" in done.output
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_said_so(folder: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(OSError, match=f"no Ray cluster at {address}"):
+        denoise_collection(folder / "in", folder / "out", cluster=address)
 
 
 def test_results_of_other_options_are_not_mixed_and_a_complete_target_needs_no_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
