@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -77,33 +78,36 @@ def _connect(ray: Any, cluster: str | None, store: int | None) -> None:
         except OSError as error:  # Ray would try for minutes
             raise OSError(f"There is no Ray cluster at {address}: {error}") from error
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        with _without_stderr():
-            if address and address != "local":
-                backend = {name: value for name in ("KERAS_BACKEND",) if (value := os.environ.get(name))}
-                ray.init(address=address, runtime_env={"env_vars": backend}, **quiet)
-            else:
-                ray.init(address="local", include_dashboard=False, object_store_memory=store, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise OSError(f"Ray could not be {'reached at ' + address if address else 'started'}: {' '.join(str(error).split())}") from error
+    with tempfile.TemporaryFile() as said:
+        try:
+            with _stderr_to(said):
+                if address and address != "local":
+                    backend = {name: value for name in ("KERAS_BACKEND",) if (value := os.environ.get(name))}
+                    ray.init(address=address, runtime_env={"env_vars": backend}, **quiet)
+                else:
+                    ray.init(address="local", include_dashboard=False, object_store_memory=store, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            said.seek(0)
+            text = said.read().decode(errors="replace")
+            token = "InvalidAuthToken" in text or "Unauthenticated" in text
+            why = "it asks for Ray's token: set RAY_AUTH_MODE=token, and the token as Ray's documentation says" if token else str(error)
+            raise OSError(f"Ray could not be {'reached at ' + address if address else 'started'}: {' '.join(why.split())}") from error
 
 
 @contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Drop what Ray's core writes to the process's stderr as it starts; what goes wrong it raises."""
+def _stderr_to(file: Any) -> Iterator[None]:
+    """What is written to the process's stderr goes to a file: Ray's core writes there as it starts, errors and not."""
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr, nothing to drop
+    except OSError:  # no stderr
         yield
         return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
+    os.dup2(file.fileno(), 2)
     try:
         yield
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-        os.close(nothing)
 
 
 def _share(cpus: int, count: int) -> float:

@@ -274,6 +274,20 @@ def test_a_cluster_that_is_not_there_is_said_so(folder: Path) -> None:
         denoise_collection(folder / "in", folder / "out", cluster=address)
 
 
+@needs_ray
+def test_a_cluster_that_asks_for_a_token_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    import ray
+
+    def refused(**options: Any) -> None:
+        os.write(2, b"gcs_client.cc:210: Unauthenticated: RPC error: InvalidAuthToken")
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setattr(ray, "init", refused)
+    with pytest.raises(OSError, match="at auto: it asks for Ray's token: set RAY_AUTH_MODE=token"):
+        denoise_collection(folder / "in", folder / "out", cluster="auto")
+    assert "InvalidAuthToken" not in capfd.readouterr().err
+
+
 def test_results_of_other_options_are_not_mixed_and_a_complete_target_needs_no_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError):
