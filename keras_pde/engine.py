@@ -1,4 +1,8 @@
-"""Ray Data: a class of workers mapped over many items, on this machine or on a cluster."""
+"""Ray Data: a class of workers mapped over many items, on this machine or on a cluster.
+
+Of Apache Beam and Ray both run here. Ray it is, since it installs beside TensorFlow without a change, where Beam 2.77 takes protobuf, pyarrow and
+Pillow back by a version; since it starts a worker again that has died, also on a single machine; and since results come as they are finished.
+"""
 
 from __future__ import annotations
 
