@@ -32,7 +32,7 @@ def made(case: Case, variant: str, **kwargs: Any) -> tuple[Any, np.ndarray, dict
     """A built layer, an input and the further call arguments."""
     layer = case.cls(**arguments(case, variant), **kwargs)
     call = {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else {}
-    x = data(case.shape, kwargs.get("dtype") or "float32")
+    x = data(case.shape, "float64" if kwargs.get("dtype") == "float64" else "float32")
     layer.build(case.shape)
     return layer, x, call
 
@@ -144,6 +144,21 @@ def test_precisions_agree(case: Case, variant: str, policy: str) -> None:
     assert keras.backend.standardize_dtype(out.dtype) == {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16", "float64": "float64"}[policy]
     error = np.abs(ops.convert_to_numpy(ops.cast(out, "float32")) - ops.convert_to_numpy(output(layer, x, call))).max()
     assert error < {"mixed_float16": 0.03, "mixed_bfloat16": 0.3, "float64": 2e-5}[policy]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.cls.__module__.startswith("keras_pde.models")], ids=str)
+def test_a_stateless_call_computes_in_the_model_s_precision(case: Case) -> None:
+    model, x, call = made(case, "full", dtype="mixed_bfloat16")
+    perturbed(model)
+    weights = [[v.value for v in variables] for variables in (model.trainable_variables, model.non_trainable_variables)]
+
+    def stateless(u: Any, **call: Any) -> Any:  # what JAX's fit and predict run
+        return model.stateless_call(*weights, u, **call)[0]
+
+    found, expected = output(stateless, x, call), output(model, x, call)
+    assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
+    found, expected = (ops.convert_to_numpy(ops.cast(y, "float32")) for y in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02)
 
 
 LOADER = """
