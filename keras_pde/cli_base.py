@@ -47,7 +47,7 @@ def one_line() -> Iterator[None]:
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "keras-pde"
         raise Mistake(f"{' '.join(error.format_message().split())} See {where} --help.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:  # the last: an extra that is not installed
         named = isinstance(error, OSError) and error.strerror and error.filename
         text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and named else str(error)
         raise Mistake(" ".join(text.split())) from error

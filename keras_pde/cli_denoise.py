@@ -121,7 +121,8 @@ def _report(request: Request, image: Image, level: float, chosen: Filter, result
         about = f"noise {level:g}" if request.sigma else f"noise {level:.1f} estimated (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
-    click.echo(f"{name}: diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}{how}")
+    steps = f"diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}" if hasattr(model, "time") else ""
+    click.echo(f"{name}: {steps or f'a {model.cycle_type} cycle of multigrid'}{how}")
     certificate = model.certificate()
     proved = [
         text

@@ -40,10 +40,7 @@ def denoise_many(
         def progress(done: int, count: int | None) -> None:
             bar.update(task, completed=done, total=count, description="denoising")
 
-        try:
-            summary = denoise_collection(source, target, preset, sigma, workers=workers, cluster=cluster, progress=progress)
-        except ImportError as error:
-            raise ValueError(str(error)) from error
+        summary = denoise_collection(source, target, preset, sigma, workers=workers, cluster=cluster, progress=progress)
     if summary.failed:
         table = new_table(("image without a result", "reason"))
         for name, reason in summary.failed.items():

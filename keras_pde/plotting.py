@@ -12,7 +12,21 @@ from keras import ops
 __all__ = ["plot_amplification", "plot_evolution", "plot_fluxes", "plot_kernels", "plot_learned_fluxes"]
 
 
+def check_installed() -> None:
+    """Raise ImportError, with the line that installs it, where matplotlib is missing.
+
+    Example:
+        >>> from keras_pde.plotting import check_installed
+        >>> check_installed()
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"Pictures need matplotlib ({error}): pip install 'keras-pde[plot]'") from None
+
+
 def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, np.ndarray]:
+    check_installed()
     from matplotlib.figure import Figure  # no pyplot: no global state, no screen
 
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")

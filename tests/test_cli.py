@@ -421,3 +421,21 @@ def test_process_prints_one_line_and_nothing_of_tensorflow(tmp_path: Path) -> No
         [sys.executable, "-m", "keras_pde", "denoise", "no.png", "out.png"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "keras-pde: error: no.png does not exist\n")
+
+
+@pytest.mark.parametrize("name", ["multigrid_unet_2d", "unconstrained_color", "dufort_frankel_resnet_2d", "weakly_convex_equilibrium_2d"])
+def test_denoise_reports_on_every_kind_of_network(name: str, tmp_path: Path) -> None:
+    channels = presets.index()[name]["channels"]
+    images.write(tmp_path / "in.png", Image(np.full((40, 48, channels), 0.5, "float32")))
+    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--noise", 25, "--preset", name)
+    what = "a V(3,3) cycle of multigrid" if name == "multigrid_unet_2d" else "diffusion time "
+    assert f"\n{name}: {what}" in result.stdout
+    assert f"wrote {tmp_path / 'out.png'}" in result.stdout
+    noisy, denoised = table(result.stdout)["noisy"][0], table(result.stdout)["denoised"][0]
+    assert denoised > noisy + 5
+
+
+def test_a_network_without_a_stopping_time_says_so(grey: Path, tmp_path: Path) -> None:
+    result = call("denoise", grey, tmp_path / "out.png", "--preset", "multigrid_unet_2d", "--time", 3, code=2)
+    assert "has no stopping time to change" in result.stderr
+    assert not (tmp_path / "out.png").exists()

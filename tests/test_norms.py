@@ -261,3 +261,8 @@ def test_the_bound_of_a_difference_stencil_has_a_finite_gradient(boundary: str) 
     gradient = np.array(tape.gradient(bound, operator.kernels[0].value))
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 0
+
+
+def test_the_bound_of_a_training_step_is_at_most_4_per_cent_above_the_supremum_for_7x7_kernels_on_one_channel(rng):
+    K = operator(rng, 2, 1, 32, 7, "dirichlet", False)
+    assert 1 <= float(value(K.squared_norm_bound())) / float(norms.fourier([value(K.kernels[0])], budget=1e9)) < 1.04

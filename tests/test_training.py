@@ -134,6 +134,13 @@ def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path
     assert "40 steps of 4 patches of 24×24, ended after 30, " in (folder / "README.md").read_text(encoding="utf-8")
 
 
+def test_a_training_that_could_not_write_its_card_does_not_begin(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-pde\[plot\]'"):
+        train(QUICK, data, tmp_path / "preset", tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
     Training(QUICK, data, tmp_path).save()
     with pytest.raises(ValueError, match="of another recipe"):

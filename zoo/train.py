@@ -103,7 +103,7 @@ class Training:
         """PSNR of the averaged weights on the held-out images."""
         weights = [np.asarray(w) for w in self.model.trainable_variables]
         self.average()
-        if self.denoiser is None or keras.backend.backend() == "torch":
+        if self.denoiser is None:
             self.denoiser = jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
         scores = self.group.agreed(table(self.denoiser, self.validation, self.recipe.levels))
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
@@ -190,10 +190,17 @@ def train(
 
     Returns:
         The folder of the preset.
+
+    Raises:
+        ImportError: no matplotlib, which draws the card's pictures.
     """
     from keras_pde.zoo.denoisers import publish
 
+    from keras_pde.plotting import check_installed
+
     group = group or Alone()
+    if group.is_chief:
+        check_installed()  # for the card: better missed now than behind the last step
     target = Path(folder) if folder is not None else Path(__file__).resolve().parent / recipe.name
     with group:
         stages = _trained(recipe, data, Path(work) if work is not None else Path("runs") / recipe.name, show or (lambda step, logs: None), group)
