@@ -88,7 +88,8 @@ def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before:
         step = block.scaled(tau)
         off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
         wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
-        old, new = new, wide * (abs(w) * ((step.gain(getattr(step, which)) + off) * new + step.data + off) + abs(1 - w) * old)
+        gain = step.gain(getattr(step, which)) + (step.strength * step.coupling if which == "slope" and step.coupling else 0.0)
+        old, new = new, wide * (abs(w) * ((gain + off) * new + step.data + off) + abs(1 - w) * old)
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
@@ -143,7 +144,7 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
 
 def _averaged(cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen: bool, negative: float) -> list[float | None]:
     """Averagedness constants of the maps a cycle consists of; None where there is none."""
-    if any(b.data for b in facts) or any(b.slope[0] < 0 for b in facts):
+    if any(b.data or b.slope[0] < 0 or not b.potential for b in facts):
         return [None]
     thetas = [tau * b.strength * b.slope[1] / 2 for tau, b in zip(cycle.step_sizes, facts, strict=True)]
     if not cycle.extrapolates and (linear or not frozen) and max(thetas) < 1:
@@ -153,6 +154,8 @@ def _averaged(cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen
 
 
 def _energy(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, tied: bool, norm: float) -> tuple[bool, str]:
+    if not all(b.potential for b in blocks):
+        return False, "the flux is no gradient, so there is no energy"
     if not tied:
         return False, "each block has an energy of its own"
     first = blocks[0]
@@ -193,13 +196,15 @@ def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: boo
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
+    if any(b.coupling for b in blocks):
+        law += f"; gates add up to {rounded(max(b.strength * b.coupling for b in blocks), 4)} a step"
     return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
 
 
 def _why_averaged(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool) -> str:
     if any(b.data for b in blocks):
         return "no rule for a data term towards the input"
-    if any(b.slope[0] < 0 for b in blocks):
+    if any(b.slope[0] < 0 or not b.potential for b in blocks):
         return "needs a monotone flux"
     if linear:
         return "symmetric with spectrum in (−1, 1] (S4)"

@@ -42,6 +42,7 @@ class Flux(Configured):
 
     diffusivity_bounds: tuple[float, float] = (0.0, 1.0)
     slope_bounds: tuple[float, float] = (0.0, 1.0)
+    height: float = math.inf  # sup |Φ|/λ
     key = ""  # name in `keras_pde.activations`
     rational = False  # g takes a division only, no root and no exponential
     isotropic = True  # g depends on s² only, so it can be shared by coupled channels

@@ -38,6 +38,7 @@ class Charbonnier(Flux):
     """g = 1/√(1+s²/λ²), ψ = λ²(√(1+s²/λ²) − 1)."""
 
     key = "charbonnier"
+    height = 1.0
 
     def _g(self, r: Any) -> Any:
         return ops.rsqrt(1 + r)
@@ -55,6 +56,7 @@ class TruncatedTV(Flux):
     """g = min(1, λ/|s|), ψ the Huber function: truncated total variation."""
 
     key = "truncated_tv"
+    height = 1.0
 
     def _g(self, r: Any) -> Any:
         return ops.rsqrt(ops.maximum(r, 1))
@@ -72,6 +74,7 @@ class PeronaMalik(Flux):
     """g = 1/(1+s²/λ²), ψ = (λ²/2)ln(1+s²/λ²); inf Φ′ = −1/8 at √3λ (Perona, Malik 1990)."""
 
     key = "perona_malik"
+    height = 0.5
     rational = True
     slope_bounds = (-0.125, 1.0)
 
@@ -90,6 +93,7 @@ class PeronaMalikExponential(Flux):
     """g = exp(−s²/(2λ²)), ψ = λ²(1 − g); inf Φ′ = −2exp(−3/2) at √3λ (Perona, Malik 1990)."""
 
     key = "perona_malik_exponential"
+    height = math.exp(-0.5)
     slope_bounds = (-2 * math.exp(-1.5), 1.0)
 
     def _g(self, r: Any) -> Any:

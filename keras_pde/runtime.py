@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import contextvars
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
+
+_FUSED = contextvars.ContextVar("fused", default=False)
 
 
 def run_compiled(model: Any, inputs: Any) -> np.ndarray:
@@ -32,7 +35,8 @@ def run_compiled(model: Any, inputs: Any) -> np.ndarray:
 def compiled(function: Any) -> Any:
     """A function of tensors, compiled by XLA where the backend has it and the function does not say ``prefers_xla = False``.
 
-    XLA for the CPU runs convolutions inside a loop on one thread and by its own kernels, 10 times slower than TensorFlow runs them.
+    XLA for the CPU runs convolutions by its own kernels, inside a loop on one thread, up to 10 times slower than TensorFlow runs them. Such
+    functions are left to TensorFlow, but for what is pointwise in them; on a GPU or TPU everything is compiled.
 
     Example:
         >>> from keras_pde.runtime import compiled
@@ -43,7 +47,8 @@ def compiled(function: Any) -> Any:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        traced = tf.function(function, jit_compile=getattr(function, "prefers_xla", True), autograph=False)
+        whole = getattr(function, "prefers_xla", True) or any(d.device_type != "CPU" for d in tf.config.get_visible_devices())
+        traced = tf.function(function if whole else _fusing(function), jit_compile=whole, autograph=False)
         traced._omit_frequent_tracing_warning = True  # one program for each image size is what XLA means
         return traced
     if backend == "jax":
@@ -59,6 +64,39 @@ def compiled(function: Any) -> Any:
 
         return run
     return function
+
+
+@contextlib.contextmanager
+def fused() -> Iterator[None]:
+    """While graphs are traced in it, `one_pass` makes one pass over memory of what is pointwise."""
+    before = _FUSED.set(True)
+    try:
+        yield
+    finally:
+        _FUSED.reset(before)
+
+
+def _fusing(function: Any) -> Any:
+    def run(*inputs: Any) -> Any:
+        with fused():
+            return function(*inputs)
+
+    return run
+
+
+def one_pass(function: Callable[..., Any], *tensors: Any) -> Any:
+    """function(*tensors) for a function of pointwise operations: in a graph of TensorFlow's that is traced in `fused`, one XLA kernel.
+
+    Example:
+        >>> from keras_pde.runtime import one_pass
+        >>> float(one_pass(lambda s: s / (1 + s * s), np.float32(1)))
+        0.5
+    """
+    if not _FUSED.get() or keras.backend.backend() != "tensorflow":
+        return function(*tensors)
+    import tensorflow as tf
+
+    return function(*tensors) if tf.executing_eagerly() else tf.function(function, jit_compile=True, autograph=False)(*tensors)
 
 
 def flexible(function: Any) -> Any:

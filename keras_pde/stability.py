@@ -3,7 +3,7 @@
 The rules, for one step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁], Φ′ in [s₀, s₁] and an upper bound κ ≥ ‖K‖:
 
 * S1 norm: ‖I − τβ − τKᵀGK‖ ≤ ρ = max(|1 − τβ − τκ² min(0, g₀)|, |1 − τβ − τκ² g₁|), so ‖u⁺‖ ≤ ρ‖u‖ + τβ‖f‖.
-* S2 Lipschitz: the same with the slopes s₀, s₁.
+* S2 Lipschitz: the same with the slopes s₀, s₁; where Φ′ is only known to be within c of a symmetric matrix with that spectrum, plus τκ²c.
 * S4 averaged: Φ monotone, τLκ² < 2: θ = τLκ²/2; θ ≤ ½ is firm nonexpansiveness. Composition: Combettes, Yamada (2015).
 * S5 energy: τ(β + Lκ²) ≤ 2: E(u) = Σψ(Ku) + β/2‖u − f‖² decreases, by at least τ(1 − τ(β + Lκ²)/2)‖∇E‖².
 * an extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and uᵏ⁻¹ with weights |w| and |1 − w|.
@@ -168,6 +168,8 @@ class BlockFacts:
         linear: whether g is constant.
         biased: whether Φ acts on Ku + b.
         assumptions: in words.
+        coupling: bound of what Φ′ differs by from a matrix with eigenvalues in slope (`keras_pde.GatedFlux`).
+        potential: whether Φ is a gradient, without which there is no energy and no averagedness.
         rounding: how a block that computes in 16 bits rounds; its strength is enlarged already (`keras_pde.rounding`).
 
     Example:
@@ -184,6 +186,8 @@ class BlockFacts:
     biased: bool = False
     assumptions: tuple[str, ...] = ()
     rounding: Rounding | None = None
+    coupling: float = 0.0
+    potential: bool = True
 
     def scaled(self, factor: float) -> BlockFacts:
         """The same block with its step size multiplied."""

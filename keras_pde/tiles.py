@@ -40,7 +40,7 @@ def receptive_radius(model: Any) -> int | None:
     if not hasattr(model, "schedule"):  # an implicit step, or a multigrid cycle
         return None
     patch = getattr(model, "patch_size", 1)
-    return patch * len(model.schedule) * max(block.operator.reach for block in model.blocks) + patch - 1
+    return patch * len(model.schedule) * max(block.reach for block in model.blocks) + patch - 1
 
 
 def influence_radius(model: Any, accuracy: float = 1e-4) -> int:

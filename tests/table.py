@@ -14,6 +14,7 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    GatedFlux,
     ImplicitDiffusion,
     ImplicitRecurrent,
     Lifting,
@@ -94,6 +95,18 @@ CASES = [
         noise=True,
     ),
     Case(
+        GatedFlux,
+        lambda: {
+            "flux": "perona_malik",
+            "contrast": 0.5,
+            "neighbourhood": 3,
+            "learn_contrast": True,
+            "per_channel": True,
+            "noise_conditioned": True,
+        },
+        noise=True,
+    ),
+    Case(
         DiffusionBlock,
         lambda: {
             "operator": ConvOperator(5, 3, boundary="dirichlet", normalize=True),
@@ -107,6 +120,7 @@ CASES = [
         elsewhere={
             "per channel": lambda: {"operator": ConvOperator(5, 3), "step_size": "per_channel"},
             "number of filters": lambda: {"operator": 4, "flux": SplineFlux(4)},
+            "gated, by rows": lambda: {"operator": ConvOperator(8, 5, boundary="dirichlet", zero_mean=True), "flux": GatedFlux(), "step_size": "learned"},
             "step by number": lambda: {"operator": "second", "step_size": 0.05},
         },
     ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+from keras_pde.runtime import fused
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Steps = Callable[[Sequence[Batch]], Callable[[], np.ndarray]]
@@ -36,7 +39,8 @@ def inputs_of(model: Any, noisy: Any, sigma: Any) -> Any:
 
 def _one_by_one(model: Any) -> Steps:
     def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
-        losses = [float(model.train_on_batch(inputs_of(model, noisy, sigma), clean)) for noisy, sigma, clean in batches]
+        with contextlib.nullcontext() if model.jit_compile else fused():
+            losses = [float(model.train_on_batch(inputs_of(model, noisy, sigma), clean)) for noisy, sigma, clean in batches]
         return lambda: np.array(losses)
 
     return run

@@ -2,9 +2,10 @@
 
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.flux_activation import FluxActivation
+from keras_pde.layers.gated_flux import GatedFlux
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.layers.spline_flux import SplineFlux
 from keras_pde.layers.transfer import Prolongation, Restriction
 
-__all__ = ["DiffusionBlock", "FluxActivation", "ImplicitDiffusion", "Lifting", "Prolongation", "Restriction", "SplineFlux"]
+__all__ = ["DiffusionBlock", "FluxActivation", "GatedFlux", "ImplicitDiffusion", "Lifting", "Prolongation", "Restriction", "SplineFlux"]

@@ -151,6 +151,11 @@ class DiffusionBlock(keras.layers.Layer):
             return None
         return 2 / (2 * self.data_weight + self.flux.stiffness * self.operator.squared_norm_bound())
 
+    @property
+    def reach(self) -> int:
+        """Pixels from which u acts on u⁺."""
+        return self.operator.reach + self.flux.reach
+
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of u."""
         return tuple(input_shape)
@@ -188,7 +193,7 @@ class DiffusionBlock(keras.layers.Layer):
 
     def freeze(self, u: Any, prepared: Prepared, noise: Any = None) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
-        parts = self.flux.diffusivities(self.inner(u, prepared), noise)
+        parts = self.flux.in_one_pass("diffusivities", self.inner(u, prepared), noise)
         return parts[:1] if self.coupled else parts
 
     @property
@@ -204,7 +209,7 @@ class DiffusionBlock(keras.layers.Layer):
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         if frozen is None:
-            fluxes = self.flux.fluxes(parts, noise)
+            fluxes = self.flux.in_one_pass("fluxes", parts, noise)
         else:
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
@@ -235,7 +240,7 @@ class DiffusionBlock(keras.layers.Layer):
         tau = prepared.step if isinstance(prepared.step, float | int) else float(np.max(ops.convert_to_numpy(prepared.step)))
         squared = self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2
         data = 0.0 if self.step_size == "per_channel" else tau * float(ops.convert_to_numpy(prepared.data_weight))
-        smallest = self.operator.smallest_size
+        smallest, constant = self.operator.smallest_size, "a noise level that does not change with u"
         facts = BlockFacts(
             self.fraction * 2 / self.flux.stiffness if self.step_size == "per_channel" else tau * squared,
             data,
@@ -243,10 +248,10 @@ class DiffusionBlock(keras.layers.Layer):
             self.flux.slope_bounds,
             self.flux.linear,
             self.use_bias,
-            (
-                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
-                *["a noise level that does not change with u"] * self.flux.noise_conditioned,
-            ),
+            (*[f"spatial sizes of at least {smallest}"] * (smallest > 1), *[constant] * self.flux.noise_conditioned, *self.flux.assumptions),
+            # steps that differ between channels weigh the entries of Φ′ unequally
+            coupling=np.inf if self.step_size == "per_channel" and self.flux.coupling else self.flux.coupling,
+            potential=self.flux.has_potential,
         )
         return outward(facts, self.operator, self.compute_dtype, tau)
 

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.precision import at_least_float32
+from keras_pde.runtime import one_pass
 
 REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
 SMALLEST_RATIO = 1e-4
@@ -27,6 +28,10 @@ class FluxLayer(keras.layers.Layer):
     """
 
     coupled = False
+    has_potential = True  # whether Φ is the gradient of a ψ
+    coupling = 0.0  # bound of what Φ′ differs by from a diagonal matrix, or one with eigenvalues, between the bounds of Φ′
+    reach = 0  # pixels from which a neighbour acts on Φ
+    assumptions: tuple[str, ...] = ()
 
     def __init__(
         self, contrast: float = 1.0, *, learn_contrast: bool = False, per_channel: bool = False, noise_conditioned: bool = False, **kwargs: Any
@@ -90,6 +95,17 @@ class FluxLayer(keras.layers.Layer):
     def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
         return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
+
+    def in_one_pass(self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """`fluxes`, `diffusivities` or `linearize`, in one pass over memory where `keras_pde.runtime.fused` asks for it."""
+        given = self._given_or_now(parts, noise, parameters)
+        tensors = [p for p in given if not isinstance(p, float | int)]
+
+        def function(parts: list[Any], tensors: list[Any]) -> list[Any]:
+            rest = iter(tensors)
+            return getattr(self, law)(list(parts), parameters=[p if isinstance(p, float | int) else next(rest) for p in given])
+
+        return one_pass(function, parts, tensors)
 
     def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g of a state in parts, to multiply with; what a frozen cycle keeps."""

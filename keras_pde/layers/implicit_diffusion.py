@@ -110,6 +110,8 @@ class ImplicitDiffusion(keras.layers.Layer):
             raise ValueError(f"on_failure must be one of {', '.join(ON_FAILURE)}. Received: on_failure={on_failure!r}")
         self.operator = operator
         self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
+        if not self.flux.has_potential:
+            raise ValueError(f"An implicit step minimises an energy, and {type(self.flux).__name__} has none. Use FluxActivation or SplineFlux.")
         if "dtype" in kwargs:
             self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
         self.step_size, self.solver = step_size, solvers.get(solver)

@@ -25,7 +25,7 @@ def describe(model: DiffusionResNet) -> str:
         extra.append(f"data term {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}")
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
-    field = (2 * op.reach * len(model.schedule) + 1) * model.patch_size
+    field = (2 * block.reach * len(model.schedule) + 1) * model.patch_size
     schedule = model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)
     lines = [
         f"{type(model).__name__} {model.name!r}",
@@ -69,7 +69,8 @@ def _operator_and_flux(op: Any, flux: Any) -> list[str]:
     law = getattr(flux, "flux", None)
     kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
     contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
-    details = [contrast, *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
+    gate = f"gate over {flux.neighbourhood} pixels and all channels" if hasattr(flux, "neighbourhood") else ""
+    details = [contrast, *[gate] * bool(gate), *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
     return [f"  operator K       {kernels}; {options}", f"  flux             {kind}, {', '.join(details)}"]
 
 

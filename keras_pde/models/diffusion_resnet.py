@@ -158,6 +158,11 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
                 states.append(u)
         return lower(u)
 
+    @property
+    def prefers_xla(self) -> bool:
+        """Whether XLA is the faster way to run the network on a CPU."""
+        return bool(self.blocks[0].operator.prefers_xla)
+
     def energy(self, inputs: Any, source: Any = None) -> Any:
         """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample; for tied blocks."""
         if len(self.blocks) > 1 or self.lifting is not None:

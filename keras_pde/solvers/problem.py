@@ -65,7 +65,7 @@ class Problem:
 
     def residual(self, u: Any) -> Any:
         """F(u)."""
-        return u - self.f + self._outer(self.flux.fluxes(self.inner(u), parameters=self.parameters))
+        return u - self.f + self._outer(self.flux.in_one_pass("fluxes", self.inner(u), parameters=self.parameters))
 
     def diffusivities(self, u: Any) -> list[Any]:
         """g at u, in parts."""
@@ -77,7 +77,7 @@ class Problem:
 
     def linearize(self, u: Any) -> list[Any]:
         """Φ′ at Ku."""
-        return self.flux.linearize(self.inner(u), parameters=self.parameters)
+        return self.flux.in_one_pass("linearize", self.inner(u), parameters=self.parameters)
 
     def jacobian(self, linearization: list[Any], v: Any) -> Any:
         """(I + τKᵀΦ′(Ku)K)v."""
