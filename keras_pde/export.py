@@ -217,8 +217,10 @@ class Served(keras.Model):
         if self.takes_noise:
             inputs.append(golden.get("noise", np.full(1, 0.1, "float32")) * np.float32(255 if self.uint8 else 1))
         inputs += [golden[key] for key in ("mask", "time") if key in golden]
-        original = ops.convert_to_numpy(self(inputs if len(inputs) > 1 else inputs[0]))
-        return float(np.abs(original.astype("float64") - run(*inputs).astype("float64")).max())
+        original, found = ops.convert_to_numpy(self(inputs if len(inputs) > 1 else inputs[0])), run(*inputs)
+        if found.shape != original.shape:
+            raise RuntimeError(f"The artifact's output has shape {found.shape}, and the network's {original.shape}: the converter is at fault")
+        return float(np.abs(original.astype("float64") - found.astype("float64")).max())
 
 
 def _reach(model: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
 
 
 def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3) -> Any:
-    """Φ(s) of every channel, a panel a block, of a model with learned fluxes.
+    """Φ(s) of every channel, a panel a block, of a model with learned fluxes; where a flux looks at others, they all have the value s.
 
     Args:
         model: built; of blocks.

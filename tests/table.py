@@ -120,7 +120,11 @@ CASES = [
         elsewhere={
             "per channel": lambda: {"operator": ConvOperator(5, 3), "step_size": "per_channel"},
             "number of filters": lambda: {"operator": 4, "flux": SplineFlux(4)},
-            "gated, by rows": lambda: {"operator": ConvOperator(8, 5, boundary="dirichlet", zero_mean=True), "flux": GatedFlux(), "step_size": "learned"},
+            "gated, by rows": lambda: {
+                "operator": ConvOperator(8, 5, boundary="dirichlet", zero_mean=True),
+                "flux": GatedFlux(),
+                "step_size": "learned",
+            },
             "step by number": lambda: {"operator": "second", "step_size": 0.05},
         },
     ),

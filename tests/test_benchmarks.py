@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     names = ("_peers", "_timing", "_translation_plots", "_translation_training")
-    names += ("implicit", "loops", "multigrid", "overhead", "schemes", "translation")
+    names += ("convolution", "implicit", "loops", "multigrid", "overhead", "schemes", "translation")
 
     def load(name):
         return importlib.import_module(name)
@@ -32,6 +32,13 @@ def test_overhead_prints_its_tables(script, capsys):
     printed = capsys.readouterr().out
     assert "block/bare" in printed
     assert "convolutions/sliced" in printed
+
+
+def test_convolution_prints_what_rows_gain(script, capsys):
+    found = script("convolution").main(["--quick"])
+    assert len(found) == 12
+    assert all(min(ratios) > 0 for ratios in found.values())
+    assert "block with gradient" in capsys.readouterr().out
 
 
 def test_loops_agree_with_unrolled_steps(script, capsys):

@@ -11,10 +11,16 @@ from keras import ops
 
 from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, DuFortFrankelResNet, FEDResNet, GatedFlux, ImplicitDiffusion, tiles
 from keras_pde.layers.gated_flux import NOISE_RANGE
-from keras_pde.runtime import compiled
+from keras_pde.runtime import compiled, double_precision
 
 FLUXES = ("charbonnier", "perona_malik", "perona_malik_exponential", "truncated_tv")
 D = {"dtype": "float64"}
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    with double_precision():
+        yield
 
 
 def value(x) -> np.ndarray:
@@ -92,7 +98,8 @@ def test_s1_no_weights_and_no_input_break_norm_stability(rng, name, scale):
         after, before = (np.sqrt((x**2).sum(axis=(1, 2, 3))) for x in (value(step(u)), u))
         assert (after <= before * (1 + 1e-12)).all()
         g = value(step.freeze(u, step.prepare())[0])
-        assert g.min() >= 0 and g.max() <= 1
+        assert g.min() >= 0
+        assert g.max() <= 1
 
 
 def jacobian(function, x) -> np.ndarray:
@@ -115,7 +122,8 @@ def test_the_derivative_is_within_the_coupling_of_a_diagonal_one(rng, name):
         gate = value(layer.diffusivities([s[None]])[0])[0] / value(layer.flux.diffusivity(s**2, layer.contrast_now()))
         diagonal = (gate * value(layer.flux.slope(s, layer.contrast_now()))).ravel()
         low, high = layer.slope_bounds
-        assert diagonal.min() >= low - 1e-12 and diagonal.max() <= high + 1e-12
+        assert diagonal.min() >= low - 1e-12
+        assert diagonal.max() <= high + 1e-12
         rest = np.linalg.norm(whole - np.diag(diagonal), 2)
         assert rest <= layer.coupling * (1 + 1e-6)
         closest = max(closest, rest / layer.coupling)
@@ -140,14 +148,16 @@ def test_a_climber_does_not_break_the_constants_of_a_network(rng):
     model.build((None, None, None, 1))
     randomized(model, rng, 0.3)
     certificate = model.certificate()
-    assert certificate.norm_stable and certificate.lipschitz < np.inf
+    assert certificate.norm_stable
+    assert certificate.lipschitz < np.inf
     u = rng.normal(size=(32, 6, 6, 1))
     d = rng.normal(size=u.shape)
     for _ in range(40):
         d = 1e-4 * d / np.sqrt((d**2).sum(axis=(1, 2, 3), keepdims=True))
         rates = np.sqrt(((value(model(u + d)) - value(model(u))) ** 2).sum(axis=(1, 2, 3))) / 1e-4
         gains = np.sqrt((value(model(u)) ** 2).sum(axis=(1, 2, 3)) / (u**2).sum(axis=(1, 2, 3)))
-        assert rates.max() <= certificate.lipschitz * (1 + 1e-6) and gains.max() <= 1 + 1e-12
+        assert rates.max() <= certificate.lipschitz * (1 + 1e-6)
+        assert gains.max() <= 1 + 1e-12
         best = np.argsort(rates + gains)[-8:].repeat(4)
         u, d = u[best] + 0.1 * rng.normal(size=u.shape), d[best] / 1e-4 + 0.3 * rng.normal(size=u.shape)
 
@@ -157,25 +167,31 @@ def test_contrasts_stay_within_what_the_lipschitz_constant_takes_them_for(rng):
     least, most = layer._contrasts()
     for sigma in np.linspace(*NOISE_RANGE, 40):
         ratio = value(layer.contrast_now(np.array([sigma])))[0, 0, 0] * (25 / 255) / sigma
-        assert (ratio >= least * (1 - 1e-9)).all() and (ratio <= most * (1 + 1e-9)).all()
+        assert (ratio >= least * (1 - 1e-9)).all()
+        assert (ratio <= most * (1 + 1e-9)).all()
     assert "5 to 55" in block(rng, noise_conditioned=True).certificate().assumptions[-2]
 
 
 def test_nothing_is_promised_that_a_gate_does_not_give(rng):
     step = block(rng, flux="charbonnier")
     certificate = step.certificate()
-    assert certificate.averaged is None and not certificate.energy_descent and certificate.lipschitz > 1
-    assert "no gradient" in certificate.reasons["energy"] and "gates add" in certificate.reasons["lipschitz"]
+    assert certificate.averaged is None
+    assert not certificate.energy_descent
+    assert certificate.lipschitz > 1
+    assert "no gradient" in certificate.reasons["energy"]
+    assert "gates add" in certificate.reasons["lipschitz"]
     assert block(rng, flux="weickert").certificate().lipschitz == np.inf  # sup |Φ| is not known to the library
     # a gate that looks at nothing is a factor: the constants of its flux
     still = DiffusionBlock(ConvOperator(8, 5, boundary="dirichlet", normalize=True), GatedFlux("charbonnier"), "learned")
     still.build((None, None, None, 1))
-    assert still.certificate().lipschitz == 1 and still.certificate().averaged is None
+    assert still.certificate().lipschitz == 1
+    assert still.certificate().averaged is None
     # steps of their own for each channel weigh the derivative's entries unequally
     uneven = DiffusionBlock(ConvOperator(8, 5, boundary="dirichlet"), GatedFlux("charbonnier"), "per_channel")
     uneven.build((None, None, None, 1))
     randomized(uneven, rng)
-    assert uneven.certificate().lipschitz == np.inf and uneven.certificate().norm_stable
+    assert uneven.certificate().lipschitz == np.inf
+    assert uneven.certificate().norm_stable
     with pytest.raises(ValueError, match="no potential"):
         step.energy(np.zeros((1, 5, 5, 1)))
     with pytest.raises(ValueError, match="has none"):

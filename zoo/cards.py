@@ -118,7 +118,9 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
     told = "the noise level σ/255, a number for each image or a map, is the second input" if conditioned else "it is not told the noise level"
     plots = ""
     if hasattr(model, "blocks"):
-        plots = "\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel:\n\n![fluxes](fluxes.png)\n"
+        alone = all(block.flux.reach == 0 for block in model.blocks)
+        where = "" if alone else ", where all channels and neighbours have the value s: a gate looks at them all"
+        plots = f"\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel{where}:\n\n![fluxes](fluxes.png)\n"
         plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
     tolerance = entry["metric"]["tolerance"]
     stages = [*([recipe.first_stage()] if recipe.before else []), recipe]

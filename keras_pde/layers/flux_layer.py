@@ -29,9 +29,6 @@ class FluxLayer(keras.layers.Layer):
 
     coupled = False
     has_potential = True  # whether Φ is the gradient of a ψ
-    coupling = 0.0  # bound of what Φ′ differs by from a diagonal matrix, or one with eigenvalues, between the bounds of Φ′
-    reach = 0  # pixels from which a neighbour acts on Φ
-    assumptions: tuple[str, ...] = ()
 
     def __init__(
         self, contrast: float = 1.0, *, learn_contrast: bool = False, per_channel: bool = False, noise_conditioned: bool = False, **kwargs: Any
@@ -143,6 +140,21 @@ class FluxLayer(keras.layers.Layer):
     def stiffness(self) -> float:
         """max(sup g, sup Φ′) for all weights: what a stable step size is chosen by."""
         raise NotImplementedError
+
+    @property
+    def coupling(self) -> float:
+        """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope bounds."""
+        return 0.0
+
+    @property
+    def reach(self) -> int:
+        """Pixels from which a neighbour acts on Φ."""
+        return 0
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the reader of a certificate must grant, in words."""
+        return ()
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -69,7 +69,12 @@ class GatedFlux(FluxActivation):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            flux, contrast, learn_contrast=learn_contrast, per_channel=per_channel, noise_conditioned=noise_conditioned, **{"coupled": False, **kwargs}
+            flux,
+            contrast,
+            learn_contrast=learn_contrast,
+            per_channel=per_channel,
+            noise_conditioned=noise_conditioned,
+            **{"coupled": False, **kwargs},
         )
         if self.coupled or not self.flux.isotropic or self.flux.diffusivity_bounds[0] < 0:
             raise ValueError(f"A gate needs a flux with g(s²) >= 0 that is not coupled. Received: flux={self.flux!r}, coupled={self.coupled}")
@@ -80,7 +85,7 @@ class GatedFlux(FluxActivation):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create contrast, window, mixing matrix and bias; the gate is nearly open at first, and the same everywhere."""
         ndim, channels = len(input_shape) - 2, input_shape[-1]
-        if not 1 <= ndim <= 3:
+        if not 1 <= ndim <= 3 or channels is None:
             raise ValueError(f"A gate looks at neighbours: s must be (batch, *spatial, channels), 1-D to 3-D. Received: shape {tuple(input_shape)}")
         super().build(input_shape)
         width = self.neighbourhood

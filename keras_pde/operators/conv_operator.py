@@ -110,7 +110,7 @@ class ConvOperator(keras.layers.Layer):
     @property
     def prefers_xla(self) -> bool:
         """Whether XLA is the faster way to run K and Kᵀ on a CPU."""
-        return not (self.boundary == "dirichlet" and len(self.kernels) == 1 and is_narrow(self.kernels[0]))
+        return not (self.boundary == "dirichlet" and len(self.kernels) == 1 and is_narrow(self.kernels[0], self.compute_dtype))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
@@ -263,7 +263,7 @@ class ConvOperator(keras.layers.Layer):
             return stencils.differences(u, str(self.stencil), self.boundary)
         kernels = self._used(kernels, u)
         if self.boundary == "dirichlet" and len(kernels) == 1:
-            return [convolve(u, kernels[0])]
+            return [convolve(u, kernels[0], self.constants is None)]
         wide = extend(u, self._widths, self.boundary)
         for kernel in kernels:
             wide = ops.conv(wide, kernel, padding="valid", data_format="channels_last")
@@ -276,7 +276,7 @@ class ConvOperator(keras.layers.Layer):
         v = parts[0]
         kernels = self._used(kernels, v)
         if self.boundary == "dirichlet" and len(kernels) == 1:
-            return convolve_adjoint(v, kernels[0])
+            return convolve_adjoint(v, kernels[0], self.constants is None)
         for kernel in reversed(kernels):
             v = ops.conv_transpose(v, kernel, padding="valid", data_format="channels_last")
         return fold(v, self._widths, self.boundary)

@@ -17,20 +17,27 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from keras_pde.rounding import unit_roundoff
 
 MOST_CHANNELS, FEWEST_FILTERS, SMALLEST_KERNEL = 4, 8, 5
 
 
-def is_narrow(kernel: Any) -> bool:
-    """Whether a kernel (height, width, channels, filters) is of the kind that is faster by rows."""
+def is_narrow(kernel: Any, dtype: Any = None) -> bool:
+    """Whether a kernel (height, width, channels, filters) is of the kind that is faster by rows.
+
+    Not in 16 bits: a convolution sums in float32 and rounds once, as certificates count on, and the sum of the rows would round each time.
+    """
     *window, channels, filters = (int(n) for n in kernel.shape)
     odd = all(n % 2 and n >= SMALLEST_KERNEL for n in window)
-    return len(window) == 2 and odd and channels <= MOST_CHANNELS and filters >= FEWEST_FILTERS
+    short = unit_roundoff(kernel.dtype if dtype is None else dtype) > 0
+    return len(window) == 2 and odd and channels <= MOST_CHANNELS and filters >= FEWEST_FILTERS and not short
 
 
-def convolve(u: Any, kernel: Any) -> Any:
-    """Ku with zeros beyond the boundary, the size of u.
+def convolve(u: Any, kernel: Any, differentiable: bool = True) -> Any:
+    """Ku with zeros beyond the boundary, the size of u; exports do without the gradient.
 
     Example:
         >>> import numpy as np
@@ -40,13 +47,13 @@ def convolve(u: Any, kernel: Any) -> Any:
         (25.0, 2888.0)
     """
     u, kernel = ops.convert_to_tensor(u), ops.convert_to_tensor(kernel)
-    return _pair()[0](u, kernel) if _paired(u, kernel) else _plain(u, kernel)
+    return _pair()[0](u, kernel) if differentiable and _paired(u, kernel) else _plain(u, kernel)
 
 
-def convolve_adjoint(v: Any, kernel: Any) -> Any:
+def convolve_adjoint(v: Any, kernel: Any, differentiable: bool = True) -> Any:
     """Kᵀv: the exact transpose of `convolve`."""
     v, kernel = ops.convert_to_tensor(v), ops.convert_to_tensor(kernel)
-    if _paired(v, kernel):
+    if differentiable and _paired(v, kernel):
         return _pair()[1](v, kernel)
     if is_narrow(kernel):
         return _by_rows(v, kernel)
@@ -59,17 +66,34 @@ def _plain(u: Any, kernel: Any) -> Any:
 
 def _by_rows(v: Any, kernel: Any) -> Any:
     """Kᵀv by rows of a kernel of odd sizes."""
-    height, width, channels, filters = (int(n) for n in kernel.shape)
-    rows = ops.reshape(ops.transpose(ops.flip(kernel, axis=1), (1, 3, 0, 2)), (1, width, filters, height * channels))
-    parts = _plain(v, rows)
-    reach = height // 2
-    parts, size = ops.pad(parts, ((0, 0), (reach, reach), (0, 0), (0, 0))), ops.shape(parts)[1]
+    height, channels = int(kernel.shape[0]), int(kernel.shape[2])
+    parts, reach = _plain(v, _rows(_known(kernel))), height // 2
+    parts = ops.pad(parts, ((0, 0), (reach, reach), (0, 0), (0, 0)))
 
     def shifted(row: int) -> Any:
-        start = 2 * reach - row
-        return parts[:, start : start + size, :, row * channels : (row + 1) * channels]
+        # ends counted from the end: with sizes that are tensors TensorFlow would forget the number of channels
+        return parts[:, 2 * reach - row : -row or None, :, row * channels : (row + 1) * channels]
 
     return functools.reduce(lambda total, row: total + shifted(row), range(1, height), shifted(0))
+
+
+def _rows(kernel: Any) -> Any:
+    """The kernel of width × 1 rows, each row of the given one a group of channels."""
+    height, width, channels, filters = kernel.shape
+    xp = np if isinstance(kernel, np.ndarray) else ops
+    return xp.reshape(xp.transpose(xp.flip(kernel, axis=1), (1, 3, 0, 2)), (1, width, filters, height * channels))
+
+
+def _known(kernel: Any) -> Any:
+    """A constant in a graph of TensorFlow's as the numbers it is: LiteRT asks for kernels that are no results of operations."""
+    if keras.backend.backend() != "tensorflow":
+        return kernel
+    import tensorflow as tf
+
+    if tf.executing_eagerly() or isinstance(kernel, keras.KerasTensor):
+        return kernel
+    value = tf.get_static_value(kernel)
+    return kernel if value is None else value
 
 
 def _paired(x: Any, kernel: Any) -> bool:
@@ -85,11 +109,11 @@ def _pair() -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
         """Gradient of ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ with respect to the kernel."""
         return tf.raw_ops.Conv2DBackpropFilter(input=u, filter_sizes=kernel.shape, out_backprop=v, strides=[1] * 4, padding="SAME")
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def forward(u: Any, kernel: Any) -> Any:
         return _plain(u, kernel), lambda upstream: (adjoint(upstream, kernel), of_kernel(u, upstream, kernel))
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def adjoint(v: Any, kernel: Any) -> Any:
         return _by_rows(v, kernel), lambda upstream: (forward(upstream, kernel), of_kernel(upstream, v, kernel))
 
@@ -97,7 +121,7 @@ def _pair() -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
 
 
 def depthwise(u: Any, window: Any) -> Any:
-    """Each channel convolved with a window of its own, of odd widths (\\*widths, channels, 1), with zeros beyond the boundary.
+    r"""Each channel convolved with a window of its own, of odd widths (\*widths, channels, 1), with zeros beyond the boundary.
 
     Example:
         >>> import numpy as np
@@ -110,8 +134,8 @@ def depthwise(u: Any, window: Any) -> Any:
         return ops.depthwise_conv(u, window, padding="same", data_format="channels_last")
     # shifts and sums become one pass under XLA, which has no fast depthwise convolution for a CPU
     wide = ops.pad(u, ((0, 0), *((n // 2, n // 2) for n in widths), (0, 0)))
-    sizes, total = ops.shape(u)[1:-1], None
-    for offset in itertools.product(*map(range, widths)):
-        part = wide[(slice(None), *(slice(o, o + n) for o, n in zip(offset, sizes, strict=True)))] * window[offset][:, 0]
-        total = part if total is None else total + part
-    return total
+
+    def shifted(offset: tuple[int, ...]) -> Any:
+        return wide[(slice(None), *(slice(o, o + 1 - n or None) for o, n in zip(offset, widths, strict=True)))] * window[offset][:, 0]
+
+    return functools.reduce(lambda total, offset: total + shifted(offset), itertools.product(*map(range, widths)), 0)
