@@ -37,7 +37,8 @@ class GatedFlux(FluxActivation):
         contrast, learn_contrast, per_channel, noise_conditioned: as in `FluxActivation`.
         neighbourhood: width of D, odd.
 
-    Call args: ``s`` (batch, \*spatial, channels), 1-D to 3-D; ``noise``, σ per sample (batch,) or as a map (batch, \*spatial, 1). Returns Φ(s).
+    Call args: ``s`` (batch, \*spatial, channels), 1-D to 3-D; ``noise``, σ per sample (batch,) or as a map (batch, \*spatial, 1).
+    Returns Φ(s), the shape of s.
 
     Raises:
         ValueError: as `FluxActivation`; a flux with negative diffusivities; an even neighbourhood; a state without spatial axes.
