@@ -116,19 +116,17 @@ class GatedFlux(FluxActivation):
 
     def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ(s)."""
-        s, contrast, gate = self._gated(parts, noise, parameters)
-        return [one_pass(lambda s, contrast, gate: narrow(self._diffusivity(s, contrast, gate) * at_least_float32(s), s), s, contrast, gate)]
+        return [one_pass(lambda s, *gate: narrow(self._diffusivity(s, *gate) * at_least_float32(s), s), *self._gated(parts, noise, parameters))]
 
     def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """g times the gate."""
-        s, contrast, gate = self._gated(parts, noise, parameters)
-        return [one_pass(lambda s, contrast, gate: narrow(self._diffusivity(s, contrast, gate), s), s, contrast, gate)]
+        return [one_pass(lambda s, *gate: narrow(self._diffusivity(s, *gate), s), *self._gated(parts, noise, parameters))]
 
-    def _diffusivity(self, s: Any, contrast: Any, gate: Any) -> Any:
-        return self.flux.diffusivity_at(at_least_float32(s), contrast) * ops.sigmoid(gate)
+    def _diffusivity(self, s: Any, contrast: Any, seen: Any, bias: Any) -> Any:
+        return self.flux.diffusivity_at(at_least_float32(s), contrast) * ops.sigmoid(seen + bias)
 
-    def _gated(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> tuple[Any, Any, Any]:
-        """s, λ and what the sigmoid is taken of."""
+    def _gated(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> tuple[Any, Any, Any, Any]:
+        """s, λ, the mixed evidence and b."""
         if len(parts) > 1:
             raise ValueError("GatedFlux needs a convolution with weights: give the operator filters, or use FluxActivation with a stencil")
         (s,) = parts
@@ -141,7 +139,7 @@ class GatedFlux(FluxActivation):
             return 1 - 1 / (1 + ratio)  # not ratio/(1 + ratio): the ratio may overflow
 
         seen = depthwise(one_pass(evidence, wide, contrast), window)
-        return s, contrast, ops.matmul(seen, mixing) + bias
+        return s, contrast, ops.matmul(seen, mixing), bias
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Not there: Φ′ is not symmetric."""

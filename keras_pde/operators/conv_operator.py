@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_pde.operators import norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
-from keras_pde.operators.convolution import convolve, convolve_adjoint, is_narrow
+from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
 from keras_pde.precision import at_least_float32, drawn_wide
 
 IN_GRAPH_BUDGET = 2.2e6  # numbers in the Fourier bound of one training step
@@ -109,8 +109,8 @@ class ConvOperator(keras.layers.Layer):
 
     @property
     def prefers_xla(self) -> bool:
-        """Whether XLA is the faster way to run K and Kᵀ on a CPU."""
-        return not (self.boundary == "dirichlet" and len(self.kernels) == 1 and is_narrow(self.kernels[0], self.compute_dtype))
+        """Whether XLA is the faster way to run K and Kᵀ on a CPU, once built."""
+        return self.fixed or prefers_xla(self.kernels, self.boundary, self.compute_dtype)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
