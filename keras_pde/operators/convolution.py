@@ -5,8 +5,8 @@ convolution itself. So the adjoint gives the k rows of the kernel a channel each
 
     (Kᵀv)(x, y) = Σᵢ aᵢ(x − i, y),    aᵢ(x, y) = Σⱼ Σ_f kᵢⱼ_f v_f(x, y − j),
 
-2 to 5 times as fast for kernels from 5×5 on. On TensorFlow both maps also serve as each other's gradient, as the library's own
-gradient of a convolution is that slow adjoint: training takes half the time. ``python benchmarks/convolution.py``
+2 to 7 times as fast for kernels from 5×5 on. On TensorFlow both maps also serve as each other's gradient, as the library's own
+gradient of a convolution is that slow adjoint: a block trains up to 3 times as fast. ``python benchmarks/convolution.py``
 """
 
 from __future__ import annotations
