@@ -31,6 +31,7 @@ const REASONS = [
   [/^implicit, g ≥ 0/, "An implicit step that only smooths cannot amplify, however long it is."],
   [/^linear: the norm bound/, "The filter is linear: what bounds its result bounds changes of it as well."],
   [/^no theorem: the frozen diffusivity/, "The diffusivity is kept over a cycle and comes from the picture at its start, and no theorem bounds what that does."],
+  [/^Φ is .*; gates add up to/, "What a pixel is smoothed by depends on its neighbours, so two similar inputs can be driven apart; the factor is the worst case."],
   [/^Φ is monotone.*extrapolation/, "The nonlinearity never falls; the factor is the worst case of extrapolating."],
   [/^Φ is monotone/, "The nonlinearity never falls, so two inputs are never driven apart."],
   [/^Φ is not monotone: Φ′ ≥ ([^\s,]+)/, "The nonlinearity falls in places, with a slope down to $1, which sharpens edges: two similar inputs can be driven apart."],
@@ -40,6 +41,7 @@ const REASONS = [
   [/^symmetric with spectrum/, "The filter is linear and symmetric, and no frequency is turned over."],
   [/^no rule for frozen/, "There is no theorem for a diffusivity that is kept, or for steps that extrapolate."],
   [/^proximal map of a convex energy/, "The result is the one minimiser of a convex energy; such a map is firmly nonexpansive."],
+  [/^the flux is no gradient/, "What a pixel is smoothed by depends on its neighbours, so the steps follow no energy."],
   [/^each (block|step) has an energy of its own$/, "Each step has kernels of its own, so there is no one energy that all of them lower."],
   [/^step sizes ≤ 2\/\(β \+ L‖K‖²\)/, "All steps follow the gradient of one energy, each short enough to lower it."],
   [/^the cycle is a polynomial/, "The filter is linear and damps every frequency of its energy."],
@@ -57,6 +59,7 @@ const REASONS = [
 const ASSUMPTIONS = [
   [/^exact arithmetic$/, "Exact arithmetic. Your browser computes with 7 digits, and the picture shown is rounded to 8 bits."],
   [/^a noise level that does not change with [uf]$/, "A noise level that you set: the constants compare pictures at one level, and not an estimate from each."],
+  [/^for the Lipschitz constant one noise level/, "For what is said of two pictures: one noise level for the whole picture, of 5 to 55 grey levels."],
   [/^a stopping time and a noise level/, "A noise level and a stopping time that you set: the constants compare pictures at one level and time, and not an estimate from each."],
   [/^solves to the relative residual ([^\s,;]+)/, "Equations solved to the relative residual $1, which this file does not report; the constants are those of the exact solution."],
   [/^spatial sizes of at least (\d+)/, "A picture of at least $1 pixels each way."],
