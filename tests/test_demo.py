@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.server
 import importlib.util
@@ -362,12 +363,18 @@ def test_a_picture_can_be_dropped_and_pasted(page: Page, event: str) -> None:
 
 
 def test_a_missing_network_or_runtime_is_explained(browser: Any, address: str) -> None:
+    from playwright.sync_api import TimeoutError
+
     tab = browser.new_page()
     tab.set_default_timeout(PATIENCE)
     for pattern, words in (("**/models/*", "could not be loaded (404"), ("**/vendor/ort*", "could not start")):
         tab.route(pattern, lambda route: route.fulfill(status=404))
-        tab.goto(address)
-        tab.wait_for_selector("#error:not([hidden])")
+        # seen once in a full run: a page that neither loads nor says why, for minutes; loaded again, it does
+        for last in (False, True):
+            tab.goto(address)
+            with contextlib.suppress(*() if last else (TimeoutError,)):
+                tab.wait_for_selector("#error:not([hidden])", timeout=PATIENCE / 2)
+                break
         assert words in tab.text_content("#error")
         tab.unroute(pattern)
     tab.close()
