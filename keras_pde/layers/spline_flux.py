@@ -88,7 +88,7 @@ class SplineFlux(FluxLayer):
         raw = at_least_float32(ops.convert_to_tensor(self.raw_slopes))
         low, high = self.slopes
         if xp is np:
-            free = low + (high - low) / (1 + np.exp(-np.array(raw, dtype=np.float64)))
+            free = low + (high - low) / (1 + np.exp(-np.array(ops.convert_to_numpy(raw), dtype=np.float64)))
         else:
             free = low + (high - low) * ops.sigmoid(raw)
         if low >= 0:
