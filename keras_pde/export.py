@@ -219,7 +219,8 @@ class Served(keras.Model):
         inputs += [golden[key] for key in ("mask", "time") if key in golden]
         original, found = ops.convert_to_numpy(self(inputs if len(inputs) > 1 else inputs[0])), run(*inputs)
         if found.shape != original.shape:
-            raise RuntimeError(f"The artifact's output has shape {found.shape}, and the network's {original.shape}: the converter is at fault")
+            shapes = f"{found.shape}, and the network's {original.shape}"
+            raise ValueError(f"The artifact's output has shape {shapes}: the converter is at fault, and nothing was written. Export again.")
         return float(np.abs(original.astype("float64") - found.astype("float64")).max())
 
 

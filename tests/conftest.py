@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,6 +19,15 @@ DATA = ROOT.parent / "shared" / "data"
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Float64 on JAX too."""
+    from keras_pde.runtime import double_precision
+
+    with double_precision():
+        yield
 
 
 @pytest.fixture

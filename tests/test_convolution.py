@@ -10,16 +10,13 @@ from keras import ops
 from keras_pde import DiffusionBlock, DiffusionResNet, FluxActivation, ImplicitDiffusion, SplineFlux
 from keras_pde.operators import ConvOperator
 from keras_pde.operators.convolution import convolve, convolve_adjoint, is_narrow
-from keras_pde.runtime import compiled, double_precision, fused, one_pass
+from keras_pde.runtime import compiled, fused, one_pass
 
 SIZES = [(1, 1), (1, 9), (8, 2), (3, 4), (13, 12)]
 BACKEND = keras.backend.backend()
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    with double_precision():
-        yield
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def value(x) -> np.ndarray:

@@ -390,3 +390,16 @@ def test_an_export_leaves_the_model_trainable(tmp_path: Path) -> None:
     assert all(block.operator.constants is None for block in model.blocks)
     model.set_weights([w + 0.1 * np.random.default_rng(1).standard_normal(w.shape) for w in model.get_weights()])
     assert np.abs(np.array(model(u)) - before).max() > 1e-4
+
+
+def test_an_artifact_with_an_output_of_another_shape_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = export.load_exported
+
+    def faulty(path: Path) -> Any:
+        run, about = load(path)
+        return (lambda *inputs: run(*inputs)[None]), about  # the right values behind an axis too many, which broadcasting would hide
+
+    monkeypatch.setattr(export, "load_exported", faulty)
+    with pytest.raises(ValueError, match=r"shape \(1, 1, .*nothing was written"):
+        export.export("linear_1d", tmp_path / "blur", verify=True)
+    assert not list(tmp_path.iterdir())

@@ -11,16 +11,13 @@ from keras import ops
 
 from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, DuFortFrankelResNet, FEDResNet, GatedFlux, ImplicitDiffusion, tiles
 from keras_pde.layers.gated_flux import NOISE_RANGE
-from keras_pde.runtime import compiled, double_precision
+from keras_pde.runtime import compiled
 
 FLUXES = ("charbonnier", "perona_malik", "perona_malik_exponential", "truncated_tv")
 D = {"dtype": "float64"}
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    with double_precision():
-        yield
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def value(x) -> np.ndarray:

@@ -79,7 +79,8 @@ def _device() -> str:
     import keras
 
     kinds = keras.distribution.list_devices()
-    return "a GPU" if any("gpu" in kind for kind in kinds) else f"{os.cpu_count()} CPU cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # those that this process may use
+    return "a GPU" if any("gpu" in kind for kind in kinds) else f"{cores} CPU core{'s' * (cores > 1)}"
 
 
 def trained() -> list[str]:

@@ -1,6 +1,6 @@
 """Convolution of states of few channels to many filters, and its adjoint, in the form that CPUs run fast.
 
-A convolution to one or three channels keeps a vector unit idle: the adjoint of 32 filters of 7×7 takes ten times as long as the
+A convolution to one or three channels keeps a vector unit idle: the adjoint of 32 filters of 7×7 takes many times as long as the
 convolution itself. So the adjoint gives the k rows of the kernel a channel each, and adds these channels up, each shifted by its row:
 
     (Kᵀv)(x, y) = Σᵢ aᵢ(x − i, y),    aᵢ(x, y) = Σⱼ Σ_f kᵢⱼ_f v_f(x, y − j),
