@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import DATA, ROOT
+from sessions import kill_all, session
 from skimage import data as samples
 
 import keras_pde
@@ -56,23 +57,11 @@ def finish(process: subprocess.Popen[bytes], seconds: float = 120) -> int:
         kill_all(process)
 
 
-def kill_all(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.wait()
-
-
 def worker_of(process: subprocess.Popen[bytes]) -> int:
     """The process that filters, of those of the command's session."""
-    for folder in Path("/proc").iterdir():
-        try:
-            session = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[3])
-            if session == process.pid and b"MapWorker" in (folder / "cmdline").read_bytes():
-                return int(folder.name)
-        except (OSError, ValueError, IndexError):  # no process, or one that is gone
-            continue
+    for number, line in session(process).items():
+        if b"MapWorker" in line:
+            return number
     raise AssertionError("no worker is at work")
 
 
