@@ -143,8 +143,7 @@ class Worker:
         if shape[:2] in self.job.common:
             return chosen
         if self.flexible.get("of") is not chosen.model:  # one is enough: a trained network serves every level
-            traced = chosen.model.traced() if hasattr(chosen.model, "traced") else chosen.model
-            self.flexible = {"of": chosen.model, "program": flexible(traced)}
+            self.flexible = {"of": chosen.model, "program": flexible(denoising.program_of(chosen.model, snapshot=True))}
         return chosen._replace(program=self.flexible["program"])
 
 

@@ -15,7 +15,7 @@ from keras_pde import presets, tiles
 if TYPE_CHECKING:
     from keras_pde.models.diagnosis import Diagnosis
 
-__all__ = ["Denoised", "Filter", "choose_filter", "denoise", "filter_image", "filter_of", "noise_level"]
+__all__ = ["Denoised", "Filter", "choose_filter", "denoise", "filter_image", "filter_of", "noise_level", "program_of"]
 
 LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
@@ -177,8 +177,8 @@ def choose_filter(preset: str, shape: tuple[int, ...], sigma: float, time: float
     return chosen
 
 
-def filter_of(model: Any, name: str = "model", tuned: bool = False) -> Filter:
-    """A `Filter` of a built model.
+def filter_of(model: Any, name: str = "model", tuned: bool = False, *, snapshot: bool = False) -> Filter:
+    """A `Filter` of a built model; as a snapshot, with the weights as they are now, which is faster.
 
     Example:
         >>> import keras_pde
@@ -189,12 +189,26 @@ def filter_of(model: Any, name: str = "model", tuned: bool = False) -> Filter:
     """
     from keras_pde.runtime import compiled
 
-    return Filter(name, model, tuned, compiled(model.traced() if hasattr(model, "traced") else model))
+    return Filter(name, model, tuned, compiled(program_of(model, snapshot)))
+
+
+def program_of(model: Any, snapshot: bool = False) -> Any:
+    """What to compile of a model: with the trace of its solvers, or with its weights as they are now, where it has such.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde import denoising
+        >>> tuple(denoising.program_of(keras_pde.from_preset("linear_2d"), snapshot=True)(np.zeros((1, 4, 4, 1))).shape)
+        (1, 4, 4, 1)
+    """
+    if hasattr(model, "traced"):
+        return model.traced()
+    return model.snapshot() if snapshot and hasattr(model, "snapshot") else model
 
 
 def _filter(name: str, time: float | None, tuned: bool) -> Filter:
     model = presets.from_preset(name)
-    return filter_of(model if time is None else noises.retime(model, time), name, tuned)
+    return filter_of(model if time is None else noises.retime(model, time), name, tuned, snapshot=True)
 
 
 # of a folder of images all but the first find their network compiled

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_pde import (
     ConvOperator,
@@ -20,6 +21,7 @@ from keras_pde import (
     SplineFlux,
     schemes,
 )
+from keras_pde.runtime import compiled
 
 
 def classical(flux: str = "charbonnier", coupled: bool = True, **options: Any) -> DiffusionBlock:
@@ -49,6 +51,22 @@ def test_a_looped_evolution_is_the_step_by_step_one(name: str, rng: np.random.Ge
     assert np.abs(np.array(states[-1]) - u).max() > 0.01
     steps = len(model.schedule) // model.schedule.cycle_length if model.schedule.frozen else len(model.schedule)
     assert len(states) == steps + 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_snapshot_keeps_its_weights(name: str, rng: np.random.Generator) -> None:
+    model, u = MODELS[name](), rng.random((2, 11, 9, 1)).astype("float32")
+    with pytest.raises(ValueError, match="build it first"):
+        model.snapshot()
+    expected = np.array(model(u))
+    program = compiled(model.snapshot())
+    np.testing.assert_allclose(np.array(program(u)), expected, atol=1e-5)
+    learned = [w for block in model.blocks for w in block.operator.kernels]
+    for kernel in learned:
+        kernel.assign(-3 * ops.flip(kernel, 0))
+    if learned:
+        assert np.abs(np.array(model(u)) - expected).max() > 1e-4
+        np.testing.assert_allclose(np.array(program(u)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
-from keras_pde.layers.diffusion_block import DiffusionBlock, serialize_unbuilt
+from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared, serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.layers.lifting import Lifting
 from keras_pde.loops import repeat
@@ -124,12 +124,34 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), states)
         return states
 
-    def _run(self, inputs: Any, states: list[Any] | None = None) -> Any:
+    def snapshot(self) -> Callable[[Any], Any]:
+        """The network as a function with its weights as they are now: the bounds of ‖K‖ are computed once, and not in every call.
+
+        In small images these bounds take as long as the steps. A network that is trained further needs a new function.
+
+        Example:
+            >>> import keras_pde
+            >>> net, u = keras_pde.DiffusionResNet(2, filters=4), np.eye(8)[None, ..., None].astype("float32")
+            >>> expected = net(u)
+            >>> bool(np.allclose(net.snapshot()(u), expected, atol=1e-6))
+            True
+        """
+        if not self.built:
+            raise ValueError("The model has no weights yet: build it first, by calling it or by build(input_shape)")
+        prepared = [block.prepare() for block in self.blocks]
+
+        def run(inputs: Any) -> Any:
+            return self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), prepared=prepared)
+
+        run.prefers_xla = self.prefers_xla  # type: ignore[attr-defined]
+        return run
+
+    def _run(self, inputs: Any, states: list[Any] | None = None, prepared: list[Prepared] | None = None) -> Any:
         f, noise, lower = self.lift(inputs)
         u = f
         if states is not None:
             states.append(u)
-        prepared = [block.prepare() for block in self.blocks]
+        prepared = prepared or [block.prepare() for block in self.blocks]
         for index, cycle in enumerate(self.schedule.cycles):
             first = index * len(cycle)
             freeze = functools.partial(self.blocks[first // self._sharing].freeze, prepared=prepared[first // self._sharing], noise=noise)
