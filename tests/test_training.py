@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 from keras_pde.zoo.denoisers import trained
 from keras_pde.zoo.evaluate import denoiser_of, evaluate, find_data, noisy_image, psnr_of
+from keras_pde.zoo.growing import SMALL, grow
 from keras_pde.zoo.recipes import Recipe, construct
 from keras_pde.zoo.train import Training, train
 
@@ -125,6 +126,29 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
     assert Recipe.load(both) == second
     train(second, data, tmp_path / "again", tmp_path / "w1")  # a finished run is published again, not trained again
     assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
+
+
+def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_path: Path) -> None:
+    small = train(dataclasses.replace(QUICK, steps=10), data, tmp_path / "small", tmp_path / "w0")
+    model = {**MODEL, "lifting": {**MODEL["lifting"], "channels": 8}, "block": {**MODEL["block"], "operator": {**MODEL["block"]["operator"], "filters": 12}}}
+    recipe = dataclasses.replace(QUICK, model=model, steps=10, learning_rate=1e-9, start=str(small))
+    folder = train(recipe, data, tmp_path / "large", tmp_path / "w1")
+    assert Recipe.load(folder) == recipe
+    source, grown, fresh = presets.from_preset(small), presets.from_preset(folder), recipe.build()
+    for a, b, c in zip(source.weights, grown.weights, fresh.weights, strict=True):
+        given, now, expected = (np.array(w) for w in (a, b, c))
+        inner = tuple(slice(n) for n in given.shape)
+        if b.name.startswith("kernel"):
+            assert now.shape[-2:] == (8, 12)
+            expected *= SMALL
+        expected[inner] = given
+        np.testing.assert_allclose(now, expected, atol=1e-6)
+    with pytest.raises(ValueError, match="does not fit in"):
+        grow(source, grown)
+    with pytest.raises(ValueError, match="the same layers are needed"):
+        grow(grown, presets.from_preset("linear_2d"))
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"10 steps of 4 patches of 24×24 from the weights of {small}, " in card
 
 
 def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
     tolerance = entry["metric"]["tolerance"]
     stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
     run = ", then ".join(f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages)
+    run += f" from the weights of {stages[0].start}" if stages[0].start else ""
     if training["steps"] < sum(stage.steps for stage in stages):
         run += f", ended after {training['steps']:,}"
     took = f"{training['seconds'] / 60:.0f} minutes on {training['device']} ({training['backend']})"

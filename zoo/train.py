@@ -25,8 +25,11 @@ import numpy as np
 from keras import ops
 from keras_pde.zoo.distributed import FORM, Alone, join
 from keras_pde.zoo.evaluate import Denoiser, denoiser_of, find_data, table
+from keras_pde.zoo.growing import grow
 from keras_pde.zoo.recipes import Recipe
 from keras_pde.zoo.stepping import jitted, steps_of
+
+from keras_pde import from_preset
 
 CHECKPOINT, LOG = "checkpoint.npz", "log.csv"
 TOGETHER = 20  # steps from one look at the loss to the next
@@ -217,6 +220,8 @@ def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, gr
     earlier = _trained(recipe.first_stage(), data, place / "before", show, group) if recipe.before else []
     if earlier and not resumed:
         run.model.set_weights(earlier[-1].model.get_weights())
+    elif recipe.start and not resumed:
+        grow(run.model, from_preset(recipe.start))
     if group.is_chief:
         place.mkdir(parents=True, exist_ok=True)
     callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)] if group.is_chief else []
