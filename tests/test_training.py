@@ -130,7 +130,8 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
 
 def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_path: Path) -> None:
     small = train(dataclasses.replace(QUICK, steps=10), data, tmp_path / "small", tmp_path / "w0")
-    model = {**MODEL, "lifting": {**MODEL["lifting"], "channels": 8}, "block": {**MODEL["block"], "operator": {**MODEL["block"]["operator"], "filters": 12}}}
+    block = {**MODEL["block"], "operator": {**MODEL["block"]["operator"], "filters": 12}}
+    model = {**MODEL, "lifting": {**MODEL["lifting"], "channels": 8}, "block": block}
     recipe = dataclasses.replace(QUICK, model=model, steps=10, learning_rate=1e-9, start=str(small))
     folder = train(recipe, data, tmp_path / "large", tmp_path / "w1")
     assert Recipe.load(folder) == recipe
