@@ -87,6 +87,7 @@ CASES = [
             "knots": 5,
             "extent": 2.0,
             "slopes": [-0.4, 0.9],
+            "grading": 1.3,
             "start": "perona_malik",
             "contrast": 0.5,
             "learn_contrast": True,
@@ -177,7 +178,7 @@ CASES += [
         ImplicitDiffusion,
         lambda: {
             "operator": ConvOperator(4, 3, boundary="dirichlet", normalize=True),
-            "flux": SplineFlux(4, 2.0, (-0.4, 0.9), "perona_malik", contrast=0.5, learn_contrast=True, noise_conditioned=True),
+            "flux": SplineFlux(4, 2.0, (-0.4, 0.9), "perona_malik", contrast=0.5, learn_contrast=True, noise_conditioned=True, grading=1.3),
             "step_size": "learned",
             "solver": solvers.Accelerated("chebyshev"),
             "tolerance": 1e-6,

@@ -295,12 +295,14 @@ def spline(slopes, rng, channels=3, scale=4.0, **options) -> SplineFlux:
 
 
 SLOPES = [(0.0, 1.0), (-0.5, 1.0), (-2.0, 0.5), (0.25, 1.5)]
+GRADINGS = [1.0, 1.4, 0.7]
 
 
+@pytest.mark.parametrize("grading", GRADINGS)
 @pytest.mark.parametrize("slopes", SLOPES)
-def test_spline_slopes_diffusivity_and_bounds_hold_for_random_weights(rng, slopes):
+def test_spline_slopes_diffusivity_and_bounds_hold_for_random_weights(rng, slopes, grading):
     for _ in range(8):
-        layer = spline(slopes, rng, contrast=0.7)
+        layer = spline(slopes, rng, contrast=0.7, grading=grading)
         s = np.linspace(-5, 5, 4001)[None, :, None].repeat(3, axis=2)
         y = value(layer(s))
         slopes_seen = np.diff(y, axis=1) / np.diff(s, axis=1)
@@ -323,32 +325,40 @@ def test_spline_slopes_diffusivity_and_bounds_hold_for_random_weights(rng, slope
         assert g.max() >= g1 - 0.02
 
 
+@pytest.mark.parametrize("grading", GRADINGS)
 @pytest.mark.parametrize("slopes", SLOPES)
-def test_spline_is_odd_and_its_potential_has_the_flux_as_derivative(rng, slopes):
-    layer = spline(slopes, rng, contrast=0.9)
+def test_spline_is_odd_and_its_potential_has_the_flux_as_derivative(rng, slopes, grading):
+    layer = spline(slopes, rng, contrast=0.9, grading=grading)
     s = rng.uniform(-4, 4, size=(1, 200, 3))
     np.testing.assert_array_equal(value(layer(-s)), -value(layer(s)))
     h = 1e-6
     plus, minus = (value(layer.potentials([ops.convert_to_tensor(s + d)])[0]) for d in (h, -h))
     np.testing.assert_allclose((plus - minus) / (2 * h), value(layer(s)), atol=3e-6)
+    plus, minus = (value(layer(s + d)) for d in (h, -h))
+    slope = value(layer.linearize([ops.convert_to_tensor(s)])[0])
+    away = np.abs(np.abs(s[..., None]) - 0.9 * np.array(layer._edges)).min(axis=-1) > 2 * h
+    np.testing.assert_allclose(((plus - minus) / (2 * h))[away], slope[away], atol=1e-8)
     assert (value(layer.potentials([ops.zeros((1, 4, 3), "float64")])[0]) == 0).all()
 
 
-def test_spline_is_held_at_zero_by_a_lindley_recursion(rng):
-    layer = spline((-2.0, 1.0), rng, channels=5)
+@pytest.mark.parametrize("grading", GRADINGS)
+def test_spline_is_held_at_zero_by_a_lindley_recursion(rng, grading):
+    layer = spline((-2.0, 1.0), rng, channels=5, grading=grading)
     raw = -2 + 3 / (1 + np.exp(-value(layer.raw_slopes)))
+    widths = np.array([grading**j for j in range(layer.knots)])
+    widths *= layer.extent / widths.sum()
     level = np.zeros(5)
     for j in range(layer.knots):
-        level = np.maximum(level + raw[j], 0)
-        knot = np.full((1, 1, 5), (j + 1) * layer.extent / layer.knots)
-        np.testing.assert_allclose(value(layer(knot))[0, 0], level * layer.extent / layer.knots, atol=1e-12)
+        level = np.maximum(level + widths[j] * raw[j], 0)
+        knot = np.full((1, 1, 5), widths[: j + 1].sum())
+        np.testing.assert_allclose(value(layer(knot))[0, 0], level, atol=1e-12)
     assert (level == 0).any()  # held somewhere: the recursion is exercised
 
 
 def test_spline_starts_as_the_flux_it_is_given():
     s = np.linspace(-3, 3, 601)[None, :, None]
-    for name, slopes in (("charbonnier", (0.0, 1.0)), ("perona_malik", (-0.5, 1.0))):
-        layer = SplineFlux(knots=64, extent=4.0, slopes=slopes, start=name, dtype="float64")
+    for name, slopes, grading in (("charbonnier", (0.0, 1.0), 1.0), ("perona_malik", (-0.5, 1.0), 1.0), ("perona_malik", (-0.5, 1.0), 1.02)):
+        layer = SplineFlux(knots=64, extent=4.0, slopes=slopes, start=name, grading=grading, dtype="float64")
         np.testing.assert_allclose(value(layer(s))[0, :, 0], phi(activations.get(name), s[0, :, 0]), atol=0.03)
 
 
@@ -362,7 +372,17 @@ def test_spline_contrast_scales_the_knots_and_not_the_slopes(rng):
 
 
 @pytest.mark.parametrize(
-    "options", [{"knots": 0}, {"extent": 0.0}, {"slopes": (1.0, 0.5)}, {"slopes": (-2.0, -1.0)}, {"slopes": (-math.inf, 1.0)}, {"start": "nothing"}]
+    "options",
+    [
+        {"knots": 0},
+        {"extent": 0.0},
+        {"grading": 0.0},
+        {"grading": math.inf},
+        {"slopes": (1.0, 0.5)},
+        {"slopes": (-2.0, -1.0)},
+        {"slopes": (-math.inf, 1.0)},
+        {"start": "nothing"},
+    ],
 )
 def test_spline_refuses_impossible_options(options):
     with pytest.raises(ValueError, match=r"SplineFlux needs|slopes must|No flux"):

@@ -17,7 +17,7 @@ from keras_pde.precision import as_in, at_least_float32, narrow
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class SplineFlux(FluxLayer):
-    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − jh, 0, h), learned channel by channel.
+    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − tⱼ, 0, tⱼ₊₁ − tⱼ) with knots tⱼ, learned channel by channel.
 
     Slopes dⱼ = low + (high − low)·sigmoid(θⱼ) stay in ``slopes`` = [low, high] by construction; where the spline would
     cross zero it is held at zero (a Lindley recursion, which keeps the slopes in bounds), so g(s) = Φ(s)/s ∈ [0, high]:
@@ -30,13 +30,15 @@ class SplineFlux(FluxLayer):
         extent: where the last segment ends, in units of the contrast λ.
         slopes: (low, high), low < high, high > 0.
         start: flux whose slopes, clipped to the bounds, the spline begins with.
+        grading: each segment's width over that of the one before: at 1 knots are equidistant, above 1 they are dense at 0, where a flux bends.
+            A flux that rises with slope high in the first segment and falls with slope low < 0 needs high/|low| + 1 such segments to return to 0.
         contrast, learn_contrast, noise_conditioned: as in `FluxActivation`; λ scales the knots, not the slopes. A learned
             contrast is one per channel.
 
     Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map. Returns Φ(s), the shape of s.
 
     Raises:
-        ValueError: fewer than 1 knot, extent ≤ 0, slopes out of order, unknown start flux.
+        ValueError: fewer than 1 knot, extent or grading ≤ 0, slopes out of order, unknown start flux.
 
     Source: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023), weakly convex ridge regularisers; Lindley (1952).
 
@@ -58,19 +60,22 @@ class SplineFlux(FluxLayer):
         contrast: float = 1.0,
         learn_contrast: bool = False,
         noise_conditioned: bool = False,
+        grading: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(contrast, learn_contrast=learn_contrast, per_channel=learn_contrast, noise_conditioned=noise_conditioned, **kwargs)
         low, high = (float(x) for x in slopes)
-        if knots < 1 or not extent > 0:
-            raise ValueError(f"SplineFlux needs knots >= 1 and extent > 0. Received: knots={knots}, extent={extent}")
+        if knots < 1 or not extent > 0 or not 0 < grading < math.inf:
+            raise ValueError(f"SplineFlux needs knots >= 1, extent > 0 and grading > 0. Received: knots={knots}, extent={extent}, grading={grading}")
         if not (low < high and high > 0 and math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"slopes must be (low, high) with low < high and high > 0. Received: slopes={tuple(slopes)}")
-        self.knots, self.extent, self.slopes = int(knots), float(extent), (low, high)
+        self.knots, self.extent, self.slopes, self.grading = int(knots), float(extent), (low, high), float(grading)
         self.start = activations.get(start)
         # here and not in build, which may run while a graph is under construction
-        edges = np.linspace(0, self.extent, self.knots + 1)
-        self._differences = np.diff(np.array(self.start(ops.convert_to_tensor(edges), 1.0), dtype=np.float64)) / np.diff(edges)
+        shares = np.cumsum([0.0, *(self.grading**j for j in range(self.knots))])
+        self._edges = [float(t) for t in (np.linspace(0, 1, self.knots + 1) if self.grading == 1 else shares / shares[-1]) * self.extent]
+        self._widths = [float(w) for w in np.diff(self._edges)]
+        self._differences = np.diff(np.array(self.start(ops.convert_to_tensor(np.array(self._edges)), 1.0), dtype=np.float64)) / self._widths
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the slopes' weights, shape (knots, channels)."""
@@ -94,10 +99,9 @@ class SplineFlux(FluxLayer):
         if low >= 0:
             return free
         rows, value = [], xp.zeros_like(free[0])
-        for j in range(self.knots):
-            following = xp.maximum(value + free[j], 0)
-            rows.append(following - value)
-            value = following
+        for j, width in enumerate(self._widths):
+            rows.append(xp.maximum(free[j], -value / width))
+            value = xp.maximum(value + width * free[j], 0)
         return xp.stack(rows)
 
     @property
@@ -118,43 +122,42 @@ class SplineFlux(FluxLayer):
         wide, contrast, slopes = self._wide(s, contrast, *more)
         a = ops.abs(wide / contrast)
         safe = ops.maximum(a, 1e-6 * self.extent)
-        g = ops.where(a < self.extent / self.knots, ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
+        g = ops.where(a < self._widths[0], ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
         return narrow(g, s)
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """The slope of the segment that s lies in."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
-        a, h = ops.abs(wide / contrast), self.extent / self.knots
+        a = ops.abs(wide / contrast)
         slope = ops.broadcast_to(slopes[0], ops.shape(a))
         for j in range(1, self.knots):
-            slope = ops.where(a < j * h, slope, slopes[j])
+            slope = ops.where(a < self._edges[j], slope, slopes[j])
         return [narrow(ops.where(a < self.extent, slope, ops.full_like(slope, self._last)), s)]
 
     def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
-        x, h = wide / contrast, self.extent / self.knots
+        x, h = wide / contrast, self._widths[0]
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
         return [narrow(contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)), s)]
 
     def _sum(self, a: Any, slopes: Any, first: int = 0) -> Any:
-        h = self.extent / self.knots
         total = self._last * ops.relu(a - self.extent)
         for j in range(first, self.knots):
-            total = total + slopes[j] * ops.clip(a - j * h, 0, h)
+            total = total + slopes[j] * ops.clip(a - self._edges[j], 0, self._widths[j])
         return total
 
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψ(s), the exact integral of the spline."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, None))
-        a, h = ops.abs(wide / contrast), self.extent / self.knots
+        a = ops.abs(wide / contrast)
         total = self._last * ops.square(ops.relu(a - self.extent)) / 2
-        for j in range(self.knots):
-            inside = ops.clip(a - j * h, 0, h)
-            total = total + slopes[j] * (ops.square(inside) / 2 + h * ops.relu(a - (j + 1) * h))
+        for j, width in enumerate(self._widths):
+            inside = ops.clip(a - self._edges[j], 0, width)
+            total = total + slopes[j] * (ops.square(inside) / 2 + width * ops.relu(a - self._edges[j + 1]))
         return [narrow(total * contrast * contrast, s)]
 
     @property
@@ -171,7 +174,7 @@ class SplineFlux(FluxLayer):
         if not self.built:
             return self._last, self.slopes[1]
         slopes = self.slopes_now(np)
-        means = np.cumsum(slopes, axis=0) / np.arange(1, self.knots + 1)[:, None]
+        means = np.cumsum(slopes * np.array(self._widths)[:, None], axis=0) / np.array(self._edges[1:])[:, None]
         return max(0.0, min(self._last, float(means.min()))), float(max(means.max(), self._last))
 
     @property
@@ -188,7 +191,7 @@ class SplineFlux(FluxLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        config = {**super().get_config(), "knots": self.knots, "extent": self.extent, "slopes": list(self.slopes)}
+        config = {**super().get_config(), "knots": self.knots, "extent": self.extent, "slopes": list(self.slopes), "grading": self.grading}
         del config["per_channel"]
         return {**config, "start": activations.serialize(self.start)}
 
