@@ -138,10 +138,13 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         """
         if not self.built:
             raise ValueError("The model has no weights yet: build it first, by calling it or by build(input_shape)")
-        prepared = [block.prepare() for block in self.blocks]
+        twin = type(self).from_config(self.get_config())
+        twin.build_from_config(self.get_build_config())
+        twin.set_weights(self.get_weights())
+        prepared = [block.prepare() for block in twin.blocks]
 
         def run(inputs: Any) -> Any:
-            return self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), prepared=prepared)
+            return twin._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), prepared=prepared)
 
         run.prefers_xla = self.prefers_xla  # type: ignore[attr-defined]
         return run
