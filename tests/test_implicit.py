@@ -494,3 +494,23 @@ def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -
     single = np.array(keras_pde.from_preset(name)(f.astype("float32")))
     # Perona-Malik beyond τμκ² = 1: the residual bounds no distance to the solution
     np.testing.assert_allclose(single, out, atol=2e-3 if name.startswith("perona") else 1e-4)
+
+
+def test_nesterov_converges_on_the_weakly_convex_preset_and_chebyshev_stalls() -> None:
+    from skimage import data
+
+    net = keras_pde.from_preset("weakly_convex_equilibrium_2d")
+    clean = data.camera()[100:164, 100:164, None] / 255
+    noisy = (clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape)).astype("float32")[None]
+
+    def diagnosis(method: str) -> Any:
+        options = {"solver": solvers.Accelerated(method), "max_iterations": 200, "on_failure": "ignore"}
+        twin = ImplicitRecurrent(1, block=ImplicitDiffusion.from_config({**net.blocks[0].get_config(), **options}))
+        twin.build([(None, None, None, 1), (None,)])
+        twin.set_weights(net.get_weights())
+        return twin.diagnose([noisy, np.array([25 / 255], "float32")])
+
+    nesterov, chebyshev = diagnosis("nesterov"), diagnosis("chebyshev")
+    assert nesterov.all_converged
+    assert 20 < nesterov.iterations.max() < 40
+    assert not chebyshev.all_converged

@@ -20,7 +20,8 @@ class Accelerated(Solver):
     * "nesterov": x⁺ = u − F(u)/(1 + q), u⁺ = x⁺ + β(x⁺ − x), β = (√κ − 1)/(√κ + 1) for the condition κ = (1 + q)/(1 − m). A
       sample whose momentum points uphill, ⟨F(u), x⁺ − x⟩ > 0, drops it.
     * "chebyshev": u⁺ = ω(u − wF(u)) + (1 − ω)u⁻, w = 2/(2 + q − m), ω₁ = 1, ω₂ = 1/(1 − ρ²/2), ωₗ₊₁ = 1/(1 − ρ²ωₗ/4), ρ = (q + m)/(2 + q − m):
-      the Fast Semi-Iterative scheme for elliptic problems, optimal where Φ is linear.
+      the Fast Semi-Iterative scheme for elliptic problems, optimal where Φ is linear. It may stall where Φ′ changes sign: on the weakly convex
+      preset, where "nesterov" takes some 30 iterations, it has not converged after 200.
 
     Steps are safeguarded (see `Solver`); for m ≥ 1, with no condition number, both take that of a convex energy, κ = 1 + q.
     Cost: K, Φ and Kᵀ an iteration, two states more.
