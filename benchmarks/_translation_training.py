@@ -116,7 +116,7 @@ class Contestant:
         self.optimizer.build(self.weights)
         self._variables = [*self.model.variables, *self.optimizer.variables]
         self._start = [np.array(v) for v in self._variables]
-        self._step = compiled(self._train, xla=False)  # on a CPU faster than XLA, and compiled in half the time
+        self._step = compiled(self._train, xla=False)
         self._run = compiled(lambda u: tf.clip_by_value(self.model(u), 0, 1), xla=False)
 
     def _train(self, noisy: Any, clean: Any) -> Any:

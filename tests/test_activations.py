@@ -378,6 +378,8 @@ def test_spline_contrast_scales_the_knots_and_not_the_slopes(rng):
         {"extent": 0.0},
         {"grading": 0.0},
         {"grading": math.inf},
+        {"grading": 1e-30},
+        {"grading": 1e30},
         {"slopes": (1.0, 0.5)},
         {"slopes": (-2.0, -1.0)},
         {"slopes": (-math.inf, 1.0)},

@@ -124,8 +124,9 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
         plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
     tolerance = entry["metric"]["tolerance"]
     stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
-    run = ", then ".join(f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages)
-    run += f" from the weights of {stages[0].start}" if stages[0].start else ""
+    done = [f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages]
+    done[0] += f" from the weights of {recipe.start}" if recipe.start else ""
+    run = ", then ".join(done)
     if training["steps"] < sum(stage.steps for stage in stages):
         run += f", ended after {training['steps']:,}"
     took = f"{training['seconds'] / 60:.0f} minutes on {training['device']} ({training['backend']})"

@@ -40,7 +40,8 @@ class Recipe:
         seed: of weights, patches and noise.
         final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
         before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate): its weights are the start.
-        start: a preset with the same layers, whose weights are the start; the network may have more channels and filters.
+        start: a preset with the same layers, whose weights are the start, of the first stage if there is one; the network may have more channels
+            and filters.
 
     Example:
         >>> from keras_pde.zoo.recipes import Recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -72,9 +73,12 @@ class SplineFlux(FluxLayer):
         self.knots, self.extent, self.slopes, self.grading = int(knots), float(extent), (low, high), float(grading)
         self.start = activations.get(start)
         # here and not in build, which may run while a graph is under construction
-        shares = np.cumsum([0.0, *(self.grading**j for j in range(self.knots))])
-        self._edges = [float(t) for t in (np.linspace(0, 1, self.knots + 1) if self.grading == 1 else shares / shares[-1]) * self.extent]
-        self._widths = [float(w) for w in np.diff(self._edges)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            shares = np.cumsum([0.0, *self.grading ** np.arange(self.knots)])
+            self._edges = [float(t) for t in shares / shares[-1] * self.extent]
+        self._widths = [b - a for a, b in itertools.pairwise(self._edges)]
+        if not all(w > 0 for w in self._widths):
+            raise ValueError(f"SplineFlux needs segments that have a width: with grading={grading} {knots} knots are too many. Take it nearer to 1.")
         self._differences = np.diff(np.array(self.start(ops.convert_to_tensor(np.array(self._edges)), 1.0), dtype=np.float64)) / self._widths
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -127,7 +127,7 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
     def snapshot(self) -> Callable[[Any], Any]:
         """The network as a function with its weights as they are now: the bounds of ‖K‖ are computed once, and not in every call.
 
-        In small images these bounds take as long as the steps. A network that is trained further needs a new function.
+        The smaller the image, the more this saves. A network that is trained further needs a new function.
 
         Example:
             >>> import keras_pde
