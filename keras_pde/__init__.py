@@ -2,7 +2,17 @@
 
 from keras_pde import _quiet, activations, plotting, problems, schemes, smoothers, solvers  # noqa: F401
 from keras_pde.denoising import denoise
-from keras_pde.layers import DiffusionBlock, FluxActivation, GatedFlux, ImplicitDiffusion, Lifting, Prolongation, Restriction, SplineFlux
+from keras_pde.layers import (
+    CoupledSplineFlux,
+    DiffusionBlock,
+    FluxActivation,
+    GatedFlux,
+    ImplicitDiffusion,
+    Lifting,
+    Prolongation,
+    Restriction,
+    SplineFlux,
+)
 from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet, ImplicitRecurrent, MultigridUNet
 from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.presets import from_preset, list_presets
@@ -14,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "ConvOperator",
+    "CoupledSplineFlux",
     "DiffusionBlock",
     "DiffusionResNet",
     "DuFortFrankelResNet",

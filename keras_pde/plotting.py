@@ -96,9 +96,10 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
     s = np.linspace(-extent, extent, 401, dtype="float32")
     for k, (block, axis) in enumerate(zip(model.blocks, axes, strict=False), start=1):
         channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[-1]
-        values = np.tile(s[None, :, None, None], (1, 1, 1, channels))
-        level = {"noise": np.full((1,), noise, "float32")} if block.flux.noise_conditioned else {}
-        axis.plot(s, ops.convert_to_numpy(block.flux(values, **level))[0, :, 0], linewidth=0.6)
+        reach = block.flux.reach
+        values = np.tile(s[:, None, None, None], (1, 2 * reach + 1, 2 * reach + 1, channels))
+        level = {"noise": np.full((len(s),), noise, "float32")} if block.flux.noise_conditioned else {}
+        axis.plot(s, ops.convert_to_numpy(block.flux(values, **level))[:, reach, reach], linewidth=0.6)
         axis.set_title(f"block {k}", fontsize="small")
         axis.tick_params(labelsize="x-small")
         axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)

@@ -67,7 +67,7 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
             q, m = squared * block.flux.stiffness, squared * max(0.0, -block.flux.slope_range[0])
         if not m or m < 1:
             root = math.sqrt((1 + q) / (1 - (m or 0.0)))
-            radius += block.operator.reach * math.log(accuracy) / math.log((root - 1) / (root + 1)) if root > 1 else 0.0
+            radius += (block.operator.reach + block.flux.reach) * math.log(accuracy) / math.log((root - 1) / (root + 1)) if root > 1 else 0.0
         else:
             radius = math.inf
     return math.ceil(min(max(LEAST_INFLUENCE, radius * getattr(model, "patch_size", 1)), MAX_INFLUENCE))

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_pde import (
     ConvOperator,
+    CoupledSplineFlux,
     DiffusionBlock,
     DiffusionResNet,
     DuFortFrankelResNet,
@@ -92,6 +93,22 @@ CASES = [
             "contrast": 0.5,
             "learn_contrast": True,
             "noise_conditioned": True,
+        },
+        noise=True,
+    ),
+    Case(
+        CoupledSplineFlux,
+        lambda: {
+            "knots": 5,
+            "extent": 2.0,
+            "slopes": [-0.4, 0.9],
+            "grading": 1.3,
+            "start": "perona_malik",
+            "contrast": 0.5,
+            "learn_contrast": True,
+            "noise_conditioned": True,
+            "neighbourhood": 5,
+            "groups": 2,
         },
         noise=True,
     ),

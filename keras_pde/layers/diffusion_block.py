@@ -115,8 +115,8 @@ class DiffusionBlock(keras.layers.Layer):
         if self.data_weight != "learned" and (isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf):
             raise ValueError(f"data_weight must be a finite number >= 0 or 'learned'. Received: data_weight={self.data_weight!r}")
         if self.step_size == "per_channel":
-            if self.coupled:
-                raise ValueError("A step for each channel and one diffusivity for all channels exclude each other: the step would not be symmetric")
+            if self.flux.mixes:
+                raise ValueError("A step for each channel and a flux that couples channels exclude each other: the step would not be symmetric")
             if self.operator.fixed or self.data_weight:
                 raise ValueError("step_size='per_channel' needs an operator with one convolution of its own, and data_weight=0. Use 'auto'.")
 

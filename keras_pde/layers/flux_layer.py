@@ -27,7 +27,7 @@ class FluxLayer(keras.layers.Layer):
     A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
     """
 
-    coupled = False
+    coupled = False  # whether one diffusivity serves all channels
     has_potential = True  # whether Φ is the gradient of a ψ
 
     def __init__(
@@ -142,6 +142,11 @@ class FluxLayer(keras.layers.Layer):
         raise NotImplementedError
 
     @property
+    def mixes(self) -> bool:
+        """Whether a symmetric Φ′ has entries off its diagonal."""
+        return self.coupled
+
+    @property
     def coupling(self) -> float:
         """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope bounds."""
         return 0.0
@@ -150,6 +155,11 @@ class FluxLayer(keras.layers.Layer):
     def reach(self) -> int:
         """Pixels from which a neighbour acts on Φ."""
         return 0
+
+    @property
+    def sees(self) -> str:
+        """What Φ looks at beside a channel's own value, in words."""
+        return ""
 
     @property
     def assumptions(self) -> tuple[str, ...]:

@@ -186,6 +186,11 @@ class GatedFlux(FluxActivation):
         return np.minimum(*both), np.maximum(*both)
 
     @property
+    def sees(self) -> str:
+        """What the gate looks at."""
+        return f"gate over {self.neighbourhood} pixels and all channels"
+
+    @property
     def assumptions(self) -> tuple[str, ...]:
         """Granted for the Lipschitz constant."""
         low, high = (round(255 * x) for x in NOISE_RANGE)

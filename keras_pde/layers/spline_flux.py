@@ -157,12 +157,16 @@ class SplineFlux(FluxLayer):
         """ψ(s), the exact integral of the spline."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, None))
-        a = ops.abs(wide / contrast)
+        return [narrow(self.unit_potential(wide, contrast, slopes), s)]
+
+    def unit_potential(self, s: Any, contrast: Any, slopes: Any) -> Any:
+        """ψ for the given parameters, all in one precision."""
+        a = ops.abs(s / contrast)
         total = self._last * ops.square(ops.relu(a - self.extent)) / 2
         for j, width in enumerate(self._widths):
             inside = ops.clip(a - self._edges[j], 0, width)
             total = total + slopes[j] * (ops.square(inside) / 2 + width * ops.relu(a - self._edges[j + 1]))
-        return [narrow(total * contrast * contrast, s)]
+        return total * contrast * contrast
 
     @property
     def slope_bounds(self) -> tuple[float, float]:

@@ -69,9 +69,8 @@ def _operator_and_flux(op: Any, flux: Any) -> list[str]:
     law = getattr(flux, "flux", None)
     kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
     contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
-    gate = f"gate over {flux.neighbourhood} pixels and all channels" if hasattr(flux, "neighbourhood") else ""
-    details = [contrast, *[gate] * bool(gate), *["coupled channels"] * flux.coupled, *["depends on the noise level"] * flux.noise_conditioned]
-    return [f"  operator K       {kernels}; {options}", f"  flux             {kind}, {', '.join(details)}"]
+    details = [contrast, flux.sees, "coupled channels" if flux.coupled else "", "depends on the noise level" if flux.noise_conditioned else ""]
+    return [f"  operator K       {kernels}; {options}", f"  flux             {', '.join(filter(None, [kind, *details]))}"]
 
 
 def _bound(x: float | None) -> str:
