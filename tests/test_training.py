@@ -144,6 +144,12 @@ def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_pa
             expected *= SMALL
         expected[inner] = given
         np.testing.assert_allclose(now, expected, atol=1e-6)
+    first = {"model": MODEL, "steps": 10, "learning_rate": QUICK.learning_rate}
+    staged = train(dataclasses.replace(recipe, start="", before=first), data, tmp_path / "staged", tmp_path / "w2")
+    for a, b in zip(presets.from_preset(staged).get_weights(), grown.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    fewer = f"of a network with {source.count_params():,} parameters, which was grown, then 10 steps"
+    assert fewer in (staged / "README.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="does not fit in"):
         grow(source, grown)
     with pytest.raises(ValueError, match="the same layers are needed"):

@@ -119,12 +119,14 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
     plots = ""
     if hasattr(model, "blocks"):
         alone = all(block.flux.reach == 0 for block in model.blocks)
-        where = "" if alone else ", where all channels and neighbours have the value s: a gate looks at them all"
+        where = "" if alone else ", where all channels and neighbours have the value s: the diffusivity looks at them all"
         plots = f"\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel{where}:\n\n![fluxes](fluxes.png)\n"
         plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
     tolerance = entry["metric"]["tolerance"]
     stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
     done = [f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages]
+    if recipe.before and (smaller := stages[0].build().count_params()) != model.count_params():
+        done[0] += f" of a network with {smaller:,} parameters, which was grown"
     done[0] += f" from the weights of {recipe.start}" if recipe.start else ""
     run = ", then ".join(done)
     if training["steps"] < sum(stage.steps for stage in stages):

@@ -39,9 +39,9 @@ class Recipe:
         jit: compile the training step by XLA.
         seed: of weights, patches and noise.
         final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
-        before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate): its weights are the start.
-        start: a preset with the same layers, whose weights are the start, of the first stage if there is one; the network may have more channels
-            and filters.
+        before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate, fewer channels and filters): its
+            weights are the start.
+        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there is one.
 
     Example:
         >>> from keras_pde.zoo.recipes import Recipe

@@ -219,7 +219,7 @@ def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, gr
     resumed = run.restore()
     earlier = _trained(recipe.first_stage(), data, place / "before", show, group) if recipe.before else []
     if earlier and not resumed:
-        run.model.set_weights(earlier[-1].model.get_weights())
+        grow(run.model, earlier[-1].model)
     elif recipe.start and not resumed:
         grow(run.model, from_preset(recipe.start))
     if group.is_chief:
