@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 OFFLINE_BUDGET = 1000  # unknowns of the dense reflecting grid of a certificate
-FINE_GRID = 150_000  # frequencies that a kernel of one channel is bounded on: with 32 times its degree an axis up to 13×13
 OUTWARD = 1e-5  # float32 rounding of a bound computed in the graph
 
 
@@ -70,7 +69,7 @@ def fourier(kernels: Sequence[Any], xp: Any = np, budget: float = 2e7, shape: Se
     m = degree(kernels)
     channels = min(int(kernels[0].shape[-2]), int(kernels[-1].shape[-1]))
     if channels == len(kernels) == 1 and shape is None:
-        return _one_channel(kernels[0], m, xp)
+        return _one_channel(kernels[0], m, xp, budget / 8)
     if shape is not None:
         points, slack = [int(n) for n in shape], 1.0
     else:
@@ -88,10 +87,10 @@ def fourier(kernels: Sequence[Any], xp: Any = np, budget: float = 2e7, shape: Se
     return slack * xp.max(gram_iteration(gram, 4, xp, pairs=True))
 
 
-def _one_channel(kernel: Any, m: Sequence[int], xp: Any) -> Any:
+def _one_channel(kernel: Any, m: Sequence[int], xp: Any, most: float) -> Any:
     """`fourier` of a kernel from or to one channel: Σ|k̂|² on 2m + 1 points an axis, which hold the polynomial, and from there on a fine grid."""
     coarse = tuple(2 * d + 1 for d in m)
-    over = next((o for o in (32, 16, 8) if math.prod(o * max(1, d) for d in m) <= FINE_GRID), 4)
+    over = next((o for o in (32, 16, 8) if math.prod(o * max(1, d) for d in m) <= most), 4)
     real, imag = (_like(part, kernel, xp) for part in _fourier_matrix(coarse, tuple(int(n) for n in kernel.shape[:-2]), True))
     flat = xp.reshape(kernel, (-1, int(kernel.shape[-2]) * int(kernel.shape[-1])))
     a, b = xp.matmul(real, flat), xp.matmul(imag, flat)
