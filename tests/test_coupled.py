@@ -233,6 +233,16 @@ def test_tiles_know_how_far_it_sees_and_a_compiled_network_is_the_network(rng):
     np.testing.assert_allclose(value(compiled(model)(u)), value(model(u)), atol=1e-6)
 
 
+def test_an_implicit_step_acts_farther_for_what_its_flux_sees():
+    def radius(neighbourhood: int) -> int:
+        block = ImplicitDiffusion(operator(), flux(slopes=(0.0, 1.0), neighbourhood=neighbourhood), 30.0, **D)
+        model = ImplicitRecurrent(1, block=block, **D)
+        model.build((None, None, None, 1))
+        return tiles.influence_radius(model)
+
+    assert radius(5) == pytest.approx(3 * radius(1), abs=2)  # KᵀK joins pixels 2 apart, and the flux 4 more
+
+
 def test_what_it_is_is_said(rng):
     model = ImplicitRecurrent(1, block=ImplicitDiffusion(operator(), flux(groups=3), 2.0, **D), **D)
     model.build((None, None, None, 1))

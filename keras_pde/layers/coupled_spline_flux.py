@@ -21,13 +21,15 @@ SMALLEST_SQUARE = 1e-30  # of a joint magnitude: √ has no derivative at 0
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class CoupledSplineFlux(SplineFlux):
-    r"""Gradient of Σᵢ ψᵢ(rᵢ), rᵢ² = Σⱼ Vⱼᵢ Dⱼ ∗ sⱼ²: learned splines ψᵢ′ of joint magnitudes over channels j and neighbours.
+    r"""Gradient of Σᵢ ψᵢ(rᵢ), rᵢ² = Σⱼ Vⱼᵢ (Dⱼ ⋆ sⱼ²): learned splines ψᵢ′ of joint magnitudes over channels j and neighbours.
 
-    Φ(s)ⱼ = sⱼ·(Dⱼ ⋆ Σᵢ Vⱼᵢ gᵢ(rᵢ)) with gᵢ(r) = ψᵢ′(r)/r: what a channel is smoothed by depends on the energy of all channels around a pixel.
-    V, D ≥ 0 with Σᵢ Vⱼᵢ = 1 and ΣDⱼ = 1 by construction, so s ↦ (√(VⱼᵢDⱼ(y))·sⱼ(x + y)) has norm 1 at most; on its image ψᵢ(|·|) has
-    Hessians between the slope bounds [low, high] of the splines and 0. So Φ′ is symmetric with eigenvalues in [min(low, 0), high] and
-    g ∈ [0, high], as for uncoupled splines: S1, S2, and for implicit steps uniqueness, firm nonexpansiveness (low ≥ 0) and the minimised energy
-    hold with the same constants for every weight. Cost: two depthwise convolutions and two 1×1 convolutions of Ku.
+    Φ(s)ⱼ = sⱼ·(Dⱼ ∗ Σᵢ Vⱼᵢ gᵢ(rᵢ)) with gᵢ(r) = ψᵢ′(r)/r (⋆ correlates, ∗ convolves, with zeros beyond the boundary): what a channel is
+    smoothed by depends on the energy of all channels around a pixel.
+    V, D ≥ 0 with Σᵢ Vⱼᵢ = 1 and ΣDⱼ = 1 by construction, so B: s ↦ (√(Vⱼᵢ Dⱼ(y))·sⱼ(x + y)), of which the rᵢ are the norms over (j, y), has
+    ‖B‖ ≤ 1. The Hessian H of a ψᵢ(|·|) has the eigenvalues ψᵢ″(r) and gᵢ(r), which lie in the slope bounds [low, high] or in [0, high]. So
+    Φ′ = BᵀHB is symmetric with eigenvalues in [min(low, 0), high], and g ∈ [0, high], as for uncoupled splines: S1, S2, and for implicit steps
+    uniqueness, firm nonexpansiveness (low ≥ 0) and the minimised energy hold with the same constants for every weight. Cost: two depthwise
+    convolutions and two 1×1 convolutions of Ku.
 
     Args:
         knots, extent, slopes, start, contrast, learn_contrast, noise_conditioned, grading: as in `SplineFlux`, for each group.
@@ -41,8 +43,8 @@ class CoupledSplineFlux(SplineFlux):
     Raises:
         ValueError: as `SplineFlux`; an even neighbourhood; groups that are none or more than the channels; a state without spatial axes.
 
-    Source: joint magnitudes: Weickert, coherence of vector-valued diffusion (1999), and group sparsity: Yuan, Lin (2006); learned splines with
-    slope bounds: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023).
+    Source: one diffusivity for several channels: Gerig, Kübler, Kikinis, Jolesz (IEEE Trans. Med. Imaging 1992); group sparsity: Yuan, Lin
+    (J. R. Stat. Soc. B 2006); learned splines with slope bounds: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023).
 
     Example:
         >>> import keras_pde
@@ -128,7 +130,7 @@ class CoupledSplineFlux(SplineFlux):
         return [one_pass(lambda s, g: narrow(g * at_least_float32(s), s), parts[0], self._shared(parts, noise, parameters))]
 
     def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
-        """Dⱼ ⋆ Σᵢ Vⱼᵢ gᵢ(rᵢ), to multiply with."""
+        """Dⱼ ∗ Σᵢ Vⱼᵢ gᵢ(rᵢ), to multiply with."""
         return [narrow(self._shared(parts, noise, parameters), parts[0])]
 
     def _shared(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> Any:
