@@ -235,7 +235,7 @@ def test_tiles_know_how_far_it_sees_and_a_compiled_network_is_the_network(rng):
 
 def test_an_implicit_step_acts_farther_for_what_its_flux_sees():
     def radius(neighbourhood: int) -> int:
-        block = ImplicitDiffusion(operator(), flux(slopes=(0.0, 1.0), neighbourhood=neighbourhood), 30.0, **D)
+        block = ImplicitDiffusion(operator(), flux(slopes=(0.0, 1.0), neighbourhood=neighbourhood), 100.0, **D)
         model = ImplicitRecurrent(1, block=block, **D)
         model.build((None, None, None, 1))
         return tiles.influence_radius(model)
