@@ -512,5 +512,5 @@ def test_nesterov_converges_on_the_weakly_convex_preset_and_chebyshev_stalls() -
 
     nesterov, chebyshev = diagnosis("nesterov"), diagnosis("chebyshev")
     assert nesterov.all_converged
-    assert 20 < nesterov.iterations.max() < 40
+    assert 35 < nesterov.iterations.max() < 65
     assert not chebyshev.all_converged

@@ -21,7 +21,7 @@ class Accelerated(Solver):
       sample whose momentum points uphill, ⟨F(u), x⁺ − x⟩ > 0, drops it.
     * "chebyshev": u⁺ = ω(u − wF(u)) + (1 − ω)u⁻, w = 2/(2 + q − m), ω₁ = 1, ω₂ = 1/(1 − ρ²/2), ωₗ₊₁ = 1/(1 − ρ²ωₗ/4), ρ = (q + m)/(2 + q − m):
       the Fast Semi-Iterative scheme for elliptic problems, optimal where Φ is linear. It may stall where Φ′ changes sign: on the weakly convex
-      preset, where "nesterov" takes some 30 iterations, it has not converged after 200.
+      preset, where "nesterov" takes some 50 iterations, it has not converged after 200.
 
     Steps are safeguarded (see `Solver`); for m ≥ 1, with no condition number, both take that of a convex energy, κ = 1 + q.
     Cost: K, Φ and Kᵀ an iteration, two states more.
