@@ -47,8 +47,8 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
     """Distance in pixels from which the input of an implicit model acts with a weight below ``accuracy``, from 64 to 480.
 
     Of a step whose linearisation I + τKᵀΦ′K has the condition κ the inverse decays with the distance d at least as
-    ((√κ − 1)/(√κ + 1))^(d/(l + r)), the rate of conjugate gradients; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖², m = τμ‖K‖². Steps add up. A rule,
-    not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
+    ((√κ − 1)/(√κ + 1))^(d/ρ), the rate of conjugate gradients, where KᵀΦ′K joins pixels up to ρ apart; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖²,
+    m = τμ‖K‖². Steps add up. A rule, not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
 
     Example:
         >>> import keras_pde
