@@ -68,13 +68,13 @@ def fourier(kernels: Sequence[Any], xp: Any = np, budget: float = 2e7, shape: Se
     """
     m = degree(kernels)
     channels = min(int(kernels[0].shape[-2]), int(kernels[-1].shape[-1]))
-    if channels == len(kernels) == 1 and shape is None:
-        return _one_channel(kernels[0], m, xp, budget / 8)
     if shape is not None:
         points, slack = [int(n) for n in shape], 1.0
     else:
         rows = 4 * int(kernels[0].shape[-2]) * max(int(k.shape[-1]) for k in kernels)
         over = next((o for o in (32, 16, 8) if rows * math.prod(o * max(1, d) for d in m) <= budget), 4)
+        if over < 32 and channels == len(kernels) == 1:
+            return _one_channel(kernels[0], m, xp, budget / 8)
         points = [over * max(1, d) for d in m]
         slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(m, points, strict=True))
     block = symbol(kernels, points, xp)
@@ -88,18 +88,29 @@ def fourier(kernels: Sequence[Any], xp: Any = np, budget: float = 2e7, shape: Se
 
 
 def _one_channel(kernel: Any, m: Sequence[int], xp: Any, most: float) -> Any:
-    """`fourier` of a kernel from or to one channel: Σ|k̂|² on 2m + 1 points an axis, which hold the polynomial, and from there on a fine grid."""
+    """`fourier` of a kernel from or to one channel: Σ|k̂|² on 2m + 1 points an axis, which hold the polynomial, and from there on a fine grid.
+
+    The fine grid tells where the largest sample is; its value and gradient are those of the sum there, without the interpolation's roundings.
+    """
+    window = tuple(int(n) for n in kernel.shape[:-2])
     coarse = tuple(2 * d + 1 for d in m)
     over = next((o for o in (32, 16, 8) if math.prod(o * max(1, d) for d in m) <= most), 4)
-    real, imag = (_like(part, kernel, xp) for part in _fourier_matrix(coarse, tuple(int(n) for n in kernel.shape[:-2]), True))
+    points = [over * max(1, d) for d in m]
     flat = xp.reshape(kernel, (-1, int(kernel.shape[-2]) * int(kernel.shape[-1])))
-    a, b = xp.matmul(real, flat), xp.matmul(imag, flat)
-    values, slack = xp.reshape(xp.sum(a * a + b * b, axis=-1), coarse), 1.0
-    for d in m:  # each axis in turn becomes the last
-        n = over * max(1, d)
+    real, imag = (xp.matmul(_like(part, kernel, xp), flat) for part in _fourier_matrix(coarse, window, True))
+    values = xp.reshape(xp.sum(real * real + imag * imag, axis=-1), coarse)
+    for d, n in zip(m, points, strict=True):  # each axis in turn becomes the last
         values = xp.tensordot(values, _like(_interpolation(d, n), kernel, xp), axes=[[0], [0]])
-        slack /= math.cos(math.pi * d / n)
-    return slack * xp.max(values)
+    where: list[Any] = []
+    rest = xp.argmax(xp.reshape(values, (-1,)))
+    for n in reversed(points):
+        where, rest = [rest % n, *where], rest // n
+    real, imag = xp.ones_like(flat[:1, 0]), xp.zeros_like(flat[:1, 0])
+    for i, n, k in zip(where, points, window, strict=True):
+        cos, sin = (xp.take(_like(part, kernel, xp), i, axis=0) for part in _fourier_matrix((n,), (k,), True))
+        real, imag = (xp.reshape(x, (-1,)) for x in (real[:, None] * cos - imag[:, None] * sin, real[:, None] * sin + imag[:, None] * cos))
+    slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(m, points, strict=True))
+    return slack * xp.sum(xp.matmul(real, flat) ** 2 + xp.matmul(imag, flat) ** 2)
 
 
 @functools.lru_cache(maxsize=32)
