@@ -111,10 +111,6 @@ class CoupledSplineFlux(SplineFlux):
         self.raw_window = self.add_weight(shape=windows.shape, initializer=logarithm(windows), autocast=False, name="raw_window")
         self.raw_mixing = self.add_weight(shape=mixing.shape, initializer=logarithm(mixing), autocast=False, name="raw_mixing")
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Same as the input."""
-        return tuple(input_shape)
-
     def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """λ, the slopes, D and V."""
         window, mixing = (at_least_float32(ops.convert_to_tensor(w)) for w in (self.raw_window, self.raw_mixing))
