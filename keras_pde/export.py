@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.artifacts import WRITERS, load_exported
+from keras_pde.artifacts import WRITERS, load_exported, sound_conversion
 from keras_pde.operators import ConvOperator
 from keras_pde.timed import Timed
 
@@ -114,7 +114,7 @@ def export(
     try:
         stage = folder / (target.name or "model")
         _needs(format)
-        with _constant_kernels(served.model):
+        with _constant_kernels(served.model), sound_conversion(format):
             served.export(str(stage), format=kind, verbose=False, input_signature=signature)
         WRITERS[format](stage, about)
         difference = served.compare(load_exported(stage)[0], size) if verify else None

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_pde import activations
+from keras_pde.artifacts import sound_conversion
 from keras_pde.layers.diffusion_block import serialize_unbuilt
 from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.layers.lifting import Lifting
@@ -77,7 +78,8 @@ class ImageModel(PresetModel):
         `keras_pde.export.export` writes metadata, uint8 inputs, fixed sizes and noise levels too, and verifies the result.
         """
         signature = self.input_signature() if input_signature is None else input_signature
-        super().export(filepath, format=format, verbose=verbose, input_signature=signature, **kwargs)  # type: ignore[misc]
+        with sound_conversion(format):
+            super().export(filepath, format=format, verbose=verbose, input_signature=signature, **kwargs)  # type: ignore[misc]
 
     def stateless_call(
         self: Any, trainable_variables: Any, non_trainable_variables: Any, *args: Any, return_losses: bool = False, **kwargs: Any
