@@ -158,6 +158,33 @@ def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_pa
     assert f"10 steps of 4 patches of 24×24 from the weights of {small}, " in card
 
 
+@pytest.mark.parametrize("flux", ["FluxActivation", "GatedFlux"])
+def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
+    learned = dict.fromkeys(("learn_contrast", "per_channel", "noise_conditioned"), True)
+    law = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05, **learned}
+    operator = {"class": "ConvOperator", "filters": 4, "kernel_size": 3, "zero_mean": True, "normalize": True, "boundary": "dirichlet"}
+    block = {"class": "DiffusionBlock", "operator": operator, "flux": law, "step_size": "learned"}
+    bounded = Recipe("bounded", {"class": "DiffusionResNet", "schedule": 3, "block": block})
+    free = {**block, "operator": {**operator, "normalize": False, "filters": 6}, "step_size": 0.8, "use_bias": True}
+    source, model = bounded.build(), Recipe("free", {"class": "DiffusionResNet", "schedule": 3, "block": free}).build()
+    rng = np.random.default_rng(0)
+    for weight in source.weights:  # as after a training: steps and contrasts that differ, kernels of a norm above 1
+        scale = 3.0 if weight.name.startswith("kernel") else 0.3 if weight.name != "raw_contrast" else 0.0
+        weight.assign(np.array(weight) + scale * rng.standard_normal(weight.shape).astype("float32"))
+    grow(model, source)
+    for block in model.blocks:  # without what it has more of
+        (kernel,) = block.operator.kernels
+        kernel.assign(np.array(kernel) * (np.arange(6) < 4))
+    u = rng.random((2, 12, 15, 1)).astype("float32")
+    for level, most in ((25 / 255, 1e-5), (50 / 255, 1e-3)):
+        noise = np.full(2, level, "float32")
+        expected = np.array(source([u, noise]))
+        assert np.abs(expected - u).max() > 0.01
+        np.testing.assert_allclose(np.array(model([u, noise])), expected, atol=most)
+    assert source.certificate().norm_stable
+    assert not model.certificate().norm_stable
+
+
 def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
     folder = train(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path / "preset", tmp_path / "work")
     # the first validation is a gain, the next two are none

@@ -41,7 +41,8 @@ class Recipe:
         final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
         before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate, fewer channels and filters): its
             weights are the start.
-        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there is one.
+        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there is one;
+            `keras_pde.zoo.growing.grow` says what else it may be.
 
     Example:
         >>> from keras_pde.zoo.recipes import Recipe
