@@ -183,6 +183,11 @@ def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
         np.testing.assert_allclose(np.array(model([u, noise])), expected, atol=most)
     assert source.certificate().norm_stable
     assert not model.certificate().norm_stable
+    fixed = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05}  # cannot follow the kernels' scale
+    for other in ({"flux": fixed}, {"operator": operator}):
+        unlike = Recipe("unlike", {"class": "DiffusionResNet", "schedule": 3, "block": {**free, **other, "use_bias": False}}).build()
+        with pytest.raises(ValueError, match="the same layers are needed"):
+            grow(unlike, source)
 
 
 def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def grow(model: Any, source: Any) -> None:
 
     Blocks of a fixed step τ′, whose kernels may grow, start from blocks of a step τ that is computed so that they are stable:
     with c² = τ/τ′, cK for K and cλ for λ make the step the same, for Φ(cs; cλ) = cΦ(s; λ). Where the contrast depends on the noise this holds
-    at σ₀ = 25/255, and nearly at other levels. Biases start at zero.
+    at σ₀ = 25/255, and nearly at other levels. The contrasts must be weights; biases start at zero.
 
     Raises:
         ValueError: layers that differ, or a source that is larger.
@@ -53,7 +53,8 @@ def grow(model: Any, source: Any) -> None:
 def _given(model: Any, source: Any) -> list[np.ndarray | None]:
     """What the source has for each weight of the model; None where it has none."""
     blocks = list(zip(getattr(model, "blocks", []), getattr(source, "blocks", []), strict=False))
-    if blocks and len(model.blocks) == len(source.blocks) and all(_loses_its_bound(b, a) for b, a in blocks):
+    inside = sum(len(a.weights) for _, a in blocks) == len(source.weights)
+    if inside and blocks and len(model.blocks) == len(source.blocks) and all(_loses_its_bound(b, a) for b, a in blocks):
         values = {id(weight): value for b, a in blocks for weight, value in _at_a_fixed_step(b, a)}
         return [values.get(id(weight)) for weight in model.weights]
     if len(model.weights) != len(source.weights):
@@ -62,10 +63,14 @@ def _given(model: Any, source: Any) -> list[np.ndarray | None]:
 
 
 def _loses_its_bound(block: Any, source: Any) -> bool:
+    """Whether all of the source's step can be written as one of the block, whose kernels are used as they are."""
     alike = isinstance(block, DiffusionBlock) and isinstance(source, DiffusionBlock) and type(block.flux) is type(source.flux)
-    if not alike or isinstance(block.step_size, str) or source.step_size not in ("auto", "learned") or source.use_bias:
+    if not alike or isinstance(block.step_size, str) or source.step_size not in ("auto", "learned") or block.data_weight or source.data_weight:
         return False
-    return len(block.operator.kernels) == len(source.operator.kernels) > 0 and not (block.data_weight or source.data_weight)
+    if source.use_bias or block.operator.normalize or block.operator.zero_mean > source.operator.zero_mean:
+        return False
+    names = [{weight.name for weight in each.weights} for each in (block, source)]
+    return "raw_contrast" in names[1] and names[1] - {"raw_step"} <= names[0]
 
 
 def _at_a_fixed_step(block: Any, source: Any) -> list[tuple[Any, np.ndarray | None]]:
@@ -75,7 +80,6 @@ def _at_a_fixed_step(block: Any, source: Any) -> list[tuple[Any, np.ndarray | No
     values = {weight.name: ops.convert_to_numpy(weight) for weight in source.weights}
     for weight, kernel in zip(source.operator.kernels, prepared.kernels, strict=True):
         values[weight.name] = ops.convert_to_numpy(kernel) * root ** (1 / len(prepared.kernels))
-    if "raw_contrast" in values:
-        contrast = root * np.logaddexp(0, values["raw_contrast"])
-        values["raw_contrast"] = contrast + np.log(-np.expm1(-contrast))  # softplus⁻¹
+    contrast = root * np.logaddexp(0, values["raw_contrast"])
+    values["raw_contrast"] = contrast + np.log(-np.expm1(-contrast))  # softplus⁻¹
     return [(weight, values.get(weight.name)) for weight in block.weights]
