@@ -442,3 +442,23 @@ def test_an_output_keeps_its_shape_whatever_order_the_converter_optimizes_in(tmp
     with export.sound_conversion("onnx"):
         assert optimized(tmp_path / "guarded.onnx") == (2, 5, 7, 1)
     assert optimized(tmp_path / "after.onnx") == (1, 2, 5, 7, 1)  # nothing of the guard is left behind
+
+
+@pytest.mark.parametrize("by", ["keras_pde.export", "model.export"])
+def test_both_exports_convert_with_the_outputs_guarded(by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
+
+    optimize, bare = ReshapeOptimizer._optimize_reshape, []
+
+    def watched(self: Any, node: Any, graph: Any) -> bool:
+        bare.append(ReshapeOptimizer._optimize_reshape is watched)
+        return optimize(self, node, graph)
+
+    monkeypatch.setattr(ReshapeOptimizer, "_optimize_reshape", watched)
+    model = from_preset("certified_resnet_2d")
+    if by == "model.export":
+        model.export(str(tmp_path / "net.onnx"), format="onnx", verbose=False)
+    else:
+        export.export(model, tmp_path / "net.onnx", "onnx")
+    assert bare
+    assert not any(bare)

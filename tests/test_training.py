@@ -172,8 +172,8 @@ def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
         scale = 3.0 if weight.name.startswith("kernel") else 0.3 if weight.name != "raw_contrast" else 0.0
         weight.assign(np.array(weight) + scale * rng.standard_normal(weight.shape).astype("float32"))
     grow(model, source)
-    for block in model.blocks:  # without what it has more of
-        (kernel,) = block.operator.kernels
+    for step in model.blocks:  # without what it has more of
+        (kernel,) = step.operator.kernels
         kernel.assign(np.array(kernel) * (np.arange(6) < 4))
     u = rng.random((2, 12, 15, 1)).astype("float32")
     for level, most in ((25 / 255, 1e-5), (50 / 255, 1e-3)):
@@ -184,10 +184,12 @@ def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
     assert source.certificate().norm_stable
     assert not model.certificate().norm_stable
     fixed = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05}  # cannot follow the kernels' scale
-    for other in ({"flux": fixed}, {"operator": operator}):
-        unlike = Recipe("unlike", {"class": "DiffusionResNet", "schedule": 3, "block": {**free, **other, "use_bias": False}}).build()
+    unlike = [(source, {"flux": fixed}), (source, {"operator": operator})]
+    unlike.append((Recipe("constant", {"class": "DiffusionResNet", "schedule": 3, "block": {**block, "flux": fixed}}).build(), {"flux": fixed}))
+    for given, other in unlike:
+        model = Recipe("unlike", {"class": "DiffusionResNet", "schedule": 3, "block": {**free, **other, "use_bias": False}}).build()
         with pytest.raises(ValueError, match="the same layers are needed"):
-            grow(unlike, source)
+            grow(model, given)
 
 
 def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde import DiffusionBlock
+from keras_pde.layers.flux_layer import inverse_softplus
 
 SMALL = 0.3  # what the kernels of further channels and filters start at, of their usual size
 
@@ -80,6 +81,5 @@ def _at_a_fixed_step(block: Any, source: Any) -> list[tuple[Any, np.ndarray | No
     values = {weight.name: ops.convert_to_numpy(weight) for weight in source.weights}
     for weight, kernel in zip(source.operator.kernels, prepared.kernels, strict=True):
         values[weight.name] = ops.convert_to_numpy(kernel) * root ** (1 / len(prepared.kernels))
-    contrast = root * np.logaddexp(0, values["raw_contrast"])
-    values["raw_contrast"] = contrast + np.log(-np.expm1(-contrast))  # softplus⁻¹
+    values["raw_contrast"] = inverse_softplus(root * np.logaddexp(0, values["raw_contrast"]))
     return [(weight, values.get(weight.name)) for weight in block.weights]

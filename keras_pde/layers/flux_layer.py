@@ -18,6 +18,11 @@ SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
+def inverse_softplus(y: Any) -> Any:
+    """x with softplus(x) = y > 0: what the weight of a positive parameter starts at."""
+    return y + np.log(-np.expm1(-y))
+
+
 class FluxLayer(keras.layers.Layer):
     """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant; for a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
 
@@ -47,7 +52,7 @@ class FluxLayer(keras.layers.Layer):
         """Create the contrast's weights."""
         if self.learn_contrast or self.noise_conditioned:
             shape = (input_shape[-1],) if self.per_channel else ()
-            start = self.contrast + math.log(-math.expm1(-self.contrast))  # softplus⁻¹
+            start = float(inverse_softplus(self.contrast))
             self.raw_contrast = self.add_weight(
                 shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, autocast=False, name="raw_contrast"
             )

@@ -12,7 +12,7 @@ from keras import ops
 from keras_pde import activations
 from keras_pde.implicit_certificate import implicit_certificate
 from keras_pde.layers.diffusion_block import serialize_unbuilt
-from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.describe import describe_implicit
@@ -225,8 +225,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             model.set_weights(self.get_weights())
         if isinstance(step, str):
             for old, new in zip(self.blocks, model.blocks, strict=True):
-                tau = old.tau * factor
-                new.raw_step.assign(tau + np.log(-np.expm1(-tau)))  # softplus⁻¹
+                new.raw_step.assign(inverse_softplus(old.tau * factor))
         return model
 
     def certificate(self) -> Certificate:
