@@ -118,12 +118,16 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
     first = dataclasses.replace(QUICK, steps=20)
     second = dataclasses.replace(QUICK, steps=10, learning_rate=1e-9, patch_size=24, before={"steps": 20, "learning_rate": QUICK.learning_rate,
                                                                                             "patch_size": QUICK.patch_size})  # fmt: skip
-    assert second.first_stage() == first
-    alone, both = (train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}") for i, recipe in enumerate((first, second)))
-    for a, b in zip(presets.from_preset(alone).get_weights(), presets.from_preset(both).get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-    assert json.loads((both / "training.json").read_text())["steps"] == 30
-    assert Recipe.load(both) == second
+    third = dataclasses.replace(second, steps=5, before={"steps": 10, "before": second.before})
+    assert third.stages == [first, second, third]
+    folders = [train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}") for i, recipe in enumerate(third.stages)]
+    for folder, recipe, steps in zip(folders, third.stages, (20, 30, 35), strict=True):
+        for a, b in zip(presets.from_preset(folders[0]).get_weights(), presets.from_preset(folder).get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+        assert json.loads((folder / "training.json").read_text())["steps"] == steps
+        assert Recipe.load(folder) == recipe
+    text = (folders[2] / "README.md").read_text(encoding="utf-8")
+    assert all(f"{recipe.steps} steps of {recipe.batch_size} patches" in text for recipe in third.stages)
     train(second, data, tmp_path / "again", tmp_path / "w1")  # a finished run is published again, not trained again
     assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
 
@@ -226,6 +230,7 @@ def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
         ('{"nose": 1}', "unknown fields nose"),
         ('{"name": "x", "model": {}, "before": {"nose": 1}}', "before has unknown fields nose"),
         ('{"name": "x", "model": {}, "before": 3}', "before is an object"),
+        ('{"name": "x", "model": {}, "before": {"steps": 1, "before": {"nose": 1}}}', "before has unknown fields nose"),
     ],
 )
 def test_a_broken_recipe_is_refused(text: str, what: str, tmp_path: Path) -> None:

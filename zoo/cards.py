@@ -123,9 +123,9 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
         plots = f"\nFluxes Φ(s) of the blocks at σ = 25, a curve a channel{where}:\n\n![fluxes](fluxes.png)\n"
         plots += "\nKernels of the first block on the image:\n\n![kernels](kernels.png)\n"
     tolerance = entry["metric"]["tolerance"]
-    stages = [*([recipe.first_stage()] if recipe.before else []), recipe]
+    stages = recipe.stages
     done = [f"{stage.steps:,} steps of {stage.batch_size} patches of {stage.patch_size}×{stage.patch_size}" for stage in stages]
-    if recipe.before and (smaller := stages[0].build().count_params()) != model.count_params():
+    if len(stages) > 1 and (smaller := stages[0].build().count_params()) != model.count_params():
         done[0] += f" of a network with {smaller:,} parameters, which was grown"
     done[0] += f" from the weights of {recipe.start}" if recipe.start else ""
     run = ", then ".join(done)

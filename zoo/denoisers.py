@@ -69,7 +69,8 @@ def describe(folder: Path, data: Path) -> dict[str, Any]:
         licence=cards.LICENCE,
     )
     cards.pictures(model, folder)
-    (folder / "README.md").write_text(cards.card(recipe, model, made, training), encoding="utf-8")
+    # of the preset as it is loaded: a multigrid network in use describes the grids of its last image
+    (folder / "README.md").write_text(cards.card(recipe, keras_pde.from_preset(folder), made, training), encoding="utf-8")
     return made
 
 

@@ -39,9 +39,9 @@ class Recipe:
         jit: compile the training step by XLA.
         seed: of weights, patches and noise.
         final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
-        before: fields of a first stage that differ from those of this recipe (smaller patches, a higher rate, fewer channels and filters): its
-            weights are the start.
-        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there is one;
+        before: fields of the stage before that differ from those of this recipe (smaller patches, a higher rate, fewer channels and filters): its
+            weights are the start. It may have a stage before it in turn.
+        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there are several;
             `keras_pde.zoo.growing.grow` says what else it may be.
 
     Example:
@@ -97,19 +97,27 @@ class Recipe:
             raise ValueError(f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}.")
         if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
             raise ValueError(f"{path}: a preset's name has letters, digits and _ . - only. Received: name={data['name']!r}")
-        if not isinstance(data.get("before", {}), dict):
-            raise ValueError(f"{path}: before is an object with the fields of a first stage. Received: {data['before']!r}")
-        for fields in (data, data.get("before", {})):
+        fields = data
+        while fields:
             if unknown := sorted(set(fields) - names):
                 raise ValueError(f"{path}: before has unknown fields {', '.join(unknown)}. Fields: {', '.join(sorted(names))}.")
             for key in ("noise", "levels"):
                 if isinstance(fields.get(key), list):
                     fields[key] = tuple(fields[key])
+            fields = fields.get("before", {})
+            if not isinstance(fields, dict):
+                raise ValueError(f"{path}: before is an object with the fields of the stage before. Received: {fields!r}")
         return Recipe(**data)
 
-    def first_stage(self) -> Recipe:
-        """The recipe of the stage before."""
-        return dataclasses.replace(self, **{"before": {}, **self.before})
+    @property
+    def stage_before(self) -> Recipe | None:
+        """The recipe of the stage before, if there is one."""
+        return dataclasses.replace(self, **{"before": {}, **self.before}) if self.before else None
+
+    @property
+    def stages(self) -> list[Recipe]:
+        """The recipes of all stages, in the order of training."""
+        return [*(self.stage_before.stages if self.stage_before else []), self]
 
     def build(self, final: bool = False) -> Any:
         """The untrained model, built for 2-D images; with the final changes for a model that is trained."""

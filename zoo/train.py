@@ -217,7 +217,7 @@ def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, gr
     """The stages of a recipe, trained one after the other, each in a folder of its own."""
     run = Training(recipe, data, place, group)
     resumed = run.restore()
-    earlier = _trained(recipe.first_stage(), data, place / "before", show, group) if recipe.before else []
+    earlier = _trained(recipe.stage_before, data, place / "before", show, group) if recipe.stage_before else []
     if earlier and not resumed:
         grow(run.model, earlier[-1].model)
     elif recipe.start and not resumed:
