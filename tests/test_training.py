@@ -190,6 +190,8 @@ def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
     fixed = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05}  # cannot follow the kernels' scale
     unlike = [(source, {"flux": fixed}), (source, {"operator": operator})]
     unlike.append((Recipe("constant", {"class": "DiffusionResNet", "schedule": 3, "block": {**block, "flux": fixed}}).build(), {"flux": fixed}))
+    constant = {**block, "flux": fixed, "step_size": "auto"}  # as many weights as without the bound, of another meaning
+    unlike.append((Recipe("constant", {"class": "DiffusionResNet", "schedule": 3, "block": constant}).build(), {"flux": fixed}))
     for given, other in unlike:
         model = Recipe("unlike", {"class": "DiffusionResNet", "schedule": 3, "block": {**free, **other, "use_bias": False}}).build()
         with pytest.raises(ValueError, match="the same layers are needed"):

@@ -53,7 +53,7 @@ def pictures(model: Any, folder: Path) -> None:
     if not hasattr(model, "blocks"):
         return
     plotting.plot_learned_fluxes(model).savefig(folder / "fluxes.png", dpi=70)
-    plotting.plot_kernels(model.blocks[0].operator, 48, patch_size=model.patch_size).savefig(folder / "kernels.png", dpi=70)
+    plotting.plot_kernels(model.blocks[0].operator, 64, patch_size=model.patch_size).savefig(folder / "kernels.png", dpi=70)
 
 
 def results(test: str, measured: dict[str, tuple[str, dict[str, Any]]], levels: Sequence[str], sources: bool = True) -> str:

@@ -58,6 +58,10 @@ def _given(model: Any, source: Any) -> list[np.ndarray | None]:
     if inside and blocks and len(model.blocks) == len(source.blocks) and all(_loses_its_bound(b, a) for b, a in blocks):
         values = {id(weight): value for b, a in blocks for weight, value in _at_a_fixed_step(b, a)}
         return [values.get(id(weight)) for weight in model.weights]
+    for b, a in blocks:
+        if b.operator.normalize != a.operator.normalize or isinstance(b.step_size, str) != isinstance(a.step_size, str):
+            alike = "so that the same weights are another map: the same layers are needed"
+            raise ValueError(f"{source.name} and {model.name} do not bound kernels and steps in the same way, {alike}")
     if len(model.weights) != len(source.weights):
         raise ValueError(f"{source.name} has {len(source.weights)} weights and {model.name} {len(model.weights)}: the same layers are needed")
     return [ops.convert_to_numpy(weight) for weight in source.weights]

@@ -13,7 +13,7 @@ from keras import ops
 from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus
 from keras_pde.operators import ConvOperator
 from keras_pde.precision import as_in, at_least_float32
 from keras_pde.rounding import outward, unit_roundoff
@@ -132,7 +132,7 @@ class DiffusionBlock(keras.layers.Layer):
         if self.step_size == "learned":
             self.raw_step = self.add_weight(shape=(), initializer="zeros", autocast=False, name="raw_step")
         if self.data_weight == "learned":
-            start = keras.initializers.Constant(-2.2522)
+            start = keras.initializers.Constant(float(inverse_softplus(0.1)))
             self.raw_data_weight = self.add_weight(shape=(), initializer=start, autocast=False, name="raw_data_weight")
         limit = self.step_limit
         if not isinstance(self.step_size, str) and limit is not None:
