@@ -13,7 +13,7 @@ from keras import ops
 from keras_pde import activations, schemes
 from keras_pde.evolution import evolution_certificate
 from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus
+from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus, softplus
 from keras_pde.operators import ConvOperator
 from keras_pde.precision import as_in, at_least_float32
 from keras_pde.rounding import outward, unit_roundoff
@@ -165,7 +165,7 @@ class DiffusionBlock(keras.layers.Layer):
         kernels = self.operator.effective_kernels()
         beta: Any = self.data_weight
         if beta == "learned":
-            beta = ops.softplus(at_least_float32(ops.convert_to_tensor(self.raw_data_weight)))
+            beta = softplus(at_least_float32(ops.convert_to_tensor(self.raw_data_weight)))
         if not isinstance(self.step_size, str):
             return Prepared(kernels, self.step_size, beta)
         if self.step_size == "per_channel":

@@ -17,7 +17,7 @@ from keras_pde.implicit_certificate import implicit_certificate
 from keras_pde.implicit_gradient import attach, held
 from keras_pde.layers.diffusion_block import serialize_unbuilt
 from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde.layers.flux_layer import FluxLayer, softplus
 from keras_pde.operators import ConvOperator
 from keras_pde.precision import at_least_float32, narrow
 from keras_pde.solvers.problem import Problem, spread
@@ -147,7 +147,7 @@ class ImplicitDiffusion(keras.layers.Layer):
         kernels = self.operator.effective_kernels()
         step: Any = self.step_size
         if step == "learned":
-            step = ops.softplus(at_least_float32(ops.convert_to_tensor(self.raw_step)))
+            step = softplus(at_least_float32(ops.convert_to_tensor(self.raw_step)))
         q, m = self.numbers
         if q is None:
             bound = self.operator.squared_norm_bound(kernels)
@@ -233,7 +233,7 @@ class ImplicitDiffusion(keras.layers.Layer):
     @property
     def tau(self) -> float:
         """The step size τ in use."""
-        return float(ops.convert_to_numpy(ops.softplus(self.raw_step.value))) if isinstance(self.step_size, str) else float(self.step_size)
+        return float(ops.convert_to_numpy(softplus(self.raw_step.value))) if isinstance(self.step_size, str) else float(self.step_size)
 
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights at hand."""
