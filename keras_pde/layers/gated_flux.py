@@ -122,24 +122,24 @@ class GatedFlux(FluxActivation):
         """g times the gate."""
         return [one_pass(lambda s, *gate: narrow(self._diffusivity(s, *gate), s), *self._gated(parts, noise, parameters))]
 
-    def _diffusivity(self, s: Any, contrast: Any, seen: Any, bias: Any) -> Any:
-        return self.flux.diffusivity_at(at_least_float32(s), contrast) * ops.sigmoid(seen + bias)
+    def _diffusivity(self, s: Any, inverse: Any, seen: Any, bias: Any) -> Any:
+        return self.flux.diffusivity_at(at_least_float32(s) * inverse, 1.0) * ops.sigmoid(seen + bias)
 
     def _gated(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> tuple[Any, Any, Any, Any]:
-        """s, λ, the mixed evidence and b."""
+        """s, 1/λ (a product costs less than a quotient), the mixed evidence and b."""
         if len(parts) > 1:
             raise ValueError("GatedFlux needs a convolution with weights: give the operator filters, or use FluxActivation with a stencil")
         (s,) = parts
         contrast, window, mixing, bias = self._given_or_now(parts, noise, parameters)
         wide = at_least_float32(ops.convert_to_tensor(s))
         contrast, window, mixing, bias = (as_in(p, wide) for p in (contrast, window, mixing, bias))
+        inverse = 1 / contrast
 
-        def evidence(wide: Any, contrast: Any) -> Any:
-            ratio = ops.square(wide / contrast)
-            return 1 - 1 / (1 + ratio)  # not ratio/(1 + ratio): the ratio may overflow
+        def evidence(wide: Any, inverse: Any) -> Any:
+            return 1 - 1 / (1 + ops.square(wide * inverse))  # not r/(1 + r): the ratio r may overflow
 
-        seen = depthwise(one_pass(evidence, wide, contrast), window)
-        return s, contrast, ops.matmul(seen, mixing), bias
+        seen = depthwise(one_pass(evidence, wide, inverse), window)
+        return s, inverse, ops.matmul(seen, mixing), bias
 
     def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
         """Not there: Φ′ is not symmetric."""

@@ -142,6 +142,8 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         twin.build_from_config(self.get_build_config())
         twin.set_weights(self.get_weights())
         prepared = [block.prepare() for block in twin.blocks]
+        if keras.backend.backend() == "tensorflow":  # in its graphs arrays are constants, and tensors inputs that are laid out in every call
+            prepared = [Prepared(*keras.tree.map_structure(_as_array, (p.kernels, p.step, p.data_weight))) for p in prepared]
 
         def run(inputs: Any) -> Any:
             return twin._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), prepared=prepared)
@@ -237,3 +239,7 @@ def _looped(step: Callable[..., Any], freeze: Callable[..., Any] | None, k: int,
         return step(k, state, x[0], x[1])
     pair = step(k, state[:size], x[0], x[1], frozen=state[size:])
     return [*pair, *freeze(pair[0])]
+
+
+def _as_array(x: Any) -> Any:
+    return x if isinstance(x, float | int) else ops.convert_to_numpy(x)
