@@ -5,8 +5,8 @@
 On the preset's golden input, relative to the output's size where that exceeds 1. Precisions and backends are compared with float64 by TensorFlow; an
 artifact (SavedModel by TensorFlow's plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert; float32, dynamic sizes but for a multigrid solver,
 whose number of levels follows from them) with the network it was exported from. The table lies beside this script, as CSV and as a page to read. It
-grows row by row: a run goes on where the last one stopped, and measures again what has changed since (by the sha256 of the preset's files), or all
-with ``--fresh``. A cell without a number holds its reason.
+grows row by row: a run goes on where the last one stopped, and measures again what has changed since (by the sha256 of the preset's files), or with
+``--fresh`` all that it is asked for. A cell without a number holds its reason.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", nargs="*")
     parser.add_argument("--out", type=Path, default=HERE / "everywhere.csv")
-    parser.add_argument("--fresh", action="store_true", help="measure everything again")
+    parser.add_argument("--fresh", action="store_true", help="measure the presets again, changed or not")
     parser.add_argument("--references", type=Path, help=argparse.SUPPRESS)  # a process of another backend: outputs in float64
     args = parser.parse_args(arguments)
     names = args.preset or sorted(presets.index())
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
                 say(f"{time.perf_counter() - start:5.0f} s  {keras.backend.backend()}  {name}  {rows[name]}")
         print(json.dumps(rows))
         return rows
-    rows = {} if args.fresh else read(args.out)
+    rows = {name: row for name, row in read(args.out).items() if not (args.fresh and name in names)}
     for name in names:
         rows.setdefault(name, dict.fromkeys(COLUMNS, "") | {"preset": name, "of": digest(name)})
 

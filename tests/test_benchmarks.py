@@ -117,7 +117,11 @@ def test_everywhere_measures_each_cell_or_says_why_not(script, tmp_path, capsys)
     for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert", "jax"):
         pytest.importorskip(name)
     everywhere, out = script("everywhere"), tmp_path / "all.csv"
-    row = everywhere.main(["linear_1d", "--out", str(out)])["linear_1d"]
+    old = {name: dict.fromkeys(everywhere.COLUMNS, "0.5") | {"preset": name, "of": everywhere.digest(name)} for name in ("linear_1d", "linear_2d")}
+    everywhere.write(out, old)
+    rows = everywhere.main(["linear_1d", "--fresh", "--out", str(out)])
+    row = rows["linear_1d"]
+    assert rows["linear_2d"] == everywhere.read(out)["linear_2d"] == old["linear_2d"]  # what was not asked for is kept
     assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert", "tensorflow float32", "jax float32"))
     assert all(1e-5 < float(row[f"{backend} mixed_bfloat16"]) < 0.1 for backend in ("tensorflow", "jax"))
     torch = importlib.util.find_spec("torch")
@@ -129,7 +133,7 @@ def test_everywhere_measures_each_cell_or_says_why_not(script, tmp_path, capsys)
     # a second run has nothing to do, but where the preset has changed
     assert f"{0 if torch else 1} measured now" in (everywhere.main(["linear_1d", "--out", str(out)]), capsys.readouterr().err)[1]
     out.write_text(out.read_text().replace(row["of"], "another"))
-    assert everywhere.read(out) == {}
+    assert list(everywhere.read(out)) == ["linear_2d"]
 
 
 def test_device_runs_from_a_bare_checkout_without_tensorflow(tmp_path):
