@@ -45,13 +45,15 @@ def train(recipe: str, data: Path | None, out: Path | None, work: Path | None, d
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(f"{loaded.name}: compiling", total=loaded.steps)
+        task = bar.add_task(f"{loaded.name}: compiling", total=loaded.stages[0].steps)
 
-        def show(step: int, logs: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=f"{loaded.name}: PSNR {-logs['loss']:.2f} dB")
+        def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
+            which = f"stage {len(stage.stages)} of {len(loaded.stages)}, " if loaded.before else ""
+            psnr = f"{-logs['loss']:.2f} dB"
+            bar.update(task, completed=step, total=stage.steps, description=f"{loaded.name}: {which}PSNR {psnr}")
             if "step" in logs:
                 scores = ", ".join(f"{k.removeprefix('val_psnr_')}: {v:.2f}" for k, v in logs.items() if k.startswith("val_psnr_"))
-                bar.console.print(f"step {step}: training {-logs['loss']:.2f} dB, validation {scores} dB, {logs['seconds']:.0f} s", highlight=False)
+                bar.console.print(f"{which}step {step}: training {psnr}, validation {scores} dB, {logs['seconds']:.0f} s", highlight=False)
 
         folder = run(loaded, data, out, work, show, group)
     click.echo(f"wrote {folder}" if group.is_chief else f"process {group.index} of {group.count} is done; process 0 writes the preset")

@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(data: Pa
 
 def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
     shown = []
-    folder = train(QUICK, data, tmp_path / "preset", tmp_path / "work", lambda step, logs: shown.append((step, logs)))
+    folder = train(QUICK, data, tmp_path / "preset", tmp_path / "work", lambda *told: shown.append(told))
     assert presets.verify(folder) < 1e-5
     card = (folder / "README.md").read_text(encoding="utf-8")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -106,7 +106,8 @@ def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
     assert recomputed == pytest.approx(metrics["psnr"]["25"], abs=0.002)
     noisy = 10 * np.log10(1 / np.mean((noisy_image(picture, 25, 0) - picture) ** 2))
     assert recomputed > noisy + 3  # it has learned something in 40 steps
-    assert shown[-1][1]["step"] == 40
+    assert shown[-1][:2] == (QUICK, 40)
+    assert shown[-1][2]["step"] == 40
     for file in ("fluxes.png", "kernels.png", "example.png", "recipe.json", "golden.npz", "training.json"):
         assert (folder / file).stat().st_size > 0
     assert Recipe.load(folder) == QUICK
@@ -120,7 +121,13 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
                                                                                             "patch_size": QUICK.patch_size})  # fmt: skip
     third = dataclasses.replace(second, steps=5, before={"steps": 10, "before": second.before})
     assert third.stages == [first, second, third]
-    folders = [train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}") for i, recipe in enumerate(third.stages)]
+    told: list[tuple[int, int]] = []
+
+    def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
+        told.extend([(len(stage.stages), step)] * ("step" in logs))
+
+    folders = [train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}", show) for i, recipe in enumerate(third.stages)]
+    assert told[-4:] == [(1, 10), (1, 20), (2, 10), (3, 5)]
     for folder, recipe, steps in zip(folders, third.stages, (20, 30, 35), strict=True):
         for a, b in zip(presets.from_preset(folders[0]).get_weights(), presets.from_preset(folder).get_weights(), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)

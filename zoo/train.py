@@ -10,6 +10,7 @@ the moving average, so a run that was killed ends with the weights of one that w
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import importlib.util
 import io
@@ -188,7 +189,7 @@ def train(
         data: folder of the BSD sets; ../shared/data/bsd beside a checkout unless given.
         folder: of the preset; zoo/<name> unless given.
         work: of checkpoint and log; runs/<name> unless given.
-        show: called with the step and what was logged.
+        show: called with the recipe of the stage that is trained, the step and what was logged.
         group: of `keras_pde.zoo.distributed.join`, to train with other processes; only its chief writes.
 
     Returns:
@@ -206,7 +207,8 @@ def train(
         check_installed()  # for the card: better missed now than behind the last step
     target = Path(folder) if folder is not None else Path(__file__).resolve().parent / recipe.name
     with group:
-        stages = _trained(recipe, data, Path(work) if work is not None else Path("runs") / recipe.name, show or (lambda step, logs: None), group)
+        place = Path(work) if work is not None else Path("runs") / recipe.name
+        stages = _trained(recipe, data, place, show or (lambda stage, step, logs: None), group)
     seconds, steps = round(sum(run.seconds for run in stages)), sum(run.step for run in stages)
     if group.is_chief:
         publish(stages[-1].model, recipe, stages[-1].data, target, {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()})
@@ -225,7 +227,7 @@ def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, gr
     if group.is_chief:
         place.mkdir(parents=True, exist_ok=True)
     callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)] if group.is_chief else []
-    run.run(callbacks, show)
+    run.run(callbacks, functools.partial(show, recipe))
     return [*earlier, run]
 
 
@@ -246,9 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--distribute", metavar="I/N@HOST:PORT", help=FORM)
     args = parser.parse_args(arguments)
 
-    def show(step: int, logs: dict[str, float]) -> None:
+    def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
         if "step" in logs:
-            print(json.dumps({k: round(v, 3) for k, v in logs.items()}), flush=True)
+            print(json.dumps({"stage": len(stage.stages)} | {k: round(v, 3) for k, v in logs.items()}), flush=True)
 
     print(train(Recipe.load(args.recipe), args.data, args.out, args.work, show, join(args.distribute)), file=sys.stderr)
 
