@@ -77,6 +77,16 @@ def test_a_snapshot_keeps_its_weights(name: str, rng: np.random.Generator) -> No
         np.testing.assert_allclose(ops.convert_to_numpy(program(u)), expected, atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
+def test_a_snapshot_holds_its_kernels_as_constants(rng: np.random.Generator) -> None:
+    model, u = DiffusionResNet(2, filters=9, kernel_size=5), rng.random((1, 12, 10, 1)).astype("float32")
+    model(u)
+    graph = compiled(model.snapshot()).get_concrete_function(u).graph
+    shapes = [tuple(t.shape) for t in graph.inputs]  # of the image, and of what the graph reads from outside
+    assert (5, 5, 1, 9) not in shapes
+    assert (5, 5, 1, 9) in [tuple(o.outputs[0].shape) for o in graph.get_operations() if o.type == "Const"]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_features_are_the_states_of_the_scheme(name: str, rng: np.random.Generator) -> None:
     model, u = MODELS[name](), rng.random((1, 8, 9, 1)).astype("float32")
