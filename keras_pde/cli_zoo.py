@@ -53,7 +53,8 @@ def train(recipe: str, data: Path | None, out: Path | None, work: Path | None, d
             bar.update(task, completed=step, total=stage.steps, description=f"{loaded.name}: {which}PSNR {psnr}")
             if "step" in logs:
                 scores = ", ".join(f"{k.removeprefix('val_psnr_')}: {v:.2f}" for k, v in logs.items() if k.startswith("val_psnr_"))
-                bar.console.print(f"{which}step {step}: training {psnr}, validation {scores} dB, {logs['seconds']:.0f} s", highlight=False)
+                line = f"{which}step {step}: training {psnr}, validation {scores} dB, {logs['seconds']:.0f} s"
+                bar.console.print(line, highlight=False, soft_wrap=True)
 
         folder = run(loaded, data, out, work, show, group)
     click.echo(f"wrote {folder}" if group.is_chief else f"process {group.index} of {group.count} is done; process 0 writes the preset")

@@ -139,6 +139,22 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
     assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
 
 
+def test_the_command_trains_and_says_which_stage_it_is_in(data: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from keras_pde.cli import main
+
+    path, out = tmp_path / "recipe.json", tmp_path / "preset"
+    path.write_text(dataclasses.replace(QUICK, levels=(15, 25, 50), steps=10, before={"steps": 20}).text(), encoding="utf-8")
+    done = CliRunner().invoke(main, ["train", str(path), "--data", str(data), "--out", str(out), "--work", str(tmp_path / "work")])
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.output.splitlines() if "validation" in line]
+    assert [line.split(":")[0] for line in lines] == ["stage 1 of 2, step 10", "stage 1 of 2, step 20", "stage 2 of 2, step 10"]
+    assert all(line.endswith(" s") for line in lines)  # each on one line, also where it is no terminal
+    assert f"wrote {out}" in done.output
+    assert presets.verify(out) < 1e-5
+
+
 def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_path: Path) -> None:
     small = train(dataclasses.replace(QUICK, steps=10), data, tmp_path / "small", tmp_path / "w0")
     block = {**MODEL["block"], "operator": {**MODEL["block"]["operator"], "filters": 12}}
