@@ -1,4 +1,4 @@
-"""Packaging of keras_pde; the zoo is installed as keras_pde.zoo."""
+"""Packaging of keras_pde; the zoo is installed as keras_pde.presets.zoo."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 version = next(
-    line.split('"')[1] for line in (here / "keras_pde" / "__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
+    line.split('"')[1] for line in (here / "keras_pde" / "runtime" / "version.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
 )
 compare = ["scipy>=1.11", "pyamg>=5"]
 # etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
@@ -24,9 +24,9 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.zoo"],
-    package_dir={"keras_pde.zoo": "zoo"},
-    package_data={"keras_pde": ["py.typed"], "keras_pde.zoo": ["*.json", "*/*.json", "*/*.h5", "*/*.npz", "*/*.md", "*/*.png"]},
+    packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.presets.zoo"],
+    package_dir={"keras_pde.presets.zoo": "zoo"},
+    package_data={"keras_pde": ["py.typed"], "keras_pde.presets.zoo": ["*.json", "*/*/*.json", "*/*/*.h5", "*/*/*.npz", "*/*/*.md", "*/*/*.png"]},
     include_package_data=False,
     install_requires=[
         "tensorflow>=2.18",
@@ -66,7 +66,7 @@ setup(
         ],
         "lint": ["ruff>=0.6", "mypy>=1.11"],
     },
-    entry_points={"console_scripts": ["keras-pde = keras_pde.cli:main"]},
+    entry_points={"console_scripts": ["keras-pde = keras_pde.cli.main:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",

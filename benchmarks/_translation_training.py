@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from _timing import compiled
 
-from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, FluxActivation, noise, schemes
-from keras_pde.data import Patches
+from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, FluxActivation, schemes
+from keras_pde.data import Patches, noise
 
 SIGMA, TEST_SEED, WIDTH, CONTRAST = 25.0, 0, 3, 0.01
 EVALUATED = 16  # images a call of an evaluation: one program for any number of them

@@ -19,13 +19,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from _timing import compiled, provenance, race
-from keras_pde.zoo.denoisers import trained
 from rich.console import Console
 from rich.table import Table
 
 import keras_pde
 from keras_pde import runtime
-from keras_pde.denoising import program_of
+from keras_pde.tasks.denoise.image import program_of
+from keras_pde.tasks.training.publish import trained
 
 LAYERS, CHANNELS = 17, 64
 console = Console(width=120)

@@ -97,7 +97,7 @@ class Zoo:
 
     def golden(self, cell: Cell) -> tuple[list[np.ndarray], np.ndarray]:
         """The preset's golden input and output."""
-        with np.load(presets.zoo_root() / cell.preset / presets.GOLDEN) as file:
+        with np.load(presets.folder_of(cell.preset) / presets.GOLDEN) as file:
             return [file[k] for k in ("input", "noise", "mask") if k in file.files], file["output"]
 
 

@@ -30,7 +30,8 @@ import keras
 import numpy as np
 
 from keras_pde import presets
-from keras_pde.export import FORMATS, export
+from keras_pde.export import export
+from keras_pde.export.exporting import FORMATS
 
 SIZES = ((33,), (33, 18), (17, 9, 9))
 MIXED = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -55,7 +56,7 @@ def attempt(measure: Callable[[], dict[str, str]], column: str) -> dict[str, str
 
 def output(name: str, precision: str) -> np.ndarray:
     """The preset's output for its golden input, on the backend that runs."""
-    with np.load(presets.zoo_root() / name / presets.GOLDEN) as golden:
+    with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
     return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype("float64")
 
@@ -78,7 +79,7 @@ def formats(name: str, folder: Path) -> dict[str, str]:
     entry = presets.index()[name]
     size = SIZES[entry["ndim"] - 1] if entry["class"] == "MultigridUNet" and not entry["params"] else None
     row = {"sizes": "fixed" if size else "dynamic"}
-    with np.load(presets.zoo_root() / name / presets.GOLDEN) as golden:
+    with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
         scale = max(1.0, float(np.abs(golden["output"]).max()))
     for kind, (_, suffix) in FORMATS.items():
 

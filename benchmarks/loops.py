@@ -2,7 +2,7 @@
 
     python benchmarks/loops.py [--size 512] [--steps 12] [--rounds 5] [--quick]
 
-Forward differences, coupled, XLA. "unrolled" is the chain of single steps, "loop" the same steps by `keras_pde.loops.repeat`,
+Forward differences, coupled, XLA. "unrolled" is the chain of single steps, "loop" the same steps by `keras_pde.runtime.loops.repeat`,
 "carried" the loop whose state also holds g. Compilation is the first call. The results agree to rounding.
 """
 
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_pde import DiffusionBlock, FluxActivation
-from keras_pde.loops import repeat
+from keras_pde.runtime.loops import repeat
 
 console = Console(width=120)
 

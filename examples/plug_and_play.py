@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import keras_pde
-from keras_pde import noise
 from keras_pde.runtime import compiled
+from keras_pde.tasks.denoise import levels as levels_of
 
 PRESETS = ("convex_equilibrium_2d", "certified_resnet_2d")
 
@@ -82,8 +82,8 @@ def main() -> None:
         run = compiled(model)
 
         def denoise(u: np.ndarray, model: Any = model, run: Any = run) -> np.ndarray:
-            inputs = noise.model_inputs(model, u[..., None], args.strength)
-            return noise.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype("float64")
+            inputs = levels_of.model_inputs(model, u[..., None], args.strength)
+            return levels_of.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype("float64")
 
         u, residuals = iterate(denoise, a, at, f, start, args.iterations)
         rises = sum(later > earlier for earlier, later in itertools.pairwise(residuals))

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keras_pde.zoo.evaluate import NAMES, find_data, measure, test_set
 
 import keras_pde
-from keras_pde import presets
-from keras_pde.metrics import metric_text
+from keras_pde.presets import folder_of
+from keras_pde.presets.metric_text import metric_text
+from keras_pde.tasks.denoise.evaluate import NAMES, find_data, measure, test_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keras_pde.zoo.classical import Filter
-    from keras_pde.zoo.implicit import Implicit
+    from zoo.classical import Filter
+    from zoo.implicit import Implicit
+from keras_pde.data.photograph import sample
+from keras_pde.tasks.index_entry import entry, write_index
 
-HERE = Path(__file__).resolve().parent
 NOISE, SEED, TOLERANCE = 25, 0, 0.02
-
-
-def sample(channels: int, ndim: int) -> np.ndarray:
-    """The photograph of the metric, in [0, 1]: scikit-image's camera or astronaut, as a batch; its rows for 1-D."""
-    from skimage import data
-
-    image = (data.astronaut() if channels == 3 else data.camera()[..., None]).astype("float64") / 255
-    return image[::8] if ndim == 1 else image[None]
 
 
 def metric(model: Any) -> float:
@@ -36,7 +28,7 @@ def metric(model: Any) -> float:
 
     Example:
         >>> import keras_pde
-        >>> from keras_pde.zoo.catalogue import metric
+        >>> from zoo.catalogue import metric
         >>> round(metric(keras_pde.from_preset("truncated_tv_2d")), 1) > 27
         True
     """
@@ -50,60 +42,11 @@ def metric(model: Any) -> float:
     return float(peak_signal_noise_ratio(clean, out, data_range=1.0))
 
 
-def certified(model: Any) -> str:
-    """The strongest of the guarantees, in a word."""
-    certificate = model.certificate()
-    if certificate.averaged is not None:
-        return "averaged"
-    if certificate.nonexpansive:
-        return "nonexpansive"
-    return "norm" if certificate.norm_stable else "no"
-
-
-def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    """Index entry of a preset: the facts given, those of the model, and the hashes of its files.
-
-    Args:
-        model: loaded from the folder.
-        folder: of the preset's files.
-        metric: its name, value, unit and tolerance.
-        facts: task, description, ndim, channels, data, licence, and where there are, a table of stopping times (noise) and one of
-            PSNR by noise level (psnr).
-    """
-    files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
-    made = {
-        "class": type(model).__name__,
-        "task": facts["task"],
-        "description": facts["description"],
-        "ndim": facts["ndim"],
-        "channels": facts["channels"],
-        "params": model.count_params(),
-        "bytes": sum((folder / name).stat().st_size for name in files),
-        "certified": certified(model),
-    }
-    made |= {key: facts[key] for key in ("noise", "psnr") if facts.get(key)}
-    return {
-        **made,
-        "metric": metric,
-        "data": facts["data"],
-        "licence": facts["licence"],
-        "sha256": {name: presets.file_hash(folder / name) for name in files},
-    }
-
-
-def write_index(entries: dict[str, Any]) -> None:
-    """Put entries in presets.json in place of those of the same names; the others stay, sorted, unless their folder is gone."""
-    path = HERE / "presets.json"
-    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    merged = {**{n: e for n, e in present.items() if (HERE / n / presets.CONFIG).is_file()}, **entries}
-    path.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python -m zoo.classical build") -> None:
     """Write the filters' entries of presets.json and their cards."""
     entries: dict[str, Any] = {}
     for f in filters:
-        folder = HERE / f.name
+        folder = folder_of(f.name)
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         model = keras_pde.from_preset(folder)
         scores = measure(model, folder, test_set(f.channels), find_data(), times=recipe["noise"]) if f.ndim == 2 else None

@@ -24,6 +24,7 @@ import keras_pde
 from keras_pde import DiffusionBlock, DiffusionResNet, FEDResNet, FluxActivation, schemes
 
 HERE = Path(__file__).resolve().parent
+DENOISE = HERE / "denoise"
 LEVELS = (5, 15, 25, 50)
 IMAGES = 20
 
@@ -186,7 +187,7 @@ def _cycles(f: Filter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
 def recipes() -> Iterator[tuple[Filter, Path]]:
     """The filters and their recipe files."""
     for f in FILTERS:
-        yield f, HERE / f.name / "recipe.json"
+        yield f, DENOISE / f.name / "recipe.json"
 
 
 def main() -> None:
@@ -211,7 +212,7 @@ def main() -> None:
             model.write_preset_files(path.parent)
             print(f"{f.name:<28} {str(model.schedule).removeprefix('Schedule ')}", flush=True)
     if args.action == "build":
-        from keras_pde.zoo.catalogue import write_catalogue
+        from zoo.catalogue import write_catalogue
 
         write_catalogue([f for f, _ in recipes()])
 

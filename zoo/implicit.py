@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras_pde.zoo.classical import FILTERS, HERE, LEVELS, Filter, photographs, psnr
 
 from keras_pde import FluxActivation, ImplicitDiffusion, ImplicitRecurrent
+from zoo.classical import DENOISE, FILTERS, HERE, LEVELS, Filter, photographs, psnr
 
 IMAGES, STEPS = 6, (1, 2, 4)
 FACTORS = np.geomspace(0.6, 3.6, 10)
@@ -76,7 +76,7 @@ def tune(f: Implicit, data: Path) -> dict[str, Any]:
     """Stopping times for every noise level, and the number of steps."""
     from keras_pde.runtime import compiled
 
-    base = json.loads((HERE / f.base.name / "recipe.json").read_text(encoding="utf-8"))
+    base = json.loads((DENOISE / f.base.name / "recipe.json").read_text(encoding="utf-8"))
     clean = photographs(data, f.channels, f.ndim)[: IMAGES * (30 if f.ndim == 1 else 1)]
     block = f.block(1.0, 1.0)
     block.build(clean.shape)
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "bsd")
     args = parser.parse_args()
     for f in IMPLICIT:
-        path = HERE / f.name / "recipe.json"
+        path = DENOISE / f.name / "recipe.json"
         if args.action == "tune":
             recipe = tune(f, args.data)
             path.parent.mkdir(exist_ok=True)
@@ -127,7 +127,7 @@ def main() -> None:
         else:
             f.model(json.loads(path.read_text(encoding="utf-8"))).write_preset_files(path.parent)
     if args.action == "build":
-        from keras_pde.zoo.catalogue import write_catalogue
+        from zoo.catalogue import write_catalogue
 
         write_catalogue(IMPLICIT, command="python -m zoo.implicit build")
 

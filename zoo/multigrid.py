@@ -18,7 +18,7 @@ import numpy as np
 
 import keras_pde
 from keras_pde import MultigridUNet, problems, smoothers
-from keras_pde.metrics import metric_text
+from keras_pde.presets.metric_text import metric_text
 
 HERE = Path(__file__).resolve().parent
 GRIDS = {1: (1023,), 2: (127, 127), 3: (31, 31, 31)}  # of the convergence factor
@@ -100,7 +100,7 @@ def convergence_factor(model: Any) -> float:
 
     Example:
         >>> import keras_pde
-        >>> from keras_pde.zoo.multigrid import convergence_factor
+        >>> from zoo.multigrid import convergence_factor
         >>> convergence_factor(keras_pde.from_preset("multigrid_poisson_1d")) < 0.13
         True
     """
@@ -112,10 +112,10 @@ def convergence_factor(model: Any) -> float:
 
 def inpainting_psnr(model: Any) -> float:
     """PSNR in dB of scikit-image's camera from a tenth of its pixels: residual 1e-6, result clipped, peak 1."""
-    from keras_pde.zoo.catalogue import sample
     from skimage.metrics import peak_signal_noise_ratio
 
-    from keras_pde.inpainting import random_mask
+    from keras_pde.data.photograph import sample
+    from keras_pde.tasks.inpaint import random_mask
 
     clean = sample(1, 2)
     mask = random_mask(clean.shape[1:3], SHARE, SEED)[None, ..., None].astype("float64")
@@ -197,7 +197,7 @@ Brandt, Multi-level adaptive solutions to boundary-value problems, Mathematics o
 
 def build(solver: Solver) -> None:
     """The files of a preset and its recipe."""
-    folder = HERE / solver.name
+    folder = HERE / solver.task / solver.name
     folder.mkdir(exist_ok=True)
     (folder / "recipe.json").write_text(json.dumps(recipe(solver), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     solver.model().write_preset_files(folder)
@@ -205,14 +205,14 @@ def build(solver: Solver) -> None:
 
 def write_entries() -> None:
     """The solvers' entries of presets.json and their cards, every number computed from the files."""
-    from keras_pde.zoo.catalogue import entry, write_index
+    from keras_pde.tasks.index_entry import entry, write_index
 
     entries = {}
     for solver in SOLVERS:
-        model = keras_pde.from_preset(HERE / solver.name)
+        model = keras_pde.from_preset(HERE / solver.task / solver.name)
         entries[solver.name] = made = entry(
             model,
-            HERE / solver.name,
+            HERE / solver.task / solver.name,
             task=solver.task,
             description=solver.description,
             ndim=solver.ndim,
@@ -221,7 +221,7 @@ def write_entries() -> None:
             data="none",
             licence="Apache-2.0 (no weights)",
         )
-        (HERE / solver.name / "README.md").write_text(card(solver, made, model), encoding="utf-8")
+        (HERE / solver.task / solver.name / "README.md").write_text(card(solver, made, model), encoding="utf-8")
         print(f"{solver.name:<32} {metric_text(made['metric'])}", flush=True)
     write_index(entries)
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from keras_pde.images import read
-from keras_pde.images.image import EXTENSIONS
+from keras_pde.data.images import read
+from keras_pde.data.images.image import EXTENSIONS
 
 __all__ = ["load_images", "split"]
 
@@ -37,7 +37,8 @@ def load_images(folder: str | os.PathLike[str], *, channels: int | None = None) 
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> from keras_pde import data, images
+        >>> from keras_pde import data
+        >>> from keras_pde.data import images
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     images.write(folder + "/red.png", images.Image(np.array([[[1, 0, 0]]], "float32")))
         ...     data.load_images(folder, channels=1)[0] * 255

@@ -36,7 +36,8 @@ def load(name: str, manual_dir: str | os.PathLike[str], split: str, data_dir: st
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> from keras_pde import data, images
+        >>> from keras_pde import data
+        >>> from keras_pde.data import images
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     images.write(folder + "/x.png", images.Image(np.ones((5, 6, 1), "float32")))
         ...     photos = data.load("images/gray", folder, "train", data_dir=folder + "/converted")
@@ -65,7 +66,7 @@ def load(name: str, manual_dir: str | os.PathLike[str], split: str, data_dir: st
 
 
 def _cache(name: str, folders: list[Path]) -> Path:
-    from keras_pde.download import cache_root
+    from keras_pde.presets.download import cache_root
 
     digest = hashlib.sha256(name.encode())
     for folder in folders:

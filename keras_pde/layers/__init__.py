@@ -1,22 +1,12 @@
 """One numerical step, or one of its parts, a file."""
 
-from keras_pde.layers.coupled_spline_flux import CoupledSplineFlux
+from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.fluxes.gated_flux import GatedFlux
+from keras_pde.fluxes.spline_flux import SplineFlux
 from keras_pde.layers.diffusion_block import DiffusionBlock
-from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.gated_flux import GatedFlux
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
-from keras_pde.layers.spline_flux import SplineFlux
 from keras_pde.layers.transfer import Prolongation, Restriction
 
-__all__ = [
-    "CoupledSplineFlux",
-    "DiffusionBlock",
-    "FluxActivation",
-    "GatedFlux",
-    "ImplicitDiffusion",
-    "Lifting",
-    "Prolongation",
-    "Restriction",
-    "SplineFlux",
-]
+__all__ = ["CoupledSplineFlux", "DiffusionBlock", "FluxActivation", "GatedFlux", "ImplicitDiffusion", "Lifting", "Prolongation", "Restriction", "SplineFlux"]

@@ -10,14 +10,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde import activations, schemes
-from keras_pde.evolution import evolution_certificate
-from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus, softplus
+from keras_pde import fluxes as activations
+from keras_pde import schemes
+from keras_pde.certificates.certificate import Certificate, rounded
+from keras_pde.certificates.evolution import evolution_certificate
+from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.rounding import outward
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.operators import ConvOperator
-from keras_pde.precision import as_in, at_least_float32
-from keras_pde.rounding import outward, unit_roundoff
-from keras_pde.stability import BlockFacts, Certificate, rounded
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.positive import inverse_softplus, softplus
+from keras_pde.runtime.precision import as_in, at_least_float32, unit_roundoff
 
 STEP_SIZES = ("auto", "learned", "per_channel")
 
@@ -280,19 +284,6 @@ class DiffusionBlock(keras.layers.Layer):
         """Rebuild from `get_config`."""
         parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
         return cls(**{**config, **parts})
-
-
-def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
-    """Configuration of a layer to make copies from.
-
-    Without the shapes it was built for, and without the identity by which Keras would turn all copies in one file into one.
-    """
-    identity = ("build_config", "shared_object_id")
-
-    def strip(config: Any) -> Any:
-        return {k: strip(v) for k, v in config.items() if k not in identity} if isinstance(config, dict) else config
-
-    return strip(keras.saving.serialize_keras_object(layer))
 
 
 def _per_sample(x: Any) -> Any:

@@ -12,17 +12,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde import activations, solvers
-from keras_pde.implicit_certificate import implicit_certificate
-from keras_pde.implicit_gradient import attach, held
-from keras_pde.layers.diffusion_block import serialize_unbuilt
-from keras_pde.layers.flux_activation import FluxActivation
-from keras_pde.layers.flux_layer import FluxLayer, softplus
+from keras_pde import fluxes as activations
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.implicit import implicit_certificate
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.layers.implicit_gradient import attach, held
 from keras_pde.operators import ConvOperator
-from keras_pde.precision import at_least_float32, narrow
-from keras_pde.solvers.problem import Problem, spread
-from keras_pde.solvers.solver import Solution
-from keras_pde.stability import BlockFacts, Certificate
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.positive import softplus
+from keras_pde.runtime.precision import at_least_float32, narrow
+from keras_pde.schemes import solvers
+from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
+from keras_pde.schemes.solvers.solver import Solution
 
 ON_FAILURE = ("warn", "nan", "ignore")
 _REMEDY = "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or dtype='float64'."
@@ -155,7 +158,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             m = 0.0 if low >= 0 else step * bound * -low
         return Prepared(kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m)
 
-    def problem(self, f: Any, prepared: Prepared) -> Problem:
+    def problem(self, f: Any, prepared: Prepared) -> ImplicitStep:
         """The step from f, in float32 at least."""
         f = at_least_float32(ops.convert_to_tensor(f))
 
@@ -163,7 +166,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             return x if isinstance(x, float | int) else ops.cast(x, f.dtype)
 
         kernels, parameters = [cast(k) for k in prepared.kernels], [cast(p) for p in prepared.parameters]
-        return Problem(f, self.operator, self.flux, kernels, cast(prepared.step), parameters, cast(prepared.q), cast(prepared.m))
+        return ImplicitStep(f, self.operator, self.flux, kernels, cast(prepared.step), parameters, cast(prepared.q), cast(prepared.m))
 
     def solve(self, f: Any, noise: Any = None, trace: bool = False) -> Solution:
         """The solution u without gradients, with the iterations and the residual of each sample.

@@ -11,9 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.precision import drawn_wide
-from keras_pde.rounding import SUMS, unit_roundoff
-from keras_pde.stability import Certificate, rounded
+from keras_pde.certificates.certificate import Certificate, rounded
+from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -124,7 +123,7 @@ class Lifting(keras.layers.Layer):
             return dataclasses.replace(certificate, energy_descent=False, reasons=reasons)
         kernel, unit = ops.convert_to_numpy(self.kernel).astype("float64"), unit_roundoff(self.compute_dtype)
         norm = float(np.linalg.norm(kernel, 2))
-        if unit:  # the kernel's rounding, a sum in float32, and the result's rounding: see keras_pde.rounding
+        if unit:  # the kernel's rounding, a sum in float32, and the result's rounding: see keras_pde.certificates.rounding
             norm = (norm + (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))) * (1 + unit)
         squared = norm**2 * (1 + 1e-9)
         for key in ("norm", "lipschitz"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keras_pde.stability import rounded
+from keras_pde.certificates.certificate import rounded
 
 if TYPE_CHECKING:
     from keras_pde.models.diffusion_resnet import DiffusionResNet

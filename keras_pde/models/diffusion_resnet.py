@@ -10,19 +10,21 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_pde import activations, schemes
-from keras_pde.evolution import evolution_certificate
-from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared, serialize_unbuilt
-from keras_pde.layers.flux_layer import FluxLayer
+from keras_pde import fluxes as activations
+from keras_pde import schemes
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.evolution import evolution_certificate
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared
 from keras_pde.layers.lifting import Lifting
-from keras_pde.loops import repeat
+from keras_pde.models.block_network import BlockModel, block_arguments, lifting_of
 from keras_pde.models.describe import describe
-from keras_pde.models.image_model import BlockModel, block_arguments, lifting_of
 from keras_pde.models.retiming import Retiming
 from keras_pde.operators import ConvOperator
-from keras_pde.precision import as_in, at_least_float32
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.loops import repeat
+from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.schemes import Schedule
-from keras_pde.stability import Certificate
 
 FILTERS = 32
 

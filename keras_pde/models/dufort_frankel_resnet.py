@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
-from keras_pde import activations, schemes
+from keras_pde import fluxes as activations
+from keras_pde import schemes
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock
-from keras_pde.layers.flux_layer import FluxLayer
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 

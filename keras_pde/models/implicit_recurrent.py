@@ -9,18 +9,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde import activations
-from keras_pde.implicit_certificate import implicit_certificate
-from keras_pde.layers.diffusion_block import serialize_unbuilt
-from keras_pde.layers.flux_layer import FluxLayer, inverse_softplus
+from keras_pde import fluxes as activations
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.implicit import implicit_certificate
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
+from keras_pde.models.block_network import BlockModel, block_arguments, lifting_of
 from keras_pde.models.describe import describe_implicit
 from keras_pde.models.diagnosis import Diagnosis
-from keras_pde.models.image_model import BlockModel, block_arguments, lifting_of
 from keras_pde.operators import ConvOperator
-from keras_pde.solvers.problem import spread
-from keras_pde.stability import Certificate
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.positive import inverse_softplus
+from keras_pde.schemes.solvers.implicit_step import spread
 
 FILTERS = 32
 
@@ -129,7 +130,7 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             >>> print(net.diagnose(np.eye(16)[None, ..., None]).summary())
             FixedPoint(damping='auto'): 10 iterations a step, largest relative residual ...; NOT CONVERGED: 1 of 1 solves are above ...
         """
-        from keras_pde.runtime import compiled
+        from keras_pde.runtime.compiling import compiled
 
         return self.diagnosis(ops.convert_to_numpy(compiled(self.traced())(self._tensors(inputs))[1]))
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_pde.layers.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
-from keras_pde.problems import Problem
+from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
+from keras_pde.schemes.multigrid.problems import Problem
 
 
 def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:

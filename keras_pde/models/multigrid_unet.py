@@ -8,16 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde import problems, smoothers
-from keras_pde.models.image_model import ImageModel
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.layers.learned_level import LearnedLevel, lifting_and_head, smallest_size
+from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
-from keras_pde.models.multigrid_table import describe
+from keras_pde.models.network import ImageModel
 from keras_pde.models.solving import Solving
-from keras_pde.multigrid.cycles import Cycle, CycleType, plans_for
-from keras_pde.multigrid.grids import Grid
-from keras_pde.multigrid.learned import LearnedLevel, lifting_and_head, smallest_size
-from keras_pde.multigrid.levels import DENSE, Level
-from keras_pde.stability import Certificate
+from keras_pde.schemes.multigrid import problems, smoothers
+from keras_pde.schemes.multigrid.cycles import Cycle, CycleType, plans_for
+from keras_pde.schemes.multigrid.grids import Grid
+from keras_pde.schemes.multigrid.levels import DENSE, Level
 
 LEARNED_LEVELS = 4
 _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"

@@ -10,6 +10,34 @@ import keras
 from keras_pde import schemes
 from keras_pde.schemes import Schedule
 
+MAX_STEPS = 500
+
+
+def retime(model: Any, time: float) -> Any:
+    """The model with another stopping time, or itself if it has that time already.
+
+    Raises:
+        ValueError: a time that needs more than 500 steps, blocks with weights of their own.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde.data import noise
+        >>> from keras_pde.models import retiming
+        >>> model = keras_pde.from_preset("linear_2d")
+        >>> retiming.retime(model, model.time) is model
+        True
+    """
+    if not hasattr(model, "with_time"):
+        raise ValueError(f"{type(model).__name__} has no stopping time to change")
+    if math.isclose(time, model.time, rel_tol=1e-6):
+        return model
+    steps = model.steps_for(time)  # before the model is made: its schedule alone can take minutes
+    if steps > MAX_STEPS:
+        raise ValueError(
+            f"Stopping time {time:g} needs about {steps:.0f} steps and the limit is {MAX_STEPS}. The filter's own time is {model.time:.4g}."
+        )
+    return model.with_time(time)
+
 
 class Retiming:
     """Mixin of the models: `time`, `with_schedule`, `with_time`."""

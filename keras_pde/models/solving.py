@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
-from keras_pde.multigrid.iteration import Iteration, Solution, iterate
-from keras_pde.runtime import double_precision
+from keras_pde.runtime.compiling import double_precision
+from keras_pde.schemes.multigrid.iteration import Iteration, Solution, iterate
 
 
 class Solving:

@@ -13,7 +13,7 @@ from keras import ops
 from keras_pde.operators import norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
-from keras_pde.precision import at_least_float32, drawn_wide
+from keras_pde.runtime.precision import at_least_float32, drawn_wide
 
 IN_GRAPH_BUDGET = 2.2e6  # numbers in the Fourier bound of one training step
 IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step

@@ -20,8 +20,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.rounding import unit_roundoff
-from keras_pde.runtime import one_pass
+from keras_pde.runtime.compiling import one_pass
+from keras_pde.runtime.precision import unit_roundoff
 
 MOST_CHANNELS, FEWEST_FILTERS, SMALLEST_KERNEL = 4, 8, 5
 LANES = 16  # float32 numbers in a vector of 512 bits

@@ -1,0 +1,78 @@
+"""What a block knows of itself, from which its guarantees follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How a block rounds: its precision, γ, and the relative errors ε of K and Kᵀ."""
+
+    dtype: str
+    unit: float
+    forward: float
+    adjoint: float
+
+    def errors(self, block: BlockFacts) -> tuple[float, float]:
+        """(c, d): a computed step differs from M(u) by at most c‖u‖ + d‖f‖."""
+        g = max(map(abs, block.diffusivity))
+        grown = (1 + self.forward) * (1 + self.adjoint) * (1 + self.unit) ** 5
+        source = block.data * ((1 + self.unit) ** 7 - 1)
+        return block.strength * g * (grown - 1) + self.unit + source, source
+
+    def assumptions(self) -> tuple[str, ...]:
+        """What is granted, in words."""
+        return (
+            "convolutions that sum in float32, no overflow or underflow",
+            f"for all but the norm exact arithmetic on weights rounded to {self.dtype}",
+        )
+
+
+
+
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """What a block knows of itself, from which its guarantees follow.
+
+    Args:
+        strength: τκ², κ an upper bound of ‖K‖.
+        data: τβ, the step times the weight of the data term.
+        diffusivity: (inf g, sup g).
+        slope: (inf Φ′, sup Φ′) of the flux, of g as well if it is coupled.
+        linear: whether g is constant.
+        biased: whether Φ acts on Ku + b.
+        assumptions: in words.
+        coupling: bound of what Φ′ differs by from a matrix with eigenvalues in slope (`keras_pde.GatedFlux`).
+        potential: whether Φ is a gradient, without which there is no energy and no averagedness.
+        rounding: how a block that computes in 16 bits rounds; its strength is enlarged already (`keras_pde.certificates.rounding`).
+
+    Example:
+        >>> from keras_pde.certificates.facts import BlockFacts
+        >>> BlockFacts(strength=2.0).gain((0.0, 1.0))          # at the limit τ‖K‖² = 2/L_g
+        1.0
+    """
+
+    strength: float
+    data: float = 0.0
+    diffusivity: tuple[float, float] = (0.0, 1.0)
+    slope: tuple[float, float] = (0.0, 1.0)
+    linear: bool = False
+    biased: bool = False
+    assumptions: tuple[str, ...] = ()
+    rounding: Rounding | None = None
+    coupling: float = 0.0
+    potential: bool = True
+
+    def scaled(self, factor: float) -> BlockFacts:
+        """The same block with its step size multiplied."""
+        return replace(self, strength=self.strength * factor, data=self.data * factor)
+
+    def gain(self, bounds: tuple[float, float]) -> float:
+        """Norm of I − τβ − τKᵀGK over all G with entries between the bounds."""
+        low, high = min(0.0, bounds[0]), max(0.0, bounds[1])
+        gain = max(abs(1 - self.data - self.strength * low), abs(1 - self.data - self.strength * high))
+        return 1.0 if 1 < gain <= 1 + ROUNDING else gain

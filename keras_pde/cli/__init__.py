@@ -1,0 +1,1 @@
+"""The command keras-pde: one file a subcommand."""

@@ -1,0 +1,171 @@
+"""Writing image files: whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_pde.data.images.image import EXTENSIONS, FLOAT, Image
+
+BAND = 256  # rows
+
+
+def check_output(path: str | os.PathLike[str], image: Image | None = None) -> None:
+    """Raise now what `write` would raise later: before a long computation, not after.
+
+    Raises:
+        ValueError: an extension that no format has, or a format that cannot hold the image's alpha or depth.
+        OSError: a directory, a missing or unwritable folder, a write-protected file.
+
+    Example:
+        >>> from keras_pde.data import images
+        >>> images.check_output("picture.gif")
+        Traceback (most recent call last):
+        ...
+        ValueError: picture.gif: the extension '.gif' is no format to write. Use .png, .jpg, .jpeg, .tif or .tiff.
+    """
+    path = Path(path)
+    known = list(EXTENSIONS)
+    if path.suffix.lower() not in known:
+        raise ValueError(f"{path}: the extension {path.suffix!r} is no format to write. Use {', '.join(known[:-1])} or {known[-1]}.")
+    if image is not None and EXTENSIONS[path.suffix.lower()] == "JPEG":
+        lost = "alpha" if image.alpha is not None else "16 bit" if image.depth == 16 else "float values" if image.depth == FLOAT else None
+        if lost:
+            raise ValueError(f"{path}: JPEG cannot hold {lost}, which the image has. Write {path.with_suffix('.png').name} or .tif instead.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory: name a file to write")
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Create it first.")
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+        raise PermissionError(f"{path} is write-protected or no ordinary file")
+    probe = _stage(path)
+    try:
+        probe.open("xb").close()
+    except OSError as error:
+        raise type(error)(f"{path}: cannot write in the folder {path.parent}: {error.strerror}") from None
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def encode(path: str | os.PathLike[str], image: Image) -> bytes:
+    """The file's bytes, in the format of the extension; floats become 16 bit in PNG.
+
+    Raises:
+        ValueError, OSError: as `check_output`; pixels that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.data import images
+        >>> images.encode("black.png", images.Image(np.zeros((2, 3, 1), "float32")))[1:4]
+        b'PNG'
+    """
+    check_output(path, image)
+    if not np.isfinite(image.pixels).all():
+        raise ValueError(f"{Path(path)}: the image to write holds NaN or infinite values: nothing was written")
+    kind = EXTENSIONS[Path(path).suffix.lower()]
+    planes = image.pixels if image.alpha is None else np.concatenate([image.pixels, image.alpha[..., None]], axis=-1)
+    if kind == "TIFF":
+        return _encode_tiff(planes if image.depth == FLOAT else _integers(planes, image.depth), image)
+    samples = _integers(planes, 8 if image.depth == 8 else 16)
+    samples = samples[..., 0] if samples.shape[-1] == 1 else samples
+    if samples.dtype == np.uint16:
+        import imagecodecs
+
+        return _with_profile(bytes(imagecodecs.png_encode(samples)), image.profile)
+    from PIL import Image as Pil
+
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    Pil.fromarray(samples).save(buffer, format=kind, icc_profile=image.profile, **options)
+    return buffer.getvalue()
+
+
+def _integers(values: np.ndarray, depth: int) -> np.ndarray:
+    out = np.empty(values.shape, np.uint8 if depth == 8 else np.uint16)
+    for start in range(0, len(values), BAND):  # float64 in bands, not in the size of the image
+        out[start : start + BAND] = np.rint(np.clip(values[start : start + BAND].astype(np.float64), 0, 1) * (2**depth - 1))
+    return out
+
+
+def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
+    import tifffile
+
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        samples[..., 0] if samples.shape[-1] == 1 else samples,
+        photometric="rgb" if image.pixels.shape[-1] == 3 else "minisblack",
+        planarconfig=None if samples.shape[-1] == 1 else "contig",
+        extrasamples=None if image.alpha is None else ["unassalpha"],
+        compression="zlib",
+        predictor=True,
+        iccprofile=image.profile,
+        metadata=None,
+    )
+    return buffer.getvalue()
+
+
+def _with_profile(png: bytes, profile: bytes | None) -> bytes:
+    """A PNG with an iCCP chunk after its header, which imagecodecs has no option for."""
+    if profile is None:
+        return png
+    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:33] + chunk + png[33:]
+
+
+def write(path: str | os.PathLike[str], image: Image) -> None:
+    """Write an image file whole or not at all, in the format of the extension.
+
+    Raises:
+        ValueError, OSError: as `check_output`; nothing is left behind, an existing file is untouched.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from keras_pde.data import images
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     images.write(folder + "/black.tif", images.Image(np.zeros((2, 3, 1), "float32")))
+        ...     print(images.read(folder + "/black.tif"))
+        3 × 2, grey, 8 bit
+    """
+    write_bytes(path, encode(path, image))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Put bytes in a file through a neighbour that then takes its place; links and permissions stay.
+
+    Raises:
+        OSError: the disk is full or the place not writable; an existing file is untouched.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from keras_pde.data import images
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     images.write_bytes(folder + "/x.png", b"whole")
+        ...     pathlib.Path(folder, "x.png").read_bytes()
+        b'whole'
+    """
+    stage = _stage(Path(path))
+    target = Path(path).resolve()
+    try:
+        with stage.open("xb") as file:
+            file.write(data)
+        if target.exists():
+            shutil.copymode(target, stage)
+        os.replace(stage, target)
+    finally:
+        stage.unlink(missing_ok=True)
+
+
+def _stage(path: Path) -> Path:
+    # beside the target that a link points to: a rename is atomic within one file system only
+    return path.resolve().parent / f".keras-pde-{secrets.token_hex(6)}.tmp"

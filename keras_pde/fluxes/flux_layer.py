@@ -1,0 +1,185 @@
+"""What FluxActivation and SplineFlux share: a contrast that can be learned, per channel, and depend on the noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde.runtime.compiling import one_pass
+from keras_pde.runtime.positive import inverse_softplus, softplus
+from keras_pde.runtime.precision import at_least_float32
+
+REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
+SMALLEST_RATIO = 1e-4
+SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
+
+
+class FluxLayer(keras.layers.Layer):
+    """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant; for a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
+
+    σ₀ = 25/255 in the units of u. With η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ): a network without other scales
+    then filters every noise level as it filters σ₀.
+
+    A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
+    """
+
+    coupled = False  # whether one diffusivity serves all channels
+    has_potential = True  # whether Φ is the gradient of a ψ
+
+    def __init__(
+        self, contrast: float = 1.0, *, learn_contrast: bool = False, per_channel: bool = False, noise_conditioned: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
+            raise ValueError(f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}")
+        if per_channel and not learn_contrast:
+            raise ValueError("per_channel=True gives each channel a contrast to learn: it needs learn_contrast=True")
+        self.contrast = float(contrast)
+        self.learn_contrast = learn_contrast
+        self.per_channel = per_channel
+        self.noise_conditioned = noise_conditioned
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the contrast's weights."""
+        if self.learn_contrast or self.noise_conditioned:
+            shape = (input_shape[-1],) if self.per_channel else ()
+            start = float(inverse_softplus(self.contrast))
+            self.raw_contrast = self.add_weight(
+                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, autocast=False, name="raw_contrast"
+            )
+            if self.noise_conditioned:
+                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="noise_slope")
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Same as the input."""
+        return tuple(input_shape)
+
+    def contrast_now(self, noise: Any = None, rank: int = 4) -> Any:
+        """λ: a number, or a tensor that broadcasts to a state of the given rank."""
+        if not (self.learn_contrast or self.noise_conditioned):
+            return self.contrast
+        raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
+        if self.noise_conditioned:
+            if noise is None:
+                raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
+            sigma = ops.cast(ops.convert_to_tensor(noise), raw.dtype)
+            shape = tuple(sigma.shape)
+            if len(shape) > 1 and not (len(shape) in (2, rank) and shape[-1] == 1):
+                raise ValueError(f"The noise level is a value per sample, (batch,), or a map (batch, *spatial, 1). Received: shape {shape}")
+            if len(shape) not in (0, rank):
+                sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
+            ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
+            raw = raw + at_least_float32(ops.convert_to_tensor(self.noise_slope)) * ops.log(ratio)
+            return ops.maximum(ratio * softplus(raw), SMALLEST_CONTRAST)
+        return ops.maximum(softplus(raw), SMALLEST_CONTRAST)
+
+    def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
+        """What Φ depends on besides s, numbers and tensors, λ first; compute once for many evaluations."""
+        return [self.contrast_now(noise, rank)]
+
+    def _given_or_now(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
+        return self.flux_parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+
+    def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
+        """g(s²) for the given parameters."""
+        raise NotImplementedError
+
+    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
+        return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
+
+    def in_one_pass(self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """`fluxes`, `diffusivities` or `linearize`, in one pass over memory where `keras_pde.runtime.fused` asks for it."""
+        given = self._given_or_now(parts, noise, parameters)
+        tensors = [p for p in given if not isinstance(p, float | int)]
+
+        def function(parts: list[Any], tensors: list[Any]) -> list[Any]:
+            rest = iter(tensors)
+            return getattr(self, law)(list(parts), parameters=[p if isinstance(p, float | int) else next(rest) for p in given])
+
+        return one_pass(function, parts, tensors)
+
+    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """g of a state in parts, to multiply with; what a frozen cycle keeps."""
+        contrast, *more = self._given_or_now(parts, noise, parameters)
+        return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+
+    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+        """What the derivative of Φ at a state consists of, for `tangent`: tensors only."""
+        raise NotImplementedError
+
+    def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
+        """Φ′(s)v, exactly, for directions v in parts like s; symmetric in v."""
+        return [slope * v for slope, v in zip(linearization, directions, strict=True)]
+
+    def call(self, s: Any, noise: Any = None) -> Any:
+        """Φ(s), same shape as s."""
+        return self.fluxes([s], noise)[0]
+
+    @property
+    def diffusivity_bounds(self) -> tuple[float, float]:
+        """(inf g, sup g), from the weights at hand."""
+        raise NotImplementedError
+
+    @property
+    def slope_bounds(self) -> tuple[float, float]:
+        """(inf Φ′, sup Φ′), from the weights at hand."""
+        raise NotImplementedError
+
+    @property
+    def slope_range(self) -> tuple[float, float]:
+        """(inf Φ′, sup Φ′) over all weights: what a solver is chosen by while the weights change."""
+        return self.slope_bounds
+
+    @property
+    def stiffness(self) -> float:
+        """max(sup g, sup Φ′) for all weights: what a stable step size is chosen by."""
+        raise NotImplementedError
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a symmetric Φ′ has entries off its diagonal."""
+        return self.coupled
+
+    @property
+    def coupling(self) -> float:
+        """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope bounds."""
+        return 0.0
+
+    @property
+    def reach(self) -> int:
+        """Pixels from which a neighbour acts on Φ."""
+        return 0
+
+    @property
+    def sees(self) -> str:
+        """What Φ looks at beside a channel's own value, in words."""
+        return ""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the reader of a certificate must grant, in words."""
+        return ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "contrast": self.contrast,
+            "learn_contrast": self.learn_contrast,
+            "per_channel": self.per_channel,
+            "noise_conditioned": self.noise_conditioned,
+        }
+
+
+def _split(contrast: Any, parts: list[Any]) -> list[Any]:
+    """The contrast of each part: a contrast per channel is cut like the channels."""
+    if len(parts) == 1 or np.ndim(contrast) == 0 or contrast.shape[-1] == 1:
+        return [contrast] * len(parts)
+    return ops.split(contrast, len(parts), -1)

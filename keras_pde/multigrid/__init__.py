@@ -1,1 +1,0 @@
-"""The parts of multigrid: grids, level operators, cycles and the iteration of them."""

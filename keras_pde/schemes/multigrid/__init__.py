@@ -1,0 +1,1 @@
+"""Multigrid: problems, grids, level operators, smoothers, cycles and the iteration of them."""

@@ -1,0 +1,1 @@
+"""Denoising images: Gaussian noise of a known or an estimated level."""

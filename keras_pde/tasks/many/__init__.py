@@ -1,0 +1,1 @@
+"""Large collections of images, by many workers."""

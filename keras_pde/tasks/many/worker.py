@@ -1,0 +1,181 @@
+"""What one worker of a collection's run does: read an image, filter it, write the result."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ["Job", "Outcome", "Worker"]
+
+Shape = tuple[int, int]
+BEGUN = ".begun"  # folder in the target with a file for each image in work, and in it a dot for each worker that began it
+ATTEMPTS = 3  # workers that may die over an image
+
+
+class Outcome(NamedTuple):
+    """What became of an image.
+
+    Args:
+        name: of its file, relative to the source.
+        error: why there is no result; "" for success.
+        sigma: noise level it was filtered at, in grey levels of 255.
+        pixels: of the image.
+        seconds: that it took.
+        worker: process.
+        skipped: whether the result was there.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import Outcome
+        >>> Outcome("a.png", "a.png is empty (0 bytes)", 0.0, 0, 0.0, "1").error
+        'a.png is empty (0 bytes)'
+    """
+
+    name: str
+    error: str
+    sigma: float
+    pixels: int
+    seconds: float
+    worker: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers are told.
+
+    Args:
+        source: folder of the images.
+        target: folder of the results.
+        preset: name, directory, or "auto".
+        sigma: noise level in grey levels of 255; None estimates it.
+        common: sizes, (height, width), that have programs of their own.
+        records: whether the images come with the batches, and not from files.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import Job
+        >>> Job("photographs", "denoised").preset
+        'auto'
+    """
+
+    source: str
+    target: str
+    preset: str = "auto"
+    sigma: float | None = None
+    common: tuple[Shape, ...] = ()
+    records: bool = False
+
+
+class Worker:
+    """A process that filters images, a few at a time; loads and compiles a network when it first needs it.
+
+    Args:
+        job: what to do.
+        threads: of TensorFlow; 0 leaves them as they are.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import Job, Worker
+        >>> Worker(Job("no such folder", "out"), threads=0).outcome("a.png").error
+        'no such folder/a.png does not exist'
+    """
+
+    def __init__(self, job: Job, threads: int) -> None:
+        self.job = job
+        self.own: Any = None
+        self.flexible: dict[str, Any] = {}
+        _limit_threads(threads)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """Filter and write images: of the column "name" of files, or of the rows of a data set."""
+        count = len(next(iter(batch.values())))
+        if self.job.records:
+            outcomes = [self.outcome(*image_in({key: column[i] for key, column in batch.items()})) for i in range(count)]
+        else:
+            outcomes = [self.outcome(str(name)) for name in batch["name"]]
+        return {field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields}
+
+    def outcome(self, name: str, data: bytes | None = None) -> Outcome:
+        """Filter and write an image, of a file or of its bytes; what is wrong with it ends up in the outcome."""
+        start, level, pixels, error = time.perf_counter(), 0.0, 0, ""
+        me, target = f"{platform.node()}:{os.getpid()}", Path(self.job.target, name)
+        if data is not None and target.is_file():
+            return Outcome(name, "", 0.0, 0, 0.0, me, True)
+        begun = Path(self.job.target, BEGUN, hashlib.sha256(name.encode()).hexdigest()[:32])
+        try:
+            if begun.is_file() and begun.stat().st_size >= ATTEMPTS:
+                raise ValueError(f"{ATTEMPTS} workers died while they filtered it: too large for their memory, perhaps")
+            if begun.parent.is_dir():
+                with begun.open("ab") as file:
+                    file.write(b".")
+            if not target.resolve().is_relative_to(Path(self.job.target).resolve()):
+                raise ValueError(f"Its name {name!r} leads out of the folder of the results")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            level, pixels = self._filter(Path(self.job.source, name) if data is None else data, target)
+        except Exception as problem:  # an image that cannot be filtered must not keep the others from it
+            error = " ".join(str(problem).split()) or type(problem).__name__
+        begun.unlink(missing_ok=True)
+        return Outcome(name, error, level, pixels, time.perf_counter() - start, me)
+
+    def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
+        from keras_pde.data import images
+        from keras_pde.data.images.reading import decode
+        from keras_pde.tasks.denoise import image as denoising
+
+        image = images.read(source) if isinstance(source, Path) else decode(source, target.name)
+        images.check_output(target, image)
+        level = self.job.sigma or denoising.noise_level(image.pixels)
+        chosen = self._chosen(image.pixels.shape, level)
+        result = denoising.filter_image(chosen, image.pixels, level)
+        images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
+        return level, image.pixels.shape[0] * image.pixels.shape[1]
+
+    def _chosen(self, shape: tuple[int, ...], level: float) -> Any:
+        from keras_pde import presets
+        from keras_pde.runtime.compiling import flexible
+        from keras_pde.tasks.denoise import image as denoising
+
+        if self.own is None and self.job.preset != "auto" and self.job.preset not in presets.index():
+            self.own = denoising.choose_filter(self.job.preset, shape, level)  # a directory: no table of times, the same for every level
+        chosen = self.own or denoising.choose_filter(self.job.preset, shape, level)
+        if shape[:2] in self.job.common:
+            return chosen
+        if self.flexible.get("of") is not chosen.model:  # one is enough: a trained network serves every level
+            self.flexible = {"of": chosen.model, "program": flexible(denoising.program_of(chosen.model, snapshot=True))}
+        return chosen._replace(program=self.flexible["program"])
+
+
+def _limit_threads(threads: int) -> None:
+    """Keep TensorFlow to a worker's share of the cores; it takes all of them otherwise."""
+    import keras
+
+    if threads and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # in use already
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def image_in(row: dict[str, Any]) -> tuple[str, bytes]:
+    """Name and encoded image of a data set's row; empty bytes where it has none.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import image_in
+        >>> image_in({"image": {"bytes": b"...", "path": "a/b.png"}})
+        ('a/b.png', b'...')
+        >>> image_in({"image/encoded": b"...", "image/filename": b"c.jpg", "label": 3})
+        ('c.jpg', b'...')
+    """
+    image = next((row[key] for key in ("image", "image/encoded") if row.get(key) is not None), b"")
+    data, path = (image.get("bytes") or b"", image.get("path")) if isinstance(image, dict) else (image, None)
+    named = next((row[key] for key in ("name", "filename", "image/filename") if row.get(key)), path)
+    data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b""
+    name = named.decode(errors="replace") if isinstance(named, bytes) else str(named or hashlib.sha256(data).hexdigest()[:16])
+    from keras_pde.data.images.image import EXTENSIONS
+
+    return (name if Path(name).suffix.lower() in EXTENSIONS else f"{name}.png"), data
