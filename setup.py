@@ -6,7 +6,11 @@ from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 version = next(
-    line.split('"')[1] for line in (here / "keras_pde" / "runtime" / "version.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
+    line.split('"')[1]
+    for line in (here / "keras_pde" / "runtime" / "version.py")
+    .read_text(encoding="utf-8")
+    .splitlines()
+    if line.startswith("__version__")
 )
 compare = ["scipy>=1.11", "pyamg>=5"]
 # etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
@@ -26,7 +30,17 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.presets.zoo"],
     package_dir={"keras_pde.presets.zoo": "zoo"},
-    package_data={"keras_pde": ["py.typed"], "keras_pde.presets.zoo": ["*.json", "*/*/*.json", "*/*/*.h5", "*/*/*.npz", "*/*/*.md", "*/*/*.png"]},
+    package_data={
+        "keras_pde": ["py.typed"],
+        "keras_pde.presets.zoo": [
+            "*.json",
+            "*/*/*.json",
+            "*/*/*.h5",
+            "*/*/*.npz",
+            "*/*/*.md",
+            "*/*/*.png",
+        ],
+    },
     include_package_data=False,
     install_requires=[
         "tensorflow>=2.18",

@@ -1,4 +1,7 @@
-"""What a network's convolutions cost alone: as many, of the same kernels' shapes, and nothing between them."""
+"""What a network's convolutions cost alone.
+
+As many, of the same kernels' shapes, and nothing between them.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ from keras import ops
 from keras_pde import ImplicitRecurrent, MultigridUNet, solvers
 
 
-def bare_convolutions(model: Any, arrays: list[Any]) -> tuple[Callable[[list[Any], list[Any]], Any], list[Any]]:
+def bare_convolutions(
+    model: Any, arrays: list[Any]
+) -> tuple[Callable[[list[Any], list[Any]], Any], list[Any]]:
     """A function of (kernels, inputs), and the kernels, in the network's precision.
 
-    A residual network: Kᵀ K of each step. An equilibrium: KᵀK as often as its solver evaluated it on this input. A multigrid cycle: a 3×3
-    convolution for every smoothing step and residual of every level.
+    A residual network: Kᵀ K of each step. An equilibrium: KᵀK as often as its solver evaluated it
+    on this input. A multigrid cycle: a 3×3 convolution for every smoothing step and residual of
+    every level.
 
     Raises:
         NotImplementedError: solvers that hold another solver, whose work is not told.
@@ -47,7 +53,11 @@ def bare_convolutions(model: Any, arrays: list[Any]) -> tuple[Callable[[list[Any
         u = ops.repeat(u, -(-channels // image), axis=-1)[..., :channels]
         for chain in kernels:
             chain = [k.astype(dtype) for k in chain]
-            u = jax.lax.fori_loop(0, iterations, lambda _, u, chain=chain: through(u, chain), u) if iterations else through(u, chain)
+            u = (
+                jax.lax.fori_loop(0, iterations, lambda _, u, chain=chain: through(u, chain), u)
+                if iterations
+                else through(u, chain)
+            )
         return u[..., :image]
 
     return run, kernels
@@ -61,13 +71,17 @@ def _kernels(operator: Any) -> list[Any]:
 
 def _pyramid(model: Any, dtype: str) -> tuple[Callable[[list[Any], list[Any]], Any], list[Any]]:
     count = model.cycle_type.before + model.cycle_type.after + 1
-    kernel = jax.numpy.full((*[3] * model.ndim, model.input_channels, model.input_channels), 1 / 9, "float32")
+    kernel = jax.numpy.full(
+        (*[3] * model.ndim, model.input_channels, model.input_channels), 1 / 9, "float32"
+    )
 
     def run(kernels: list[Any], arrays: list[Any]) -> Any:
         u, total = arrays[0].astype(dtype), 0.0
         while min(u.shape[1:-1]) > 1:
             for _ in range(count):
-                u = ops.conv(u, kernels[0].astype(dtype), padding="same", data_format="channels_last")
+                u = ops.conv(
+                    u, kernels[0].astype(dtype), padding="same", data_format="channels_last"
+                )
             total = total + u.mean()
             u = u[(slice(None), *[slice(None, None, 2)] * model.ndim)]
         return total

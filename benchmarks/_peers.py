@@ -1,6 +1,9 @@
-"""Other solvers of the 2-D Poisson equation, each with its best documented options: pyamg, SciPy's LU, conjugate gradients, sines.
+"""Other solvers of the 2-D Poisson equation, each with its best documented options.
 
-Nothing here imports TensorFlow, so that the LU factorisation, which may exhaust the memory, runs in a light process of its own.
+Pyamg, SciPy's LU, conjugate gradients, sines.
+
+Nothing here imports TensorFlow, so that the LU factorisation, which may exhaust the memory, runs in
+a light process of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ MEMORY = 14 << 30  # bytes the LU factorisation may take
 
 @dataclass(frozen=True)
 class Solver:
-    """A solver that is set up: its name, its seconds of set-up, and a function b ↦ (x, iterations)."""
+    """A solver that is set up.
+
+    Its name, its seconds of set-up, and a function b ↦ (x, iterations).
+    """
 
     name: str
     setup: float
@@ -31,7 +37,9 @@ class Solver:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a solver did: the seconds of its runs, iterations, and the relative residual checked by `relative_residual`."""
+    """What a solver did: the seconds of its runs, iterations, and the relative residual checked by
+    `relative_residual`.
+    """
 
     name: str
     setup: float
@@ -46,7 +54,10 @@ def right_hand_side(n: int) -> np.ndarray:
 
 
 def relative_residual(x: np.ndarray, b: np.ndarray) -> float:
-    """‖b − Ax‖/‖b‖ of the five-point stencil with zero boundary, in float64 from slices: the one judge of all solvers."""
+    """‖b − Ax‖/‖b‖ of the five-point stencil with zero boundary, in float64 from slices.
+
+    The one judge of all solvers.
+    """
     r = b - 4 * x
     r[1:] += x[:-1]
     r[:-1] += x[1:]
@@ -72,8 +83,9 @@ def matrix(n: int) -> Any:
 def algebraic(n: int) -> list[Solver]:
     """pyamg's two methods, alone and as preconditioners of conjugate gradients.
 
-    Both with their defaults. At 511² every other option tried was slower: for Ruge-Stüben forward and backward sweeps, W cycles, PMIS,
-    a larger coarsest level; for aggregation also Chebyshev smoothing, the evolution measure, unimproved candidates, local weights.
+    Both with their defaults. At 511² every other option tried was slower: for Ruge-Stüben forward
+    and backward sweeps, W cycles, PMIS, a larger coarsest level; for aggregation also Chebyshev
+    smoothing, the evolution measure, unimproved candidates, local weights.
     """
     import pyamg
 
@@ -89,9 +101,13 @@ def algebraic(n: int) -> list[Solver]:
         setup = time.perf_counter() - start
         for label, accelerator in ((name, None), (f"{name} + CG", "cg")):
 
-            def run(b: np.ndarray, levels: Any = levels, accelerator: str | None = accelerator) -> tuple[np.ndarray, int]:
+            def run(
+                b: np.ndarray, levels: Any = levels, accelerator: str | None = accelerator
+            ) -> tuple[np.ndarray, int]:
                 residuals: list[float] = []
-                x = levels.solve(b.ravel(), tol=TOLERANCE, maxiter=200, accel=accelerator, residuals=residuals)
+                x = levels.solve(
+                    b.ravel(), tol=TOLERANCE, maxiter=200, accel=accelerator, residuals=residuals
+                )
                 return x.reshape(b.shape), len(residuals) - 1
 
             solvers.append(Solver(f"pyamg {label}", setup, run))
@@ -106,7 +122,11 @@ def sines(n: int) -> Solver:
     line = 4 * np.sin(np.pi * np.arange(1, n + 1) / (2 * (n + 1))) ** 2
     eigenvalues = np.add.outer(line, line)
     setup = time.perf_counter() - start
-    return Solver("SciPy sine transform", setup, lambda b: (idstn(dstn(b, type=1, workers=-1) / eigenvalues, type=1, workers=-1), 0))
+    return Solver(
+        "SciPy sine transform",
+        setup,
+        lambda b: (idstn(dstn(b, type=1, workers=-1) / eigenvalues, type=1, workers=-1), 0),
+    )
 
 
 def conjugate_gradients(n: int, limit: float) -> Outcome | str:
@@ -130,14 +150,25 @@ def conjugate_gradients(n: int, limit: float) -> Outcome | str:
 
 
 def factorised(n: int, limit: float) -> Outcome | str:
-    """SciPy's LU factorisation with the best of its orderings, in a process of its own, or why there is no answer."""
+    """SciPy's LU factorisation with the best of its orderings, in a process of its own, or why
+    there is no answer.
+    """
     try:
-        worker = subprocess.run([sys.executable, __file__, str(n)], capture_output=True, text=True, timeout=limit, check=False)
+        worker = subprocess.run(
+            [sys.executable, __file__, str(n)],
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"SciPy splu: stopped after {limit:.0f} s"
     if worker.returncode:
         why = (worker.stderr.strip().splitlines() or ["killed"])[-1]
-        return f"SciPy splu: no answer, exit code {worker.returncode}, {why}; {MEMORY >> 30} GiB were allowed"
+        return (
+            f"SciPy splu: no answer, exit code {worker.returncode}, {why}; {MEMORY >> 30} GiB were"
+            " allowed"
+        )
     facts = json.loads(worker.stdout)
     return Outcome("SciPy splu", facts["setup"], tuple(facts["seconds"]), 0, facts["residual"])
 
@@ -153,8 +184,15 @@ def _factorise(n: int) -> dict[str, Any]:
     # half the fill-in of COLAMD here; SuperLU has no nested dissection
     lu = splu(a, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     setup = time.perf_counter() - start
-    runs = [measure(Solver("SciPy splu", setup, lambda b: (lu.solve(b.ravel()).reshape(b.shape), 0)), b) for _ in range(3)]
-    return {"setup": setup, "seconds": [s for run in runs for s in run.seconds], "residual": runs[-1].residual}
+    runs = [
+        measure(Solver("SciPy splu", setup, lambda b: (lu.solve(b.ravel()).reshape(b.shape), 0)), b)
+        for _ in range(3)
+    ]
+    return {
+        "setup": setup,
+        "seconds": [s for run in runs for s in run.seconds],
+        "residual": runs[-1].residual,
+    }
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ class Timings:
         return float(self.seconds[name].min())
 
     def ratio(self, name: str, reference: str) -> float:
-        """Time over a reference's: the median over the rounds, in each of which the two ran side by side."""
+        """Time over a reference's.
+
+        The median over the rounds, in each of which the two ran side by side.
+        """
         return float(np.median(self.seconds[name] / self.seconds[reference]))
 
 
@@ -36,7 +39,9 @@ def compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
     return tf.function(function, jit_compile=xla, autograph=False)
 
 
-def race(contestants: Mapping[str, Callable[[], Any]], rounds: int, least: float = 0.005) -> Timings:
+def race(
+    contestants: Mapping[str, Callable[[], Any]], rounds: int, least: float = 0.005
+) -> Timings:
     """Run the contestants in turn, each round starting with another one.
 
     Args:
@@ -66,8 +71,13 @@ def _seconds(run: Callable[[], Any], repeats: int) -> float:
 def provenance() -> str:
     """Versions and machine, for the head of a printed table."""
     devices = tf.config.list_physical_devices("GPU")
-    device = tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU") if devices else f"{os.cpu_count()} CPU cores"
+    device = (
+        tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU")
+        if devices
+        else f"{os.cpu_count()} CPU cores"
+    )
     return (
-        f"keras_pde {keras_pde.__version__}, Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__}, "
-        f"Python {platform.python_version()}, {platform.machine()}, {device}"
+        f"keras_pde {keras_pde.__version__}, Keras {keras.__version__} on"
+        f" {keras.backend.backend()}, TensorFlow {tf.__version__}, Python"
+        f" {platform.python_version()}, {platform.machine()}, {device}"
     )

@@ -38,7 +38,10 @@ ACTIVATIONS = {"relu": "ReLU", "charbonnier": "Charbonnier", "perona_malik": "Pe
 
 @dataclass(frozen=True)
 class Training:
-    """What all runs share: the budget and how it is spent. Of the learning rates the better on the validation images counts."""
+    """What all runs share: the budget and how it is spent.
+
+    Of the learning rates the better on the validation images counts.
+    """
 
     steps: int = 400
     batch_size: int = 4
@@ -48,7 +51,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Learning rate, mean loss of the last tenth of the steps (MSE in grey levels²), PSNRs in dB, seconds a rate, proof of norm stability."""
+    """Learning rate, mean loss of the last tenth of the steps (MSE in grey levels²), PSNRs in dB,
+    seconds a rate, proof of norm stability.
+    """
 
     learning_rate: float
     train_loss: float
@@ -59,20 +64,35 @@ class Outcome:
 
 
 def _flux(activation: str) -> FluxActivation:
-    return FluxActivation(activation) if activation == "relu" else FluxActivation(activation, CONTRAST, learn_contrast=True)
+    return (
+        FluxActivation(activation)
+        if activation == "relu"
+        else FluxActivation(activation, CONTRAST, learn_contrast=True)
+    )
 
 
 def _kernels(rng: np.random.Generator, filters: int, blocks: int) -> np.ndarray:
-    """Zero-mean random kernels that together take a diffusion time of about 1 at first, however many blocks."""
+    """Zero-mean random kernels that together take a diffusion time of about 1 at first, however
+    many blocks.
+    """
     kernels = rng.standard_normal((WIDTH, WIDTH, 1, filters))
     kernels -= kernels.mean(axis=(0, 1), keepdims=True)
     return kernels * np.sqrt(0.5 / (blocks + 1) / np.sum(kernels**2))
 
 
-def symmetric(architecture: str, activation: str, blocks: int, filters: int) -> tuple[keras.Model, Callable[[np.random.Generator], None]]:
-    """u − τKᵀΦ(Ku) with τ = 2/L and ‖K‖ ≤ 1: every stable block, as K is free below that bound; "unbounded" leaves the bound out."""
-    operator = ConvOperator(filters, WIDTH, boundary="dirichlet", normalize=not architecture.endswith(", unbounded"))
-    block = DiffusionBlock(operator, _flux(activation), step_size=2.0, use_bias=architecture.endswith(", bias"))
+def symmetric(
+    architecture: str, activation: str, blocks: int, filters: int
+) -> tuple[keras.Model, Callable[[np.random.Generator], None]]:
+    """u − τKᵀΦ(Ku) with τ = 2/L and ‖K‖ ≤ 1: every stable block, as K is free below that bound.
+
+    "unbounded" leaves the bound out.
+    """
+    operator = ConvOperator(
+        filters, WIDTH, boundary="dirichlet", normalize=not architecture.endswith(", unbounded")
+    )
+    block = DiffusionBlock(
+        operator, _flux(activation), step_size=2.0, use_bias=architecture.endswith(", bias")
+    )
     model = DiffusionResNet(SCHEDULES[architecture](blocks), block=block, tied=False)
     model.build((None, None, None, 1))
 
@@ -83,12 +103,19 @@ def symmetric(architecture: str, activation: str, blocks: int, filters: int) -> 
     return model, initialise
 
 
-def standard(architecture: str, activation: str, blocks: int, filters: int) -> tuple[keras.Model, Callable[[np.random.Generator], None]]:
-    """u + W₂φ(W₁u + b) of plain Keras layers; τ is part of W₂, which starts as −2W₁ᵀ: the symmetric block's start."""
+def standard(
+    architecture: str, activation: str, blocks: int, filters: int
+) -> tuple[keras.Model, Callable[[np.random.Generator], None]]:
+    """u + W₂φ(W₁u + b) of plain Keras layers.
+
+    Τ is part of W₂, which starts as −2W₁ᵀ: the symmetric block's start.
+    """
     u = image = keras.Input((None, None, 1))
     pairs = []
     for _ in range(blocks):
-        first = keras.layers.Conv2D(filters, WIDTH, padding="same", use_bias=not architecture.endswith("no bias"))
+        first = keras.layers.Conv2D(
+            filters, WIDTH, padding="same", use_bias=not architecture.endswith("no bias")
+        )
         second = keras.layers.Conv2D(1, WIDTH, padding="same", use_bias=False)
         u = keras.layers.Add()([u, second(_flux(activation)(first(u)))])
         pairs.append((first, second))
@@ -106,7 +133,9 @@ def standard(architecture: str, activation: str, blocks: int, filters: int) -> t
 class Contestant:
     """One network, built and compiled once, trained anew for each seed."""
 
-    def __init__(self, architecture: str, activation: str, blocks: int, filters: int, training: Training) -> None:
+    def __init__(
+        self, architecture: str, activation: str, blocks: int, filters: int, training: Training
+    ) -> None:
         make = standard if architecture.startswith("standard") else symmetric
         self.training = training
         self.model, self._initialise = make(architecture, activation, blocks, filters)
@@ -126,11 +155,20 @@ class Contestant:
         return loss
 
     def fit(self, seed: int, patches: Patches, validation: np.ndarray, test: np.ndarray) -> Outcome:
-        """Train from the seed's weights on the seed's batches with each learning rate, and measure the better one."""
+        """Train from the seed's weights on the seed's batches with each learning rate, and measure
+        the better one.
+        """
         start, runs = time.perf_counter(), []
         for rate in self.training.learning_rates:
             loss = self._descend(seed, patches, rate)
-            runs.append((np.nan_to_num(self.psnr(validation), nan=-np.inf), rate, loss, [np.array(v) for v in self._variables]))
+            runs.append(
+                (
+                    np.nan_to_num(self.psnr(validation), nan=-np.inf),
+                    rate,
+                    loss,
+                    [np.array(v) for v in self._variables],
+                )
+            )
         seconds = (time.perf_counter() - start) / len(runs)
         score, rate, loss, values = max(runs, key=lambda run: run[0])
         self._assign(values)
@@ -140,7 +178,10 @@ class Contestant:
         return Outcome(rate, loss, float(score), self.psnr(test), seconds, certified)
 
     def _descend(self, seed: int, patches: Patches, rate: float) -> float:
-        """Adam with a cosine decay of the learning rate to zero; the mean loss of the last tenth."""
+        """Adam with a cosine decay of the learning rate to zero.
+
+        The mean loss of the last tenth.
+        """
         self._assign(self._start)
         self._initialise(np.random.default_rng(seed))
         losses, steps = [], self.training.steps
@@ -155,20 +196,29 @@ class Contestant:
             variable.assign(value)
 
     def psnr(self, images: np.ndarray) -> float:
-        """Mean PSNR of the images with noise of σ = 25, not clipped, of one seed; the output clipped."""
+        """Mean PSNR of the images with noise of σ = 25, not clipped, of one seed.
+
+        The output clipped.
+        """
         from skimage.metrics import peak_signal_noise_ratio
 
         noisy = noise.add_noise(images, SIGMA, TEST_SEED)
         scores: list[float] = []
         for i in range(0, len(images), EVALUATED):
-            part = np.resize(noisy[i : i + EVALUATED], (EVALUATED, *noisy.shape[1:]))  # repeats images up to a full batch
+            # repeats images up to a full batch
+            part = np.resize(noisy[i : i + EVALUATED], (EVALUATED, *noisy.shape[1:]))
             out = np.asarray(self._run(part), "float64")
             clean = np.asarray(images[i : i + EVALUATED], "float64")
-            scores += [peak_signal_noise_ratio(x, y, data_range=1.0) for x, y in zip(clean, out, strict=False)]
+            scores += [
+                peak_signal_noise_ratio(x, y, data_range=1.0)
+                for x, y in zip(clean, out, strict=False)
+            ]
         return float(np.mean(scores))
 
 
 def centres(images: list[np.ndarray], size: int) -> np.ndarray:
     """The central size × size part of each image."""
     corners = [((h - size) // 2, (w - size) // 2) for h, w, _ in (image.shape for image in images)]
-    return np.stack([image[i : i + size, j : j + size] for image, (i, j) in zip(images, corners, strict=True)])
+    return np.stack(
+        [image[i : i + size, j : j + size] for image, (i, j) in zip(images, corners, strict=True)]
+    )

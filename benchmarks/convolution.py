@@ -1,9 +1,12 @@
-"""Kᵀ by rows against the transposed convolution: how many times as fast, alone, in a block, and in a block with its gradient.
+"""Kᵀ by rows against the transposed convolution.
+
+How many times as fast, alone, in a block, and in a block with its gradient.
 
     python benchmarks/convolution.py [--rounds 10] [--size 256] [--quick]
 
-States of few channels, 32 filters, zero boundary, float32. A block is u − τKᵀ(g(Ku)·Ku) with g = exp(−s²/2); its gradient is that of a sum of
-squares with respect to u and the kernel. The other side of each ratio is the same with `keras.ops.conv` and `keras.ops.conv_transpose`.
+States of few channels, 32 filters, zero boundary, float32. A block is u − τKᵀ(g(Ku)·Ku) with g =
+exp(−s²/2); its gradient is that of a sum of squares with respect to u and the kernel. The other
+side of each ratio is the same with `keras.ops.conv` and `keras.ops.conv_transpose`.
 """
 
 from __future__ import annotations
@@ -34,9 +37,13 @@ def transposed(v: Any, kernel: Any) -> Any:
     return ops.conv_transpose(v, kernel, padding="same", data_format="channels_last")
 
 
-def main(arguments: Sequence[str] | None = None) -> dict[tuple[int, int, bool], tuple[float, float, float]]:
+def main(
+    arguments: Sequence[str] | None = None,
+) -> dict[tuple[int, int, bool], tuple[float, float, float]]:
     """Print the table; returns the three ratios by (width, channels, XLA)."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--quick", action="store_true", help="a small image, few rounds")
@@ -48,14 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> dict[tuple[int, int, bool], 
         table.add_column(column, justify="right")
     for width in (5, 7, 11):
         for channels in (1, 3):
-            kernel = tf.constant(rng.normal(size=(width, width, channels, FILTERS)) / width**2, tf.float32)
+            kernel = tf.constant(
+                rng.normal(size=(width, width, channels, FILTERS)) / width**2, tf.float32
+            )
             u = tf.constant(rng.random((1, size, size, channels)), tf.float32)
             v = convolve(u, kernel)
             for xla in (False, True):
                 contestants = {}
-                for name, forward, adjoint in (("rows", convolve, convolve_adjoint), ("keras", plain, transposed)):
+                for name, forward, adjoint in (
+                    ("rows", convolve, convolve_adjoint),
+                    ("keras", plain, transposed),
+                ):
 
-                    def block(u: Any, kernel: Any, forward: Any = forward, adjoint: Any = adjoint) -> Any:
+                    def block(
+                        u: Any, kernel: Any, forward: Any = forward, adjoint: Any = adjoint
+                    ) -> Any:
                         s = forward(u, kernel)
                         return u - adjoint(tf.exp(-s * s / 2) * s, kernel)
 
@@ -65,13 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> dict[tuple[int, int, bool], 
                             loss = tf.reduce_sum(block(u, kernel) ** 2)
                         return tape.gradient(loss, [u, kernel])
 
-                    for what, function, given in (("Kᵀ", adjoint, v), ("block", block, u), ("gradient", gradient, u)):
+                    for what, function, given in (
+                        ("Kᵀ", adjoint, v),
+                        ("block", block, u),
+                        ("gradient", gradient, u),
+                    ):
                         run = compiled(function, xla)
-                        contestants[f"{name} {what}"] = lambda run=run, given=given, kernel=kernel: run(given, kernel)
+                        contestants[f"{name} {what}"] = lambda run=run, given=given, kernel=kernel: (
+                            run(given, kernel)
+                        )
                 timings = race(contestants, rounds)
-                ratios = tuple(timings.ratio(f"keras {what}", f"rows {what}") for what in ("Kᵀ", "block", "gradient"))
+                ratios = tuple(
+                    timings.ratio(f"keras {what}", f"rows {what}")
+                    for what in ("Kᵀ", "block", "gradient")
+                )
                 found[width, channels, xla] = ratios
-                table.add_row(f"{width}×{width}", str(channels), "XLA" if xla else "TensorFlow", *(f"{r:.1f}" for r in ratios))
+                table.add_row(
+                    f"{width}×{width}",
+                    str(channels),
+                    "XLA" if xla else "TensorFlow",
+                    *(f"{r:.1f}" for r in ratios),
+                )
     Console(width=120).print(table)
     return found
 

@@ -1,13 +1,19 @@
-"""The zoo's networks on whatever device JAX finds: images a second, time over bare convolutions, and the golden difference there.
+"""The zoo's networks on whatever device JAX finds.
 
-    PYTHONPATH=. python benchmarks/device.py [PRESET ...] [--sizes 512 1024] [--batches 1 8] [--budget 50] [--out FILE.csv] [--quick]
+Images a second, time over bare convolutions, and the golden difference there.
 
-Needs a checkout, Keras and JAX: no TensorFlow, no installation. "bare" is a chain of as many `keras.ops.conv` and `conv_transpose` as the network
-has, of its kernels' shapes, zero padded, with no flux, residual or bound (see `_device_bare.py`); both are compiled by XLA and timed in turn, the
-ratio is the median over the rounds. "mixed_bfloat16" computes in bfloat16. A training step is the mean square error, its gradient and a step of
-gradient descent, for patches. "float32 highest" forbids the device to round inside convolutions (TF32), which "float32" leaves to JAX.
+    PYTHONPATH=. python benchmarks/device.py [PRESET ...] [--sizes 512 1024] [--batches 1 8]
+    [--budget 50] [--out FILE.csv] [--quick]
 
-Cells come in order of interest, and none is begun once the budget of seconds is spent: its row then says so. Nothing is left out in silence.
+Needs a checkout, Keras and JAX: no TensorFlow, no installation. "bare" is a chain of as many
+`keras.ops.conv` and `conv_transpose` as the network has, of its kernels' shapes, zero padded, with
+no flux, residual or bound (see `_device_bare.py`); both are compiled by XLA and timed in turn, the
+ratio is the median over the rounds. "mixed_bfloat16" computes in bfloat16. A training step is the
+mean square error, its gradient and a step of gradient descent, for patches. "float32 highest"
+forbids the device to round inside convolutions (TF32), which "float32" leaves to JAX.
+
+Cells come in order of interest, and none is begun once the budget of seconds is spent: its row then
+says so. Nothing is left out in silence.
 """
 
 from __future__ import annotations
@@ -50,7 +56,19 @@ NETWORKS = (
 )
 TOGETHER = 4  # cells compiled side by side, then timed one by one
 PRECISIONS = ("float32", "mixed_bfloat16", "float32 highest")
-COLUMNS = ("preset", "class", "pass", "precision", "size", "batch", "milliseconds", "images_per_second", "over_bare", "golden", "note")
+COLUMNS = (
+    "preset",
+    "class",
+    "pass",
+    "precision",
+    "size",
+    "batch",
+    "milliseconds",
+    "images_per_second",
+    "over_bare",
+    "golden",
+    "note",
+)
 
 
 class Cell(NamedTuple):
@@ -66,7 +84,11 @@ class Cell(NamedTuple):
 @contextlib.contextmanager
 def precise(precision: str) -> Iterator[None]:
     """JAX's precision of convolutions while a function is traced."""
-    with jax.default_matmul_precision("highest") if precision.endswith("highest") else contextlib.nullcontext():
+    with (
+        jax.default_matmul_precision("highest")
+        if precision.endswith("highest")
+        else contextlib.nullcontext()
+    ):
         yield
 
 
@@ -88,7 +110,9 @@ class Zoo:
         model, rng = self(cell), np.random.default_rng(0)
         # grids of 2^k - 1 points are what zero boundaries coarsen
         size = cell.size - 1 if isinstance(model, keras_pde.MultigridUNet) else cell.size
-        arrays = [rng.random((cell.batch, *[size] * model.ndim, model.input_channels), dtype="float32")]
+        arrays = [
+            rng.random((cell.batch, *[size] * model.ndim, model.input_channels), dtype="float32")
+        ]
         if getattr(model, "noise_conditioned", False):
             arrays.append(np.full((cell.batch,), 25 / 255, "float32"))
         if getattr(getattr(model, "problem", None), "masked", False):
@@ -107,7 +131,10 @@ def packed(arrays: Sequence[Any]) -> Any:
 
 
 def programs(zoo: Zoo, cell: Cell) -> dict[str, Callable[[], Any]]:
-    """The network and its bare convolutions, compiled for the cell's shape: functions of nothing that wait for the device."""
+    """The network and its bare convolutions, compiled for the cell's shape.
+
+    Functions of nothing that wait for the device.
+    """
     model, arrays = zoo(cell), zoo.golden(cell)[0] if cell.kind == "golden" else zoo.inputs(cell)
     fixed = [v.value for v in model.non_trainable_variables]
 
@@ -115,7 +142,9 @@ def programs(zoo: Zoo, cell: Cell) -> dict[str, Callable[[], Any]]:
         return model.stateless_call(weights, fixed, packed(arrays))[0]
 
     runs = {"network": (network, [v.value for v in model.trainable_variables])}
-    if cell.kind == "forward" or (cell.kind == "training" and not isinstance(model, keras_pde.ImplicitRecurrent)):
+    if cell.kind == "forward" or (
+        cell.kind == "training" and not isinstance(model, keras_pde.ImplicitRecurrent)
+    ):
         with contextlib.suppress(NotImplementedError):
             runs["bare"] = bare_convolutions(model, arrays)
     made: dict[str, Callable[[], Any]] = {}
@@ -124,7 +153,9 @@ def programs(zoo: Zoo, cell: Cell) -> dict[str, Callable[[], Any]]:
             function = training(function, arrays[0])
         with precise(cell.precision):
             program = jax.jit(function).lower(weights, arrays).compile()
-        made[name] = lambda program=program, weights=weights: jax.block_until_ready(program(weights, arrays))
+        made[name] = lambda program=program, weights=weights: jax.block_until_ready(
+            program(weights, arrays)
+        )
     return made
 
 
@@ -142,7 +173,10 @@ def training(function: Callable[..., Any], clean: Any) -> Callable[..., Any]:
 
 
 def seconds(runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds a call of each program, an array over the rounds, taken in turn; each is run once beforehand."""
+    """Seconds a call of each program, an array over the rounds, taken in turn.
+
+    Each is run once beforehand.
+    """
     repeats, taken = {}, {name: [] for name in runs}
     for name, run in runs.items():
         run()
@@ -157,28 +191,54 @@ def seconds(runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, np.nda
     return {name: np.array(values) for name, values in taken.items()}
 
 
-def measured(zoo: Zoo, cell: Cell, runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, str]:
+def measured(
+    zoo: Zoo, cell: Cell, runs: dict[str, Callable[[], Any]], rounds: int
+) -> dict[str, str]:
     """The figures of a cell."""
     if cell.kind == "golden":  # as `presets.verify` has it
         wanted = zoo.golden(cell)[1]
-        return {"golden": f"{np.abs(np.asarray(runs['network'](), 'float32') - wanted).max() / max(1.0, np.abs(wanted).max()):.1e}"}
+        return {
+            "golden": (
+                f"{np.abs(np.asarray(runs['network'](), 'float32') - wanted).max() / max(1.0, np.abs(wanted).max()):.1e}"
+            )
+        }
     taken = seconds(runs, rounds)
     best = float(taken["network"].min())
     row = {"milliseconds": f"{1e3 * best:.3f}", "images_per_second": f"{cell.batch / best:.1f}"}
     if "bare" in taken:
         return {**row, "over_bare": f"{np.median(taken['network'] / taken['bare']):.2f}"}
-    return {**row, "note": "no bare counterpart: its convolutions are those of an inner or an adjoint solve"}
+    return {
+        **row,
+        "note": "no bare counterpart: its convolutions are those of an inner or an adjoint solve",
+    }
 
 
-def cells(names: Sequence[str], sizes: Sequence[int], batches: Sequence[int], patches: tuple[int, int]) -> Iterator[list[Cell]]:
+def cells(
+    names: Sequence[str], sizes: Sequence[int], batches: Sequence[int], patches: tuple[int, int]
+) -> Iterator[list[Cell]]:
     """All measurements, in small groups, the most telling first."""
     trained = [name for name in names if presets.index()[name]["params"]]
-    shapes = sorted(itertools.product(sizes, batches), key=lambda shape: -(shape[0] ** 2) * shape[1])
-    ordered = [Cell(name, kind, PRECISIONS[0], *shape) for name in names for kind, shape in (("golden", ()), ("forward", shapes[0]))]
+    shapes = sorted(
+        itertools.product(sizes, batches), key=lambda shape: -(shape[0] ** 2) * shape[1]
+    )
+    ordered = [
+        Cell(name, kind, PRECISIONS[0], *shape)
+        for name in names
+        for kind, shape in (("golden", ()), ("forward", shapes[0]))
+    ]
     ordered += [Cell(name, "golden", precision) for name in names for precision in PRECISIONS[1:]]
     ordered += [Cell(name, "forward", PRECISIONS[1], *shapes[0]) for name in names]
-    ordered += [Cell(name, "training", precision, *patches) for precision in PRECISIONS[:2] for name in trained]
-    ordered += [Cell(name, "forward", precision, *shape) for shape in reversed(shapes[1:]) for precision in PRECISIONS[:2] for name in names]
+    ordered += [
+        Cell(name, "training", precision, *patches)
+        for precision in PRECISIONS[:2]
+        for name in trained
+    ]
+    ordered += [
+        Cell(name, "forward", precision, *shape)
+        for shape in reversed(shapes[1:])
+        for precision in PRECISIONS[:2]
+        for name in names
+    ]
     ordered += [Cell(name, "forward", PRECISIONS[2], *shapes[0]) for name in names]
     for start in range(0, len(ordered), TOGETHER):
         yield ordered[start : start + TOGETHER]
@@ -186,32 +246,71 @@ def cells(names: Sequence[str], sizes: Sequence[int], batches: Sequence[int], pa
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, str]]:
     """Print the table as it grows, and write it; returns its rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("preset", nargs="*", help=f"default: {', '.join(NETWORKS)}")
     parser.add_argument("--sizes", "--size", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--patches", type=int, nargs=2, default=[128, 32], metavar=("SIZE", "BATCH"), help="of a training step")
+    parser.add_argument(
+        "--patches",
+        type=int,
+        nargs=2,
+        default=[128, 32],
+        metavar=("SIZE", "BATCH"),
+        help="of a training step",
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=50, help="seconds from the start after which no cell is begun")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=50,
+        help="seconds from the start after which no cell is begun",
+    )
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--quick", action="store_true", help="two networks, small images, few rounds: whether it runs")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="two networks, small images, few rounds: whether it runs",
+    )
     args = parser.parse_args(arguments)
     names, rounds = args.preset or list(NETWORKS), args.rounds
     if args.quick:
-        names, rounds, args.sizes, args.batches, args.patches = args.preset or [NETWORKS[3], NETWORKS[8]], 2, [32], [1], [16, 2]
+        names, rounds, args.sizes, args.batches, args.patches = (
+            args.preset or [NETWORKS[3], NETWORKS[8]],
+            2,
+            [32],
+            [1],
+            [16, 2],
+        )
     device = jax.devices()[0]
-    print(f"{device.device_kind} ({device.platform}, {len(jax.devices())} of them), JAX {jax.__version__}, Keras {keras.__version__}, ", end="")
-    print(f"keras_pde {keras_pde.__version__}, Python {platform.python_version()}, {platform.machine()}")
+    print(
+        f"{device.device_kind} ({device.platform}, {len(jax.devices())} of them), JAX"
+        f" {jax.__version__}, Keras {keras.__version__}, ",
+        end="",
+    )
+    print(
+        f"keras_pde {keras_pde.__version__}, Python {platform.python_version()},"
+        f" {platform.machine()}"
+    )
     zoo, rows = Zoo(), []
     with ThreadPoolExecutor(max(1, min(16, (os.cpu_count() or 2) - 1))) as pool:
         for group in cells(names, args.sizes, args.batches, tuple(args.patches)):
             for cell in group:
                 zoo(cell)
-            compiling = [pool.submit(programs, zoo, cell) for cell in group if not spent(args.budget)]
+            compiling = [
+                pool.submit(programs, zoo, cell) for cell in group if not spent(args.budget)
+            ]
             # compilation measures kernels on the device, so nothing is timed beside it
             wait(compiling, timeout=max(0.0, args.budget - time.perf_counter() + BEGUN))
             for cell, made in itertools.zip_longest(group, compiling):
-                row = {k: str(v) for k, v in zip(("preset", "pass", "precision", "size", "batch"), cell, strict=True) if v}
+                row = {
+                    k: str(v)
+                    for k, v in zip(
+                        ("preset", "pass", "precision", "size", "batch"), cell, strict=True
+                    )
+                    if v
+                }
                 row["class"] = presets.index()[cell.preset]["class"]
                 if made is None or spent(args.budget) or not made.done():
                     row["note"] = f"not run: the budget of {args.budget:g} s was spent"
@@ -220,7 +319,9 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, str]]:
                     try:
                         row |= measured(zoo, cell, made.result(), rounds)
                     except Exception as error:  # the reason is the finding: memory, as a rule
-                        row["note"] = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+                        row["note"] = (
+                            f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+                        )
                 rows.append(row)
                 print("  ".join(f"{k}={row[k]}" for k in COLUMNS if k in row), flush=True)
     print(f"{time.perf_counter() - BEGUN:.0f} s in all")

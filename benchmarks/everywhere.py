@@ -1,12 +1,15 @@
-"""Every preset in every precision, on every backend, and in every export format by that format's own runtime: the largest difference.
+"""Every preset in every precision, on every backend, and in every export format by that format's
+own runtime: the largest difference.
 
     python benchmarks/everywhere.py [PRESET ...] [--fresh] [--out everywhere.csv]
 
-On the preset's golden input, relative to the output's size where that exceeds 1. Precisions and backends are compared with float64 by TensorFlow; an
-artifact (SavedModel by TensorFlow's plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert; float32, dynamic sizes but for a multigrid solver,
-whose number of levels follows from them) with the network it was exported from. The table lies beside this script, as CSV and as a page to read. It
-grows row by row: a run goes on where the last one stopped, and measures again what has changed since (by the sha256 of the preset's files), or with
-``--fresh`` all that it is asked for. A cell without a number holds its reason.
+On the preset's golden input, relative to the output's size where that exceeds 1. Precisions and
+backends are compared with float64 by TensorFlow; an artifact (SavedModel by TensorFlow's plain
+loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert; float32, dynamic sizes but for a multigrid
+solver, whose number of levels follows from them) with the network it was exported from. The table
+lies beside this script, as CSV and as a page to read. It grows row by row: a run goes on where the
+last one stopped, and measures again what has changed since (by the sha256 of the preset's files),
+or with ``--fresh`` all that it is asked for. A cell without a number holds its reason.
 """
 
 from __future__ import annotations
@@ -35,15 +38,20 @@ from keras_pde.export.exporting import FORMATS
 
 SIZES = ((33,), (33, 18), (17, 9, 9))
 MIXED = ("float32", "mixed_bfloat16", "mixed_float16")
-PRECISIONS = {"tensorflow": (*MIXED, "bfloat16", "float16"), "jax": MIXED, "torch": MIXED}  # by backend
-CELLS = [f"{backend} {precision}" for backend, several in PRECISIONS.items() for precision in several]
+# by backend
+PRECISIONS = {"tensorflow": (*MIXED, "bfloat16", "float16"), "jax": MIXED, "torch": MIXED}
+CELLS = [
+    f"{backend} {precision}" for backend, several in PRECISIONS.items() for precision in several
+]
 COLUMNS = ["preset", "of", *CELLS, *FORMATS, *[f"{kind} bytes" for kind in FORMATS], "sizes"]
 HERE = Path(__file__).resolve().parent
 
 
 def digest(name: str) -> str:
     """What a row is of: a short hash of the preset's hashes."""
-    return hashlib.sha256(json.dumps(presets.index()[name]["sha256"], sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(
+        json.dumps(presets.index()[name]["sha256"], sort_keys=True).encode()
+    ).hexdigest()[:12]
 
 
 def attempt(measure: Callable[[], dict[str, str]], column: str) -> dict[str, str]:
@@ -58,7 +66,9 @@ def output(name: str, precision: str) -> np.ndarray:
     """The preset's output for its golden input, on the backend that runs."""
     with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
-    return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype("float64")
+    return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype(
+        "float64"
+    )
 
 
 def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
@@ -68,7 +78,11 @@ def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
         column = f"{keras.backend.backend()} {precision}"
 
         def measure(precision: str = precision, column: str = column) -> dict[str, str]:
-            return {column: f"{np.abs(output(name, precision) - reference).max() / max(1.0, np.abs(reference).max()):.1e}"}
+            return {
+                column: (
+                    f"{np.abs(output(name, precision) - reference).max() / max(1.0, np.abs(reference).max()):.1e}"
+                )
+            }
 
         row |= attempt(measure, column)
     return row
@@ -77,7 +91,11 @@ def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
 def formats(name: str, folder: Path) -> dict[str, str]:
     """Difference and bytes by export format."""
     entry = presets.index()[name]
-    size = SIZES[entry["ndim"] - 1] if entry["class"] == "MultigridUNet" and not entry["params"] else None
+    size = (
+        SIZES[entry["ndim"] - 1]
+        if entry["class"] == "MultigridUNet" and not entry["params"]
+        else None
+    )
     row = {"sizes": "fixed" if size else "dynamic"}
     with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
         scale = max(1.0, float(np.abs(golden["output"]).max()))
@@ -94,11 +112,32 @@ def formats(name: str, folder: Path) -> dict[str, str]:
 def elsewhere(backend: str, references: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """The rows of another backend, by one process for all presets."""
     if importlib.util.find_spec(backend) is None:
-        return {name: {f"{backend} {p}": f"{backend} is not installed" for p in PRECISIONS[backend]} for name in names}
-    command = [sys.executable, str(Path(__file__).resolve()), *names, "--references", str(references)]
-    done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, stdout=subprocess.PIPE, text=True, check=False)
+        return {
+            name: {f"{backend} {p}": f"{backend} is not installed" for p in PRECISIONS[backend]}
+            for name in names
+        }
+    command = [
+        sys.executable,
+        str(Path(__file__).resolve()),
+        *names,
+        "--references",
+        str(references),
+    ]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
-        return {name: {f"{backend} {p}": f"the process failed with exit status {done.returncode}" for p in PRECISIONS[backend]} for name in names}
+        return {
+            name: {
+                f"{backend} {p}": f"the process failed with exit status {done.returncode}"
+                for p in PRECISIONS[backend]
+            }
+            for name in names
+        }
     rows: dict[str, dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
     return rows
 
@@ -109,7 +148,11 @@ def read(path: Path) -> dict[str, dict[str, str]]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         rows = {row["preset"]: row for row in csv.DictReader(file)}
-    return {name: row for name, row in rows.items() if name in presets.index() and row.get("of") == digest(name)}
+    return {
+        name: row
+        for name, row in rows.items()
+        if name in presets.index() and row.get("of") == digest(name)
+    }
 
 
 def write(path: Path, rows: dict[str, dict[str, str]]) -> None:
@@ -132,16 +175,27 @@ def page(rows: dict[str, dict[str, str]]) -> str:
         return f"[{reasons.setdefault(text, str(len(reasons) + 1))}]"
 
     shown = [*CELLS, *FORMATS]
-    worst = [max((float(row[c]) for row in rows.values() if row[c][:1].isdigit()), default=float("nan")) for c in shown]
-    body = [f"| {name} | {' | '.join(cell(rows[name][c]) for c in shown)} | {rows[name]['sizes']} |" for name in sorted(rows)]
+    worst = [
+        max((float(row[c]) for row in rows.values() if row[c][:1].isdigit()), default=float("nan"))
+        for c in shown
+    ]
+    body = [
+        f"| {name} | {' | '.join(cell(rows[name][c]) for c in shown)} | {rows[name]['sizes']} |"
+        for name in sorted(rows)
+    ]
     versions = {
-        name: importlib.metadata.version(name) for name in ("keras", "tensorflow", "jax", "torch", "onnxruntime", "ai-edge-litert") if found(name)
+        name: importlib.metadata.version(name)
+        for name in ("keras", "tensorflow", "jax", "torch", "onnxruntime", "ai-edge-litert")
+        if found(name)
     }
     return "\n".join(
         [
             "# Every preset, everywhere",
             "",
-            "Written by `python benchmarks/everywhere.py`, which says what is measured. Largest difference on the golden input: precisions and",
+            (
+                "Written by `python benchmarks/everywhere.py`, which says what is measured. Largest"
+                " difference on the golden input: precisions and"
+            ),
             "backends from float64 by TensorFlow, artifacts (float32) from the network exported. "
             + ", ".join(f"{k} {v}" for k, v in versions.items())
             + ".",
@@ -166,11 +220,16 @@ def found(name: str) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
     """Measure what is missing and write the table; returns its rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("preset", nargs="*")
     parser.add_argument("--out", type=Path, default=HERE / "everywhere.csv")
-    parser.add_argument("--fresh", action="store_true", help="measure the presets again, changed or not")
-    parser.add_argument("--references", type=Path, help=argparse.SUPPRESS)  # a process of another backend: outputs in float64
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure the presets again, changed or not"
+    )
+    # a process of another backend: outputs in float64
+    parser.add_argument("--references", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     names = args.preset or sorted(presets.index())
     say = functools.partial(print, file=sys.stderr, flush=True)
@@ -180,7 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
             rows = {}
             for name in names:
                 rows[name] = precisions(name, file[name])
-                say(f"{time.perf_counter() - start:5.0f} s  {keras.backend.backend()}  {name}  {rows[name]}")
+                say(
+                    f"{time.perf_counter() - start:5.0f} s  {keras.backend.backend()}  {name} "
+                    f" {rows[name]}"
+                )
         print(json.dumps(rows))
         return rows
     rows = {name: row for name, row in read(args.out).items() if not (args.fresh and name in names)}
@@ -200,7 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         for backend in PRECISIONS:
             cells = [c for c in CELLS if c.startswith(backend)]
             if backend != keras.backend.backend() and missing(*cells):
-                for name, row in elsewhere(backend, Path(folder) / "references.npz", missing(*cells)).items():
+                for name, row in elsewhere(
+                    backend, Path(folder) / "references.npz", missing(*cells)
+                ).items():
                     rows[name] |= row
                 write(args.out, rows)
         own = [c for c in CELLS if c.startswith(keras.backend.backend())]
@@ -210,7 +274,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
             say(f"{time.perf_counter() - start:5.0f} s  {name}  {rows[name]}")
             write(args.out, rows)
     args.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
-    say(f"{time.perf_counter() - start:5.0f} s  {args.out}: {len(rows)} presets, {len(asked)} measured now")
+    say(
+        f"{time.perf_counter() - start:5.0f} s  {args.out}: {len(rows)} presets, {len(asked)}"
+        " measured now"
+    )
     return rows
 
 

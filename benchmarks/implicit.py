@@ -2,10 +2,11 @@
 
     python benchmarks/implicit.py [--size 256] [--rounds 5] [--quick]
 
-Charbonnier diffusion of the noisy cameraman (contrast 0.05, noise 25) to a relative residual of 1e-5, compiled by XLA, all solvers in
-turn, in float64: float32 reaches about 2e-8·τ‖K‖², 1.6e-5 at τ = 100, and iterations beyond that count rounding. Memory: what a training
-step (forward and gradient) needs with at most 10 and at most 200 iterations, and with as many fixed-point steps written out, from the
-compiler's own account (JAX, in a process of its own, if it is installed).
+Charbonnier diffusion of the noisy cameraman (contrast 0.05, noise 25) to a relative residual of
+1e-5, compiled by XLA, all solvers in turn, in float64: float32 reaches about 2e-8·τ‖K‖², 1.6e-5 at
+τ = 100, and iterations beyond that count rounding. Memory: what a training step (forward and
+gradient) needs with at most 10 and at most 200 iterations, and with as many fixed-point steps
+written out, from the compiler's own account (JAX, in a process of its own, if it is installed).
 """
 
 from __future__ import annotations
@@ -65,9 +66,13 @@ def times(size: int, steps: list[float], rounds: int) -> dict[float, dict[str, i
     """Iterations and relative times of the solvers."""
     from skimage import data
 
-    f = data.camera()[:size, 128 : 128 + size] / 255 + 25 / 255 * np.random.default_rng(0).standard_normal((size, size))
+    f = data.camera()[:size, 128 : 128 + size] / 255 + 25 / 255 * np.random.default_rng(
+        0
+    ).standard_normal((size, size))
     f = f[None, ..., None]
-    table = Table(title=f"one implicit step, {size}², residual 1e-5: iterations, and time over the fastest")
+    table = Table(
+        title=f"one implicit step, {size}², residual 1e-5: iterations, and time over the fastest"
+    )
     table.add_column("solver")
     for tau in steps:
         table.add_column(f"τ = {tau:g}", justify="right")
@@ -77,7 +82,16 @@ def times(size: int, steps: list[float], rounds: int) -> dict[float, dict[str, i
         iterations[tau], runs = {}, {}
         for name, solver in SOLVERS.items():
             flux = FluxActivation("charbonnier", 0.05, coupled=True)
-            layer = ImplicitDiffusion("forward", flux, tau, solver, tolerance=1e-5, max_iterations=5000, on_failure="ignore", dtype="float64")
+            layer = ImplicitDiffusion(
+                "forward",
+                flux,
+                tau,
+                solver,
+                tolerance=1e-5,
+                max_iterations=5000,
+                on_failure="ignore",
+                dtype="float64",
+            )
             layer.build(f.shape)
             found = compiled(lambda x, layer=layer: layer.solve(x)[:4], True)
             iterations[tau][name] = int(found(f)[1][0]) if bool(found(f)[3][0]) else -1
@@ -86,7 +100,9 @@ def times(size: int, steps: list[float], rounds: int) -> dict[float, dict[str, i
         best = min(timing.best(name) for name in SOLVERS)
         for name in SOLVERS:
             count = iterations[tau][name]
-            cells[name].append(f"{'not converged' if count < 0 else count} ({timing.best(name) / best:.1f})")
+            cells[name].append(
+                f"{'not converged' if count < 0 else count} ({timing.best(name) / best:.1f})"
+            )
     for name, row in cells.items():
         table.add_row(name, *row)
     console.print(table)
@@ -99,20 +115,32 @@ def memory(size: int) -> list[float] | None:
         console.print("memory: needs JAX (the extra [jax])")
         return None
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", MEMORY, str(size)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(size)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     found = [float(x) for x in done.stdout.split("MIB")[1].split()]
-    console.print(f"memory of a training step, 4 × {size}², 8 filters, with 10 and with 200 iterations, in MiB:")
     console.print(
-        f"implicit {found[0]:.1f} and {found[1]:.1f} ({100 * (found[1] / found[0] - 1):+.1f} %), written out {found[2]:.1f} and {found[3]:.1f}"
+        f"memory of a training step, 4 × {size}², 8 filters, with 10 and with 200 iterations, in"
+        " MiB:"
+    )
+    console.print(
+        f"implicit {found[0]:.1f} and {found[1]:.1f} ({100 * (found[1] / found[0] - 1):+.1f} %),"
+        f" written out {found[2]:.1f} and {found[3]:.1f}"
     )
     return found
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")

@@ -2,8 +2,9 @@
 
     python benchmarks/loops.py [--size 512] [--steps 12] [--rounds 5] [--quick]
 
-Forward differences, coupled, XLA. "unrolled" is the chain of single steps, "loop" the same steps by `keras_pde.runtime.loops.repeat`,
-"carried" the loop whose state also holds g. Compilation is the first call. The results agree to rounding.
+Forward differences, coupled, XLA. "unrolled" is the chain of single steps, "loop" the same steps by
+`keras_pde.runtime.loops.repeat`, "carried" the loop whose state also holds g. Compilation is the
+first call. The results agree to rounding.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def evolutions(flux: str, frozen: bool, steps: int) -> dict[str, Callable[[Any],
 
     def loop(u: Any) -> Any:
         g = block.freeze(u, ready) if frozen else None
-        return repeat(lambda s, x: [block.step(s[0], ready, scale=x[0], frozen=g)], [u], [tf.constant(scales)])[0]
+        return repeat(
+            lambda s, x: [block.step(s[0], ready, scale=x[0], frozen=g)], [u], [tf.constant(scales)]
+        )[0]
 
     def carried(u: Any) -> Any:
         def body(s: list[Any], x: list[Any]) -> list[Any]:
@@ -49,7 +52,11 @@ def evolutions(flux: str, frozen: bool, steps: int) -> dict[str, Callable[[Any],
 
         return repeat(body, [u, *block.freeze(u, ready)], [tf.constant(scales)])[0]
 
-    return {"unrolled": unrolled, "loop": loop} if frozen else {"unrolled": unrolled, "loop": loop, "carried": carried}
+    return (
+        {"unrolled": unrolled, "loop": loop}
+        if frozen
+        else {"unrolled": unrolled, "loop": loop, "carried": carried}
+    )
 
 
 def gradient(evolve: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -66,7 +73,9 @@ def gradient(evolve: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, default in (("size", 512), ("steps", 12), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
@@ -75,10 +84,21 @@ def main(arguments: list[str] | None = None) -> None:
         args.size, args.steps, args.rounds = 16, 3, 1
     u = tf.constant(np.random.default_rng(0).random((1, args.size, args.size, 1)), tf.float32)
     console.print(provenance())
-    table = Table(title=f"{args.steps} diffusion steps on {args.size}², XLA: compilation in s, then ms a step", title_justify="left")
+    table = Table(
+        title=(
+            f"{args.steps} diffusion steps on {args.size}², XLA: compilation in s, then ms a step"
+        ),
+        title_justify="left",
+    )
     for column in ("flux", "pass", "unrolled", "loop", "carried", "results differ by"):
         table.add_column(column, justify="left" if column in ("flux", "pass") else "right")
-    for flux, frozen in (("linear", True), ("charbonnier", True), ("charbonnier", False), ("weickert", False), ("perona_malik", False)):
+    for flux, frozen in (
+        ("linear", True),
+        ("charbonnier", True),
+        ("charbonnier", False),
+        ("weickert", False),
+        ("perona_malik", False),
+    ):
         for label, wrap in (("forward", lambda f: f), ("with backward", gradient)):
             runs, compilation, results = {}, {}, []
             for name, evolve in evolutions(flux, frozen, args.steps).items():
@@ -88,8 +108,20 @@ def main(arguments: list[str] | None = None) -> None:
                 compilation[name] = time.perf_counter() - start
                 runs[name] = lambda function=function: function(u)
             timings = race(runs, args.rounds)
-            cells = [f"{compilation[n]:.1f}, {timings.best(n) / args.steps * 1e3:.2f}" if n in runs else "" for n in ("unrolled", "loop", "carried")]
-            table.add_row(f"{flux}{', frozen' * frozen}", label, *cells, f"{max(np.abs(r - results[0]).max() for r in results):.1e}")
+            cells = [
+                (
+                    f"{compilation[n]:.1f}, {timings.best(n) / args.steps * 1e3:.2f}"
+                    if n in runs
+                    else ""
+                )
+                for n in ("unrolled", "loop", "carried")
+            ]
+            table.add_row(
+                f"{flux}{', frozen' * frozen}",
+                label,
+                *cells,
+                f"{max(np.abs(r - results[0]).max() for r in results):.1e}",
+            )
     console.print(table)
 
 

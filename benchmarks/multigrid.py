@@ -1,11 +1,14 @@
-"""Multigrid against other solvers of the Poisson equation, its factor a cycle at every size, and full multigrid's accuracy.
+"""Multigrid against other solvers of the Poisson equation, its factor a cycle at every size, and
+full multigrid's accuracy.
 
     python benchmarks/multigrid.py [--sizes 255 511 1023 2047] [--rounds 3] [--limit 120] [--quick]
 
-Peers: −Δu = b on n × n points, zero boundary, b normally distributed from a seed, to a relative residual of 1e-8 in float64, which
-one function checks for all. Set-up is apart: for keras_pde it is compilation, which is paid once for a size; for pyamg the hierarchy;
-for SciPy's LU the factorisation. All contestants run in turn, several rounds; those that take long (LU, plain CG) once. Least
-seconds of the rounds; the ratio is the median over the rounds. BLAS has one thread: with more, NumPy's dot products slow pyamg and CG.
+Peers: −Δu = b on n × n points, zero boundary, b normally distributed from a seed, to a relative
+residual of 1e-8 in float64, which one function checks for all. Set-up is apart: for keras_pde it is
+compilation, which is paid once for a size; for pyamg the hierarchy; for SciPy's LU the
+factorisation. All contestants run in turn, several rounds; those that take long (LU, plain CG)
+once. Least seconds of the rounds; the ratio is the median over the rounds. BLAS has one thread:
+with more, NumPy's dot products slow pyamg and CG.
 """
 
 from __future__ import annotations
@@ -18,7 +21,17 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
 
 import numpy as np
-from _peers import TOLERANCE, Outcome, Solver, algebraic, conjugate_gradients, factorised, measure, right_hand_side, sines
+from _peers import (
+    TOLERANCE,
+    Outcome,
+    Solver,
+    algebraic,
+    conjugate_gradients,
+    factorised,
+    measure,
+    right_hand_side,
+    sines,
+)
 from _timing import provenance
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +44,10 @@ OURS = "keras_pde"
 
 
 def ours(n: int, **options: Any) -> Solver:
-    """The multigrid U-net as a solver; set-up is its first solution, less the time of another one."""
+    """The multigrid U-net as a solver.
+
+    Set-up is its first solution, less the time of another one.
+    """
     model = MultigridUNet("poisson", **options)
 
     def run(b: np.ndarray) -> tuple[np.ndarray, int]:
@@ -47,16 +63,26 @@ def ours(n: int, **options: Any) -> Solver:
 
 
 def race(n: int, rounds: int, limit: float) -> tuple[list[Outcome], list[str]]:
-    """What all solvers did at one size, and why some did not; each round starts with another one."""
+    """What all solvers did at one size, and why some did not.
+
+    Each round starts with another one.
+    """
     b = right_hand_side(n)
     solvers = [ours(n), ours(n, smoother="chebyshev"), *algebraic(n), sines(n)]
     rows: dict[str, list[Outcome]] = {solver.name: [] for solver in solvers}
     for i in range(rounds):
         for solver in solvers[i % len(solvers) :] + solvers[: i % len(solvers)]:
             rows[solver.name].append(measure(solver, b))
-    outcomes = [Outcome(r[0].name, r[0].setup, tuple(o.seconds[0] for o in r), r[-1].iterations, r[-1].residual) for r in rows.values()]
+    outcomes = [
+        Outcome(
+            r[0].name, r[0].setup, tuple(o.seconds[0] for o in r), r[-1].iterations, r[-1].residual
+        )
+        for r in rows.values()
+    ]
     slow = [factorised(n, limit), conjugate_gradients(n, limit)]
-    return outcomes + [o for o in slow if isinstance(o, Outcome)], [o for o in slow if isinstance(o, str)]
+    return outcomes + [o for o in slow if isinstance(o, Outcome)], [
+        o for o in slow if isinstance(o, str)
+    ]
 
 
 def peers(sizes: list[int], rounds: int, limit: float) -> dict[int, list[Outcome]]:
@@ -64,15 +90,30 @@ def peers(sizes: list[int], rounds: int, limit: float) -> dict[int, list[Outcome
     results = {}
     for n in sizes:
         results[n], missing = race(n, rounds, limit)
-        title = f"Poisson on {n} × {n} = {n * n:,} points to {TOLERANCE:g}; ratio: over {results[n][0].name}"
+        title = (
+            f"Poisson on {n} × {n} = {n * n:,} points to {TOLERANCE:g}; ratio: over"
+            f" {results[n][0].name}"
+        )
         console.print(title)
         table = Table()
-        for column in ("solver", "set-up (s)", "solve (s)", "µs a point", "ratio", "iterations", "checked residual"):
+        for column in (
+            "solver",
+            "set-up (s)",
+            "solve (s)",
+            "µs a point",
+            "ratio",
+            "iterations",
+            "checked residual",
+        ):
             table.add_column(column, justify="left" if column == "solver" else "right")
         reference = np.array(results[n][0].seconds)
         for o in results[n]:
             paired = len(o.seconds) == len(reference)
-            ratio = float(np.median(np.array(o.seconds) / reference)) if paired else min(o.seconds) / reference.min()
+            ratio = (
+                float(np.median(np.array(o.seconds) / reference))
+                if paired
+                else min(o.seconds) / reference.min()
+            )
             seconds = min(o.seconds)
             cells = (
                 f"{o.setup:.2f}",
@@ -90,7 +131,10 @@ def peers(sizes: list[int], rounds: int, limit: float) -> dict[int, list[Outcome
 
 
 def factors(sizes: list[int], smoothers: list[str]) -> dict[str, list[float]]:
-    """Asymptotic factor of a V(2,1) cycle: mean of the residual's reduction in cycles 11 to 15 for b = 0 and a random start."""
+    """Asymptotic factor of a V(2,1) cycle.
+
+    Mean of the residual's reduction in cycles 11 to 15 for b = 0 and a random start.
+    """
     console.print("Asymptotic convergence factor of a V(2,1) cycle")
     table = Table()
     table.add_column("smoother")
@@ -102,7 +146,9 @@ def factors(sizes: list[int], smoothers: list[str]) -> dict[str, list[float]]:
         for n in sizes:
             start = np.random.default_rng(1).standard_normal((1, n, n, 1))
             solver = MultigridUNet("poisson", "V(2,1)", smoother=smoother)
-            residuals = solver.solve(np.zeros_like(start), tolerance=1e-250, guess=start, max_cycles=15).residuals.max(axis=1)
+            residuals = solver.solve(
+                np.zeros_like(start), tolerance=1e-250, guess=start, max_cycles=15
+            ).residuals.max(axis=1)
             found[smoother].append(float((residuals[-1] / residuals[-6]) ** (1 / 5)))
         table.add_row(smoother, *(f"{f:.4f}" for f in found[smoother]))
     console.print(table)
@@ -110,8 +156,13 @@ def factors(sizes: list[int], smoothers: list[str]) -> dict[str, list[float]]:
 
 
 def full_multigrid(sizes: list[int], cycles: list[str]) -> dict[str, list[float]]:
-    """Error of one pass against the exact solution of −Δu = f, over the error of the exact discrete solution."""
-    console.print("One pass of full multigrid: error against u = sin(πx) sin(2πy), over the discretisation error (float64)")
+    """Error of one pass against the exact solution of −Δu = f, over the error of the exact discrete
+    solution.
+    """
+    console.print(
+        "One pass of full multigrid: error against u = sin(πx) sin(2πy), over the discretisation"
+        " error (float64)"
+    )
     table = Table()
     table.add_column("cycle")
     for n in sizes:
@@ -123,9 +174,12 @@ def full_multigrid(sizes: list[int], cycles: list[str]) -> dict[str, list[float]
             h, (x, y) = 1 / (n + 1), np.mgrid[1 : n + 1, 1 : n + 1] / (n + 1)
             exact = np.sin(np.pi * x) * np.sin(2 * np.pi * y)
             b = 5 * np.pi**2 * h**2 * exact
-            eigenvalue = 4 * (np.sin(np.pi * h / 2) ** 2 + np.sin(np.pi * h) ** 2)  # of A, and b is its eigenvector
+            # of A, and b is its eigenvector
+            eigenvalue = 4 * (np.sin(np.pi * h / 2) ** 2 + np.sin(np.pi * h) ** 2)
             discretisation = np.abs(b / eigenvalue - exact).max()
-            once = run_compiled(MultigridUNet("poisson", cycle, dtype="float64"), b[None, ..., None])[0, ..., 0]
+            once = run_compiled(
+                MultigridUNet("poisson", cycle, dtype="float64"), b[None, ..., None]
+            )[0, ..., 0]
             found[cycle].append(float(np.abs(once - exact).max() / discretisation))
         table.add_row(cycle, *(f"{f:.2f}" for f in found[cycle]))
     console.print(table)
@@ -133,24 +187,36 @@ def full_multigrid(sizes: list[int], cycles: list[str]) -> dict[str, list[float]
 
 
 def evaluations(model: MultigridUNet, n: int) -> float:
-    """Operator evaluations of one cycle of the full approximation scheme, in evaluations on the finest grid.
+    """Operator evaluations of one cycle of the full approximation scheme, in evaluations on the
+    finest grid.
 
-    On each level one for each smoothing step (a half step of red-black counts as a whole, as it is computed), one for the residual,
-    and below the finest one for the right-hand side.
+    On each level one for each smoothing step (a half step of red-black counts as a whole, as it is
+    computed), one for the residual, and below the finest one for the right-hand side.
     """
     points = [grid.points for grid in model.grids((n, n))]
-    before, after = model.smoother.steps(model.cycle_type.before, model.cycle_type.after, (0.5, 2.0), 2)
-    return sum(p / points[0] * (len(before) + len(after) + 1 + (i > 0)) for i, p in enumerate(points))
+    before, after = model.smoother.steps(
+        model.cycle_type.before, model.cycle_type.after, (0.5, 2.0), 2
+    )
+    return sum(
+        p / points[0] * (len(before) + len(after) + 1 + (i > 0)) for i, p in enumerate(points)
+    )
 
 
-def lagged_diffusivity(f: np.ndarray, tau: float, contrast: float, tolerance: float, inner: float) -> tuple[int, int]:
-    """Evaluations of KᵀG K and outer steps of (I + τKᵀG(uˡ)K)uˡ⁺¹ = f, by conjugate gradients to a part ``inner`` of the residual."""
+def lagged_diffusivity(
+    f: np.ndarray, tau: float, contrast: float, tolerance: float, inner: float
+) -> tuple[int, int]:
+    """Evaluations of KᵀG K and outer steps of (I + τKᵀG(uˡ)K)uˡ⁺¹ = f, by conjugate gradients to a
+    part ``inner`` of the residual.
+    """
 
     def gradient(u: np.ndarray) -> np.ndarray:
         return np.stack([np.diff(u, axis=a, append=u.take([-1], axis=a)) for a in (0, 1)])
 
     def adjoint(p: np.ndarray) -> np.ndarray:
-        return sum(-np.diff(np.concatenate([np.zeros_like(q.take([0], axis=a)), q], axis=a), axis=a) for a, q in enumerate(p))
+        return sum(
+            -np.diff(np.concatenate([np.zeros_like(q.take([0], axis=a)), q], axis=a), axis=a)
+            for a, q in enumerate(p)
+        )
 
     u, work, outer = f.copy(), 0, 0
     while True:
@@ -171,22 +237,46 @@ def lagged_diffusivity(f: np.ndarray, tau: float, contrast: float, tolerance: fl
 
 
 def full_approximation(n: int, step_sizes: list[float]) -> dict[float, float]:
-    """Work of the full approximation scheme against lagged diffusivity, for implicit steps of Charbonnier diffusion of a noisy photograph."""
+    """Work of the full approximation scheme against lagged diffusivity, for implicit steps of
+    Charbonnier diffusion of a noisy photograph.
+    """
     from skimage import data
 
-    console.print(f"u + τKᵀΦ(Ku) = f, Charbonnier, contrast 0.05, noisy camera {n} × {n}, residual 1e-8; work in operator evaluations")
+    console.print(
+        f"u + τKᵀΦ(Ku) = f, Charbonnier, contrast 0.05, noisy camera {n} × {n}, residual 1e-8; work"
+        " in operator evaluations"
+    )
     table = Table()
-    for column in ("τ", "FAS cycles", "factor", "FAS work", "lagged steps", "lagged work", "FAS/lagged"):
+    for column in (
+        "τ",
+        "FAS cycles",
+        "factor",
+        "FAS work",
+        "lagged steps",
+        "lagged work",
+        "FAS/lagged",
+    ):
         table.add_column(column, justify="right")
-    f = data.camera()[:n, 128 : 128 + n] / 255 + 25 / 255 * np.random.default_rng(2).standard_normal((n, n))
+    f = data.camera()[:n, 128 : 128 + n] / 255 + 25 / 255 * np.random.default_rng(
+        2
+    ).standard_normal((n, n))
     ratios = {}
     for tau in step_sizes:
         model = MultigridUNet(problems.Diffusion(activations.Charbonnier(0.05), step_size=tau))
         found = model.solve(f[None, ..., None], tolerance=1e-8, max_cycles=60)
         work = found.cycles * evaluations(model, n)
-        least, steps = min(lagged_diffusivity(f, tau, 0.05, 1e-8, inner) for inner in (0.5, 0.3, 0.1, 0.03))
+        least, steps = min(
+            lagged_diffusivity(f, tau, 0.05, 1e-8, inner) for inner in (0.5, 0.3, 0.1, 0.03)
+        )
         ratios[tau] = work / least if found.converged else np.inf
-        cells = (f"{found.cycles}", f"{found.factor:.3f}", f"{work:.0f}", f"{steps}", f"{least}", f"{ratios[tau]:.2f}")
+        cells = (
+            f"{found.cycles}",
+            f"{found.factor:.3f}",
+            f"{work:.0f}",
+            f"{steps}",
+            f"{least}",
+            f"{ratios[tau]:.2f}",
+        )
         table.add_row(f"{tau:g}", *cells)
     console.print(table)
     return ratios
@@ -194,10 +284,19 @@ def full_approximation(n: int, step_sizes: list[float]) -> dict[float, float]:
 
 def main(arguments: list[str] | None = None) -> dict[int, list[Outcome]]:
     """Print the tables; returns what the solvers did at each size."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[255, 511, 1023, 2047], help="points along an axis")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[255, 511, 1023, 2047], help="points along an axis"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is timed")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for each of LU and CG without preconditioner")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=120.0,
+        help="seconds for each of LU and CG without preconditioner",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     options = parser.parse_args(arguments)
     console.print(provenance())

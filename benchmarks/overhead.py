@@ -1,11 +1,13 @@
-"""Time of a DiffusionBlock over the two bare convolutions it consists of, and over a plain residual block of equal FLOPs.
+"""Time of a DiffusionBlock over the two bare convolutions it consists of, and over a plain residual
+block of equal FLOPs.
 
     python benchmarks/overhead.py [--size 128] [--batch 4] [--rounds 40] [--quick]
 
-"bare" is `keras.ops.conv` with zero padding and its `keras.ops.conv_transpose` with the same kernel, nothing else: no flux,
-no boundary condition, no residual. "plain" is x + Conv2D(C)(relu(Conv2D(F)(x))) of Keras. "forward" is one call, "with
-backward" the gradient of the mean square of the output with respect to input and kernels. The ratios are medians over
-rounds in each of which all contestants run in turn; the times are the least.
+"bare" is `keras.ops.conv` with zero padding and its `keras.ops.conv_transpose` with the same
+kernel, nothing else: no flux, no boundary condition, no residual. "plain" is x +
+Conv2D(C)(relu(Conv2D(F)(x))) of Keras. "forward" is one call, "with backward" the gradient of the
+mean square of the output with respect to input and kernels. The ratios are medians over rounds in
+each of which all contestants run in turn; the times are the least.
 """
 
 from __future__ import annotations
@@ -42,7 +44,13 @@ class Case(NamedTuple):
     def block(self, normalize: bool = False) -> DiffusionBlock:
         """A block of fixed step size, with kernels small enough for it."""
         initializer = keras.initializers.RandomNormal(stddev=0.02, seed=0)
-        operator = ConvOperator(self.filters, self.kernel_size, boundary=self.boundary, initializer=initializer, normalize=normalize)
+        operator = ConvOperator(
+            self.filters,
+            self.kernel_size,
+            boundary=self.boundary,
+            initializer=initializer,
+            normalize=normalize,
+        )
         block = DiffusionBlock(operator, self.flux, step_size=STEP)
         block.build((None, None, None, self.channels))
         return block
@@ -64,11 +72,15 @@ class Bare(keras.layers.Layer):
 
     def __init__(self, kernel: Any) -> None:
         super().__init__()
-        self.kernel = self.add_weight(shape=kernel.shape, initializer=lambda shape, dtype=None: ops.convert_to_tensor(kernel))
+        self.kernel = self.add_weight(
+            shape=kernel.shape, initializer=lambda shape, dtype=None: ops.convert_to_tensor(kernel)
+        )
 
     def call(self, u: Any) -> Any:
         """KᵀKu."""
-        return ops.conv_transpose(ops.conv(u, self.kernel, padding="same"), self.kernel, padding="same")
+        return ops.conv_transpose(
+            ops.conv(u, self.kernel, padding="same"), self.kernel, padding="same"
+        )
 
 
 class Plain(keras.layers.Layer):
@@ -76,7 +88,9 @@ class Plain(keras.layers.Layer):
 
     def __init__(self, case: Case) -> None:
         super().__init__()
-        self.first = keras.layers.Conv2D(case.filters, case.kernel_size, padding="same", activation="relu")
+        self.first = keras.layers.Conv2D(
+            case.filters, case.kernel_size, padding="same", activation="relu"
+        )
         self.second = keras.layers.Conv2D(case.channels, case.kernel_size, padding="same")
 
     def call(self, x: Any) -> Any:
@@ -110,25 +124,63 @@ def add_row(table: Table, head: list[str], timings: Timings, xla: bool) -> float
     ratio = timings.ratio("block", "bare")
     over = f"{ratio:.2f}" if not xla else f"[{'green' if ratio <= LIMIT else 'red'}]{ratio:.2f}[/]"
     times = [f"{timings.best(name) * 1e3:.1f}" for name in ("bare", "block", "plain")]
-    table.add_row(*head, *times, over, f"{timings.ratio('block', 'plain'):.2f}", f"{timings.ratio('plain', 'bare'):.2f}")
+    table.add_row(
+        *head,
+        *times,
+        over,
+        f"{timings.ratio('block', 'plain'):.2f}",
+        f"{timings.ratio('plain', 'bare'):.2f}",
+    )
     return ratio
 
 
 def blocks(cases: tuple[Case, ...], batch: int, size: int, rounds: int) -> float:
     """The table of blocks; returns the largest ratio to the bare convolutions with XLA."""
-    table = Table(title=f"One block, batch {batch}, {size}×{size}, float32, fixed step size, normalize=False")
-    for name in ("state", "boundary", "flux", "", "pass", "bare ms", "block ms", "plain ms", "block/bare", "block/plain", "plain/bare"):
-        table.add_column(name, no_wrap=True, justify="right" if "/" in name or name.endswith("ms") else "left")
+    table = Table(
+        title=f"One block, batch {batch}, {size}×{size}, float32, fixed step size, normalize=False"
+    )
+    for name in (
+        "state",
+        "boundary",
+        "flux",
+        "",
+        "pass",
+        "bare ms",
+        "block ms",
+        "plain ms",
+        "block/bare",
+        "block/plain",
+        "plain/bare",
+    ):
+        table.add_column(
+            name, no_wrap=True, justify="right" if "/" in name or name.endswith("ms") else "left"
+        )
     worst = 0.0
     for case in cases:
         u, block, plain = image(batch, size, case.channels), case.block(), Plain(case)
         plain(u)
-        layers = {"bare": Bare(ops.convert_to_numpy(block.operator.kernels[0])), "block": block, "plain": plain}
+        layers = {
+            "bare": Bare(ops.convert_to_numpy(block.operator.kernels[0])),
+            "block": block,
+            "plain": plain,
+        }
         for xla in (True, False):
             for backward in (False, True):
-                timings = race({name: runner(layer, u, xla, backward) for name, layer in layers.items()}, rounds)
-                state = f"{case.name} {case.channels}→{case.filters}, {case.kernel_size}×{case.kernel_size}"
-                head = [state, case.boundary, case.flux, "XLA" if xla else "no XLA", "with backward" if backward else "forward"]
+                timings = race(
+                    {name: runner(layer, u, xla, backward) for name, layer in layers.items()},
+                    rounds,
+                )
+                state = (
+                    f"{case.name} {case.channels}→{case.filters},"
+                    f" {case.kernel_size}×{case.kernel_size}"
+                )
+                head = [
+                    state,
+                    case.boundary,
+                    case.flux,
+                    "XLA" if xla else "no XLA",
+                    "with backward" if backward else "forward",
+                ]
                 ratio = add_row(table, head, timings, xla)
                 worst = max(worst, ratio if xla else 0.0)
         table.add_section()
@@ -137,36 +189,86 @@ def blocks(cases: tuple[Case, ...], batch: int, size: int, rounds: int) -> float
     return worst
 
 
-def normalisation(batch: int, sizes: tuple[int, ...], rounds: int, boundaries: tuple[str, ...] = ("neumann", "periodic")) -> None:
-    """What normalize=True adds: the bound of ‖K‖, once a call whatever the size of the image or the number of steps."""
+def normalisation(
+    batch: int,
+    sizes: tuple[int, ...],
+    rounds: int,
+    boundaries: tuple[str, ...] = ("neumann", "periodic"),
+) -> None:
+    """What normalize=True adds.
+
+    The bound of ‖K‖, once a call whatever the size of the image or the number of steps.
+    """
     table = Table(title=f"Cost of normalize=True, grey 1→32, 5×5, batch {batch}, XLA")
-    for name in ("boundary", "size", "pass", "fixed kernels ms", "normalised ms", "difference ms", "ratio"):
-        table.add_column(name, justify="right" if name.endswith("ms") or name in ("ratio", "size") else "left")
+    for name in (
+        "boundary",
+        "size",
+        "pass",
+        "fixed kernels ms",
+        "normalised ms",
+        "difference ms",
+        "ratio",
+    ):
+        table.add_column(
+            name, justify="right" if name.endswith("ms") or name in ("ratio", "size") else "left"
+        )
     for boundary in boundaries:
         case = Case("grey", 1, 32, 5, boundary, "charbonnier")
         for size in sizes:
             u = image(batch, size, 1)
             for backward in (False, True):
                 layers = {"fixed": case.block(), "normalised": case.block(normalize=True)}
-                timings = race({name: runner(layer, u, True, backward) for name, layer in layers.items()}, rounds)
+                timings = race(
+                    {name: runner(layer, u, True, backward) for name, layer in layers.items()},
+                    rounds,
+                )
                 extra = float(np.median(timings.seconds["normalised"] - timings.seconds["fixed"]))
-                times = [f"{1e3 * seconds:.2f}" for seconds in (timings.best("fixed"), timings.best("normalised"), extra)]
-                table.add_row(boundary, str(size), "with backward" if backward else "forward", *times, f"{timings.ratio('normalised', 'fixed'):.2f}")
+                times = [
+                    f"{1e3 * seconds:.2f}"
+                    for seconds in (timings.best("fixed"), timings.best("normalised"), extra)
+                ]
+                table.add_row(
+                    boundary,
+                    str(size),
+                    "with backward" if backward else "forward",
+                    *times,
+                    f"{timings.ratio('normalised', 'fixed'):.2f}",
+                )
         table.add_section()
     console.print(table)
-    console.print("The bound depends on the kernels only: a model computes it once a call for all its steps.\n")
+    console.print(
+        "The bound depends on the kernels only: a model computes it once a call for all its"
+        " steps.\n"
+    )
 
 
 def classical(steps: int, size: int, rounds: int) -> None:
-    """Perona-Malik with the gradient operator as slices, and as convolutions with the same kernels; a copy reads and writes the image."""
-    table = Table(title=f"{steps} coupled Perona-Malik steps with forward differences, 1×{size}×{size}×1")
-    for name in ("", "sliced ms", "convolutions ms", "convolutions/sliced", "sliced step/copy", "convolution step/copy", "results differ by"):
+    """Perona-Malik with the gradient operator as slices, and as convolutions with the same kernels.
+
+    A copy reads and writes the image.
+    """
+    table = Table(
+        title=f"{steps} coupled Perona-Malik steps with forward differences, 1×{size}×{size}×1"
+    )
+    for name in (
+        "",
+        "sliced ms",
+        "convolutions ms",
+        "convolutions/sliced",
+        "sliced step/copy",
+        "convolution step/copy",
+        "results differ by",
+    ):
         table.add_column(name, justify="right" if name else "left")
     u = image(1, size, 1)
-    operators = {"sliced": ConvOperator(initializer="forward"), "convolutions": ConvOperator(2, 2, initializer="forward")}
+    operators = {
+        "sliced": ConvOperator(initializer="forward"),
+        "convolutions": ConvOperator(2, 2, initializer="forward"),
+    }
     models = {}
     for name, operator in operators.items():
-        # "auto" for the learned copy: its step limit 2/(L‖K‖²) comes from a computed bound, equal to 5 digits
+        # "auto" for the learned copy: its step limit 2/(L‖K‖²) comes from a computed bound, equal
+        # to 5 digits
         step_size = 0.25 if name == "sliced" else "auto"
         block = DiffusionBlock(operator, "perona_malik", step_size, coupled=True)
         models[name] = DiffusionResNet(schemes.explicit(steps), block=block, tied=True)
@@ -176,8 +278,14 @@ def classical(steps: int, size: int, rounds: int) -> None:
         runs["copy"] = runner(lambda u: 1.5 * u, u, xla, False)
         difference = float(np.abs(runs["sliced"]() - runs["convolutions"]()).max())
         timings = race(runs, rounds)
-        sliced, convolutions, copy = (timings.best(name) for name in ("sliced", "convolutions", "copy"))
-        cells = [f"{sliced * 1e3:.0f}", f"{convolutions * 1e3:.0f}", f"{timings.ratio('convolutions', 'sliced'):.1f}"]
+        sliced, convolutions, copy = (
+            timings.best(name) for name in ("sliced", "convolutions", "copy")
+        )
+        cells = [
+            f"{sliced * 1e3:.0f}",
+            f"{convolutions * 1e3:.0f}",
+            f"{timings.ratio('convolutions', 'sliced'):.1f}",
+        ]
         copies = [f"{seconds / steps / copy:.1f}" for seconds in (sliced, convolutions)]
         table.add_row("XLA" if xla else "no XLA", *cells, *copies, f"{difference:.1e}")
     console.print(table)
@@ -185,7 +293,9 @@ def classical(steps: int, size: int, rounds: int) -> None:
 
 def main(arguments: list[str] | None = None) -> float:
     """Print the tables; returns the largest block/bare with XLA."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=128, help="height and width of the images")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=40, help="how often each contestant is timed")
@@ -200,7 +310,11 @@ def main(arguments: list[str] | None = None) -> float:
         classical(2, 32, 2)
         return worst
     worst = blocks(CASES, options.batch, options.size, options.rounds)
-    normalisation(options.batch, (options.size // 2, options.size, 2 * options.size), max(3, options.rounds // 2))
+    normalisation(
+        options.batch,
+        (options.size // 2, options.size, 2 * options.size),
+        max(3, options.rounds // 2),
+    )
     classical(options.steps, options.classical_size, max(3, options.rounds // 10))
     return worst
 

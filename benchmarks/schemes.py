@@ -1,12 +1,16 @@
-"""Error against work: explicit, FED, FSI and Du Fort-Frankel schemes on a photograph, to one diffusion time.
+"""Error against work: explicit, FED, FSI and Du Fort-Frankel schemes on a photograph, to one
+diffusion time.
 
-    python benchmarks/schemes.py [--time 100] [--size 256] [--picture benchmarks/schemes.png] [--quick]
+    python benchmarks/schemes.py [--time 100] [--size 256] [--picture benchmarks/schemes.png]
+    [--quick]
 
-Work is the number of steps, each one application of K and one of Kᵀ. The error is relative to the change the diffusion
-makes, ‖u − reference‖/‖f − reference‖. The reference is the explicit scheme at 8 and at 16 times its least number of
-steps in float64, extrapolated to step size zero; for linear diffusion it is checked against the exact solution by the cosine
-transform. The explicit scheme is stable from time/0.25 steps on, so every error larger than it has there costs that many steps
-too: that is what a cycle of n FED or FSI steps improves by the factor (n+1)/3. The number after Du Fort-Frankel is its w.
+Work is the number of steps, each one application of K and one of Kᵀ. The error is relative to the
+change the diffusion makes, ‖u − reference‖/‖f − reference‖. The reference is the explicit scheme at
+8 and at 16 times its least number of steps in float64, extrapolated to step size zero; for linear
+diffusion it is checked against the exact solution by the cosine transform. The explicit scheme is
+stable from time/0.25 steps on, so every error larger than it has there costs that many steps too:
+that is what a cycle of n FED or FSI steps improves by the factor (n+1)/3. The number after Du
+Fort-Frankel is its w.
 """
 
 from __future__ import annotations
@@ -52,13 +56,17 @@ def photograph(size: int) -> np.ndarray:
 
 def network(flux: str, contrast: float) -> DiffusionResNet:
     """Coupled diffusion with the gradient operator at the explicit limit, to be re-timed."""
-    block = DiffusionBlock("forward", FluxActivation(flux, contrast, coupled=True), step_size=LIMIT, dtype="float64")
+    block = DiffusionBlock(
+        "forward", FluxActivation(flux, contrast, coupled=True), step_size=LIMIT, dtype="float64"
+    )
     model = DiffusionResNet(schemes.explicit(1), block=block, tied=True, dtype="float64")
     model.build((None, None, None, 1))
     return model
 
 
-def evolve(base: DiffusionResNet, schedule: Schedule, time: float, image: np.ndarray) -> tuple[np.ndarray, float]:
+def evolve(
+    base: DiffusionResNet, schedule: Schedule, time: float, image: np.ndarray
+) -> tuple[np.ndarray, float]:
     """The image at the time, by the schedule, compiled; and the time the model says it reaches."""
     model = base.with_schedule(schedule, time=time)
     return np.asarray(tf.function(model, jit_compile=True)(tf.constant(image))), model.time
@@ -72,7 +80,10 @@ def fine_reference(base: DiffusionResNet, image: np.ndarray, time: float, finer:
 
 
 def exact_linear(image: np.ndarray, time: float) -> np.ndarray:
-    """exp(−time·KᵀK) of the image: KᵀK is diagonal in the cosine basis, with eigenvalues 4sin²(πi/2n) along each axis."""
+    """exp(−time·KᵀK) of the image.
+
+    KᵀK is diagonal in the cosine basis, with eigenvalues 4sin²(πi/2n) along each axis.
+    """
     from scipy.fft import dctn, idctn
 
     decay = [4 * np.sin(np.pi * np.arange(n) / (2 * n)) ** 2 for n in image.shape[1:3]]
@@ -89,7 +100,10 @@ def contestants(time: float, nonlinear: bool, quick: bool) -> list[tuple[str, st
     """(scheme, detail, schedule) of every run."""
     reach = time / LIMIT
     least = least_steps(time)
-    runs = [("explicit", f"τ = {LIMIT / k:.4g}", schemes.explicit(round(k * least))) for k in ((1, 2) if quick else (1, 1.5, 2, 3, 4))]
+    runs = [
+        ("explicit", f"τ = {LIMIT / k:.4g}", schemes.explicit(round(k * least)))
+        for k in ((1, 2) if quick else (1, 1.5, 2, 3, 4))
+    ]
     most = 1 if quick else 8
     for cycles in (2**i for i in range(most)):
         length = len(schemes.fed(cycles=cycles, time=reach)) // cycles
@@ -103,7 +117,13 @@ def contestants(time: float, nonlinear: bool, quick: bool) -> list[tuple[str, st
     for w in (4 / 3,) if quick else (1.0, 4 / 3, 1.6, 1.8):
         shortest = len(schemes.dufort_frankel(time=reach, extrapolation=w))
         for factor in (1,) if quick else (1, 2, 4):
-            runs.append((f"Du Fort-Frankel {w:.3g}", f"{factor} × {shortest}", schemes.dufort_frankel(factor * shortest, extrapolation=w)))
+            runs.append(
+                (
+                    f"Du Fort-Frankel {w:.3g}",
+                    f"{factor} × {shortest}",
+                    schemes.dufort_frankel(factor * shortest, extrapolation=w),
+                )
+            )
     return runs
 
 
@@ -113,7 +133,10 @@ def error(u: np.ndarray, reference: np.ndarray, image: np.ndarray) -> float:
 
 
 def explicit_steps_for(points: Sequence[Point], wanted: float, least: int) -> float:
-    """Steps the explicit scheme needs for an error: interpolated, at least the stable number, NaN beyond the runs."""
+    """Steps the explicit scheme needs for an error.
+
+    Interpolated, at least the stable number, NaN beyond the runs.
+    """
     runs = sorted((p.error, p.steps) for p in points if p.scheme == "explicit")
     errors, steps = np.log([e for e, _ in runs]), np.log([n for _, n in runs])
     if np.log(wanted) < errors[0]:
@@ -124,7 +147,16 @@ def explicit_steps_for(points: Sequence[Point], wanted: float, least: int) -> fl
 def report(title: str, points: list[Point], least: int) -> None:
     """The table of all runs, and what each tolerance costs."""
     table = Table(title=title)
-    for name in ("scheme", "cycles × length", "steps", "time reached", "error", "explicit steps for it", "fewer steps by", "theory (n+1)/3"):
+    for name in (
+        "scheme",
+        "cycles × length",
+        "steps",
+        "time reached",
+        "error",
+        "explicit steps for it",
+        "fewer steps by",
+        "theory (n+1)/3",
+    ):
         table.add_column(name, justify="left" if name == "scheme" else "right")
     previous = ""
     for p in points:
@@ -133,11 +165,23 @@ def report(title: str, points: list[Point], least: int) -> None:
         previous = p.scheme
         needed = explicit_steps_for(points, p.error, least)
         theory = f"{(p.length + 1) / 3:.2f}" if p.length else "–"
-        table.add_row(p.scheme, p.detail, str(p.steps), f"{p.time:.6g}", f"{p.error:.2e}", f"{needed:.0f}", f"{needed / p.steps:.2f}", theory)
+        table.add_row(
+            p.scheme,
+            p.detail,
+            str(p.steps),
+            f"{p.time:.6g}",
+            f"{p.error:.2e}",
+            f"{needed:.0f}",
+            f"{needed / p.steps:.2f}",
+            theory,
+        )
     console.print(table)
     names = list(dict.fromkeys(p.scheme for p in points))
     table = Table(
-        title=f"Least steps to an error, of the runs above; in brackets how many times fewer than {least}, the fewest stable explicit steps"
+        title=(
+            "Least steps to an error, of the runs above; in brackets how many times fewer than"
+            f" {least}, the fewest stable explicit steps"
+        )
     )
     table.add_column("error at most", justify="right")
     for name in names:
@@ -145,7 +189,11 @@ def report(title: str, points: list[Point], least: int) -> None:
     for tolerance in TOLERANCES:
         cells = []
         for name in names:
-            good = min((p for p in points if p.scheme == name and p.error <= tolerance), key=lambda p: p.steps, default=None)
+            good = min(
+                (p for p in points if p.scheme == name and p.error <= tolerance),
+                key=lambda p: p.steps,
+                default=None,
+            )
             cells.append("–" if good is None else f"{good.steps} ({least / good.steps:.1f})")
         table.add_row(f"{tolerance:g}", *cells)
     console.print(table)
@@ -159,7 +207,9 @@ def draw(cases: dict[str, list[Point]], time: float, size: int, path: Path) -> N
     import matplotlib.pyplot as plt
 
     least = least_steps(time)
-    figure, panels = plt.subplots(1, len(cases), figsize=(7 * len(cases), 6), sharey=True, layout="constrained", squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(cases), figsize=(7 * len(cases), 6), sharey=True, layout="constrained", squeeze=False
+    )
     styles: dict[str, dict[str, Any]] = {
         "explicit": {"color": "black", "marker": "s", "zorder": 3},
         "FED": {"color": "tab:blue", "marker": "o", "markersize": 10, "fillstyle": "none"},
@@ -170,37 +220,74 @@ def draw(cases: dict[str, list[Point]], time: float, size: int, path: Path) -> N
         others = iter(("silver", "tab:green", "tab:olive", "tab:purple"))
         for name in dict.fromkeys(p.scheme for p in points):
             mine = sorted((p.steps, p.error) for p in points if p.scheme == name)
-            style = styles.get(name) or {"color": next(others), "marker": "d", "markersize": 5, "linestyle": "--", "linewidth": 1}
-            panel.loglog(*zip(*mine, strict=True), label=name.replace("Frankel ", "Frankel, w = "), **style)
+            style = styles.get(name) or {
+                "color": next(others),
+                "marker": "d",
+                "markersize": 5,
+                "linestyle": "--",
+                "linewidth": 1,
+            }
+            panel.loglog(
+                *zip(*mine, strict=True), label=name.replace("Frankel ", "Frankel, w = "), **style
+            )
         for p in points:
             if p.scheme == "FED" and p.steps < 0.6 * least:  # how far left of the explicit limit
-                panel.plot((p.steps, least), (p.error, p.error), color="tab:blue", linewidth=0.7, linestyle=":")
+                panel.plot(
+                    (p.steps, least),
+                    (p.error, p.error),
+                    color="tab:blue",
+                    linewidth=0.7,
+                    linestyle=":",
+                )
                 label = f"{p.detail}: {least / p.steps:.1f}× fewer, theory {(p.length + 1) / 3:.1f}"
                 box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-                panel.annotate(label, (p.steps, p.error), textcoords="offset points", xytext=(8, 3), fontsize=8, color="tab:blue", bbox=box)
+                panel.annotate(
+                    label,
+                    (p.steps, p.error),
+                    textcoords="offset points",
+                    xytext=(8, 3),
+                    fontsize=8,
+                    color="tab:blue",
+                    bbox=box,
+                )
         left, right = min(p.steps for p in points) / 1.5, max(p.steps for p in points) * 1.2
         panel.axvline(least, color="black", linewidth=1.2)
         panel.axvspan(left, least, color="gray", alpha=0.08, linewidth=0)
         note = f"{least} steps: the fewest\nstable explicit ones"
-        panel.text(least * 1.04, 0.98, note, transform=panel.get_xaxis_transform(), va="top", fontsize=9)
-        panel.set(title=title, xlabel="work in steps, each one application of K and one of Kᵀ", xlim=(left, right))
-        ticks = [t for t in (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if left <= t <= right]
+        panel.text(
+            least * 1.04, 0.98, note, transform=panel.get_xaxis_transform(), va="top", fontsize=9
+        )
+        panel.set(
+            title=title,
+            xlabel="work in steps, each one application of K and one of Kᵀ",
+            xlim=(left, right),
+        )
+        ticks = [
+            t for t in (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if left <= t <= right
+        ]
         panel.set_xticks(ticks, [str(t) for t in ticks])
         panel.grid(alpha=0.25)
     panels[0][0].set_ylabel("error ‖u − reference‖ / ‖f − reference‖")
     panels[0][-1].legend(fontsize=9, loc="lower left")
-    figure.suptitle(f"Diffusion of a {size}×{size} photograph to time {time:g} (grid units²); FED and FSI with cycles × steps a cycle")
+    figure.suptitle(
+        f"Diffusion of a {size}×{size} photograph to time {time:g} (grid units²); FED and FSI with"
+        " cycles × steps a cycle"
+    )
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
 def main(arguments: list[str] | None = None) -> dict[str, list[Point]]:
     """Print the tables and write the picture; returns the runs of each case."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--time", type=float, default=100.0, help="diffusion time in grid units²")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--flux", default="charbonnier", help="flux of the nonlinear case")
-    parser.add_argument("--contrast", type=float, default=0.02, help="contrast λ of the flux, grey values in [0, 1]")
+    parser.add_argument(
+        "--contrast", type=float, default=0.02, help="contrast λ of the flux, grey values in [0, 1]"
+    )
     parser.add_argument("--picture", type=Path, default=Path(__file__).with_name("schemes.png"))
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     options = parser.parse_args(arguments)
@@ -217,16 +304,26 @@ def main(arguments: list[str] | None = None) -> dict[str, list[Point]]:
         reference = fine_reference(base, image, options.time, 8)
         if flux == "linear":
             check = error(reference, exact_linear(image, options.time), image)
-            console.print(f"Reference of the linear case against the exact solution by the cosine transform: error {check:.1e}.")
+            console.print(
+                "Reference of the linear case against the exact solution by the cosine transform:"
+                f" error {check:.1e}."
+            )
         points = []
         for scheme, detail, schedule in contestants(options.time, flux != "linear", options.quick):
             u, reached = evolve(base, schedule, options.time, image)
             length = schedule.cycle_length if scheme.startswith(("FED", "FSI")) else 0
-            points.append(Point(scheme, detail, len(schedule), length, reached, error(u, reference, image)))
+            points.append(
+                Point(scheme, detail, len(schedule), length, reached, error(u, reference, image))
+            )
         order = list(dict.fromkeys(p.scheme for p in points))
         points.sort(key=lambda p: order.index(p.scheme))
         cases[title] = points
-        report(f"{title}, {options.size}×{options.size} photograph to time {options.time:g}, step limit {LIMIT}", points, least)
+        report(
+            f"{title}, {options.size}×{options.size} photograph to time {options.time:g}, step"
+            f" limit {LIMIT}",
+            points,
+            least,
+        )
     draw(cases, options.time, options.size, options.picture)
     console.print(f"Picture: {options.picture}")
     return cases

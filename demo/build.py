@@ -35,8 +35,13 @@ def vendor(folder: Path) -> None:
     if not all((modules / source).is_file() for source in VENDOR.values()):
         npm = shutil.which("npm")
         if npm is None:
-            raise FileNotFoundError("The page needs ONNX Runtime Web from npm, and there is no npm: install Node.js, which brings it")
-        subprocess.run([npm, "ci", "--no-progress"], cwd=HERE, check=True, stdout=subprocess.DEVNULL)
+            raise FileNotFoundError(
+                "The page needs ONNX Runtime Web from npm, and there is no npm: install Node.js,"
+                " which brings it"
+            )
+        subprocess.run(
+            [npm, "ci", "--no-progress"], cwd=HERE, check=True, stdout=subprocess.DEVNULL
+        )
     folder.mkdir()
     for name, source in VENDOR.items():
         shutil.copyfile(modules / source, folder / name)
@@ -50,12 +55,19 @@ def models(folder: Path) -> dict[str, float]:
     """
     from keras_pde.export import export
 
-    wanted = {f[kind]: f.get("timed", False) for f in json.loads((HERE / "filters.json").read_text(encoding="utf-8")) for kind in ("grey", "colour")}
+    wanted = {
+        f[kind]: f.get("timed", False)
+        for f in json.loads((HERE / "filters.json").read_text(encoding="utf-8"))
+        for kind in ("grey", "colour")
+    }
     differences = {}
     for name, timed in wanted.items():
         made = export(name, folder / f"{name}.onnx", "onnx", timed=timed, verify=True)
         if made.bytes > LARGEST or made.difference is None or made.difference > 1e-5:
-            raise ValueError(f"{name} has {made.bytes:,} bytes and differs by {made.difference}: at most {LARGEST:,} and 1e-5 are wanted")
+            raise ValueError(
+                f"{name} has {made.bytes:,} bytes and differs by {made.difference}: at most"
+                f" {LARGEST:,} and 1e-5 are wanted"
+            )
         differences[name] = made.difference
     return differences
 
@@ -69,8 +81,14 @@ def build(target: Path) -> dict[str, float]:
     from PIL import Image
     from skimage import data
 
-    if target.exists() and not (target / "filters.json").is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(f"{target} exists and is no demo page: nothing was written. Choose another folder.")
+    if (
+        target.exists()
+        and not (target / "filters.json").is_file()
+        and (not target.is_dir() or any(target.iterdir()))
+    ):
+        raise FileExistsError(
+            f"{target} exists and is no demo page: nothing was written. Choose another folder."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -96,7 +114,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     target = parser.parse_args().folder
     for name, difference in build(target).items():
-        print(f"{name}.onnx: {(target / 'models' / f'{name}.onnx').stat().st_size:,} bytes, largest difference from the original {difference:.1e}")
+        print(
+            f"{name}.onnx: {(target / 'models' / f'{name}.onnx').stat().st_size:,} bytes, largest"
+            f" difference from the original {difference:.1e}"
+        )
     print(f"Serve it: python -m http.server -d {target}, and open http://localhost:8000")
 
 

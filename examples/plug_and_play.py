@@ -1,12 +1,16 @@
-"""Plug and play: a denoiser of the zoo as the prior of an inverse problem, with and without the theorem.
+"""Plug and play: a denoiser of the zoo as the prior of an inverse problem, with and without the
+theorem.
 
-    python examples/plug_and_play.py [--problem deblur|inpaint] [--sample camera] [--out plug_and_play.png]
+    python examples/plug_and_play.py [--problem deblur|inpaint] [--sample camera] [--out
+    plug_and_play.png]
 
-Proximal gradient iteration u ← N(u − γAᵀ(Au − f)) for the data f = A u₀ + noise. With ‖A‖ ≤ 1 and γ < 2 the gradient step is averaged; for
-an averaged N so is the whole map T, and ‖T(u) − u‖ falls from each iteration to the next, to 0 where a fixed point exists.
-The preset convex_equilibrium_2d is averaged, and so is T. certified_resnet_2d beside it denoises better, and its certificate says
-norm stable with a Lipschitz constant above 1: no theorem about this iteration. The script prints and plots the residuals of both.
-Source: Venkatakrishnan, Bouman, Wohlberg (2013); Bauschke, Combettes (2011).
+Proximal gradient iteration u ← N(u − γAᵀ(Au − f)) for the data f = A u₀ + noise. With ‖A‖ ≤ 1 and γ
+< 2 the gradient step is averaged; for an averaged N so is the whole map T, and ‖T(u) − u‖ falls
+from each iteration to the next, to 0 where a fixed point exists. The preset convex_equilibrium_2d
+is averaged, and so is T. certified_resnet_2d beside it denoises better, and its certificate says
+norm stable with a Lipschitz constant above 1: no theorem about this iteration. The script prints
+and plots the residuals of both. Source: Venkatakrishnan, Bouman, Wohlberg (2013); Bauschke,
+Combettes (2011).
 """
 
 from __future__ import annotations
@@ -26,7 +30,9 @@ from keras_pde.tasks.denoise import levels as levels_of
 PRESETS = ("convex_equilibrium_2d", "certified_resnet_2d")
 
 
-def blur(shape: tuple[int, int], width: float = 1.6) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+def blur(
+    shape: tuple[int, int], width: float = 1.6
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
     """Periodic Gaussian blur of so many pixels and its adjoint, itself; ‖A‖ = 1."""
     frequencies = np.meshgrid(*[np.fft.fftfreq(n) for n in shape], indexing="ij")
     symbol = np.exp(-2 * (np.pi * width) ** 2 * sum(f**2 for f in frequencies))
@@ -37,14 +43,21 @@ def blur(shape: tuple[int, int], width: float = 1.6) -> tuple[Callable[[np.ndarr
     return apply, apply
 
 
-def mask(shape: tuple[int, int], share: float = 0.4, seed: int = 0) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+def mask(
+    shape: tuple[int, int], share: float = 0.4, seed: int = 0
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
     """Keep a share of the pixels, and the adjoint, itself; ‖A‖ = 1."""
     known = np.random.default_rng(seed).random(shape) < share
     return lambda u: known * u, lambda u: known * u
 
 
 def iterate(
-    denoise: Callable[[np.ndarray], np.ndarray], a: Any, at: Any, f: np.ndarray, start: np.ndarray, count: int
+    denoise: Callable[[np.ndarray], np.ndarray],
+    a: Any,
+    at: Any,
+    f: np.ndarray,
+    start: np.ndarray,
+    count: int,
 ) -> tuple[np.ndarray, list[float]]:
     """Last u and the residuals ‖T(u) − u‖ of the iteration with γ = 1.9."""
     u, residuals = start, []
@@ -57,12 +70,19 @@ def iterate(
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--problem", choices=("deblur", "inpaint"), default="deblur")
     parser.add_argument("--out", type=Path, default=Path("plug_and_play.png"))
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--strength", type=float, default=4.0, help="noise level that the denoiser is told, in grey levels")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=4.0,
+        help="noise level that the denoiser is told, in grey levels",
+    )
     args = parser.parse_args()
     from matplotlib.figure import Figure
     from skimage import data
@@ -76,21 +96,33 @@ def main() -> None:
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     axes = figure.subplots(1, 4)
     axes[0].imshow(f, cmap="gray", vmin=0, vmax=1)
-    axes[0].set_title(f"data, {peak_signal_noise_ratio(clean, start.clip(0, 1), data_range=1.0):.2f} dB", fontsize="medium")
+    axes[0].set_title(
+        f"data, {peak_signal_noise_ratio(clean, start.clip(0, 1), data_range=1.0):.2f} dB",
+        fontsize="medium",
+    )
     for axis, name in zip(axes[1:], PRESETS, strict=False):
         model = keras_pde.from_preset(name)
         run = compiled(model)
 
         def denoise(u: np.ndarray, model: Any = model, run: Any = run) -> np.ndarray:
             inputs = levels_of.model_inputs(model, u[..., None], args.strength)
-            return levels_of.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype("float64")
+            return levels_of.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype(
+                "float64"
+            )
 
         u, residuals = iterate(denoise, a, at, f, start, args.iterations)
         rises = sum(later > earlier for earlier, later in itertools.pairwise(residuals))
         psnr = peak_signal_noise_ratio(clean, u.clip(0, 1), data_range=1.0)
         certificate = model.certificate()
-        proved = f"averaged, {certificate.averaged:.2f}" if certificate.averaged is not None else f"Lipschitz constant {certificate.lipschitz:.3g}"
-        print(f"{name} ({proved}): {psnr:.2f} dB, residual {residuals[0]:.3g} -> {residuals[-1]:.3g}, rises {rises} of {len(residuals) - 1} times")
+        proved = (
+            f"averaged, {certificate.averaged:.2f}"
+            if certificate.averaged is not None
+            else f"Lipschitz constant {certificate.lipschitz:.3g}"
+        )
+        print(
+            f"{name} ({proved}): {psnr:.2f} dB, residual {residuals[0]:.3g} -> {residuals[-1]:.3g},"
+            f" rises {rises} of {len(residuals) - 1} times"
+        )
         axis.imshow(u, cmap="gray", vmin=0, vmax=1)
         axis.set_title(f"{name}\n{proved}, {psnr:.2f} dB", fontsize="small")
         axes[3].semilogy(residuals, label=name)

@@ -1,4 +1,6 @@
-"""keras_pde: numerical methods for partial differential equations as Keras networks with proved stability."""
+"""keras_pde: numerical methods for partial differential equations as Keras networks with proved
+stability.
+"""
 
 from keras_pde import fluxes as activations
 from keras_pde import schemes
@@ -8,7 +10,15 @@ from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gated_flux import GatedFlux
 from keras_pde.fluxes.spline_flux import SplineFlux
 from keras_pde.layers import DiffusionBlock, ImplicitDiffusion, Lifting, Prolongation, Restriction
-from keras_pde.models import DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet, ImplicitRecurrent, MultigridUNet, plotting
+from keras_pde.models import (
+    DiffusionResNet,
+    DuFortFrankelResNet,
+    FEDResNet,
+    FSIResNet,
+    ImplicitRecurrent,
+    MultigridUNet,
+    plotting,
+)
 from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.presets import from_preset, list_presets
 from keras_pde.runtime.version import __version__

@@ -1,4 +1,7 @@
-"""Shared by all tests: quiet TensorFlow, one seed, and the folder of real data where it is present."""
+"""Shared by all tests.
+
+Quiet TensorFlow, one seed, and the folder of real data where it is present.
+"""
 
 from __future__ import annotations
 

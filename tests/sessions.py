@@ -1,4 +1,7 @@
-"""A command in a session of its own: all its processes, and their end. They may have groups of their own, which a kill of the group misses."""
+"""A command in a session of its own: all its processes, and their end.
+
+They may have groups of their own, which a kill of the group misses.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ def session(process: subprocess.Popen[bytes]) -> dict[int, bytes]:
     """The living processes of the command's session: number and command line."""
     found = {}
     for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):  # no process, or one that is gone
+        # no process, or one that is gone
+        with contextlib.suppress(OSError, ValueError, IndexError):
             state, _, _, its = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:4]
             if int(its) == process.pid and state not in "ZX":
                 found[int(folder.name)] = (folder / "cmdline").read_bytes()

@@ -32,13 +32,17 @@ from keras_pde import (
 
 @dataclass(frozen=True)
 class Case:
-    """A class with two ways to construct it: by its defaults, and with every argument away from its default."""
+    """A class with two ways to construct it.
+
+    By its defaults, and with every argument away from its default.
+    """
 
     cls: type
     full: Callable[[], dict[str, Any]]
     shape: tuple[int, ...] = (2, 6, 5, 2)
     noise: bool = False  # the full variant takes a noise level
-    elsewhere: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)  # arguments that exclude others, variant by variant
+    # arguments that exclude others, variant by variant
+    elsewhere: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.cls.__name__
@@ -47,7 +51,12 @@ class Case:
 def _block() -> DiffusionBlock:
     operator = ConvOperator(6, 2, boundary="periodic", initializer="he_normal", normalize=True)
     return DiffusionBlock(
-        operator, FluxActivation("truncated_bfb", 0.7, learn_contrast=True), "learned", fraction=0.9, use_bias=True, data_weight="learned"
+        operator,
+        FluxActivation("truncated_bfb", 0.7, learn_contrast=True),
+        "learned",
+        fraction=0.9,
+        use_bias=True,
+        data_weight="learned",
     )
 
 
@@ -67,14 +76,24 @@ CASES = [
             "normalize": True,
         },
         elsewhere={
-            "stencil": lambda: {"filters": None, "initializer": "laplacian", "boundary": "periodic"},
+            "stencil": lambda: {
+                "filters": None,
+                "initializer": "laplacian",
+                "boundary": "periodic",
+            },
             "dct": lambda: {"filters": None, "initializer": "dct", "kernel_size": 3},
             "learned from a stencil": lambda: {"filters": 2, "initializer": "central"},
         },
     ),
     Case(
         FluxActivation,
-        lambda: {"flux": "fab", "contrast": 0.5, "learn_contrast": True, "per_channel": True, "noise_conditioned": True},
+        lambda: {
+            "flux": "fab",
+            "contrast": 0.5,
+            "learn_contrast": True,
+            "per_channel": True,
+            "noise_conditioned": True,
+        },
         noise=True,
         elsewhere={
             "coupled": lambda: {"flux": "weickert", "coupled": True, "learn_contrast": True},
@@ -160,7 +179,15 @@ CASES = [
     ),
     Case(
         FEDResNet,
-        lambda: {"cycles": 2, "cycle_length": 3, "filters": 4, "kernel_size": 3, "flux": "charbonnier", "tied": True, "lifting": 5},
+        lambda: {
+            "cycles": 2,
+            "cycle_length": 3,
+            "filters": 4,
+            "kernel_size": 3,
+            "flux": "charbonnier",
+            "tied": True,
+            "lifting": 5,
+        },
         elsewhere={"block": lambda: {"block": _stencil_block()}},
     ),
     Case(
@@ -179,7 +206,15 @@ CASES = [
     ),
     Case(
         DuFortFrankelResNet,
-        lambda: {"steps": 3, "extrapolation": 0.8, "filters": 4, "kernel_size": 3, "flux": "truncated_tv", "tied": False, "lifting": 5},
+        lambda: {
+            "steps": 3,
+            "extrapolation": 0.8,
+            "filters": 4,
+            "kernel_size": 3,
+            "flux": "truncated_tv",
+            "tied": False,
+            "lifting": 5,
+        },
         elsewhere={"block": lambda: {"block": _stencil_block()}},
     ),
 ]
@@ -187,7 +222,14 @@ CASES = [
 
 def _implicit(solver: Any, **options: Any) -> dict[str, Any]:
     flux = FluxActivation("charbonnier", 0.5, learn_contrast=True)
-    return {"operator": ConvOperator(3, 3, normalize=True), "flux": flux, "solver": solver, "tolerance": 1e-6, "max_iterations": 200, **options}
+    return {
+        "operator": ConvOperator(3, 3, normalize=True),
+        "flux": flux,
+        "solver": solver,
+        "tolerance": 1e-6,
+        "max_iterations": 200,
+        **options,
+    }
 
 
 CASES += [
@@ -195,7 +237,16 @@ CASES += [
         ImplicitDiffusion,
         lambda: {
             "operator": ConvOperator(4, 3, boundary="dirichlet", normalize=True),
-            "flux": SplineFlux(4, 2.0, (-0.4, 0.9), "perona_malik", contrast=0.5, learn_contrast=True, noise_conditioned=True, grading=1.3),
+            "flux": SplineFlux(
+                4,
+                2.0,
+                (-0.4, 0.9),
+                "perona_malik",
+                contrast=0.5,
+                learn_contrast=True,
+                noise_conditioned=True,
+                grading=1.3,
+            ),
             "step_size": "learned",
             "solver": solvers.Accelerated("chebyshev"),
             "tolerance": 1e-6,
@@ -211,10 +262,27 @@ CASES += [
     ),
     Case(
         ImplicitRecurrent,
-        lambda: {"steps": 2, "filters": 4, "kernel_size": 3, "flux": "perona_malik", "tied": False, "lifting": Lifting(9, 2)},
-        elsewhere={"block": lambda: {"block": ImplicitDiffusion("forward", FluxActivation("charbonnier", 0.3, coupled=True), 5.0, tolerance=1e-6)}},
+        lambda: {
+            "steps": 2,
+            "filters": 4,
+            "kernel_size": 3,
+            "flux": "perona_malik",
+            "tied": False,
+            "lifting": Lifting(9, 2),
+        },
+        elsewhere={
+            "block": lambda: {
+                "block": ImplicitDiffusion(
+                    "forward", FluxActivation("charbonnier", 0.3, coupled=True), 5.0, tolerance=1e-6
+                )
+            }
+        },
     ),
-    Case(Lifting, lambda: {"channels": 13, "patch_size": 2, "learned": True}, elsewhere={"isometric": lambda: {"channels": 13, "patch_size": 2}}),
+    Case(
+        Lifting,
+        lambda: {"channels": 13, "patch_size": 2, "learned": True},
+        elsewhere={"isometric": lambda: {"channels": 13, "patch_size": 2}},
+    ),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),
     Case(
         MultigridUNet,
@@ -228,14 +296,27 @@ CASES += [
             "outputs": 4,
         },
         elsewhere={
-            "W-cycle": lambda: {"problem": problems.Poisson("neumann"), "cycle": "W(1,1)", "levels": 3, "smoother": "chebyshev"},
-            "full multigrid": lambda: {"problem": problems.ScreenedPoisson(3.0, "periodic"), "cycle": "FMG(1,0)", "levels": 2},
+            "W-cycle": lambda: {
+                "problem": problems.Poisson("neumann"),
+                "cycle": "W(1,1)",
+                "levels": 3,
+                "smoother": "chebyshev",
+            },
+            "full multigrid": lambda: {
+                "problem": problems.ScreenedPoisson(3.0, "periodic"),
+                "cycle": "FMG(1,0)",
+                "levels": 2,
+            },
             "biharmonic": lambda: {"problem": "biharmonic", "cycle": "F(1,1)", "levels": 3},
         },
     ),
 ]
 
-VARIANTS = [(case, "default") for case in CASES] + [(case, "full") for case in CASES] + [(case, key) for case in CASES for key in case.elsewhere]
+VARIANTS = (
+    [(case, "default") for case in CASES]
+    + [(case, "full") for case in CASES]
+    + [(case, key) for case in CASES for key in case.elsewhere]
+)
 
 
 def arguments(case: Case, variant: str) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""Multigrid of the textbooks in NumPy and SciPy's sparse matrices, with nothing of keras_pde: the reference for its models.
+"""Multigrid of the textbooks in NumPy and SciPy's sparse matrices, with nothing of keras_pde.
 
-Grid size 1 on the finest level; vectors hold the points in C order. Restriction is R = Pᵀ/2ᵈ, so that a level's operator is the
-continuous one at grid size h = 2ˡ: RAP = A(h) where both exist.
+The reference for its models.
 
-Sources: Briggs, Henson, McCormick, A Multigrid Tutorial (2000); Trottenberg, Oosterlee, Schüller, Multigrid (2001).
+Grid size 1 on the finest level; vectors hold the points in C order. Restriction is R = Pᵀ/2ᵈ, so
+that a level's operator is the continuous one at grid size h = 2ˡ: RAP = A(h) where both exist.
+
+Sources: Briggs, Henson, McCormick, A Multigrid Tutorial (2000); Trottenberg, Oosterlee, Schüller,
+Multigrid (2001).
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ Smooth = Callable[[int, Any, np.ndarray, np.ndarray], np.ndarray]  # level, A, b
 
 
 def laplacian_line(n: int, boundary: str) -> Any:
-    """−Δ in 1-D: tridiag(−1, 2, −1); zero outside, reflected at the edge of the last pixel, or periodic."""
+    """−Δ in 1-D: tridiag(−1, 2, −1).
+
+    Zero outside, reflected at the edge of the last pixel, or periodic.
+    """
     line = sp.lil_matrix((n, n))
     for i in range(n):
         for j in (i - 1, i + 1):
@@ -45,7 +51,10 @@ def kron(factors: Sequence[Any]) -> Any:
 def poisson(size: Size, boundary: str = "dirichlet", h: float = 1.0) -> Any:
     """−Δ at grid size h."""
     lines = [laplacian_line(n, boundary) / h**2 for n in size]
-    return sum(kron([line if i == axis else sp.identity(n) for i, n in enumerate(size)]) for axis, line in enumerate(lines)).tocsr()
+    return sum(
+        kron([line if i == axis else sp.identity(n) for i, n in enumerate(size)])
+        for axis, line in enumerate(lines)
+    ).tocsr()
 
 
 def screened(size: Size, boundary: str = "neumann", h: float = 1.0, step_size: float = 1.0) -> Any:
@@ -99,7 +108,9 @@ def prolongation(size: Size, boundary: str) -> Any:
 def injection(size: Size, boundary: str) -> Any:
     """R̂: the values at the coarse points."""
     first = 1 if boundary == "dirichlet" else 0
-    return kron([sp.identity(n, format="csr")[first::2][: coarse_length(n, boundary)] for n in size])
+    return kron(
+        [sp.identity(n, format="csr")[first::2][: coarse_length(n, boundary)] for n in size]
+    )
 
 
 # --- levels ---
@@ -127,18 +138,38 @@ class Levels:
         return self._inverse @ b
 
 
-def _transfers(size: Size, boundary: str, depth: int | None) -> tuple[list[Size], list[Any], list[Any]]:
+def _transfers(
+    size: Size, boundary: str, depth: int | None
+) -> tuple[list[Size], list[Any], list[Any]]:
     sizes = [size]
-    while (depth is None or len(sizes) < depth) and min(coarser(sizes[-1], boundary)) >= 1 and coarser(sizes[-1], boundary) != sizes[-1]:
+    while (
+        (depth is None or len(sizes) < depth)
+        and min(coarser(sizes[-1], boundary)) >= 1
+        and coarser(sizes[-1], boundary) != sizes[-1]
+    ):
         sizes.append(coarser(sizes[-1], boundary))
     prolongations = [prolongation(n, boundary) for n in sizes[:-1]]
     return sizes, prolongations, [p.T.tocsr() / 2 ** len(size) for p in prolongations]
 
 
-def rediscretised(size: Size, boundary: str, matrix: Callable[..., Any] = poisson, depth: int | None = None, **options: Any) -> Levels:
-    """Levels whose matrices are the stencil at grid sizes 1, 2, 4, ...; down to one point without a depth."""
+def rediscretised(
+    size: Size,
+    boundary: str,
+    matrix: Callable[..., Any] = poisson,
+    depth: int | None = None,
+    **options: Any,
+) -> Levels:
+    """Levels whose matrices are the stencil at grid sizes 1, 2, 4, ....
+
+    Down to one point without a depth.
+    """
     sizes, prolongations, restrictions = _transfers(size, boundary, depth)
-    return Levels(sizes, [matrix(n, boundary, 2.0**level, **options) for level, n in enumerate(sizes)], prolongations, restrictions)
+    return Levels(
+        sizes,
+        [matrix(n, boundary, 2.0**level, **options) for level, n in enumerate(sizes)],
+        prolongations,
+        restrictions,
+    )
 
 
 def galerkin(a: Any, size: Size, boundary: str, depth: int | None = None) -> Levels:
@@ -167,13 +198,18 @@ def jacobi(weight: float, steps: int) -> Smooth:
 
 
 def chebyshev(low: float, high: float, steps: Sequence[int], of: int) -> Smooth:
-    """The given ones of the Chebyshev steps 0 … of − 1 for D⁻¹A in [low, high], step k at the node with cos((2k + 1)π/2n)."""
+    """The given ones of the Chebyshev steps 0 … of − 1 for D⁻¹A in [low, high], step k at the node
+    with cos((2k + 1)π/2n).
+    """
     nodes = (high + low) / 2 + (high - low) / 2 * np.cos(np.pi * (2 * np.arange(of) + 1) / (2 * of))
     return lambda level, a, b, x: relaxed(a, b, x, [1 / nodes[k] for k in steps])
 
 
 def red_black(sizes: Sequence[Size], steps: int, reverse: bool = False) -> Smooth:
-    """Gauss-Seidel: the points of even index sum first, then the others; the other way round in reverse."""
+    """Gauss-Seidel: the points of even index sum first, then the others.
+
+    The other way round in reverse.
+    """
 
     def smooth(level: int, a: Any, b: np.ndarray, x: np.ndarray) -> np.ndarray:
         colours = np.indices(sizes[level]).sum(axis=0).ravel() % 2
@@ -187,7 +223,15 @@ def red_black(sizes: Sequence[Size], steps: int, reverse: bool = False) -> Smoot
 # --- cycles ---
 
 
-def cycle(levels: Levels, b: np.ndarray, x: np.ndarray, before: Smooth, after: Smooth, kind: str = "V", level: int = 0) -> np.ndarray:
+def cycle(
+    levels: Levels,
+    b: np.ndarray,
+    x: np.ndarray,
+    before: Smooth,
+    after: Smooth,
+    kind: str = "V",
+    level: int = 0,
+) -> np.ndarray:
     """One V, W or F cycle of the correction scheme."""
     if level == levels.last:
         return levels.solve(b)
@@ -200,11 +244,24 @@ def cycle(levels: Levels, b: np.ndarray, x: np.ndarray, before: Smooth, after: S
     return after(level, a, b, x + levels.prolongations[level] @ e)
 
 
-def full_multigrid(levels: Levels, b: np.ndarray, before: Smooth, after: Smooth, cycles: int = 1, kind: str = "V", level: int = 0) -> np.ndarray:
-    """From the coarsest level to the finest, with cycles on each; the right-hand side is restricted."""
+def full_multigrid(
+    levels: Levels,
+    b: np.ndarray,
+    before: Smooth,
+    after: Smooth,
+    cycles: int = 1,
+    kind: str = "V",
+    level: int = 0,
+) -> np.ndarray:
+    """From the coarsest level to the finest, with cycles on each.
+
+    The right-hand side is restricted.
+    """
     if level == levels.last:
         return levels.solve(b)
-    coarse = full_multigrid(levels, levels.restrictions[level] @ b, before, after, cycles, kind, level + 1)
+    coarse = full_multigrid(
+        levels, levels.restrictions[level] @ b, before, after, cycles, kind, level + 1
+    )
     x = levels.prolongations[level] @ coarse
     for _ in range(cycles):
         x = cycle(levels, b, x, before, after, kind, level)
@@ -216,7 +273,10 @@ NonlinearSmooth = Callable[[int, np.ndarray, np.ndarray], np.ndarray]  # level, 
 
 @dataclass(frozen=True)
 class Nonlinear:
-    """A(u) of all levels, a solver of the coarsest, and the transfers; R̂ of the approximation may differ from R of the residual."""
+    """A(u) of all levels, a solver of the coarsest, and the transfers.
+
+    R̂ of the approximation may differ from R of the residual.
+    """
 
     operators: list[Callable[[np.ndarray], np.ndarray]]
     solve: Callable[[np.ndarray, np.ndarray], np.ndarray]  # b, guess ↦ x
@@ -226,14 +286,25 @@ class Nonlinear:
 
 
 def full_approximation(
-    problem: Nonlinear, b: np.ndarray, x: np.ndarray, before: NonlinearSmooth, after: NonlinearSmooth, kind: str = "V", level: int = 0
+    problem: Nonlinear,
+    b: np.ndarray,
+    x: np.ndarray,
+    before: NonlinearSmooth,
+    after: NonlinearSmooth,
+    kind: str = "V",
+    level: int = 0,
 ) -> np.ndarray:
-    """One cycle of the full approximation scheme: A_H(x_H) = A_H(R̂x) + R(b − A(x)), x ← x + P(x_H − R̂x)."""
+    """One cycle of the full approximation scheme.
+
+    A_H(x_H) = A_H(R̂x) + R(b − A(x)), x ← x + P(x_H − R̂x).
+    """
     if level == len(problem.operators) - 1:
         return problem.solve(b, x)
     x = before(level, b, x)
     kept = problem.approximations[level] @ x
-    right = problem.operators[level + 1](kept) + problem.restrictions[level] @ (b - problem.operators[level](x))
+    right = problem.operators[level + 1](kept) + problem.restrictions[level] @ (
+        b - problem.operators[level](x)
+    )
     coarse = kept
     for next_kind in {"V": "V", "W": "WW", "F": "FV"}[kind]:
         coarse = full_approximation(problem, right, coarse, before, after, next_kind, level + 1)
@@ -249,7 +320,9 @@ def solution(a: Any, b: np.ndarray) -> np.ndarray:
 
 
 def inpainted(f: np.ndarray, known: np.ndarray, order: int) -> np.ndarray:
-    """u = f on known pixels and L_uu u_u = −L_uk f_k on the others, for (height, width, channels), L = −Δ or Δ², reflecting boundary."""
+    """u = f on known pixels and L_uu u_u = −L_uk f_k on the others, for (height, width, channels),
+    L = −Δ or Δ², reflecting boundary.
+    """
     a = (poisson if order == 2 else biharmonic)(known.shape, "neumann")
     k, u = known.ravel(), f.reshape(-1, f.shape[-1]).copy()
     rows = a[~k]
@@ -262,8 +335,13 @@ def error_matrix(iterate: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndar
     return np.stack([iterate(column) for column in np.eye(n)], axis=1)
 
 
-def factor(iterate: Callable[[np.ndarray], np.ndarray], n: int, cycles: int = 60, seed: int = 0) -> float:
-    """Asymptotic convergence factor of a cycle with b = 0, by the power method: the mean over its last ten cycles."""
+def factor(
+    iterate: Callable[[np.ndarray], np.ndarray], n: int, cycles: int = 60, seed: int = 0
+) -> float:
+    """Asymptotic convergence factor of a cycle with b = 0, by the power method.
+
+    The mean over its last ten cycles.
+    """
     e = np.random.default_rng(seed).standard_normal(n)
     norms = []
     for _ in range(cycles):

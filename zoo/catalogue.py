@@ -1,4 +1,7 @@
-"""The zoo's index, presets.json, and the cards: every number in them is computed here from the shipped files."""
+"""The zoo's index, presets.json, and the cards.
+
+Every number in them is computed here from the shipped files.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +45,20 @@ def metric(model: Any) -> float:
     return float(peak_signal_noise_ratio(clean, out, data_range=1.0))
 
 
-def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python -m zoo.classical build") -> None:
+def write_catalogue(
+    filters: Sequence[Filter | Implicit], command: str = "python -m zoo.classical build"
+) -> None:
     """Write the filters' entries of presets.json and their cards."""
     entries: dict[str, Any] = {}
     for f in filters:
         folder = folder_of(f.name)
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         model = keras_pde.from_preset(folder)
-        scores = measure(model, folder, test_set(f.channels), find_data(), times=recipe["noise"]) if f.ndim == 2 else None
+        scores = (
+            measure(model, folder, test_set(f.channels), find_data(), times=recipe["noise"])
+            if f.ndim == 2
+            else None
+        )
         picture = f"{'astronaut' if f.channels == 3 else 'camera'}{' rows' if f.ndim == 1 else ''}"
         entries[f.name] = made = entry(
             model,
@@ -69,19 +78,35 @@ def write_catalogue(filters: Sequence[Filter | Implicit], command: str = "python
             data=recipe["tuned_on"],
             licence="Apache-2.0 (two fitted numbers, no trained weights)",
         )
-        (folder / "README.md").write_text(card(f.name, made, recipe, model, command), encoding="utf-8")
+        (folder / "README.md").write_text(
+            card(f.name, made, recipe, model, command), encoding="utf-8"
+        )
         print(f"{f.name:<28} {made['certified']:<13} {made['metric']['value']:.2f} dB", flush=True)
     write_index(entries)
 
 
 def card(name: str, entry: dict[str, Any], recipe: dict[str, Any], model: Any, command: str) -> str:
-    """The card of a preset: what it is, for what, its guarantee, its number, and how to make it again."""
+    """The card of a preset.
+
+    What it is, for what, its guarantee, its number, and how to make it again.
+    """
     bsd = entry.get("psnr", {})
     numbers = f"{', '.join(bsd)} | {', '.join(f'{v:.2f}' for v in bsd.values())} dB"
-    row = f"\n| PSNR on {NAMES[test_set(entry['channels'])]}, noise {numbers} | `keras-pde evaluate {name}` |"
+    row = (
+        f"\n| PSNR on {NAMES[test_set(entry['channels'])]}, noise {numbers} | `keras-pde evaluate"
+        f" {name}` |"
+    )
     times = ", ".join(f"{time:g} at noise {level}" for level, time in entry["noise"].items())
-    warning = "\nNot certified: it amplifies structures by design. Do not iterate it.\n" if entry["certified"] == "no" else ""
-    shape = "(batch, length, 1)" if entry["ndim"] == 1 else f"(batch, height, width, {entry['channels']})"
+    warning = (
+        "\nNot certified: it amplifies structures by design. Do not iterate it.\n"
+        if entry["certified"] == "no"
+        else ""
+    )
+    shape = (
+        "(batch, length, 1)"
+        if entry["ndim"] == 1
+        else f"(batch, height, width, {entry['channels']})"
+    )
     return f"""# {name}
 
 {entry["description"][0].upper()}{entry["description"][1:]}: the numerical method itself as a network, without trained weights.

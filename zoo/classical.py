@@ -1,11 +1,15 @@
-"""The classical part of the zoo: scheme-initialised models that are the numerical method itself, without training.
+"""The classical part of the zoo.
 
-    python -m zoo.classical tune --data ../shared/data/bsd     # contrast and stopping times, into recipe.json
-    python -m zoo.classical build                              # the presets, from their recipes
+Scheme-initialised models that are the numerical method itself, without training.
 
-Two numbers of each filter are fitted: the contrast for noise of standard deviation 25 (of 255) and the stopping times
-for 5, 15, 25 and 50, by the mean PSNR over 20 training photographs (BSDS500; none of the 68 test images). For another
-noise level the image is scaled by 25/σ, so the contrast stays the same multiple of the noise.
+    python -m zoo.classical tune --data ../shared/data/bsd     # contrast and stopping times, into
+    recipe.json python -m zoo.classical build                              # the presets, from their
+    recipes
+
+Two numbers of each filter are fitted: the contrast for noise of standard deviation 25 (of 255) and
+the stopping times for 5, 15, 25 and 50, by the mean PSNR over 20 training photographs (BSDS500;
+none of the 68 test images). For another noise level the image is scaled by 25/σ, so the contrast
+stays the same multiple of the noise.
 """
 
 from __future__ import annotations
@@ -53,14 +57,18 @@ class Filter:
     def block(self, contrast: float, step_size: float) -> DiffusionBlock:
         """The explicit step of this filter."""
         coupled = self.ndim > 1 or self.channels > 1
-        return DiffusionBlock(self.stencil, FluxActivation(self.flux, contrast, coupled=coupled), step_size)
+        return DiffusionBlock(
+            self.stencil, FluxActivation(self.flux, contrast, coupled=coupled), step_size
+        )
 
     def model(self, contrast: float, time: float, cycles: int) -> DiffusionResNet:
         """The filter to a stopping time, by FED cycles with the fewest steps, or by explicit steps."""
         if self.explicit:
             schedule = schemes.explicit(time=time, max_step=self.limit * 0.95)
             block = self.block(contrast, time / len(schedule))
-            model: DiffusionResNet = DiffusionResNet(len(schedule), block=block, tied=True, name=self.name)
+            model: DiffusionResNet = DiffusionResNet(
+                len(schedule), block=block, tied=True, name=self.name
+            )
         else:
             n = schemes.fed(time=time, cycles=cycles, max_step=self.limit).cycle_length
             block = self.block(contrast, 3 * time / (cycles * n * (n + 1)))
@@ -72,28 +80,83 @@ class Filter:
 FILTERS = [
     Filter("linear_2d", "linear", "homogeneous diffusion, the Gaussian scale space"),
     Filter("charbonnier_2d", "charbonnier", "Charbonnier diffusion"),
-    Filter("charbonnier_explicit_2d", "charbonnier", "Charbonnier diffusion by explicit steps, nonexpansive and averaged", explicit=True, reach=8.0),
+    Filter(
+        "charbonnier_explicit_2d",
+        "charbonnier",
+        "Charbonnier diffusion by explicit steps, nonexpansive and averaged",
+        explicit=True,
+        reach=8.0,
+    ),
     Filter("perona_malik_2d", "perona_malik", "Perona-Malik diffusion, rational diffusivity"),
-    Filter("perona_malik_exponential_2d", "perona_malik_exponential", "Perona-Malik diffusion, exponential diffusivity"),
+    Filter(
+        "perona_malik_exponential_2d",
+        "perona_malik_exponential",
+        "Perona-Malik diffusion, exponential diffusivity",
+    ),
     Filter("weickert_2d", "weickert", "edge-enhancing diffusion with Weickert's diffusivity"),
     Filter("truncated_tv_2d", "truncated_tv", "truncated total variation flow (Huber)"),
     Filter("truncated_bfb_2d", "truncated_bfb", "truncated balanced forward-backward diffusion"),
-    Filter("fab_2d", "fab", "forward-and-backward diffusion: sharpens, and is not stable", explicit=True, reach=8.0, contrasts=(0.1, 2.0)),
-    Filter("biharmonic_2d", "linear", "linear fourth-order (biharmonic) diffusion", stencil="laplacian", reach=4.0),
-    Filter("charbonnier_fourth_order_2d", "charbonnier", "nonlinear fourth-order diffusion", stencil="laplacian", reach=10.0, contrasts=(0.02, 1.0)),
+    Filter(
+        "fab_2d",
+        "fab",
+        "forward-and-backward diffusion: sharpens, and is not stable",
+        explicit=True,
+        reach=8.0,
+        contrasts=(0.1, 2.0),
+    ),
+    Filter(
+        "biharmonic_2d",
+        "linear",
+        "linear fourth-order (biharmonic) diffusion",
+        stencil="laplacian",
+        reach=4.0,
+    ),
+    Filter(
+        "charbonnier_fourth_order_2d",
+        "charbonnier",
+        "nonlinear fourth-order diffusion",
+        stencil="laplacian",
+        reach=10.0,
+        contrasts=(0.02, 1.0),
+    ),
     Filter("linear_1d", "linear", "homogeneous diffusion of signals", ndim=1),
     Filter("perona_malik_1d", "perona_malik", "Perona-Malik diffusion of signals", ndim=1),
     Filter("truncated_tv_1d", "truncated_tv", "truncated total variation flow of signals", ndim=1),
-    Filter("biharmonic_1d", "linear", "linear fourth-order diffusion of signals", stencil="second", ndim=1, reach=8.0),
+    Filter(
+        "biharmonic_1d",
+        "linear",
+        "linear fourth-order diffusion of signals",
+        stencil="second",
+        ndim=1,
+        reach=8.0,
+    ),
     Filter("linear_color", "linear", "homogeneous diffusion of colour images", channels=3),
-    Filter("charbonnier_color", "charbonnier", "Charbonnier diffusion with one edge for all colours", channels=3),
-    Filter("perona_malik_color", "perona_malik", "Perona-Malik diffusion with one edge for all colours", channels=3),
-    Filter("truncated_tv_color", "truncated_tv", "truncated total variation flow with one edge for all colours", channels=3),
+    Filter(
+        "charbonnier_color",
+        "charbonnier",
+        "Charbonnier diffusion with one edge for all colours",
+        channels=3,
+    ),
+    Filter(
+        "perona_malik_color",
+        "perona_malik",
+        "Perona-Malik diffusion with one edge for all colours",
+        channels=3,
+    ),
+    Filter(
+        "truncated_tv_color",
+        "truncated_tv",
+        "truncated total variation flow with one edge for all colours",
+        channels=3,
+    ),
 ]
 
 
 def photographs(data: Path, channels: int, ndim: int) -> np.ndarray:
-    """Training photographs in [0, 1]: 180×180 centres in grey or colour, or their rows as signals."""
+    """Training photographs in [0, 1].
+
+    180×180 centres in grey or colour, or their rows as signals.
+    """
     from PIL import Image
 
     folder = data / ("color/train" if channels == 3 else "train400_gray")
@@ -114,7 +177,9 @@ def psnr(u: np.ndarray, clean: np.ndarray) -> float:
 
 
 class Trajectory:
-    """Explicit evolution of noisy photographs, compiled once for all contrasts and noise levels of a filter."""
+    """Explicit evolution of noisy photographs, compiled once for all contrasts and noise levels of
+    a filter.
+    """
 
     def __init__(self, f: Filter, clean: np.ndarray) -> None:
         import tensorflow as tf
@@ -125,8 +190,11 @@ class Trajectory:
 
         @tf.function(jit_compile=True)
         def advance(u: Any, scale: Any) -> Any:
-            u = block.step(u / scale, block.prepare()) * scale  # contrast λ on u is contrast 1 on u/λ
-            errors = tf.reduce_mean((tf.clip_by_value(u, 0, 1) - clean) ** 2, axis=tuple(range(1, clean.ndim)))
+            # contrast λ on u is contrast 1 on u/λ
+            u = block.step(u / scale, block.prepare()) * scale
+            errors = tf.reduce_mean(
+                (tf.clip_by_value(u, 0, 1) - clean) ** 2, axis=tuple(range(1, clean.ndim))
+            )
             return u, -10 / math.log(10) * tf.reduce_mean(tf.math.log(errors))
 
         self.advance = advance
@@ -136,7 +204,11 @@ class Trajectory:
         noise = np.random.default_rng(level).standard_normal(self.clean.shape).astype("float32")
         u = self.clean + level / 255 * noise
         scale = np.float32(contrast * level / 25)
-        time, found, reach = 0.0, (psnr(u, self.clean), 0.0), self.f.reach * (4 if level > 25 else 1)
+        time, found, reach = (
+            0.0,
+            (psnr(u, self.clean), 0.0),
+            self.f.reach * (4 if level > 25 else 1),
+        )
         while time < reach:
             u, score = self.advance(u, scale)
             time += self.step
@@ -157,13 +229,19 @@ def tune(f: Filter, data: Path) -> dict[str, Any]:
         fine = np.geomspace(grid[max(0, i - 1)], grid[min(len(grid) - 1, i + 1)], 9)
         contrast = float(f"{fine[int(np.argmax([trajectory.best(c, 25)[0] for c in fine]))]:.3g}")
     results = {level: trajectory.best(contrast, level) for level in LEVELS}
-    times = {str(level): float(f"{max(time, trajectory.step):.3g}") for level, (_, time) in results.items()}
+    times = {
+        str(level): float(f"{max(time, trajectory.step):.3g}")
+        for level, (_, time) in results.items()
+    }
     recipe = {
         "name": f.name,
         "contrast": contrast,
         "noise": times,
         "tuned_psnr": {str(level): round(score, 3) for level, (score, _) in results.items()},
-        "tuned_on": f"{IMAGES} BSDS500 training photographs, {'rows of ' * (f.ndim == 1)}180×180 {'colour' if f.channels == 3 else 'grey'} centres",
+        "tuned_on": (
+            f"{IMAGES} BSDS500 training photographs, {'rows of ' * (f.ndim == 1)}180×180"
+            f" {'colour' if f.channels == 3 else 'grey'} centres"
+        ),
         "command": "python -m zoo.classical tune",
     }
     return {**recipe, "cycles": 1 if f.explicit else _cycles(f, recipe, trajectory)}
@@ -175,9 +253,14 @@ def _cycles(f: Filter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
         return 1
     from keras_pde.runtime import run_compiled
 
-    noisy = trajectory.clean + 25 / 255 * np.random.default_rng(25).standard_normal(trajectory.clean.shape).astype("float32")
+    noisy = trajectory.clean + 25 / 255 * np.random.default_rng(25).standard_normal(
+        trajectory.clean.shape
+    ).astype("float32")
     for cycles in (2, 3, 4, 6, 8, 12, 16):
-        score = psnr(run_compiled(f.model(recipe["contrast"], recipe["noise"]["25"], cycles), noisy), trajectory.clean)
+        score = psnr(
+            run_compiled(f.model(recipe["contrast"], recipe["noise"]["25"], cycles), noisy),
+            trajectory.clean,
+        )
         print(f"    {cycles} cycles: {score:.3f} dB", flush=True)
         if score > recipe["tuned_psnr"]["25"] - 0.1:
             break
@@ -192,7 +275,9 @@ def recipes() -> Iterator[tuple[Filter, Path]]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("action", choices=("tune", "build"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "bsd")
     parser.add_argument("--only", default="", help="names that contain this")
@@ -203,8 +288,14 @@ def main() -> None:
         if args.action == "tune":
             recipe = tune(f, args.data)
             path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            print(f.name, {key: recipe[key] for key in ("contrast", "noise", "tuned_psnr", "cycles")}, flush=True)
+            path.write_text(
+                json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            print(
+                f.name,
+                {key: recipe[key] for key in ("contrast", "noise", "tuned_psnr", "cycles")},
+                flush=True,
+            )
         else:
             recipe = json.loads(path.read_text(encoding="utf-8"))
             model = f.model(recipe["contrast"], recipe["noise"]["25"], recipe["cycles"])

@@ -1,10 +1,14 @@
-"""The implicit part of the zoo: classical filters by a few implicit steps, norm stable for every step size.
+"""The implicit part of the zoo.
 
-    python -m zoo.implicit tune --data ../shared/data/bsd      # stopping times and number of steps, into recipe.json
-    python -m zoo.implicit build                               # the presets, from their recipes
+Classical filters by a few implicit steps, norm stable for every step size.
 
-The contrast is that of the filter's explicit or FED version (zoo.classical). Fitted are the stopping times for noise 5, 15, 25, 50, on a
-geometric grid around that version's, and the number of steps: the fewest within 0.1 dB of the best.
+    python -m zoo.implicit tune --data ../shared/data/bsd      # stopping times and number of steps,
+    into recipe.json python -m zoo.implicit build                               # the presets, from
+    their recipes
+
+The contrast is that of the filter's explicit or FED version (zoo.classical). Fitted are the
+stopping times for noise 5, 15, 25, 50, on a geometric grid around that version's, and the number of
+steps: the fewest within 0.1 dB of the best.
 """
 
 from __future__ import annotations
@@ -56,19 +60,33 @@ class Implicit:
     def block(self, contrast: float, step_size: float) -> ImplicitDiffusion:
         """One implicit step."""
         flux = FluxActivation(self.base.flux, contrast, coupled=self.ndim > 1 or self.channels > 1)
-        return ImplicitDiffusion(self.base.stencil, flux, step_size, "lagged_diffusivity", tolerance=1e-5)
+        return ImplicitDiffusion(
+            self.base.stencil, flux, step_size, "lagged_diffusivity", tolerance=1e-5
+        )
 
     def model(self, recipe: dict[str, Any]) -> ImplicitRecurrent:
         """The filter of a recipe, at its stopping time for noise 25."""
         steps = recipe["steps"]
-        model = ImplicitRecurrent(steps, block=self.block(recipe["contrast"], recipe["noise"]["25"] / steps), name=self.name)
+        model = ImplicitRecurrent(
+            steps,
+            block=self.block(recipe["contrast"], recipe["noise"]["25"] / steps),
+            name=self.name,
+        )
         model.build((None,) * (self.ndim + 1) + (self.channels,))
         return model
 
 
 _BY_NAME = {f.name: f for f in FILTERS}
 IMPLICIT = [
-    Implicit(_BY_NAME[name]) for name in ("linear_2d", "charbonnier_2d", "truncated_tv_2d", "perona_malik_2d", "truncated_tv_1d", "charbonnier_color")
+    Implicit(_BY_NAME[name])
+    for name in (
+        "linear_2d",
+        "charbonnier_2d",
+        "truncated_tv_2d",
+        "perona_malik_2d",
+        "truncated_tv_1d",
+        "charbonnier_color",
+    )
 ]
 
 
@@ -96,7 +114,13 @@ def tune(f: Implicit, data: Path) -> dict[str, Any]:
             noise = np.random.default_rng(level).standard_normal(clean.shape).astype("float32")
             noisy, scale = clean + level / 255 * noise, np.float32(base["contrast"] * level / 25)
             times = base["noise"][str(level)] * FACTORS
-            scores = [(psnr(np.asarray(run(noisy, scale, np.float32(t / steps))), clean), float(f"{t:.3g}")) for t in times]
+            scores = [
+                (
+                    psnr(np.asarray(run(noisy, scale, np.float32(t / steps))), clean),
+                    float(f"{t:.3g}"),
+                )
+                for t in times
+            ]
             best[steps][level] = max(scores)
     most = max(best[steps][25][0] for steps in STEPS)
     chosen = next(steps for steps in STEPS if best[steps][25][0] > most - 0.1)
@@ -113,7 +137,9 @@ def tune(f: Implicit, data: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("action", choices=("tune", "build"))
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "bsd")
     args = parser.parse_args()
@@ -122,8 +148,12 @@ def main() -> None:
         if args.action == "tune":
             recipe = tune(f, args.data)
             path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            print(f.name, {key: recipe[key] for key in ("steps", "noise", "tuned_psnr")}, flush=True)
+            path.write_text(
+                json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            print(
+                f.name, {key: recipe[key] for key in ("steps", "noise", "tuned_psnr")}, flush=True
+            )
         else:
             f.model(json.loads(path.read_text(encoding="utf-8"))).write_preset_files(path.parent)
     if args.action == "build":

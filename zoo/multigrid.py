@@ -1,9 +1,12 @@
-"""The solvers of the zoo: multigrid cycles as U-nets without weights, each with its measured convergence factor.
+"""The solvers of the zoo.
+
+Multigrid cycles as U-nets without weights, each with its measured convergence factor.
 
     python -m zoo.multigrid build
 
-There is nothing to train or to tune: a preset is a problem, a cycle and a smoother. Its number is the factor by which a cycle reduces
-the residual in the long run, on a stated grid; for inpainting the PSNR of a photograph from a tenth of its pixels.
+There is nothing to train or to tune: a preset is a problem, a cycle and a smoother. Its number is
+the factor by which a cycle reduces the residual in the long run, on a stated grid; for inpainting
+the PSNR of a photograph from a tenth of its pixels.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ SHARE, SEED = 0.1, 0
 
 @dataclass(frozen=True)
 class Solver:
-    """One solver: a problem, a dimension, and what differs from the problem's own cycle and smoother."""
+    """One solver: a problem, a dimension, and what differs from the problem's own cycle and
+    smoother.
+    """
 
     name: str
     problem: problems.Problem
@@ -56,7 +61,8 @@ SOLVERS = [
         "multigrid_poisson_1d",
         problems.Poisson(),
         "Poisson's equation on a line, zero boundary",
-        "lines, and learning how multigrid works: two grids with one step before and one after have the factor 1/9 exactly",
+        "lines, and learning how multigrid works: two grids with one step before and one after have"
+        " the factor 1/9 exactly",
         ndim=1,
         cycle="V(2,1)",
         smoother=smoothers.Jacobi(2 / 3),
@@ -78,7 +84,8 @@ SOLVERS = [
         "multigrid_screened_poisson_2d",
         problems.ScreenedPoisson(step_size=10.0),
         "the screened Poisson equation u - 10Δu = b, reflecting boundary",
-        "an implicit step of homogeneous diffusion, smoothing in one step of any length; gradient-domain fusion with a data term",
+        "an implicit step of homogeneous diffusion, smoothing in one step of any length;"
+        " gradient-domain fusion with a data term",
     ),
     Solver(
         "multigrid_biharmonic_2d",
@@ -90,13 +97,16 @@ SOLVERS = [
         "multigrid_inpaint_2d",
         problems.Inpainting(),
         "inpainting by homogeneous diffusion, from few known pixels or around holes",
-        "images from a tenth of their pixels, scratches and holes; colour channels side by side. `keras-pde inpaint` is the same at the command line",
+        "images from a tenth of their pixels, scratches and holes; colour channels side by side."
+        " `keras-pde inpaint` is the same at the command line",
     ),
 ]
 
 
 def convergence_factor(model: Any) -> float:
-    """Mean reduction of the residual by each of cycles 21 to 25, for b = 0 from a random start: the asymptotic factor.
+    """Mean reduction of the residual by each of cycles 21 to 25, for b = 0 from a random start.
+
+    The asymptotic factor.
 
     Example:
         >>> import keras_pde
@@ -106,12 +116,17 @@ def convergence_factor(model: Any) -> float:
     """
     start = np.random.default_rng(SEED).standard_normal((1, *GRIDS[model.ndim], 1))
     # b = 0 has no rounding floor: the error can fall as far as float64's exponents reach
-    residuals = model.solve(np.zeros_like(start), tolerance=1e-250, guess=start, max_cycles=CYCLES).residuals.max(axis=1)
+    residuals = model.solve(
+        np.zeros_like(start), tolerance=1e-250, guess=start, max_cycles=CYCLES
+    ).residuals.max(axis=1)
     return float((residuals[-1] / residuals[-1 - LAST]) ** (1 / LAST))
 
 
 def inpainting_psnr(model: Any) -> float:
-    """PSNR in dB of scikit-image's camera from a tenth of its pixels: residual 1e-6, result clipped, peak 1."""
+    """PSNR in dB of scikit-image's camera from a tenth of its pixels.
+
+    Residual 1e-6, result clipped, peak 1.
+    """
     from skimage.metrics import peak_signal_noise_ratio
 
     from keras_pde.data.photograph import sample
@@ -127,21 +142,41 @@ def metric(model: Any) -> dict[str, Any]:
     """Name, value, unit and tolerance of the number of a solver, computed."""
     if model.problem.masked:
         name = f"PSNR of scikit-image's camera from {100 * SHARE:g} % of its pixels, seed {SEED}"
-        return {"name": name, "value": round(inpainting_psnr(model), 3), "unit": "dB", "tolerance": 0.02}
+        return {
+            "name": name,
+            "value": round(inpainting_psnr(model), 3),
+            "unit": "dB",
+            "tolerance": 0.02,
+        }
     grid = " × ".join(map(str, GRIDS[model.ndim]))
-    name = f"factor of the residual, {model.cycle_type} on {grid} points, cycles {CYCLES - LAST + 1} to {CYCLES}"
-    return {"name": name, "value": round(convergence_factor(model), 4), "unit": "a cycle", "tolerance": 0.002}
+    name = (
+        f"factor of the residual, {model.cycle_type} on {grid} points, cycles {CYCLES - LAST + 1}"
+        f" to {CYCLES}"
+    )
+    return {
+        "name": name,
+        "value": round(convergence_factor(model), 4),
+        "unit": "a cycle",
+        "tolerance": 0.002,
+    }
 
 
 def recipe(solver: Solver) -> dict[str, Any]:
     """All there is to know to make the preset again."""
     model = solver.model()
-    options = {"problem": repr(solver.problem), "cycle": str(model.cycle_type), "smoother": repr(model.smoother)}
+    options = {
+        "problem": repr(solver.problem),
+        "cycle": str(model.cycle_type),
+        "smoother": repr(model.smoother),
+    }
     return {"name": solver.name, **options, "command": "python -m zoo.multigrid build"}
 
 
 def card(solver: Solver, entry: dict[str, Any], model: Any) -> str:
-    """The card of a solver: what it solves, an example to run, its number, and how to make it again."""
+    """The card of a solver.
+
+    What it solves, an example to run, its number, and how to make it again.
+    """
     spatial = {1: "length", 2: "height, width", 3: "depth, height, width"}[solver.ndim]
     small = {1: (255,), 2: (63, 63), 3: (15, 15, 15)}[solver.ndim]
     if solver.problem.masked:
@@ -159,9 +194,15 @@ solution = solver.solve(b, tolerance=1e-10)
 print(solution)                                                    # converged, residual, cycles
 x = solution.x                                                     # float64
 once = solver(b)                                                   # one cycle from 0, a network without weights"""
-    never = "texture: large holes are filled smoothly" if solver.problem.masked else "variable coefficients"
+    never = (
+        "texture: large holes are filled smoothly"
+        if solver.problem.masked
+        else "variable coefficients"
+    )
     scaled = (
-        f"take {solver.problem.stiffness:g}/h² for the step size" if solver.problem.screening else f"multiply b by h{'²⁴'[solver.problem.order // 4]}"
+        f"take {solver.problem.stiffness:g}/h² for the step size"
+        if solver.problem.screening
+        else f"multiply b by h{'²⁴'[solver.problem.order // 4]}"
     )
     grid = "" if solver.problem.masked else f" Grid size 1: for a grid size h {scaled}."
     return f"""# {solver.name}
@@ -199,7 +240,9 @@ def build(solver: Solver) -> None:
     """The files of a preset and its recipe."""
     folder = HERE / solver.task / solver.name
     folder.mkdir(exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(recipe(solver), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "recipe.json").write_text(
+        json.dumps(recipe(solver), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     solver.model().write_preset_files(folder)
 
 
@@ -221,14 +264,18 @@ def write_entries() -> None:
             data="none",
             licence="Apache-2.0 (no weights)",
         )
-        (HERE / solver.task / solver.name / "README.md").write_text(card(solver, made, model), encoding="utf-8")
+        (HERE / solver.task / solver.name / "README.md").write_text(
+            card(solver, made, model), encoding="utf-8"
+        )
         print(f"{solver.name:<32} {metric_text(made['metric'])}", flush=True)
     write_index(entries)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("action", choices=("build",))
     parser.parse_args()
     for solver in SOLVERS:

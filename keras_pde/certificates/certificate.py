@@ -1,17 +1,26 @@
 """Certificates: what is proved about a block or a network, computed from the weights at hand.
 
-The rules, for one step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁], Φ′ in [s₀, s₁] and an upper bound κ ≥ ‖K‖:
+The rules, for one step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁], Φ′ in [s₀, s₁] and an
+upper bound κ ≥ ‖K‖:
 
-* S1 norm: ‖I − τβ − τKᵀGK‖ ≤ ρ = max(|1 − τβ − τκ² min(0, g₀)|, |1 − τβ − τκ² g₁|), so ‖u⁺‖ ≤ ρ‖u‖ + τβ‖f‖.
-* S2 Lipschitz: the same with the slopes s₀, s₁; where Φ′ is only known to be within c of a symmetric matrix with that spectrum, plus τκ²c.
-* S4 averaged: Φ monotone, τLκ² < 2: θ = τLκ²/2; θ ≤ ½ is firm nonexpansiveness. Composition: Combettes, Yamada (2015).
-* S5 energy: τ(β + Lκ²) ≤ 2: E(u) = Σψ(Ku) + β/2‖u − f‖² decreases, by at least τ(1 − τ(β + Lκ²)/2)‖∇E‖².
-* an extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and uᵏ⁻¹ with weights |w| and |1 − w|.
-* a cycle with one frozen (or linear) operator A is a polynomial p(A): ‖p(A)‖ ≤ sup |p| on the spectrum of A.
+* S1 norm: ‖I − τβ − τKᵀGK‖ ≤ ρ = max(|1 − τβ − τκ² min(0, g₀)|, |1 − τβ − τκ² g₁|), so ‖u⁺‖ ≤ ρ‖u‖
+  + τβ‖f‖.
+* S2 Lipschitz: the same with the slopes s₀, s₁; where Φ′ is only known to be within c of a
+  symmetric matrix with that spectrum, plus τκ²c.
+* S4 averaged: Φ monotone, τLκ² < 2: θ = τLκ²/2; θ ≤ ½ is firm nonexpansiveness. Composition:
+  Combettes, Yamada (2015).
+* S5 energy: τ(β + Lκ²) ≤ 2: E(u) = Σψ(Ku) + β/2‖u − f‖² decreases, by at least τ(1 − τ(β +
+  Lκ²)/2)‖∇E‖².
+* an extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and uᵏ⁻¹ with weights |w| and
+  |1 − w|.
+* a cycle with one frozen (or linear) operator A is a polynomial p(A): ‖p(A)‖ ≤ sup |p| on the
+  spectrum of A.
 
-All is said of exact arithmetic, but for networks that compute in 16 bits, whose bounds hold their roundings: `keras_pde.certificates.rounding`.
+All is said of exact arithmetic, but for networks that compute in 16 bits, whose bounds hold their
+roundings: `keras_pde.certificates.rounding`.
 
-Nothing is measured on data, and nothing is reported beyond these rules: where they end, the certificate says why.
+Nothing is measured on data, and nothing is reported beyond these rules: where they end, the
+certificate says why.
 """
 
 from __future__ import annotations
@@ -27,7 +36,8 @@ class Certificate:
 
     Args:
         subject: what is certified.
-        norm_gain: a with ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1, or S7 for the flux that breaks it).
+        norm_gain: a with ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1, or S7 for the flux that breaks
+            it).
         lipschitz: l with ‖N(u) − N(v)‖ ≤ l‖u − v‖, inf where there is none (S2).
         averaged: θ in (0, 1) if N = (1 − θ)I + θR with R nonexpansive, else None (S4).
         energy_descent: whether the energy of the scheme never increases (S5).
@@ -69,7 +79,9 @@ class Certificate:
         return self.averaged is not None and self.averaged <= 0.5
 
     def then(self, other: Certificate) -> Certificate:
-        """Certificate of ``other`` applied after this map: constants multiply, averaged maps stay averaged.
+        """Certificate of ``other`` applied after this map.
+
+        Constants multiply, averaged maps stay averaged.
 
         Example:
             >>> from keras_pde import Certificate
@@ -79,7 +91,12 @@ class Certificate:
         """
         both = self.averaged is not None and other.averaged is not None
         averaged = compose_averaged([self.averaged, other.averaged]) if both else None
-        reasons = {key: "; then ".join(dict.fromkeys(filter(None, (self.reasons.get(key), other.reasons.get(key))))) for key in _LINES}
+        reasons = {
+            key: "; then ".join(
+                dict.fromkeys(filter(None, (self.reasons.get(key), other.reasons.get(key))))
+            )
+            for key in _LINES
+        }
         reasons["energy"] = "the two maps have no energy in common"
         # "no bound" on ‖N(u)‖/‖u‖ allows N(0) ≠ 0, so a first map to 0 does not help
         gain = math.inf if math.isinf(other.norm_gain) else _times(self.norm_gain, other.norm_gain)
@@ -97,9 +114,21 @@ class Certificate:
         firm = " (firmly nonexpansive)" if self.firmly_nonexpansive else ""
         values = {
             "norm": (self.norm_stable, "norm stability", f"‖N(u)‖ ≤ {rounded(self.norm_gain)}‖u‖"),
-            "lipschitz": (self.nonexpansive, "nonexpansiveness", f"‖N(u) − N(v)‖ ≤ {rounded(self.lipschitz)}‖u − v‖"),
-            "averaged": (self.averaged is not None, "averagedness", "" if self.averaged is None else f"θ = {rounded(self.averaged)}{firm}"),
-            "energy": (self.energy_descent, "energy descent", "E(N(u)) ≤ E(u)" if self.energy_descent else ""),
+            "lipschitz": (
+                self.nonexpansive,
+                "nonexpansiveness",
+                f"‖N(u) − N(v)‖ ≤ {rounded(self.lipschitz)}‖u − v‖",
+            ),
+            "averaged": (
+                self.averaged is not None,
+                "averagedness",
+                "" if self.averaged is None else f"θ = {rounded(self.averaged)}{firm}",
+            ),
+            "energy": (
+                self.energy_descent,
+                "energy descent",
+                "E(N(u)) ≤ E(u)" if self.energy_descent else "",
+            ),
         }
         lines = [f"Certificate of {self.subject}"]
         for key, (holds, name, formula) in values.items():
@@ -134,7 +163,9 @@ def _times(a: float, b: float) -> float:
 
 
 def compose_averaged(constants: Sequence[float | None]) -> float | None:
-    """Averagedness constant of a composition of θᵢ-averaged maps: S/(1 + S) with S = Σ θᵢ/(1−θᵢ); None if one is none.
+    """Averagedness constant of a composition of θᵢ-averaged maps: S/(1 + S) with S = Σ θᵢ/(1−θᵢ).
+
+    None if one is none.
 
     Source: Combettes, Yamada (2015).
 

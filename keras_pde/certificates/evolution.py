@@ -1,8 +1,8 @@
 """Certificate of a whole evolution: the rules of `stability`, applied along a `Schedule`.
 
-A cycle with one frozen or linear operator B = τβ + τKᵀGK maps u to p(B)u + (1 − p(B))B⁻¹τβ f, with p the schedule's
-amplification polynomial. On [0, first root of p] p lies in [0, 1]; beyond it |p| is bounded by sampling with a proved
-margin. Everything else is bounded step by step.
+A cycle with one frozen or linear operator B = τβ + τKᵀGK maps u to p(B)u + (1 − p(B))B⁻¹τβ f, with
+p the schedule's amplification polynomial. On [0, first root of p] p lies in [0, 1]; beyond it |p|
+is bounded by sampling with a proved margin. Everything else is bounded step by step.
 """
 
 from __future__ import annotations
@@ -22,22 +22,37 @@ _LIMIT = 2 * (1 + ROUNDING)
 
 
 def _first_root(cycle: Schedule) -> float | None:
-    """Smallest root of the amplification polynomial where it is known to be a product of (1 − λ/root)."""
+    """Smallest root of the amplification polynomial where it is known to be a product of (1 −
+    λ/root).
+    """
     tau, n = np.array(cycle.step_sizes), len(cycle)
     if not cycle.extrapolates:
         return float(1 / tau.max())
     k = np.arange(n)
-    if np.allclose(cycle.extrapolations, (4 * k + 2) / (2 * k + 3), rtol=1e-12, atol=0) and np.ptp(tau) <= 1e-12 * tau[0]:
-        return 1 / max(schemes.fed(n, max_step=float(tau[0])).step_sizes)  # FSI's polynomial is FED's
+    if (
+        np.allclose(cycle.extrapolations, (4 * k + 2) / (2 * k + 3), rtol=1e-12, atol=0)
+        and np.ptp(tau) <= 1e-12 * tau[0]
+    ):
+        # FSI's polynomial is FED's
+        return 1 / max(schemes.fed(n, max_step=float(tau[0])).step_sizes)
     return None
 
 
-def sup_amplification(cycle: Schedule, low: float, high: float, before: float = 1.0, data: float = 0.0, same: bool = False) -> tuple[float, float]:
-    """Upper bounds, for spectra in [low, high], of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, p one cycle's polynomial.
+def sup_amplification(
+    cycle: Schedule,
+    low: float,
+    high: float,
+    before: float = 1.0,
+    data: float = 0.0,
+    same: bool = False,
+) -> tuple[float, float]:
+    """Upper bounds, for spectra in [low, high], of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, p one
+    cycle's polynomial.
 
-    With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before + sup|q|, q = data(1 − p)/λ: two suprema, as u and f may lie in different
-    eigenspaces; where u = f (``same``), sup|p + q|. A polynomial of degree n sampled at m = 32n Chebyshev points is at most
-    its largest sample over cos(πn/(2m)) (Ehlich, Zeller 1964). Up to its first root p is convex and falls, and so does q.
+    With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before + sup|q|, q = data(1 − p)/λ: two suprema, as
+    u and f may lie in different eigenspaces; where u = f (``same``), sup|p + q|. A polynomial of
+    degree n sampled at m = 32n Chebyshev points is at most its largest sample over cos(πn/(2m))
+    (Ehlich, Zeller 1964). Up to its first root p is convex and falls, and so does q.
 
     Example:
         >>> from keras_pde import schemes
@@ -66,7 +81,11 @@ def sup_amplification(cycle: Schedule, low: float, high: float, before: float = 
         negative = float(np.abs(values).max()) * margin
         p, q = max(p, negative), max(q, float(np.abs(sources).max()) * margin)
         # q = (1 − p)·data/λ with data ≤ λ, so p + q is a mean of 1 and p
-        mix = 1.0 if negative <= 1 and low >= data else max(mix, float(np.abs(values + sources).max()) * margin)
+        mix = (
+            1.0
+            if negative <= 1 and low >= data
+            else max(mix, float(np.abs(values + sources).max()) * margin)
+        )
     if np.ptp(w) == 0 and w[0] > 1 and np.ptp(tau) == 0 and within:
         p = min(p, max(1.0, w[0] / (2 - w[0])))  # Du Fort-Frankel's transient
     bound = mix if same and data else before * p + q
@@ -83,24 +102,32 @@ def _source_response(cycle: Schedule, lam: np.ndarray, data: float) -> np.ndarra
 
 
 def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before: float) -> float:
-    """Constant after a cycle, step by step: gain of the block, plus the data term, then the extrapolation."""
+    """Constant after a cycle, step by step.
+
+    Gain of the block, plus the data term, then the extrapolation.
+    """
     old = new = before
     for tau, w, block in zip(cycle.step_sizes, cycle.extrapolations, blocks, strict=True):
         step = block.scaled(tau)
         off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
         wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
-        gain = step.gain(getattr(step, which)) + (step.strength * step.coupling if which == "slope" and step.coupling else 0.0)
+        gain = step.gain(getattr(step, which)) + (
+            step.strength * step.coupling if which == "slope" and step.coupling else 0.0
+        )
         old, new = new, wide * (abs(w) * ((gain + off) * new + step.data + off) + abs(1 - w) * old)
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
-def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool) -> Certificate:
+def evolution_certificate(
+    subject: str, schedule: Schedule, blocks: Sequence[BlockFacts], *, tied: bool
+) -> Certificate:
     """Certificate of an evolution u⁰ = f ↦ uᴺ.
 
     Args:
         subject: what is certified.
         schedule: step sizes as multiples of the blocks' own.
-        blocks: the facts of each step's block at scale 1, as many as steps; one object for one block.
+        blocks: the facts of each step's block at scale 1, as many as steps; one object for one
+            block.
         tied: whether all steps share one block, so that there is one energy.
     """
     linear, n, rounding = all(b.linear for b in blocks), schedule.cycle_length, blocks[0].rounding
@@ -114,7 +141,9 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
         high = first.data + first.strength * first.diffusivity[1]
         bound = negative = math.inf
         if one and (schedule.frozen or linear):
-            bound, negative = sup_amplification(cycle, low, high, ideal, first.data, same=index == 0)
+            bound, negative = sup_amplification(
+                cycle, low, high, ideal, first.data, same=index == 0
+            )
         if linear:
             lipschitz = min(bound, _stepwise(cycle, facts, "slope", ideal))
         else:
@@ -123,7 +152,9 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
             norm = rounded_norm(cycle, facts, norm, bound / ideal if ideal else 0.0)
             lipschitz = norm if linear else lipschitz  # the polynomial's coefficients are rounded
         ideal = min(bound, _stepwise(cycle, facts, "diffusivity", ideal))
-        averaged += _averaged(cycle, facts, linear and one and rounding is None, schedule.frozen, negative)
+        averaged += _averaged(
+            cycle, facts, linear and one and rounding is None, schedule.frozen, negative
+        )
     norm = ideal if rounding is None else norm
     reasons = {
         "norm": _why_norm(schedule, blocks, linear, ideal),
@@ -137,24 +168,33 @@ def evolution_certificate(subject: str, schedule: Schedule, blocks: Sequence[Blo
     assumptions = tuple(dict.fromkeys(a for b in blocks for a in b.assumptions))
     if rounding is not None:
         if schedule.extrapolates:
-            energy, reasons["energy"] = False, "the rule for extrapolations needs their weights, and these are rounded"
+            energy, reasons["energy"] = (
+                False,
+                "the rule for extrapolations needs their weights, and these are rounded",
+            )
         reasons["norm"] += f"; with the roundings of {rounding.dtype}"
     granted = ("exact arithmetic",) if rounding is None else rounding.assumptions()
     return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, *granted))
 
 
-def _averaged(cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen: bool, negative: float) -> list[float | None]:
+def _averaged(
+    cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen: bool, negative: float
+) -> list[float | None]:
     """Averagedness constants of the maps a cycle consists of; None where there is none."""
     if any(b.data or b.slope[0] < 0 or not b.potential for b in facts):
         return [None]
-    thetas = [tau * b.strength * b.slope[1] / 2 for tau, b in zip(cycle.step_sizes, facts, strict=True)]
+    thetas = [
+        tau * b.strength * b.slope[1] / 2 for tau, b in zip(cycle.step_sizes, facts, strict=True)
+    ]
     if not cycle.extrapolates and (linear or not frozen) and max(thetas) < 1:
         return list(thetas)
     # a polynomial of one linear operator is symmetric, with spectrum in [−negative, 1]
     return [(1 + negative) / 2 if linear and negative < 1 else None]
 
 
-def _energy(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, tied: bool, norm: float) -> tuple[bool, str]:
+def _energy(
+    schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, tied: bool, norm: float
+) -> tuple[bool, str]:
     if not all(b.potential for b in blocks):
         return False, "the flux is no gradient, so there is no energy"
     if not tied:
@@ -174,20 +214,36 @@ def _energy(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, tied
         physical = tau if w <= 1 else tau * w / (2 - w)
         if physical * curvature <= _LIMIT:
             return True, "Du Fort-Frankel: E + (|w−1|α/w)‖uᵏ − uᵏ⁻¹‖² decreases, and starts at E"
-        return False, f"needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is {rounded(physical * curvature)}"
+        return (
+            False,
+            (
+                "needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is"
+                f" {rounded(physical * curvature)}"
+            ),
+        )
     return False, "varying extrapolation weights or step sizes have no known energy"
 
 
 def _why_norm(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, norm: float) -> str:
     if any(b.diffusivity[0] < 0 for b in blocks):
-        return "the diffusivity is negative somewhere: forward-and-backward diffusion amplifies (S7)"
+        return (
+            "the diffusivity is negative somewhere: forward-and-backward diffusion amplifies (S7)"
+        )
     if schedule.frozen or linear:
-        law = "cycle polynomial |p| ≤ 1 on the spectrum" if norm <= 1 else "sup |p| over the spectrum, cycle by cycle"
+        law = (
+            "cycle polynomial |p| ≤ 1 on the spectrum"
+            if norm <= 1
+            else "sup |p| over the spectrum, cycle by cycle"
+        )
         return f"{law} of the {'linear' if linear else 'frozen'} operator"
     if schedule.extrapolates and max(schedule.extrapolations) > 1:
         return "worst case of a varying operator: the extrapolation theorem needs a frozen one"
     source = "2β + " if any(b.data for b in blocks) else ""
-    return f"step sizes ≤ 2/({source}L_g‖K‖²) (S1)" if norm <= 1 else f"a step size exceeds 2/({source}L_g‖K‖²)"
+    return (
+        f"step sizes ≤ 2/({source}L_g‖K‖²) (S1)"
+        if norm <= 1
+        else f"a step size exceeds 2/({source}L_g‖K‖²)"
+    )
 
 
 def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool) -> str:
@@ -198,7 +254,9 @@ def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: boo
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
     if any(b.coupling for b in blocks):
-        law += f"; gates add up to {rounded(max(b.strength * b.coupling for b in blocks), 4)} a step"
+        law += (
+            f"; gates add up to {rounded(max(b.strength * b.coupling for b in blocks), 4)} a step"
+        )
     return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
 
 

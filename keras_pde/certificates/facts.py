@@ -29,8 +29,6 @@ class Rounding:
         )
 
 
-
-
 ROUNDING = 1e-12
 
 
@@ -46,9 +44,11 @@ class BlockFacts:
         linear: whether g is constant.
         biased: whether Φ acts on Ku + b.
         assumptions: in words.
-        coupling: bound of what Φ′ differs by from a matrix with eigenvalues in slope (`keras_pde.GatedFlux`).
+        coupling: bound of what Φ′ differs by from a matrix with eigenvalues in slope
+            (`keras_pde.GatedFlux`).
         potential: whether Φ is a gradient, without which there is no energy and no averagedness.
-        rounding: how a block that computes in 16 bits rounds; its strength is enlarged already (`keras_pde.certificates.rounding`).
+        rounding: how a block that computes in 16 bits rounds; its strength is enlarged already
+            (`keras_pde.certificates.rounding`).
 
     Example:
         >>> from keras_pde.certificates.facts import BlockFacts
@@ -74,5 +74,7 @@ class BlockFacts:
     def gain(self, bounds: tuple[float, float]) -> float:
         """Norm of I − τβ − τKᵀGK over all G with entries between the bounds."""
         low, high = min(0.0, bounds[0]), max(0.0, bounds[1])
-        gain = max(abs(1 - self.data - self.strength * low), abs(1 - self.data - self.strength * high))
+        gain = max(
+            abs(1 - self.data - self.strength * low), abs(1 - self.data - self.strength * high)
+        )
         return 1.0 if 1 < gain <= 1 + ROUNDING else gain

@@ -1,11 +1,15 @@
-"""Certificate of implicit steps u = f − τKᵀΦ(Ku), for g ≥ −γ, Φ′ in [−μ, L] and an upper bound κ ≥ ‖K‖.
+"""Certificate of implicit steps u = f − τKᵀΦ(Ku), for g ≥ −γ, Φ′ in [−μ, L] and an upper bound κ ≥
+‖K‖.
 
-* norm: ⟨u, f⟩ = ‖u‖² + τ⟨GKu, Ku⟩ ≥ (1 − τκ²γ)‖u‖², so ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, of any solution where there are several; else
-  ‖u‖ ≤ ‖f‖/(1 − τκ²γ) while τκ²γ < 1.
-* Lipschitz: ⟨u − v, f − h⟩ ≥ (1 − τμκ²)‖u − v‖²: 1 for monotone Φ and every τ, else 1/(1 − τμκ²) while τμκ² < 1, where u is unique.
-* averaged: for monotone Φ the step is the proximal map of the convex τE: firmly nonexpansive, θ = ½ (Moreau 1965).
+* norm: ⟨u, f⟩ = ‖u‖² + τ⟨GKu, Ku⟩ ≥ (1 − τκ²γ)‖u‖², so ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, of any
+  solution where there are several; else ‖u‖ ≤ ‖f‖/(1 − τκ²γ) while τκ²γ < 1.
+* Lipschitz: ⟨u − v, f − h⟩ ≥ (1 − τμκ²)‖u − v‖²: 1 for monotone Φ and every τ, else 1/(1 − τμκ²)
+  while τμκ² < 1, where u is unique.
+* averaged: for monotone Φ the step is the proximal map of the convex τE: firmly nonexpansive, θ = ½
+  (Moreau 1965).
 * energy: u minimises ½‖u − f‖² + τE(u), so E(u) ≤ E(f), where the minimiser is unique.
-* a solve that stops at the residual ε‖f‖ solves the step from an f that is off by as much: it moves u by ε‖f‖/(1 − τμκ²) at most.
+* a solve that stops at the residual ε‖f‖ solves the step from an f that is off by as much: it moves
+  u by ε‖f‖/(1 − τμκ²) at most.
 """
 
 from __future__ import annotations
@@ -21,7 +25,14 @@ from keras_pde.runtime.precision import unit_roundoff
 ROUNDING = 1e-9  # m this close below 1 is not told from 1
 
 
-def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: bool, tolerance: float, dtype: Any = "float32") -> Certificate:
+def implicit_certificate(
+    subject: str,
+    steps: Sequence[BlockFacts],
+    *,
+    tied: bool,
+    tolerance: float,
+    dtype: Any = "float32",
+) -> Certificate:
     """Certificate of implicit steps one after another.
 
     Args:
@@ -29,7 +40,8 @@ def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: boo
         steps: the facts of each step.
         tied: whether all steps share one energy.
         tolerance: ε, the relative residual that solves stop at.
-        dtype: of the states; in 16 bits the input and each state are rounded, while the solves run in float32.
+        dtype: of the states; in 16 bits the input and each state are rounded, while the solves run
+            in float32.
 
     Example:
         >>> from keras_pde.certificates.implicit import implicit_certificate
@@ -44,26 +56,56 @@ def implicit_certificate(subject: str, steps: Sequence[BlockFacts], *, tied: boo
     monotone, unique = max(m) == 0, lipschitz < math.inf
     theta = compose_averaged([0.5] * len(steps)) if monotone else None
     worst = rounded(max(m))
-    slope = "Φ is monotone" if monotone else f"Φ is not monotone: Φ′ ≥ {min(step.slope[0] for step in steps):.4g}"
+    slope = (
+        "Φ is monotone"
+        if monotone
+        else f"Φ is not monotone: Φ′ ≥ {min(step.slope[0] for step in steps):.4g}"
+    )
     not_unique = f"τμ‖K‖² ≤ {worst} is not below 1: there may be several solutions"
     reasons = {
-        "norm": "implicit, g ≥ 0: for every τ"
-        if max(gamma) == 0
-        else f"the diffusivity is negative somewhere, and τγ‖K‖² ≤ {rounded(max(gamma))} {'<' if norm < math.inf else 'is not below'} 1",
-        "lipschitz": f"{slope}{': for every τ' if monotone else f', and τμ‖K‖² ≤ {worst} < 1'}" if unique else f"{slope}, and {not_unique}",
-        "averaged": "proximal map of a convex energy, for every τ" if monotone else "needs a monotone flux",
+        "norm": (
+            "implicit, g ≥ 0: for every τ"
+            if max(gamma) == 0
+            else (
+                f"the diffusivity is negative somewhere, and τγ‖K‖² ≤ {rounded(max(gamma))}"
+                f" {'<' if norm < math.inf else 'is not below'} 1"
+            )
+        ),
+        "lipschitz": (
+            f"{slope}{': for every τ' if monotone else f', and τμ‖K‖² ≤ {worst} < 1'}"
+            if unique
+            else f"{slope}, and {not_unique}"
+        ),
+        "averaged": (
+            "proximal map of a convex energy, for every τ" if monotone else "needs a monotone flux"
+        ),
         "energy": _why_energy(tied, unique, not_unique),
     }
-    moved = f", which moves the solution by at most {rounded(tolerance * _inverse(max(m)), 3)}‖f‖ a step" if unique else ""
+    moved = (
+        f", which moves the solution by at most {rounded(tolerance * _inverse(max(m)), 3)}‖f‖ a"
+        " step"
+        if unique
+        else ""
+    )
     used = any(gamma) or any(m)  # a bound of ‖K‖ that is not used assumes nothing
-    assumptions = dict.fromkeys(a for step in steps for a in step.assumptions if used or not a.startswith("spatial sizes"))
-    solves = f"solves to the relative residual {tolerance:g}{moved}; the constants are those of the exact solution"
+    assumptions = dict.fromkeys(
+        a for step in steps for a in step.assumptions if used or not a.startswith("spatial sizes")
+    )
+    solves = (
+        f"solves to the relative residual {tolerance:g}{moved}; the constants are those of the"
+        " exact solution"
+    )
     unit, granted = unit_roundoff(dtype), "exact arithmetic"
     if unit:
         norm *= (1 + unit) ** (len(steps) + 1)
         reasons["norm"] += f"; with the states rounded to {dtype}"
-        granted = "exact arithmetic but for the norm, which holds the rounding of the states, and no overflow or underflow"
-    return Certificate(subject, norm, lipschitz, theta, tied and unique, reasons, (*assumptions, solves, granted))
+        granted = (
+            "exact arithmetic but for the norm, which holds the rounding of the states, and no"
+            " overflow or underflow"
+        )
+    return Certificate(
+        subject, norm, lipschitz, theta, tied and unique, reasons, (*assumptions, solves, granted)
+    )
 
 
 def _inverse(x: float) -> float:

@@ -1,22 +1,31 @@
-r"""Rounding in 16 bits: what the certificate of a network adds for computing in float16 or bfloat16.
+r"""Rounding in 16 bits.
 
-Let γ be the unit roundoff (2⁻⁸ or 2⁻¹¹): fl(x ∘ y) = (x ∘ y)(1 + δ), |δ| ≤ γ. A block rounds its kernels, its step size and its data weight
-once (they are computed in float32), then the values of every operation; fluxes are computed in float32 and rounded; a convolution sums in float32 and
-rounds its result. So with |K| the kernels' absolute values and κₐ ≥ ‖|K|‖ (Young's bound holds for it):
+What the certificate of a network adds for computing in float16 or bfloat16.
 
-* weights: the kernels in use K̂ have |K̂ − K| ≤ γ|K| entry by entry, so ‖K̂‖ ≤ κ + γκₐ, and τ̂ ≤ (1 + γ)τ. The diffusivity in use is at most
-  (1 + γ)² sup g. With these in the place of κ, τ and g every rule of `stability` holds for the map M that K̂, τ̂ and Ĝ define in exact
-  arithmetic: what is said of Lipschitz constants, averagedness and energy is said of M. Of the computed values no Lipschitz constant can be
-  true: neighbouring inputs round apart.
-* arithmetic: ‖fl(K̂u) − K̂u‖ ≤ εκ‖u‖ and the same for Kᵀ, with ε from the number of roundings, so a computed step differs from M(u) by at most
-  S g((1 + ε)(1 + ε′)(1 + γ)⁵ − 1)‖u‖ + γ‖u‖ + τβ((1 + γ)⁷ − 1)(‖u‖ + ‖f‖), S = τκ²: five and seven roundings lie on the two paths from u to u⁺.
+Let γ be the unit roundoff (2⁻⁸ or 2⁻¹¹): fl(x ∘ y) = (x ∘ y)(1 + δ), |δ| ≤ γ. A block rounds its
+kernels, its step size and its data weight once (they are computed in float32), then the values of
+every operation; fluxes are computed in float32 and rounded; a convolution sums in float32 and
+rounds its result. So with |K| the kernels' absolute values and κₐ ≥ ‖|K|‖ (Young's bound holds for
+it):
+
+* weights: the kernels in use K̂ have |K̂ − K| ≤ γ|K| entry by entry, so ‖K̂‖ ≤ κ + γκₐ, and τ̂ ≤ (1
+  + γ)τ. The diffusivity in use is at most (1 + γ)² sup g. With these in the place of κ, τ and g
+  every rule of `stability` holds for the map M that K̂, τ̂ and Ĝ define in exact arithmetic: what
+  is said of Lipschitz constants, averagedness and energy is said of M. Of the computed values no
+  Lipschitz constant can be true: neighbouring inputs round apart.
+* arithmetic: ‖fl(K̂u) − K̂u‖ ≤ εκ‖u‖ and the same for Kᵀ, with ε from the number of roundings, so a
+  computed step differs from M(u) by at most S g((1 + ε)(1 + ε′)(1 + γ)⁵ − 1)‖u‖ + γ‖u‖ + τβ((1 +
+  γ)⁷ − 1)(‖u‖ + ‖f‖), S = τκ²: five and seven roundings lie on the two paths from u to u⁺.
 * an extrapolation wv + (1 − w)uᵏ⁻¹ adds ((1 + γ)³ − 1)(|w|‖v‖ + |1 − w|‖uᵏ⁻¹‖).
-* the norm: step by step the errors add to the gain; in a cycle of one operator B the error made at step j reaches step k by the polynomial
-  that the scheme applies from there, so ‖uᵏ‖ ≤ sup|pₖ|‖u⁰‖ + Σⱼ sup|r_{jk}| · error j, all on the spectrum of B. The input is rounded once.
+* the norm: step by step the errors add to the gain; in a cycle of one operator B the error made at
+  step j reaches step k by the polynomial that the scheme applies from there, so ‖uᵏ‖ ≤ sup|pₖ|‖u⁰‖
+  + Σⱼ sup|r_{jk}| · error j, all on the spectrum of B. The input is rounded once.
 
-Fewer roundings, by fusion or wider intermediates, only make the errors smaller. Granted are convolutions that sum in float32 (the exception,
-float16 transposed convolutions of TensorFlow and PyTorch on a CPU, sum in float32 when compiled by XLA) and that nothing over- or underflows;
-roundings of float32 inside a flux, 2⁻¹³γ at most, are left out, as they are in a certificate of 32 bits.
+Fewer roundings, by fusion or wider intermediates, only make the errors smaller. Granted are
+convolutions that sum in float32 (the exception, float16 transposed convolutions of TensorFlow and
+PyTorch on a CPU, sum in float32 when compiled by XLA) and that nothing over- or underflows;
+roundings of float32 inside a flux, 2⁻¹³γ at most, are left out, as they are in a certificate of 32
+bits.
 
 Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapters 2 and 3.
 """
@@ -39,7 +48,9 @@ from keras_pde.runtime.precision import SUMS, unit_roundoff
 
 
 def outward(facts: BlockFacts, operator: Any, dtype: Any, tau: float) -> BlockFacts:
-    """The facts of a block in a 16-bit precision: strength enlarged by what rounding does to K, τ and g, and the errors of its arithmetic.
+    """The facts of a block in a 16-bit precision.
+
+    Strength enlarged by what rounding does to K, τ and g, and the errors of its arithmetic.
 
     Args:
         facts: computed from the weights as they are stored.
@@ -61,7 +72,8 @@ def outward(facts: BlockFacts, operator: Any, dtype: Any, tau: float) -> BlockFa
         return facts
     kernels = [operator._constant] if operator.fixed else operator.kernels
     count, terms = len(kernels), max(math.prod(k.shape[:-2]) * max(k.shape[-2:]) for k in kernels)
-    # of difference stencils Young's bound is the norm itself, also at a reflecting boundary, where margins cancel and do not add
+    # of difference stencils Young's bound is the norm itself, also at a reflecting boundary, where
+    # margins cancel and do not add
     kappa = operator.norm_bound()
     absolute = kappa if operator.sliced else operator.norm_bound("l1")
     sums = terms * SUMS / (1 - terms * SUMS)
@@ -78,21 +90,28 @@ def outward(facts: BlockFacts, operator: Any, dtype: Any, tau: float) -> BlockFa
     def relative(times: int) -> float:
         wide = absolute + cast
         # one rounding, the last, is of K̂u itself, and not of sums of absolute values
-        error = unit * (kappa + cast) + (1 + unit) * sums * wide if times == 1 else ((1 + unit) ** times * (1 + sums) ** count - 1) * wide
+        error = (
+            unit * (kappa + cast) + (1 + unit) * sums * wide
+            if times == 1
+            else ((1 + unit) ** times * (1 + sums) ** count - 1) * wide
+        )
         return math.sqrt(tau) * error / root if root else 0.0
 
     rounding = Rounding(keras.backend.standardize_dtype(dtype), unit, *map(relative, roundings))
     return replace(facts, strength=root**2 * (1 + unit) ** 3, rounding=rounding)
 
 
-def rounded_norm(cycle: Schedule, blocks: Sequence[BlockFacts], before: float, after: float) -> float:
+def rounded_norm(
+    cycle: Schedule, blocks: Sequence[BlockFacts], before: float, after: float
+) -> float:
     """Bound of ‖uᴺ‖ behind one cycle with its roundings, for ‖u‖ ≤ before and ‖f‖ ≤ 1.
 
     Args:
         cycle: the schedule of the cycle.
         blocks: the facts of its steps, at scale 1.
         before: bound of the state before the cycle.
-        after: what the cycle does to that bound in exact arithmetic, by its polynomial; inf where it has none.
+        after: what the cycle does to that bound in exact arithmetic, by its polynomial; inf where
+            it has none.
     """
     rounding = blocks[0].rounding
     if rounding is None:
@@ -117,9 +136,14 @@ def rounded_norm(cycle: Schedule, blocks: Sequence[BlockFacts], before: float, a
 
 
 def _responses(cycle: Schedule, block: BlockFacts) -> list[list[float]]:
-    """sup over the spectrum of |state i| for u⁰ = u⁻¹ = 1 at first, then for an error 1 made by step j, i = 0 right behind that step."""
+    """sup over the spectrum of |state i| for u⁰ = u⁻¹ = 1 at first, then for an error 1 made by
+    step j, i = 0 right behind that step.
+    """
     n, m = len(cycle), 32 * len(cycle)
-    low, high = block.strength * min(0.0, block.diffusivity[0]), block.strength * block.diffusivity[1]
+    low, high = (
+        block.strength * min(0.0, block.diffusivity[0]),
+        block.strength * block.diffusivity[1],
+    )
     lam = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(m) + 0.5) / m)
     margin = 1 / math.cos(math.pi * n / (2 * m))  # samples of a polynomial: Ehlich, Zeller (1964)
     found = []

@@ -51,21 +51,42 @@ def run(request: Request) -> None:
     if request.compare is not None:
         images.check_output(request.compare)
     with _progress() as advance:
-        image = images.read(_sample(request.source) if isinstance(request.source, str) else request.source)
+        image = images.read(
+            _sample(request.source) if isinstance(request.source, str) else request.source
+        )
         images.check_output(request.out, image)
-        clean = image.pixels if request.noise else _read_clean(request.clean, image) if request.clean else None
+        clean = (
+            image.pixels
+            if request.noise
+            else _read_clean(request.clean, image)
+            if request.clean
+            else None
+        )
         advance()
         from keras_pde.data import noise
         from keras_pde.tasks import quality as qualities
         from keras_pde.tasks.denoise import image as denoising
 
-        noisy = noise.add_noise(image.pixels, request.noise, request.seed) if request.noise else image.pixels
+        noisy = (
+            noise.add_noise(image.pixels, request.noise, request.seed)
+            if request.noise
+            else image.pixels
+        )
         level = request.noise or request.sigma or denoising.noise_level(noisy)
         chosen = denoising.choose_filter(request.preset, image.pixels.shape, level, request.time)
         advance()
-        result = denoising.filter_image(chosen, noisy, level, progress=lambda done, count: advance(done / count))
+        result = denoising.filter_image(
+            chosen, noisy, level, progress=lambda done, count: advance(done / count)
+        )
         denoised = result.pixels
-        measured = {} if clean is None else {"noisy": qualities.quality(clean, noisy), "denoised": qualities.quality(clean, denoised.clip(0, 1))}
+        measured = (
+            {}
+            if clean is None
+            else {
+                "noisy": qualities.quality(clean, noisy),
+                "denoised": qualities.quality(clean, denoised.clip(0, 1)),
+            }
+        )
         advance()
         files = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
         if request.compare is not None:
@@ -78,14 +99,20 @@ def run(request: Request) -> None:
 
 def _check_names(request: Request) -> None:
     if isinstance(request.source, str) and request.source not in SAMPLES:
-        raise ValueError(f"No sample is called {request.source!r}. There are: {', '.join(SAMPLES)}.")
+        raise ValueError(
+            f"No sample is called {request.source!r}. There are: {', '.join(SAMPLES)}."
+        )
     if request.compare is None:
         return
     if request.compare.suffix.lower() != ".png":
-        raise ValueError(f"{request.compare}: the comparison is a PNG picture. Use the extension .png.")
+        raise ValueError(
+            f"{request.compare}: the comparison is a PNG picture. Use the extension .png."
+        )
     for other in (request.out, request.source, request.clean):
         if isinstance(other, Path) and other.resolve() == request.compare.resolve():
-            raise ValueError(f"{request.compare}: --compare would overwrite {other}. Use another name.")
+            raise ValueError(
+                f"{request.compare}: --compare would overwrite {other}. Use another name."
+            )
 
 
 def _sample(name: str) -> Path:
@@ -95,7 +122,10 @@ def _sample(name: str) -> Path:
     folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
     path = folder / "data" / SAMPLES[name]
     if not path.is_file():
-        raise FileNotFoundError(f"The sample {name!r} is not in this installation of scikit-image. Reinstall it, or give a file of your own.")
+        raise FileNotFoundError(
+            f"The sample {name!r} is not in this installation of scikit-image. Reinstall it, or"
+            " give a file of your own."
+        )
     return path
 
 
@@ -105,25 +135,51 @@ def _read_clean(path: Path, image: Image) -> np.ndarray:
     clean = images.read(path).pixels
     if clean.shape != image.pixels.shape:
         (h, w, c), (height, width, channels) = clean.shape, image.pixels.shape
-        raise ValueError(f"{path} is {w} × {h} with {c} channels, and the noisy image {width} × {height} with {channels}: they must be alike")
+        raise ValueError(
+            f"{path} is {w} × {h} with {c} channels, and the noisy image {width} × {height} with"
+            f" {channels}: they must be alike"
+        )
     return clean
 
 
-def _picture(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None, measured: dict[str, Quality]) -> bytes:
+def _picture(
+    noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None, measured: dict[str, Quality]
+) -> bytes:
     from keras_pde.data.side_by_side import comparison, comparison_png
 
-    return comparison_png(comparison(noisy, denoised, clean, {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}))
+    return comparison_png(
+        comparison(
+            noisy, denoised, clean, {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}
+        )
+    )
 
 
-def _report(request: Request, image: Image, level: float, chosen: Filter, result: Denoised, measured: dict[str, Quality]) -> None:
+def _report(
+    request: Request,
+    image: Image,
+    level: float,
+    chosen: Filter,
+    result: Denoised,
+    measured: dict[str, Quality],
+) -> None:
     name, model, tuned = chosen.name, chosen.model, chosen.tuned
     if request.noise:
         about = f"noise {level:g} added, seed {request.seed}"
     else:
-        about = f"noise {level:g}" if request.sigma else f"noise {level:.1f} estimated (--sigma tells another level)"
+        about = (
+            f"noise {level:g}"
+            if request.sigma
+            else f"noise {level:.1f} estimated (--sigma tells another level)"
+        )
     click.echo(f"{request.source}: {image}; {about}")
-    how = "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
-    steps = f"diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}" if hasattr(model, "time") else ""
+    how = (
+        "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
+    )
+    steps = (
+        f"diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}"
+        if hasattr(model, "time")
+        else ""
+    )
     click.echo(f"{name}: {steps or f'a {model.cycle_type} cycle of multigrid'}{how}")
     certificate = model.certificate()
     proved = [
@@ -150,13 +206,21 @@ def _report(request: Request, image: Image, level: float, chosen: Filter, result
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[..., None]]:
-    """A progress bar over the stages on stderr, where that is a terminal; yields what advances it by a stage, or by a part of one."""
+    """A progress bar over the stages on stderr, where that is a terminal.
+
+    Yields what advances it by a stage, or by a part of one.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True, disable=not sys.stderr.isatty()
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not sys.stderr.isatty(),
     ) as bar:
         task = bar.add_task(STAGES[0], total=len(STAGES))
         stage = 0
@@ -164,6 +228,8 @@ def _progress() -> Iterator[Callable[..., None]]:
         def advance(part: float = 1.0) -> None:
             nonlocal stage
             stage += part >= 1
-            bar.update(task, completed=stage + part % 1, description=STAGES[min(stage, len(STAGES) - 1)])
+            bar.update(
+                task, completed=stage + part % 1, description=STAGES[min(stage, len(STAGES) - 1)]
+            )
 
         yield advance

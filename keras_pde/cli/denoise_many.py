@@ -13,34 +13,78 @@ from keras_pde.cli.plumbing import new_table, positive, show_table
 @click.command("denoise-many")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--preset", default="auto", metavar="NAME", help="Preset name or directory; auto is for each image the best certified one.  [auto]")
-@click.option("--sigma", type=positive, metavar="SIGMA", help="Noise level of the images, in grey levels of 255.  [estimated for each]")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes.  [one a GPU; without GPUs one for every two cores]")
-@click.option("--cluster", metavar="ADDRESS", help="A Ray cluster; auto on one of its machines.  [RAY_ADDRESS, or this machine]")
+@click.option(
+    "--preset",
+    default="auto",
+    metavar="NAME",
+    help="Preset name or directory; auto is for each image the best certified one.  [auto]",
+)
+@click.option(
+    "--sigma",
+    type=positive,
+    metavar="SIGMA",
+    help="Noise level of the images, in grey levels of 255.  [estimated for each]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes.  [one a GPU; without GPUs one for every two cores]",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="A Ray cluster; auto on one of its machines.  [RAY_ADDRESS, or this machine]",
+)
 @click.pass_context
 def denoise_many(
-    ctx: click.Context, /, source: Path, target: Path, preset: str, sigma: float | None, workers: int | None, cluster: str | None
+    ctx: click.Context,
+    /,
+    source: Path,
+    target: Path,
+    preset: str,
+    sigma: float | None,
+    workers: int | None,
+    cluster: str | None,
 ) -> None:
-    """Denoise all images in the folder SOURCE and its subfolders into TARGET, by many workers, with Ray Data (pip install 'keras-pde[collection]').
+    """Denoise all images in the folder SOURCE and its subfolders into TARGET, by many workers, with
+    Ray Data (pip install 'keras-pde[collection]').
 
-    SOURCE may also be a Parquet or TFRecord file, or a folder of such: encoded images in the column image, their names in name.
+    SOURCE may also be a Parquet or TFRecord file, or a folder of such: encoded images in the column
+    image, their names in name.
 
-    Results that are in TARGET already are kept, so after an interruption the same command goes on. Images that cannot be filtered are listed with the
-    reason, and the others are done; exit code 1 then.
+    Results that are in TARGET already are kept, so after an interruption the same command goes on.
+    Images that cannot be filtered are listed with the reason, and the others are done; exit code 1
+    then.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from keras_pde.tasks.many.collection import denoise_collection
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
         task = bar.add_task("starting workers", total=None)
 
         def progress(done: int, count: int | None) -> None:
             bar.update(task, completed=done, total=count, description="denoising")
 
-        summary = denoise_collection(source, target, preset, sigma, workers=workers, cluster=cluster, progress=progress)
+        summary = denoise_collection(
+            source, target, preset, sigma, workers=workers, cluster=cluster, progress=progress
+        )
     if summary.failed:
         table = new_table(("image without a result", "reason"))
         for name, reason in summary.failed.items():

@@ -21,20 +21,51 @@ def _size(text: str) -> tuple[int, ...]:
 @click.command()
 @click.argument("preset")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(["saved_model", "onnx", "litert"]), help="[by PATH: .onnx, .tflite, else saved_model]")
-@click.option("--sigma", type=positive, metavar="SIGMA", help="Noise level (of 255) that a classical filter is made for, or that is built in.  [25]")
-@click.option("--timed", is_flag=True, help="The stopping time as an input, and the noise level of a classical filter; by explicit steps.")
-@click.option("--uint8", is_flag=True, help="Images as uint8 and the noise level in grey levels, instead of floats in [0, 1].")
-@click.option("--size", type=_size, metavar="HxW", help="Fix the spatial sizes, which are dynamic otherwise.")
-@click.option("--verify", is_flag=True, help="Run the artifact in its own runtime and print the largest difference from the original.")
-def export(preset: str, path: Path, kind: str | None, size: tuple[int, ...] | None, **options: Any) -> None:
-    """Export a PRESET as SavedModel (PATH is a directory), ONNX (.onnx) or LiteRT (.tflite), with its certificate as metadata.
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["saved_model", "onnx", "litert"]),
+    help="[by PATH: .onnx, .tflite, else saved_model]",
+)
+@click.option(
+    "--sigma",
+    type=positive,
+    metavar="SIGMA",
+    help="Noise level (of 255) that a classical filter is made for, or that is built in.  [25]",
+)
+@click.option(
+    "--timed",
+    is_flag=True,
+    help=(
+        "The stopping time as an input, and the noise level of a classical filter; by explicit"
+        " steps."
+    ),
+)
+@click.option(
+    "--uint8",
+    is_flag=True,
+    help="Images as uint8 and the noise level in grey levels, instead of floats in [0, 1].",
+)
+@click.option(
+    "--size", type=_size, metavar="HxW", help="Fix the spatial sizes, which are dynamic otherwise."
+)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Run the artifact in its own runtime and print the largest difference from the original.",
+)
+def export(
+    preset: str, path: Path, kind: str | None, size: tuple[int, ...] | None, **options: Any
+) -> None:
+    """Export a PRESET as SavedModel (PATH is a directory), ONNX (.onnx) or LiteRT (.tflite), with
+    its certificate as metadata.
 
     \b
       keras-pde export certified_resnet_2d served/1 --verify             for TensorFlow Serving
-      keras-pde export certified_resnet_2d net.onnx --uint8 --verify     for ONNX Runtime, also in a browser
-      keras-pde export truncated_tv_2d . --format litert --sigma 15      a classical filter for noise 15, as ./truncated_tv_2d.tflite
-      keras-pde export charbonnier_explicit_2d net.onnx --timed          inputs image, noise and time
+      keras-pde export certified_resnet_2d net.onnx --uint8 --verify     for ONNX Runtime, also in a
+      browser keras-pde export truncated_tv_2d . --format litert --sigma 15      a classical filter
+      for noise 15, as ./truncated_tv_2d.tflite keras-pde export charbonnier_explicit_2d net.onnx
+      --timed          inputs image, noise and time
 
     Exit code 1 if --verify finds a difference above 1e-5 (one grey level with --uint8).
     """  # noqa: D301 - click wants the real \b
@@ -48,5 +79,9 @@ def export(preset: str, path: Path, kind: str | None, size: tuple[int, ...] | No
     made = write(preset, path, kind, size=size, **options)
     click.echo(f"wrote {made.path}: {kind}, {made.bytes:,} bytes")
     if made.difference is not None:
-        click.echo(f"largest difference between original and exported outputs: {made.difference:.1e}")
-        click.get_current_context().exit(0 if made.difference <= (1 if options["uint8"] else 1e-5) else 1)
+        click.echo(
+            f"largest difference between original and exported outputs: {made.difference:.1e}"
+        )
+        click.get_current_context().exit(
+            0 if made.difference <= (1 if options["uint8"] else 1e-5) else 1
+        )

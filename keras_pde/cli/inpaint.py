@@ -41,7 +41,9 @@ class Request:
 
 
 def run(request: Request) -> bool:
-    """Inpaint an image file as requested, and say whether the tolerance was reached; files are written whole or not at all.
+    """Inpaint an image file as requested, and say whether the tolerance was reached.
+
+    Files are written whole or not at all.
 
     Raises:
         ValueError, OSError: bad input, output or mask, each with one sentence.
@@ -49,13 +51,19 @@ def run(request: Request) -> bool:
     from keras_pde.data import images
 
     # the mask stands where a clean image would: a file that must not be overwritten
-    cli_denoise._check_names(cli_denoise.Request(request.source, request.out, clean=request.mask, compare=request.compare))
+    cli_denoise._check_names(
+        cli_denoise.Request(
+            request.source, request.out, clean=request.mask, compare=request.compare
+        )
+    )
     if request.mask is not None and request.mask.resolve() == request.out.resolve():
         raise ValueError(f"{request.out} is the mask, and would be overwritten. Use another name.")
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
-    image = images.read(cli_denoise._sample(request.source) if isinstance(request.source, str) else request.source)
+    image = images.read(
+        cli_denoise._sample(request.source) if isinstance(request.source, str) else request.source
+    )
     images.check_output(request.out, image)
     known = _mask(request, image)
     from keras_pde.tasks import inpaint as inpainting
@@ -89,10 +97,14 @@ def _mask(request: Request, image: Image) -> np.ndarray:
     white: np.ndarray = images.read(request.mask).pixels.mean(axis=-1)
     if white.shape != size:
         (h, w), (height, width) = white.shape, size
-        raise ValueError(f"{request.mask} is {w} × {h}, and the image {width} × {height}: they must be alike")
+        raise ValueError(
+            f"{request.mask} is {w} × {h}, and the image {width} × {height}: they must be alike"
+        )
     known = white > 0.5  # a JPEG mask has greys near its edges
     if not known.any():
-        raise ValueError(f"{request.mask} has no white pixel, and white means known. Is it inverted?")
+        raise ValueError(
+            f"{request.mask} has no white pixel, and white means known. Is it inverted?"
+        )
     return known
 
 
@@ -107,26 +119,46 @@ def _picture(image: Image, known: np.ndarray, result: Inpainted, quality: Qualit
     return comparison_png(side_by_side(panels, notes))
 
 
-def _report(request: Request, image: Image, known: np.ndarray, result: Inpainted, seconds: float, quality: Quality | None) -> None:
+def _report(
+    request: Request,
+    image: Image,
+    known: np.ndarray,
+    result: Inpainted,
+    seconds: float,
+    quality: Quality | None,
+) -> None:
     about = f"mask {request.mask}" if request.mask else f"chosen at random, seed {request.seed}"
-    click.echo(f"{request.source}: {image}; {100 * known.mean():.3g} % of the pixels known, {about}")
-    click.echo(f"order {request.order}, {EQUATIONS[request.order]}: {result.cycles} cycles, residual {result.residual:.1e}, {seconds:.1f} s")
+    click.echo(
+        f"{request.source}: {image}; {100 * known.mean():.3g} % of the pixels known, {about}"
+    )
+    click.echo(
+        f"order {request.order}, {EQUATIONS[request.order]}: {result.cycles} cycles, residual"
+        f" {result.residual:.1e}, {seconds:.1f} s"
+    )
     if quality is not None:
         show_quality({"inpainted": quality})
     click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
     if not result.converged:
-        click.echo(f"not converged: the residual {result.residual:.1e} is above the tolerance {request.tolerance:g}; written as far as it came")
+        click.echo(
+            f"not converged: the residual {result.residual:.1e} is above the tolerance"
+            f" {request.tolerance:g}; written as far as it came"
+        )
 
 
 @contextlib.contextmanager
 def _residual_bar(tolerance: float) -> Iterator[Callable[[int, float], None]]:
-    """A bar of the residual's way to the tolerance, in decades, on stderr where that is a terminal; yields the solver's callback."""
+    """A bar of the residual's way to the tolerance, in decades, on stderr where that is a terminal.
+
+    Yields the solver's callback.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
         decades = max(-math.log10(tolerance), 1e-9)
         task = bar.add_task("compiling", total=decades)
 

@@ -1,4 +1,7 @@
-"""Plumbing of the command keras-pde: mistakes as one line, checked options, names of files, tables."""
+"""Plumbing of the command keras-pde.
+
+Mistakes as one line, checked options, names of files, tables.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,11 @@ def one_line() -> Iterator[None]:
         raise Mistake(f"{' '.join(error.format_message().split())} See {where} --help.") from None
     except (ValueError, OSError, ImportError) as error:  # the last: an extra that is not installed
         named = isinstance(error, OSError) and error.strerror and error.filename
-        text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and named else str(error)
+        text = (
+            f"{error.filename}: {error.strerror}"
+            if isinstance(error, OSError) and named
+            else str(error)
+        )
         raise Mistake(" ".join(text.split())) from error
 
 
@@ -106,7 +113,8 @@ def in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path,
     wanted = 1 if sample else 2
     if len(paths) != wanted:
         raise click.UsageError(
-            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}: received {len(paths)} file names."
+            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}:"
+            f" received {len(paths)} file names."
         )
     return sample or paths[0], paths[-1]
 
@@ -118,7 +126,11 @@ def new_table(columns: tuple[str, ...]) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=i < len(columns) - 1)
+        table.add_column(
+            column.removeprefix(">"),
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=i < len(columns) - 1,
+        )
     return table
 
 

@@ -1,7 +1,8 @@
-"""Data: deterministic batches of noisy patches, and tensorflow-datasets builders of the image sets they are cut from.
+"""Data: deterministic batches of noisy patches, and tensorflow-datasets builders of the image sets
+they are cut from.
 
-Importing it imports neither TensorFlow nor tensorflow-datasets: `dataset` and `load` do when they are called, and the builders
-are in `keras_pde.data.builders`.
+Importing it imports neither TensorFlow nor tensorflow-datasets: `dataset` and `load` do when they
+are called, and the builders are in `keras_pde.data.builders`.
 """
 
 from keras_pde.data.folders import load_images, split

@@ -1,6 +1,9 @@
-"""Builders for tensorflow-datasets: BSD, and any folder of images. Imported on demand: needs the extra [data].
+"""Builders for tensorflow-datasets: BSD, and any folder of images.
 
-They read a folder (`manual_dir`) and download nothing. Importing this module registers them: `tfds.load("bsd/gray", ...)`.
+Imported on demand: needs the extra [data].
+
+They read a folder (`manual_dir`) and download nothing. Importing this module registers them:
+`tfds.load("bsd/gray", ...)`.
 """
 
 from __future__ import annotations
@@ -36,12 +39,18 @@ LICENSE = "Berkeley Segmentation Dataset BSDS500: for non-commercial research an
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    """Decoded and encoded by Pillow: TensorFlow's JPEG decoder differs from it by grey levels, and its PNG encoder takes four times as long."""
+    """Decoded and encoded by Pillow.
+
+    TensorFlow's JPEG decoder differs from it by grey levels, and its PNG encoder takes four times
+    as long.
+    """
     from PIL import Image as Pil
 
     samples = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
     buffer = io.BytesIO()
-    Pil.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples).save(buffer, format="PNG", compress_level=1)
+    Pil.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples).save(
+        buffer, format="PNG", compress_level=1
+    )
     return buffer.getvalue()
 
 
@@ -51,13 +60,20 @@ def _classes() -> dict[str, Any]:
     import tensorflow_datasets as tfds
 
     class _Folders(tfds.core.GeneratorBasedBuilder):
-        """Images of folders below manual_dir, as PNG: FOLDERS names them for each configuration and split."""
+        """Images of folders below manual_dir, as PNG.
+
+        FOLDERS names them for each configuration and split.
+        """
 
         VERSION = tfds.core.Version("1.0.0")
         RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
         BUILDER_CONFIGS: ClassVar[list[Any]] = [
-            tfds.core.BuilderConfig(name="gray", description="one channel; colour files become ITU-R 601 luma"),
-            tfds.core.BuilderConfig(name="color", description="three channels; grey files are repeated"),
+            tfds.core.BuilderConfig(
+                name="gray", description="one channel; colour files become ITU-R 601 luma"
+            ),
+            tfds.core.BuilderConfig(
+                name="color", description="three channels; grey files are repeated"
+            ),
         ]
         FOLDERS: ClassVar[dict[str, dict[str, tuple[str, ...]]]]
 
@@ -68,33 +84,53 @@ def _classes() -> dict[str, Any]:
 
         def _describe(self, description: str, **rights: str) -> Any:
             shape = (None, None, CHANNELS[self.builder_config.name])
-            features = {"image": tfds.features.Image(shape=shape, dtype=np.uint8, encoding_format="png"), "name": tfds.features.Text()}
-            return tfds.core.DatasetInfo(builder=self, description=description, features=tfds.features.FeaturesDict(features), **rights)
+            features = {
+                "image": tfds.features.Image(shape=shape, dtype=np.uint8, encoding_format="png"),
+                "name": tfds.features.Text(),
+            }
+            return tfds.core.DatasetInfo(
+                builder=self,
+                description=description,
+                features=tfds.features.FeaturesDict(features),
+                **rights,
+            )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
             root = Path(dl_manager.manual_dir)
-            return {split: self._generate_examples(root, folders) for split, folders in self.folders(self.builder_config.name).items()}
+            return {
+                split: self._generate_examples(root, folders)
+                for split, folders in self.folders(self.builder_config.name).items()
+            }
 
-        def _generate_examples(self, root: Path, folders: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+        def _generate_examples(
+            self, root: Path, folders: tuple[str, ...]
+        ) -> Iterator[tuple[str, dict[str, Any]]]:
             for folder in folders:
                 try:
                     paths = image_paths(root / folder)
                 except (FileNotFoundError, ValueError) as error:
-                    raise type(error)(f"{error}. {self.name} reads a folder laid out so:\n{cleandoc(self.MANUAL_DOWNLOAD_INSTRUCTIONS)}") from None
+                    raise type(error)(
+                        f"{error}. {self.name} reads a folder laid out"
+                        f" so:\n{cleandoc(self.MANUAL_DOWNLOAD_INSTRUCTIONS)}"
+                    ) from None
                 for path in paths:
                     pixels = read_pixels(path, CHANNELS[self.builder_config.name])
                     name = path.relative_to(root).as_posix()
                     yield name, {"image": _png(pixels), "name": name}
 
     class Bsd(_Folders):
-        """Berkeley photographs for denoising: 400 to train on and 68 to test on, in grey ("bsd/gray") or colour ("bsd/color").
+        """Berkeley photographs for denoising.
 
-        Grey training images are 180 × 180 (the set of TNRD and DnCNN), colour ones and all test images 481 × 321 or 321 × 481.
-        An example is {"image": uint8 (height, width, 1 or 3), "name": path below the folder}, stored without loss.
+        400 to train on and 68 to test on, in grey ("bsd/gray") or colour ("bsd/color").
+
+        Grey training images are 180 × 180 (the set of TNRD and DnCNN), colour ones and all test
+        images 481 × 321 or 321 × 481. An example is {"image": uint8 (height, width, 1 or 3),
+        "name": path below the folder}, stored without loss.
 
         Errors: a missing folder is a FileNotFoundError that says how the folder must look.
 
-        Source: Arbeláez, Maire, Fowlkes, Malik (TPAMI 2011); grey training set: Chen, Pock (arXiv:1508.02848).
+        Source: Arbeláez, Maire, Fowlkes, Malik (TPAMI 2011); grey training set: Chen, Pock
+        (arXiv:1508.02848).
 
         Example:
             >>> from keras_pde.data.builders import Bsd
@@ -115,15 +151,23 @@ def _classes() -> dict[str, Any]:
         }
 
         def _info(self) -> Any:
-            description = "Photographs of the Berkeley Segmentation Dataset: 400 for training denoisers, 68 standard test images."
-            homepage = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
-            return self._describe(description, homepage=homepage, citation=CITATION, license=LICENSE)
+            description = (
+                "Photographs of the Berkeley Segmentation Dataset: 400 for training denoisers, 68"
+                " standard test images."
+            )
+            homepage = (
+                "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
+            )
+            return self._describe(
+                description, homepage=homepage, citation=CITATION, license=LICENSE
+            )
 
     class Images(_Folders):
-        """Every PNG, JPEG and TIFF file directly in a folder, as the split "train", in grey ("images/gray") or colour ("images/color").
+        """Every PNG, JPEG and TIFF file directly in a folder, as the split "train", in grey
+        ("images/gray") or colour ("images/color").
 
-        An example is {"image": uint8 (height, width, 1 or 3), "name": file name}. Files of 16 bit or floats are rounded to 8 bit;
-        `keras_pde.data.load_images` keeps them.
+        An example is {"image": uint8 (height, width, 1 or 3), "name": file name}. Files of 16 bit
+        or floats are rounded to 8 bit; `keras_pde.data.load_images` keeps them.
 
         Errors: a missing or empty folder is an error that says so.
 
@@ -134,7 +178,9 @@ def _classes() -> dict[str, Any]:
         """
 
         MANUAL_DOWNLOAD_INSTRUCTIONS = "Any folder with PNG, JPEG or TIFF images directly in it."
-        FOLDERS: ClassVar[dict[str, dict[str, tuple[str, ...]]]] = {config: {"train": (".",)} for config in CHANNELS}
+        FOLDERS: ClassVar[dict[str, dict[str, tuple[str, ...]]]] = {
+            config: {"train": (".",)} for config in CHANNELS
+        }
 
         def _info(self) -> Any:
             return self._describe("A folder of images.", license="That of the images.")

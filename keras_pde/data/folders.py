@@ -19,9 +19,12 @@ LUMA = np.array([19595, 38470, 7471], np.float64)  # ITU-R 601 in parts of 65536
 
 
 def load_images(folder: str | os.PathLike[str], *, channels: int | None = None) -> list[np.ndarray]:
-    """All PNG, JPEG and TIFF images of a folder, sorted by name; other files, subfolders and alpha are left out.
+    """All PNG, JPEG and TIFF images of a folder, sorted by name.
 
-    Grey is the luma (19595 R + 38470 G + 7471 B)/65536 of ITU-R 601, rounded to the file's 8 or 16 bit: what Pillow's mode "L" gives.
+    Other files, subfolders and alpha are left out.
+
+    Grey is the luma (19595 R + 38470 G + 7471 B)/65536 of ITU-R 601, rounded to the file's 8 or 16
+    bit: what Pillow's mode "L" gives.
 
     Args:
         folder: of image files.
@@ -45,7 +48,10 @@ def load_images(folder: str | os.PathLike[str], *, channels: int | None = None) 
         array([[[76.]]], dtype=float32)
     """
     if channels not in (1, 3, None):
-        raise ValueError(f"channels={channels!r} is not possible: use 1 for grey, 3 for colour, None for images as they are")
+        raise ValueError(
+            f"channels={channels!r} is not possible: use 1 for grey, 3 for colour, None for images"
+            " as they are"
+        )
     return [read_pixels(path, channels) for path in image_paths(folder)]
 
 
@@ -53,10 +59,21 @@ def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     """The files that `load_images` reads, in its order; errors as there."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is a file, no folder of images" if folder.exists() else f"The folder of images {folder} does not exist")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."))
+        raise FileNotFoundError(
+            f"{folder} is a file, no folder of images"
+            if folder.exists()
+            else f"The folder of images {folder} does not exist"
+        )
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    )
     if not paths:
-        raise ValueError(f"{folder} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)} directly in it")
+        raise ValueError(
+            f"{folder} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)}"
+            " directly in it"
+        )
     return paths
 
 
@@ -71,7 +88,10 @@ def read_pixels(path: Path, channels: int | None) -> np.ndarray:
     if image.depth not in (8, 16):
         return (pixels @ LUMA[:, None] / 65536).astype(np.float32)
     white = 2**image.depth - 1
-    return (np.floor((np.rint(pixels.astype(np.float64) * white) @ LUMA[:, None] + 32768) / 65536) / white).astype(np.float32)
+    return (
+        np.floor((np.rint(pixels.astype(np.float64) * white) @ LUMA[:, None] + 32768) / 65536)
+        / white
+    ).astype(np.float32)
 
 
 def split(images: Sequence[T], validation: int = 20) -> tuple[list[T], list[T]]:
@@ -93,7 +113,12 @@ def split(images: Sequence[T], validation: int = 20) -> tuple[list[T], list[T]]:
         (['b', 'c', 'e', 'f', 'g'], ['a', 'd'])
     """
     if not 0 <= validation < max(len(images), 1):
-        raise ValueError(f"validation={validation} of {len(images)} images leaves none to train on: expected 0 to {len(images) - 1}")
+        raise ValueError(
+            f"validation={validation} of {len(images)} images leaves none to train on: expected 0"
+            f" to {len(images) - 1}"
+        )
     stride = len(images) // validation if validation else 1
     held = set(range(0, stride * validation, stride))
-    return [image for i, image in enumerate(images) if i not in held], [images[i] for i in sorted(held)]
+    return [image for i, image in enumerate(images) if i not in held], [
+        images[i] for i in sorted(held)
+    ]

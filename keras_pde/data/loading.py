@@ -16,17 +16,26 @@ import numpy as np
 __all__ = ["images_of", "load"]
 
 
-def load(name: str, manual_dir: str | os.PathLike[str], split: str, data_dir: str | os.PathLike[str] | None = None) -> Any:
-    """A folder of images as a tf.data.Dataset of {"image": uint8 (height, width, channels), "name": string}.
+def load(
+    name: str,
+    manual_dir: str | os.PathLike[str],
+    split: str,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Any:
+    """A folder of images as a tf.data.Dataset of {"image".
+
+    Uint8 (height, width, channels), "name": string}.
 
     Needs the extra [data]. The first call converts the folder; later ones read the result.
 
     Args:
-        name: "bsd/gray", "bsd/color", "images/gray" or "images/color"; see `keras_pde.data.builders`.
+        name: "bsd/gray", "bsd/color", "images/gray" or "images/color"; see
+            `keras_pde.data.builders`.
         manual_dir: the folder.
         split: "train", "test" (bsd only) or a slice, "train[:90%]".
-        data_dir: where the converted data goes, once for all: it is not made again when the folder changes. None keeps it in
-            Keras's home, under a key of the files' names, sizes and times, and so follows the folder.
+        data_dir: where the converted data goes, once for all: it is not made again when the folder
+            changes. None keeps it in Keras's home, under a key of the files' names, sizes and
+            times, and so follows the folder.
 
     Raises:
         ImportError: tensorflow-datasets is not installed.
@@ -47,21 +56,37 @@ def load(name: str, manual_dir: str | os.PathLike[str], split: str, data_dir: st
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
-        raise ImportError(f"Reading a folder as a data set needs tensorflow-datasets ({error}). Run pip install 'keras-pde[data]'.") from error
+        raise ImportError(
+            f"Reading a folder as a data set needs tensorflow-datasets ({error}). Run pip install"
+            " 'keras-pde[data]'."
+        ) from error
     from keras_pde.data import builders
 
-    classes = {f"{cls.name}/{config}": cls for cls in (builders.Bsd, builders.Images) for config in cls.builder_configs}
+    classes = {
+        f"{cls.name}/{config}": cls
+        for cls in (builders.Bsd, builders.Images)
+        for config in cls.builder_configs
+    }
     if name not in classes:
         raise ValueError(f"There is no data set {name!r}: choose from {', '.join(sorted(classes))}")
     manual_dir = Path(manual_dir).expanduser().absolute()
     if not manual_dir.is_dir():
-        raise FileNotFoundError(f"The folder {manual_dir} does not exist. {name} reads:\n{cleandoc(classes[name].MANUAL_DOWNLOAD_INSTRUCTIONS)}")
+        raise FileNotFoundError(
+            f"The folder {manual_dir} does not exist. {name}"
+            f" reads:\n{cleandoc(classes[name].MANUAL_DOWNLOAD_INSTRUCTIONS)}"
+        )
     cls, config = classes[name], name.split("/")[1]
     if data_dir is None:
-        data_dir = _cache(name, [manual_dir / folder for folders in cls.folders(config).values() for folder in folders])
+        data_dir = _cache(
+            name,
+            [manual_dir / folder for folders in cls.folders(config).values() for folder in folders],
+        )
     builder = cls(config=config, data_dir=os.fspath(data_dir))
-    with contextlib.redirect_stdout(sys.stderr):  # what it prints of its progress would mix with a program's own output
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=os.fspath(manual_dir)))
+    # what it prints of its progress would mix with a program's own output
+    with contextlib.redirect_stdout(sys.stderr):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=os.fspath(manual_dir))
+        )
     return builder.as_dataset(split=split)
 
 
@@ -81,8 +106,9 @@ def images_of(dataset: Iterable[Any]) -> list[np.ndarray]:
     """The images of a data set as float32 arrays in [0, 1], ready for `Patches`.
 
     Args:
-        dataset: not batched; each element an image (height, width, channels) or a dictionary with the key "image". Integers are
-            divided by the largest value of their type, floats are taken as they are.
+        dataset: not batched; each element an image (height, width, channels) or a dictionary with
+            the key "image". Integers are divided by the largest value of their type, floats are
+            taken as they are.
 
     Raises:
         ValueError: elements that are no such images.
@@ -96,11 +122,19 @@ def images_of(dataset: Iterable[Any]) -> list[np.ndarray]:
     images = []
     for element in dataset:
         if isinstance(element, dict) and "image" not in element:
-            raise ValueError(f"Elements have the keys {', '.join(sorted(element))}, and 'image' is needed")
+            raise ValueError(
+                f"Elements have the keys {', '.join(sorted(element))}, and 'image' is needed"
+            )
         image = np.asarray(element["image"] if isinstance(element, dict) else element)
-        if image.ndim != 3 or not (np.issubdtype(image.dtype, np.floating) or image.dtype in (np.uint8, np.uint16)):
-            expected = "expected images (height, width, channels) of uint8, uint16 or floats, not batched"
-            raise ValueError(f"An element has shape {image.shape} and type {image.dtype}: {expected}")
+        if image.ndim != 3 or not (
+            np.issubdtype(image.dtype, np.floating) or image.dtype in (np.uint8, np.uint16)
+        ):
+            expected = (
+                "expected images (height, width, channels) of uint8, uint16 or floats, not batched"
+            )
+            raise ValueError(
+                f"An element has shape {image.shape} and type {image.dtype}: {expected}"
+            )
         scale = 1.0 if np.issubdtype(image.dtype, np.floating) else float(np.iinfo(image.dtype).max)
         images.append((image / np.float64(scale)).astype(np.float32))
     return images

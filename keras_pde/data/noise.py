@@ -1,8 +1,10 @@
-"""Noise levels: adding noise, removing it at a level a filter was not tuned for, and measuring what remains.
+"""Noise levels: adding noise, removing it at a level a filter was not tuned for, and measuring what
+remains.
 
-A filter of the zoo is tuned for Gaussian noise of 25 grey levels of 255. Noise of another level σ is brought to that level by
-u ↦ (σ/25)·N(25u/σ): the contrast of a flux stays the same multiple of the noise. Only the stopping time depends on how
-strong the image is against its noise; the zoo's index holds tuned ones, between which it is interpolated.
+A filter of the zoo is tuned for Gaussian noise of 25 grey levels of 255. Noise of another level σ
+is brought to that level by u ↦ (σ/25)·N(25u/σ): the contrast of a flux stays the same multiple of
+the noise. Only the stopping time depends on how strong the image is against its noise; the zoo's
+index holds tuned ones, between which it is interpolated.
 """
 
 from __future__ import annotations
@@ -28,22 +30,30 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
         25
     """
     values = np.asarray(pixels, dtype=np.float64)
-    return (values + sigma / 255 * np.random.default_rng(seed).standard_normal(values.shape)).astype(np.float32)
+    return (
+        values + sigma / 255 * np.random.default_rng(seed).standard_normal(values.shape)
+    ).astype(np.float32)
 
 
 def estimate(pixels: np.ndarray) -> float:
-    """Standard deviation of white Gaussian noise in an image, in grey levels of 255: median(|d|)/0.6745 of its finest diagonal details d.
+    """Standard deviation of white Gaussian noise in an image, in grey levels of 255.
 
-    d are the wavelet coefficients of Daubechies' filter of length 4 in both directions, which vanish where the image is bilinear; those
-    that are 0, or reach pixels at black or white exactly, where noise is clipped, are left out. Channels are averaged in the square. Of
-    large images 4 million values are looked at. Fine texture counts as noise: clean photographs give 0.4 to 2.3, a lawn 11; noise of 10 to
-    25 is found to 17 % of it, of 50 to 8 %, in six photographs of scikit-image, the error being mostly too high.
+    Median(|d|)/0.6745 of its finest diagonal details d.
+
+    d are the wavelet coefficients of Daubechies' filter of length 4 in both directions, which
+    vanish where the image is bilinear; those that are 0, or reach pixels at black or white exactly,
+    where noise is clipped, are left out. Channels are averaged in the square. Of large images 4
+    million values are looked at. Fine texture counts as noise: clean photographs give 0.4 to 2.3, a
+    lawn 11; noise of 10 to 25 is found to 17 % of it, of 50 to 8 %, in six photographs of
+    scikit-image, the error being mostly too high.
 
     Args:
-        pixels: (height, width, channels); floats with black 0 and white 1, or integers with white at their type's maximum.
+        pixels: (height, width, channels); floats with black 0 and white 1, or integers with white
+            at their type's maximum.
 
     Returns:
-        The level; 0 for images without details, such as flat ones and those less than 4 pixels wide.
+        The level; 0 for images without details, such as flat ones and those less than 4 pixels
+        wide.
 
     Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994).
 
@@ -54,10 +64,17 @@ def estimate(pixels: np.ndarray) -> float:
         25
     """
     pieces = -(-pixels.size // (1 << 22))
-    bands = [pixels] if pieces == 1 else [pixels[start : start + 64] for start in range(0, len(pixels), 64 * pieces)]
+    bands = (
+        [pixels]
+        if pieces == 1
+        else [pixels[start : start + 64] for start in range(0, len(pixels), 64 * pieces)]
+    )
     levels = []
     for channel in range(pixels.shape[-1]):
-        details, clean = (np.concatenate(parts) for parts in zip(*[_details(band[..., channel]) for band in bands], strict=True))
+        details, clean = (
+            np.concatenate(parts)
+            for parts in zip(*[_details(band[..., channel]) for band in bands], strict=True)
+        )
         kept = details[clean] if clean.sum() > clean.size / 20 else details
         kept = kept[kept > 0]
         levels.append(np.median(kept) / 0.6744897501960817 if kept.size else 0.0)
@@ -65,11 +82,15 @@ def estimate(pixels: np.ndarray) -> float:
 
 
 def _details(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes of the finest diagonal wavelet coefficients of one channel, and whether none of their pixels is clipped."""
+    """Sizes of the finest diagonal wavelet coefficients of one channel, and whether none of their
+    pixels is clipped.
+    """
     peak = np.iinfo(plane.dtype).max if np.issubdtype(plane.dtype, np.integer) else 1
     values, clipped = plane / np.float64(peak), (plane == 0) | (plane == peak)
     for _ in range(2):
         count = max(len(values) - 3, 0)
-        values = sum((h * values[i : i + count : 2] for i, h in enumerate(DAUBECHIES)), np.zeros(())).T
+        values = sum(
+            (h * values[i : i + count : 2] for i, h in enumerate(DAUBECHIES)), np.zeros(())
+        ).T
         clipped = np.logical_or.reduce([clipped[i : i + count : 2] for i in range(4)]).T
     return np.abs(values).ravel(), ~clipped.ravel()

@@ -1,6 +1,9 @@
-"""Training batches of noisy patches, a pure function of (seed, step): any step can be made alone, in any order, anywhere.
+"""Training batches of noisy patches, a pure function of (seed, step).
 
-NumPy only, so that JAX and PyTorch trainings need no TensorFlow; `dataset` wraps the same batches as a tf.data pipeline.
+Any step can be made alone, in any order, anywhere.
+
+NumPy only, so that JAX and PyTorch trainings need no TensorFlow; `dataset` wraps the same batches
+as a tf.data pipeline.
 """
 
 from __future__ import annotations
@@ -22,21 +25,25 @@ DEPTH = 4
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Patches:
-    """Noisy patches y = x + σn, n ~ N(0, 1) independent per sample, not clipped; batch k depends on (seed, k) only.
+    """Noisy patches y = x + σn, n ~ N(0, 1) independent per sample, not clipped.
 
-    x is cut from an image drawn with equal probability, at a uniform position, under one of the 8 symmetries of the square.
-    The generator is counter-based (Philox with the key (seed, step)), so a training resumed at step k sees the batches it would have seen.
+    Batch k depends on (seed, k) only.
+
+    x is cut from an image drawn with equal probability, at a uniform position, under one of the 8
+    symmetries of the square. The generator is counter-based (Philox with the key (seed, step)), so
+    a training resumed at step k sees the batches it would have seen.
 
     Args:
-        images: arrays (height, width, channels) in [0, 1], floating point, one number of channels, sizes of their own.
+        images: arrays (height, width, channels) in [0, 1], floating point, one number of channels,
+            sizes of their own.
         patch_size: p, pixels each way.
         batch_size: b, patches a batch.
         noise: σ in grey levels of 255; a pair (low, high) draws each patch's own σ uniformly.
         seed: 0 to 2⁶⁴ − 1.
 
     Raises:
-        ValueError: no images, images of another shape, type or range, or smaller than the patch; sizes below 1; σ negative
-            or not finite.
+        ValueError: no images, images of another shape, type or range, or smaller than the patch;
+            sizes below 1; σ negative or not finite.
 
     Example:
         >>> import numpy as np
@@ -62,36 +69,55 @@ class Patches:
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed={self.seed} must be in 0 ... 2**64 - 1")
         levels = self.noise if isinstance(self.noise, tuple | list) else (self.noise,)
-        if len(levels) not in (1, 2) or not all(math.isfinite(s) and s >= 0 for s in levels) or levels[0] > levels[-1]:
-            raise ValueError(f"noise={self.noise!r} must be σ >= 0 in grey levels of 255, or (low, high) with 0 <= low <= high")
+        if (
+            len(levels) not in (1, 2)
+            or not all(math.isfinite(s) and s >= 0 for s in levels)
+            or levels[0] > levels[-1]
+        ):
+            raise ValueError(
+                f"noise={self.noise!r} must be σ >= 0 in grey levels of 255, or (low, high) with 0"
+                " <= low <= high"
+            )
         images = tuple(np.asarray(image) for image in self.images)
         if not images:
             raise ValueError("There are no images to cut patches from")
         for i, image in enumerate(images):
             self._check(i, image, images[0])
-        object.__setattr__(self, "images", tuple(np.asarray(image, dtype=np.float32) for image in images))
+        object.__setattr__(
+            self, "images", tuple(np.asarray(image, dtype=np.float32) for image in images)
+        )
 
     def _check(self, i: int, image: np.ndarray, first: np.ndarray) -> None:
         if image.ndim != 3 or image.shape[-1] != first.shape[-1]:
             raise ValueError(
-                f"Image {i} has shape {image.shape} and image 0 {first.shape}: expected (height, width, channels), "
-                "all with the same channels. load_images(..., channels=1) or 3 makes them so."
+                f"Image {i} has shape {image.shape} and image 0 {first.shape}: expected (height,"
+                " width, channels), all with the same channels. load_images(..., channels=1) or 3"
+                " makes them so."
             )
         if min(image.shape[:2]) < self.patch_size:
             raise ValueError(
-                f"Image {i} has {image.shape[0]} × {image.shape[1]} pixels, and a patch {self.patch_size} × {self.patch_size}. "
-                "Lower patch_size, or leave the image out."
+                f"Image {i} has {image.shape[0]} × {image.shape[1]} pixels, and a patch"
+                f" {self.patch_size} × {self.patch_size}. Lower patch_size, or leave the image out."
             )
         if not np.issubdtype(image.dtype, np.floating):
-            raise ValueError(f"Image {i} is of type {image.dtype}: expected floats, black 0 and white 1. Divide 8-bit images by 255.")
+            raise ValueError(
+                f"Image {i} is of type {image.dtype}: expected floats, black 0 and white 1. Divide"
+                " 8-bit images by 255."
+            )
         low, high = float(image.min()), float(image.max())
-        if not (low >= -1 and high <= 2):  # NaN fails too; as for files, noise may reach beyond [0, 1], another unit far beyond
-            raise ValueError(f"Image {i} has values from {low:.4g} to {high:.4g}: expected black 0 and white 1. Divide 8-bit images by 255.")
+        # NaN fails too; as for files, noise may reach beyond [0, 1], another unit far beyond
+        if not (low >= -1 and high <= 2):
+            raise ValueError(
+                f"Image {i} has values from {low:.4g} to {high:.4g}: expected black 0 and white 1."
+                " Divide 8-bit images by 255."
+            )
 
     def __repr__(self) -> str:
         count, p, c = len(self.images), self.patch_size, self.channels
         kind = f"{count} image{'s' if count > 1 else ''}, {p} × {p} × {c}"
-        return f"Patches({kind}, batch_size={self.batch_size}, noise={self.noise}, seed={self.seed})"
+        return (
+            f"Patches({kind}, batch_size={self.batch_size}, noise={self.noise}, seed={self.seed})"
+        )
 
     @property
     def channels(self) -> int:
@@ -105,7 +131,8 @@ class Patches:
             step: 0 to 2⁶⁴ − 1.
 
         Returns:
-            y, float32 (b, p, p, c); σ, float32 (b,), in units of [0, 1], that is grey levels / 255; x, float32 (b, p, p, c).
+            y, float32 (b, p, p, c); σ, float32 (b,), in units of [0, 1], that is grey levels / 255;
+            x, float32 (b, p, p, c).
 
         Raises:
             ValueError: a negative step.
@@ -121,7 +148,9 @@ class Patches:
         low, high = self.noise if isinstance(self.noise, tuple | list) else (self.noise, self.noise)
         sigma = (rng.uniform(low, high, size=b) / 255).astype(np.float32)
         clean = np.empty((b, p, p, self.channels), np.float32)
-        for k, (image, row, column, symmetry) in enumerate(zip(chosen, rows, columns, symmetries, strict=True)):
+        for k, (image, row, column, symmetry) in enumerate(
+            zip(chosen, rows, columns, symmetries, strict=True)
+        ):
             patch = np.rot90(image[row : row + p, column : column + p], symmetry % 4)
             clean[k] = patch[::-1] if symmetry >= 4 else patch
         noisy = rng.standard_normal(clean.shape, dtype=np.float32)
@@ -131,9 +160,11 @@ class Patches:
 
 
 def batches(patches: Patches, start: int, stop: int, workers: int = 1) -> Iterator[Batch]:
-    """Batches start, ..., stop − 1 in this order, up to four of them made ahead by threads in the background.
+    """Batches start, ..., stop − 1 in this order, up to four of them made ahead by threads in the
+    background.
 
-    The threads end when the iterator does, is closed or is dropped. The batches do not depend on workers.
+    The threads end when the iterator does, is closed or is dropped. The batches do not depend on
+    workers.
 
     Args:
         patches: what to draw from.
@@ -145,7 +176,8 @@ def batches(patches: Patches, start: int, stop: int, workers: int = 1) -> Iterat
         Iterator of (y, σ, x) as `Patches.batch` returns them.
 
     Raises:
-        ValueError: start negative or beyond stop, workers below 1. What a thread raises reaches the consumer at its step.
+        ValueError: start negative or beyond stop, workers below 1. What a thread raises reaches the
+            consumer at its step.
 
     Example:
         >>> import numpy as np
@@ -180,7 +212,9 @@ def _check_steps(start: int, stop: int) -> None:
 
 
 def dataset(patches: Patches, start: int, stop: int, *, with_noise: bool = True) -> Any:
-    """The batches of `batches`, bit for bit, as a tf.data.Dataset for `model.fit`; needs TensorFlow.
+    """The batches of `batches`, bit for bit, as a tf.data.Dataset for `model.fit`.
+
+    Needs TensorFlow.
 
     Args:
         patches: what to draw from.
@@ -207,8 +241,14 @@ def dataset(patches: Patches, start: int, stop: int, *, with_noise: bool = True)
     shape = (patches.batch_size, patches.patch_size, patches.patch_size, patches.channels)
 
     def make(step: Any) -> Any:
-        noisy, sigma, clean = tf.numpy_function(patches.batch, [step], (tf.float32, tf.float32, tf.float32))
-        noisy, sigma, clean = tf.ensure_shape(noisy, shape), tf.ensure_shape(sigma, shape[:1]), tf.ensure_shape(clean, shape)
+        noisy, sigma, clean = tf.numpy_function(
+            patches.batch, [step], (tf.float32, tf.float32, tf.float32)
+        )
+        noisy, sigma, clean = (
+            tf.ensure_shape(noisy, shape),
+            tf.ensure_shape(sigma, shape[:1]),
+            tf.ensure_shape(clean, shape),
+        )
         return ((noisy, sigma), clean) if with_noise else (noisy, clean)
 
     steps = tf.data.Dataset.range(start, stop)

@@ -15,7 +15,12 @@ PAPER, INK = 255, 40
 NARROWEST = 160
 
 
-def comparison(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None = None, notes: Mapping[str, str] | None = None) -> np.ndarray:
+def comparison(
+    noisy: np.ndarray,
+    denoised: np.ndarray,
+    clean: np.ndarray | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> np.ndarray:
     """Panels clean (where known), noisy, denoised and 128 + noisy − denoised, each under its name.
 
     Args:
@@ -35,10 +40,20 @@ def comparison(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None
         (True, dtype('uint8'))
     """
     panels = {} if clean is None else {"clean": clean}
-    return side_by_side({**panels, "noisy": noisy, "denoised": denoised, "difference": 128 / 255 + noisy - denoised}, notes)
+    return side_by_side(
+        {
+            **panels,
+            "noisy": noisy,
+            "denoised": denoised,
+            "difference": 128 / 255 + noisy - denoised,
+        },
+        notes,
+    )
 
 
-def side_by_side(panels: Mapping[str, np.ndarray], notes: Mapping[str, str] | None = None) -> np.ndarray:
+def side_by_side(
+    panels: Mapping[str, np.ndarray], notes: Mapping[str, str] | None = None
+) -> np.ndarray:
     """Images of one size, each under its name.
 
     Args:
@@ -66,12 +81,20 @@ def side_by_side(panels: Mapping[str, np.ndarray], notes: Mapping[str, str] | No
     for i, values in enumerate(panels.values()):
         left = gap + i * (width + gap)
         shown = np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
-        canvas[top : top + height, left : left + width] = shown.repeat(factor, axis=0).repeat(factor, axis=1)
+        canvas[top : top + height, left : left + width] = shown.repeat(factor, axis=0).repeat(
+            factor, axis=1
+        )
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     for i, name in enumerate(panels):
         note = (notes or {}).get(name)
-        draw.text((gap + i * (width + gap) + width / 2, top / 2), f"{name}, {note}" if note else name, fill=(INK,) * 3, font=font, anchor="mm")
+        draw.text(
+            (gap + i * (width + gap) + width / 2, top / 2),
+            f"{name}, {note}" if note else name,
+            fill=(INK,) * 3,
+            font=font,
+            anchor="mm",
+        )
     return np.asarray(picture)
 
 

@@ -1,8 +1,9 @@
 """Export: a network as SavedModel, ONNX or LiteRT file that runs where keras_pde is not installed.
 
-Keras's own `model.export` does the conversion; models of keras_pde give it named inputs with dynamic sizes. `export` adds what Keras lacks:
-metadata with the certificate, uint8 images in and out, classical filters at a noise level, fixed sizes, whole files or none, and a check of
-the result in the foreign runtime.
+Keras's own `model.export` does the conversion; models of keras_pde give it named inputs with
+dynamic sizes. `export` adds what Keras lacks: metadata with the certificate, uint8 images in and
+out, classical filters at a noise level, fixed sizes, whole files or none, and a check of the result
+in the foreign runtime.
 """
 
 from keras_pde.export.exporting import FORMATS, Exported, export

@@ -1,4 +1,7 @@
-"""Artifacts of `keras_pde.export`: what is written into each format beside the network, and each in its own runtime."""
+"""Artifacts of `keras_pde.export`.
+
+What is written into each format beside the network, and each in its own runtime.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ METADATA = "keras_pde"
 
 
 def load_exported(path: str | Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
-    """An artifact in its own runtime, as a function of arrays (image, then noise or mask, then time), and its metadata.
+    """An artifact in its own runtime, as a function of arrays (image, then noise or mask, then
+    time), and its metadata.
 
     Raises:
         ImportError: the runtime is missing, with the line that installs it.
@@ -27,7 +31,9 @@ def load_exported(path: str | Path) -> tuple[Callable[..., np.ndarray], dict[str
         (1, 9, 1) FEDResNet
     """
     path = Path(path)
-    return {"": _saved_model, ".onnx": _onnx, ".tflite": _litert}[path.suffix if path.is_file() else ""](path)
+    return {"": _saved_model, ".onnx": _onnx, ".tflite": _litert}[
+        path.suffix if path.is_file() else ""
+    ](path)
 
 
 def _saved_model(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
@@ -38,7 +44,9 @@ def _saved_model(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]
     names = _order(served.structured_input_signature[1])
 
     def run(*arrays: np.ndarray) -> np.ndarray:
-        return next(iter(served(**dict(zip(names, map(tf.constant, arrays), strict=True))).values())).numpy()
+        return next(
+            iter(served(**dict(zip(names, map(tf.constant, arrays), strict=True))).values())
+        ).numpy()
 
     run.keep = loaded  # type: ignore[attr-defined]
     return run, json.loads((path / "assets.extra" / f"{METADATA}.json").read_text(encoding="utf-8"))
@@ -48,7 +56,9 @@ def _onnx(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
     try:
         import onnxruntime
     except ImportError:
-        raise ImportError("Running an ONNX file needs onnxruntime: pip install 'keras-pde[export]'") from None
+        raise ImportError(
+            "Running an ONNX file needs onnxruntime: pip install 'keras-pde[export]'"
+        ) from None
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = _order([i.name for i in session.get_inputs()])
 
@@ -62,9 +72,14 @@ def _litert(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        raise ImportError("Running a LiteRT file needs ai-edge-litert: pip install 'keras-pde[export]'") from None
+        raise ImportError(
+            "Running a LiteRT file needs ai-edge-litert: pip install 'keras-pde[export]'"
+        ) from None
     interpreter = Interpreter(str(path))
-    details = {d["name"].removeprefix("serving_default_").split(":")[0]: d["index"] for d in interpreter.get_input_details()}
+    details = {
+        d["name"].removeprefix("serving_default_").split(":")[0]: d["index"]
+        for d in interpreter.get_input_details()
+    }
 
     def run(*arrays: np.ndarray) -> np.ndarray:
         given = dict(zip(_order(details), arrays, strict=True))
@@ -85,7 +100,9 @@ def _order(names: Any) -> list[str]:
 
 def _write_saved_model(path: Path, about: dict[str, Any]) -> None:
     (path / "assets.extra").mkdir(exist_ok=True)
-    (path / "assets.extra" / f"{METADATA}.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    (path / "assets.extra" / f"{METADATA}.json").write_text(
+        json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
 
 
 def _write_onnx(path: Path, about: dict[str, Any]) -> None:
@@ -122,7 +139,9 @@ def _read_litert(path: Path) -> dict[str, Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    places = {m.name.decode() if isinstance(m.name, bytes) else m.name: m.buffer for m in model.metadata}
+    places = {
+        m.name.decode() if isinstance(m.name, bytes) else m.name: m.buffer for m in model.metadata
+    }
     return json.loads(bytes(bytearray(model.buffers[places[METADATA]].data)))
 
 

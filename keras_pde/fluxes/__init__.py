@@ -1,8 +1,8 @@
 """Fluxes Φ(s) = g(s²)s of nonlinear diffusion, as Keras activations.
 
 A flux is an activation function that knows its mathematics: the diffusivity g, the potential ψ with
-ψ′ = Φ, and the bounds on g and on Φ′ from which every guarantee of this library is computed. All fluxes
-scale with their contrast λ > 0,
+ψ′ = Φ, and the bounds on g and on Φ′ from which every guarantee of this library is computed. All
+fluxes scale with their contrast λ > 0,
 
     Φ(s; λ) = λ Φ(s/λ; 1),    g(s²; λ) = g(s²/λ²; 1),    ψ(s; λ) = λ² ψ(s/λ; 1),
 
@@ -49,5 +49,30 @@ from keras_pde.fluxes.registry import (
 )
 from keras_pde.fluxes.spline_flux import SplineFlux
 
-__all__ = ["FAB", "Charbonnier", "CoupledSplineFlux", "Flux", "FluxActivation", "GatedFlux", "Linear", "PeronaMalik", "PeronaMalikExponential", "ReLU", "SplineFlux", "TruncatedBFB", "TruncatedTV", "Weickert",
-    "charbonnier", "fab", "get", "linear", "perona_malik", "perona_malik_exponential", "relu", "serialize", "truncated_bfb", "truncated_tv", "weickert"]
+__all__ = [
+    "FAB",
+    "Charbonnier",
+    "CoupledSplineFlux",
+    "Flux",
+    "FluxActivation",
+    "GatedFlux",
+    "Linear",
+    "PeronaMalik",
+    "PeronaMalikExponential",
+    "ReLU",
+    "SplineFlux",
+    "TruncatedBFB",
+    "TruncatedTV",
+    "Weickert",
+    "charbonnier",
+    "fab",
+    "get",
+    "linear",
+    "perona_malik",
+    "perona_malik_exponential",
+    "relu",
+    "serialize",
+    "truncated_bfb",
+    "truncated_tv",
+    "weickert",
+]

@@ -118,12 +118,13 @@ class Weickert(Flux):
     _C = 3.31488
 
     def _t(self, r: Any) -> Any:
-        # exp(−t) is 0 below r = 1/4 in every precision; the clamp keeps the gradient finite at 0, and powers of 1/r
-        # keep it finite for large r, where powers of r overflow
+        # exp(−t) is 0 below r = 1/4 in every precision; the clamp keeps the gradient finite at 0,
+        # and powers of 1/r keep it finite for large r, where powers of r overflow
         return self._C * ops.square(ops.square(1 / ops.maximum(r, 0.25)))
 
     def _g(self, r: Any) -> Any:
-        # not expm1: five times slower under XLA on a CPU, and the digits it saves are below the rounding of u
+        # not expm1: five times slower under XLA on a CPU, and the digits it saves are below the
+        # rounding of u
         return 1 - ops.exp(-self._t(r))
 
     def _dg(self, r: Any) -> Any:
@@ -131,7 +132,9 @@ class Weickert(Flux):
         return -4 * t * ops.exp(-t) / ops.maximum(r, 0.25)
 
     def _psi(self, r: Any) -> Any:
-        return r * -ops.expm1(-self._t(r)) / 2 + 0.5 * self._C**0.25 * _upper_gamma(0.75, self._t(r))
+        return r * -ops.expm1(-self._t(r)) / 2 + 0.5 * self._C**0.25 * _upper_gamma(
+            0.75, self._t(r)
+        )
 
 
 @_REGISTERED
@@ -179,7 +182,9 @@ class FAB(Flux):
     def __init__(self, contrast: float = 1.0, kappa: float = 2.0) -> None:
         super().__init__(contrast)
         if not kappa > 1:
-            raise ValueError(f"The forward-and-backward flux needs kappa > 1. Received: kappa={kappa}")
+            raise ValueError(
+                f"The forward-and-backward flux needs kappa > 1. Received: kappa={kappa}"
+            )
         self.kappa = float(kappa)
         self._b = math.log(2) / (self.kappa**2 - 1)
         self._a = self.kappa**2 * self._b
@@ -206,7 +211,10 @@ class FAB(Flux):
 
 @_REGISTERED
 class ReLU(Flux):
-    """Φ = max(s, 0), g = 1 for s > 0 and 0 elsewhere; monotone, L = 1, not odd, the same for every λ."""
+    """Φ = max(s, 0), g = 1 for s > 0 and 0 elsewhere.
+
+    Monotone, L = 1, not odd, the same for every λ.
+    """
 
     key = "relu"
     rational = True
@@ -218,7 +226,10 @@ class ReLU(Flux):
 
     def diffusivity(self, s2: Any, contrast: Any = None) -> Any:
         """Not a function of s²."""
-        raise ValueError("The relu flux depends on the sign of s, so it has no diffusivity g(s²) and cannot be coupled.")
+        raise ValueError(
+            "The relu flux depends on the sign of s, so it has no diffusivity g(s²) and cannot be"
+            " coupled."
+        )
 
     def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
         """1 where s > 0, else 0."""
@@ -234,7 +245,10 @@ class ReLU(Flux):
 
 
 def _upper_gamma(a: float, t: Any) -> Any:
-    """Γ(a, t) for t ≥ 0: power series below 8, continued fraction (Legendre) above; error below 1e-13."""
+    """Γ(a, t) for t ≥ 0: power series below 8, continued fraction (Legendre) above.
+
+    Error below 1e-13.
+    """
     low, high = ops.minimum(t, 8.0), ops.maximum(t, 8.0)
     term = total = ops.ones_like(low) / a
     for n in range(1, 50):

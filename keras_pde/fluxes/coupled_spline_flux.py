@@ -1,4 +1,6 @@
-"""CoupledSplineFlux: learned splines of joint magnitudes, over channels and neighbours, with slope bounds and an energy."""
+"""CoupledSplineFlux: learned splines of joint magnitudes, over channels and neighbours, with slope
+bounds and an energy.
+"""
 
 from __future__ import annotations
 
@@ -15,36 +17,44 @@ from keras_pde.operators.convolution import depthwise
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 
-OWN_SHARE, CENTRE_SHARE = 0.8, 0.5  # of a channel's weight that goes to its own group, and of a window's to its centre, at first
+# of a channel's weight that goes to its own group, and of a window's to its centre, at first
+OWN_SHARE, CENTRE_SHARE = 0.8, 0.5
 SMALLEST_SQUARE = 1e-30  # of a joint magnitude: √ has no derivative at 0
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class CoupledSplineFlux(SplineFlux):
-    r"""Gradient of Σᵢ ψᵢ(rᵢ), rᵢ² = Σⱼ Vⱼᵢ (Dⱼ ⋆ sⱼ²): learned splines ψᵢ′ of joint magnitudes over channels j and neighbours.
+    r"""Gradient of Σᵢ ψᵢ(rᵢ), rᵢ² = Σⱼ Vⱼᵢ (Dⱼ ⋆ sⱼ²).
 
-    Φ(s)ⱼ = sⱼ·(Dⱼ ∗ Σᵢ Vⱼᵢ gᵢ(rᵢ)) with gᵢ(r) = ψᵢ′(r)/r (⋆ correlates, ∗ convolves, with zeros beyond the boundary): what a channel is
-    smoothed by depends on the energy of all channels around a pixel.
-    V, D ≥ 0 with Σᵢ Vⱼᵢ = 1 and ΣDⱼ = 1 by construction, so B: s ↦ (√(Vⱼᵢ Dⱼ(y))·sⱼ(x + y)), of which the rᵢ are the norms over (j, y), has
-    ‖B‖ ≤ 1. The Hessian H of a ψᵢ(|·|) has the eigenvalues ψᵢ″(r) and gᵢ(r), which lie in the slope bounds [low, high] or in [0, high]. So
-    Φ′ = BᵀHB is symmetric with eigenvalues in [min(low, 0), high], and g ∈ [0, high], as for uncoupled splines: S1, S2, and for implicit steps
-    uniqueness, firm nonexpansiveness (low ≥ 0) and the minimised energy hold with the same constants for every weight. Cost: two depthwise
-    convolutions and two 1×1 convolutions of Ku.
+    Learned splines ψᵢ′ of joint magnitudes over channels j and neighbours.
+
+    Φ(s)ⱼ = sⱼ·(Dⱼ ∗ Σᵢ Vⱼᵢ gᵢ(rᵢ)) with gᵢ(r) = ψᵢ′(r)/r (⋆ correlates, ∗ convolves, with zeros
+    beyond the boundary): what a channel is smoothed by depends on the energy of all channels around
+    a pixel. V, D ≥ 0 with Σᵢ Vⱼᵢ = 1 and ΣDⱼ = 1 by construction, so B: s ↦ (√(Vⱼᵢ Dⱼ(y))·sⱼ(x +
+    y)), of which the rᵢ are the norms over (j, y), has ‖B‖ ≤ 1. The Hessian H of a ψᵢ(|·|) has the
+    eigenvalues ψᵢ″(r) and gᵢ(r), which lie in the slope bounds [low, high] or in [0, high]. So Φ′ =
+    BᵀHB is symmetric with eigenvalues in [min(low, 0), high], and g ∈ [0, high], as for uncoupled
+    splines: S1, S2, and for implicit steps uniqueness, firm nonexpansiveness (low ≥ 0) and the
+    minimised energy hold with the same constants for every weight. Cost: two depthwise convolutions
+    and two 1×1 convolutions of Ku.
 
     Args:
-        knots, extent, slopes, start, contrast, learn_contrast, noise_conditioned, grading: as in `SplineFlux`, for each group.
+        knots, extent, slopes, start, contrast, learn_contrast, noise_conditioned, grading: as in
+            `SplineFlux`, for each group.
         neighbourhood: width of D, odd.
-        groups: how many joint magnitudes, at most the channels; one a channel unless given. Channels j, j + groups, j + 2·groups, ... begin
-            in one group.
+        groups: how many joint magnitudes, at most the channels; one a channel unless given.
+            Channels j, j + groups, j + 2·groups, ... begin in one group.
 
-    Call args: ``s`` (batch, \*spatial, channels), 1-D to 3-D; ``noise``, σ per sample (batch,) or as a map (batch, \*spatial, 1).
-    Returns Φ(s), the shape of s.
+    Call args: ``s`` (batch, \*spatial, channels), 1-D to 3-D; ``noise``, σ per sample (batch,) or
+    as a map (batch, \*spatial, 1). Returns Φ(s), the shape of s.
 
     Raises:
-        ValueError: as `SplineFlux`; an even neighbourhood; groups that are none or more than the channels; a state without spatial axes.
+        ValueError: as `SplineFlux`; an even neighbourhood; groups that are none or more than the
+            channels; a state without spatial axes.
 
-    Source: one diffusivity for several channels: Gerig, Kübler, Kikinis, Jolesz (IEEE Trans. Med. Imaging 1992); group sparsity: Yuan, Lin
-    (J. R. Stat. Soc. B 2006); learned splines with slope bounds: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023).
+    Source: one diffusivity for several channels: Gerig, Kübler, Kikinis, Jolesz (IEEE Trans. Med.
+    Imaging 1992); group sparsity: Yuan, Lin (J. R. Stat. Soc. B 2006); learned splines with slope
+    bounds: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023).
 
     Example:
         >>> import keras_pde
@@ -84,19 +94,30 @@ class CoupledSplineFlux(SplineFlux):
             **kwargs,
         )
         if not isinstance(neighbourhood, int) or neighbourhood < 1 or neighbourhood % 2 == 0:
-            raise ValueError(f"neighbourhood is the width of a window around a point: an odd whole number. Received: neighbourhood={neighbourhood!r}")
+            raise ValueError(
+                "neighbourhood is the width of a window around a point: an odd whole number."
+                f" Received: neighbourhood={neighbourhood!r}"
+            )
         if groups is not None and (not isinstance(groups, int) or groups < 1):
-            raise ValueError(f"groups is a number of joint magnitudes, 1 at least. Received: groups={groups!r}")
+            raise ValueError(
+                f"groups is a number of joint magnitudes, 1 at least. Received: groups={groups!r}"
+            )
         self.neighbourhood, self.groups = neighbourhood, groups
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the splines' weights, one spline a group, and those of windows and mixing."""
         ndim, channels = len(input_shape) - 2, input_shape[-1]
         if not 1 <= ndim <= 3 or channels is None:
-            raise ValueError(f"A coupled flux looks at neighbours: s must be (batch, *spatial, channels), 1-D to 3-D. Received: {tuple(input_shape)}")
+            raise ValueError(
+                "A coupled flux looks at neighbours: s must be (batch, *spatial, channels), 1-D to"
+                f" 3-D. Received: {tuple(input_shape)}"
+            )
         groups = self.groups or channels
         if groups > channels:
-            raise ValueError(f"There are at most as many joint magnitudes as channels, {channels}. Received: groups={groups}")
+            raise ValueError(
+                f"There are at most as many joint magnitudes as channels, {channels}. Received:"
+                f" groups={groups}"
+            )
         super().build((*input_shape[:-1], groups))
         width = self.neighbourhood
         window = np.full((width,) * ndim, (1 - CENTRE_SHARE) / max(1, width**ndim - 1))
@@ -108,41 +129,70 @@ class CoupledSplineFlux(SplineFlux):
             return lambda shape, dtype=None: ops.convert_to_tensor(np.log(values), dtype=dtype)
 
         windows = np.repeat(window[..., None, None], channels, axis=-2)
-        self.raw_window = self.add_weight(shape=windows.shape, initializer=logarithm(windows), autocast=False, name="raw_window")
-        self.raw_mixing = self.add_weight(shape=mixing.shape, initializer=logarithm(mixing), autocast=False, name="raw_mixing")
+        self.raw_window = self.add_weight(
+            shape=windows.shape, initializer=logarithm(windows), autocast=False, name="raw_window"
+        )
+        self.raw_mixing = self.add_weight(
+            shape=mixing.shape, initializer=logarithm(mixing), autocast=False, name="raw_mixing"
+        )
 
     def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """λ, the slopes, D and V."""
-        window, mixing = (at_least_float32(ops.convert_to_tensor(w)) for w in (self.raw_window, self.raw_mixing))
+        window, mixing = (
+            at_least_float32(ops.convert_to_tensor(w)) for w in (self.raw_window, self.raw_mixing)
+        )
         places = tuple(range(len(window.shape) - 2))
-        return [*super().flux_parameters(noise, rank), _shares(window, places), _shares(mixing, (-1,))]
+        return [
+            *super().flux_parameters(noise, rank),
+            _shares(window, places),
+            _shares(mixing, (-1,)),
+        ]
 
-    def in_one_pass(self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def in_one_pass(
+        self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """The laws see to it themselves: only parts of them are pointwise."""
         return getattr(self, law)(parts, noise, parameters)
 
-    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """Φ(s)."""
-        return [one_pass(lambda s, g: narrow(g * at_least_float32(s), s), parts[0], self._shared(parts, noise, parameters))]
+        return [
+            one_pass(
+                lambda s, g: narrow(g * at_least_float32(s), s),
+                parts[0],
+                self._shared(parts, noise, parameters),
+            )
+        ]
 
-    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def diffusivities(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """Dⱼ ∗ Σᵢ Vⱼᵢ gᵢ(rᵢ), to multiply with."""
         return [narrow(self._shared(parts, noise, parameters), parts[0])]
 
     def _shared(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> Any:
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, parameters)
         squares = joint(one_pass(ops.square, wide), window, mixing)
-        g = one_pass(lambda q, *more: self.unit_diffusivity(_root(q), *more), squares, contrast, slopes)
+        g = one_pass(
+            lambda q, *more: self.unit_diffusivity(_root(q), *more), squares, contrast, slopes
+        )
         return joint_adjoint(g, window, mixing)
 
     def _ready(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> tuple[Any, ...]:
         """s and all parameters in the precision of s, float32 at least."""
         if len(parts) > 1:
-            raise ValueError("CoupledSplineFlux needs a convolution with weights: give the operator filters, or use FluxActivation with a stencil")
+            raise ValueError(
+                "CoupledSplineFlux needs a convolution with weights: give the operator filters, or"
+                " use FluxActivation with a stencil"
+            )
         wide = at_least_float32(ops.convert_to_tensor(parts[0]))
         return wide, *(as_in(p, wide) for p in self._given_or_now(parts, noise, parameters))
 
-    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def linearize(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """g of the channels, s, g′(r)/r of the groups, D and V."""
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, parameters)
         squares = joint(one_pass(ops.square, wide), window, mixing)
@@ -151,7 +201,8 @@ class CoupledSplineFlux(SplineFlux):
             r = _root(q)
             g = self.unit_diffusivity(r, *more)
             slope = super(CoupledSplineFlux, self).linearize([r], parameters=list(more))[0]
-            return g, (slope - g) / ops.maximum(q, SMALLEST_SQUARE)  # in the first segment both are its slope
+            # in the first segment both are its slope
+            return g, (slope - g) / ops.maximum(q, SMALLEST_SQUARE)
 
         g, bend = one_pass(laws, squares, contrast, slopes)
         return [joint_adjoint(g, window, mixing), wide, bend, window, mixing]
@@ -162,16 +213,34 @@ class CoupledSplineFlux(SplineFlux):
         (v,) = directions
         inner = joint(one_pass(lambda s, v: s * at_least_float32(v), s, v), window, mixing)
         outer = joint_adjoint(one_pass(ops.multiply, bend, inner), window, mixing)
-        return [one_pass(lambda g, s, outer, v: narrow(g * at_least_float32(v) + s * outer, v), g, s, outer, v)]
+        return [
+            one_pass(
+                lambda g, s, outer, v: narrow(g * at_least_float32(v) + s * outer, v),
+                g,
+                s,
+                outer,
+                v,
+            )
+        ]
 
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψᵢ(rᵢ), a channel for each group."""
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, None)
-        return [narrow(self.unit_potential(_root(joint(ops.square(wide), window, mixing)), contrast, slopes), parts[0])]
+        return [
+            narrow(
+                self.unit_potential(
+                    _root(joint(ops.square(wide), window, mixing)), contrast, slopes
+                ),
+                parts[0],
+            )
+        ]
 
     @property
     def slope_bounds(self) -> tuple[float, float]:
-        """Bounds of the eigenvalues of Φ′: the splines' and 0, for at the boundary windows are cut."""
+        """Bounds of the eigenvalues of Φ′.
+
+        The splines' and 0, for at the boundary windows are cut.
+        """
         low, high = super().slope_bounds
         return min(0.0, low), high
 
@@ -194,7 +263,10 @@ class CoupledSplineFlux(SplineFlux):
     @property
     def sees(self) -> str:
         """What the joint magnitudes are taken over."""
-        return f"joint over {self.neighbourhood} pixels, {self.groups or 'as many groups as channels'}{' groups' if self.groups else ''}"
+        return (
+            f"joint over {self.neighbourhood} pixels,"
+            f" {self.groups or 'as many groups as channels'}{' groups' if self.groups else ''}"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -208,7 +280,10 @@ def joint(values: Any, window: Any, mixing: Any) -> Any:
 
 def joint_adjoint(values: Any, window: Any, mixing: Any) -> Any:
     """The adjoint of `joint`."""
-    return depthwise(ops.matmul(values, ops.transpose(mixing)), ops.flip(window, axis=tuple(range(len(window.shape) - 2))))
+    return depthwise(
+        ops.matmul(values, ops.transpose(mixing)),
+        ops.flip(window, axis=tuple(range(len(window.shape) - 2))),
+    )
 
 
 def _shares(raw: Any, axis: tuple[int, ...]) -> Any:

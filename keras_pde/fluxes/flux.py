@@ -18,8 +18,9 @@ class Flux(Configured):
     (inf Φ′, sup Φ′); from them ``L_g`` = sup g, ``L`` = sup Φ′, ``mu`` = max(0, −inf Φ′), and
     ``monotone`` (inf Φ′ ≥ 0). Cost: pointwise, 2 to 10 operations an entry.
 
-    To add a flux, subclass, set the two pairs of bounds, write ``_g``, its derivative ``_dg``, and ``_psi`` as functions of
-    r = s²/λ² (``_psi`` is ψ/λ²), and decorate with ``keras.saving.register_keras_serializable``.
+    To add a flux, subclass, set the two pairs of bounds, write ``_g``, its derivative ``_dg``, and
+    ``_psi`` as functions of r = s²/λ² (``_psi`` is ψ/λ²), and decorate with
+    ``keras.saving.register_keras_serializable``.
 
     Args:
         contrast: λ > 0, in the units of s (for images in [0, 1], of a grey value difference).
@@ -49,7 +50,9 @@ class Flux(Configured):
 
     def __init__(self, contrast: float = 1.0) -> None:
         if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
-            raise ValueError(f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}")
+            raise ValueError(
+                f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}"
+            )
         self.contrast = float(contrast)
 
     @property
@@ -137,6 +140,7 @@ class Flux(Configured):
 
     def __repr__(self) -> str:
         return (
-            f"<{self.name} flux: contrast {self.contrast:g}, g in [{self.diffusivity_bounds[0]:.4g}, {self.L_g:.4g}], "
-            f"slope in [{self.slope_bounds[0]:.4g}, {self.L:.4g}]>"
+            f"<{self.name} flux: contrast {self.contrast:g}, g in"
+            f" [{self.diffusivity_bounds[0]:.4g}, {self.L_g:.4g}], slope in"
+            f" [{self.slope_bounds[0]:.4g}, {self.L:.4g}]>"
         )

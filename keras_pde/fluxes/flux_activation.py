@@ -17,25 +17,30 @@ from keras_pde.runtime.precision import at_least_float32
 class FluxActivation(FluxLayer):
     r"""Nonlinearity Φ(s) = g(s²/λ²)s, or coupled over the channels: Φ(s)ᵢ = g(Σⱼ sⱼ²/λ²)sᵢ.
 
-    The bounds of g and Φ′ are those of the flux for every contrast λ > 0, so a learned contrast never costs a
-    guarantee. Coupled channels share one diffusivity: rotation invariant, and one edge for all colours; the slopes of
-    the coupled map lie between the least and the largest of g and Φ′. Cost: pointwise.
+    The bounds of g and Φ′ are those of the flux for every contrast λ > 0, so a learned contrast
+    never costs a guarantee. Coupled channels share one diffusivity: rotation invariant, and one
+    edge for all colours; the slopes of the coupled map lie between the least and the largest of g
+    and Φ′. Cost: pointwise.
 
     Args:
         flux: name of a flux, or a `keras_pde.activations.Flux`.
-        contrast: λ > 0, in the units of s (first value where it is learned); None takes the flux's own.
+        contrast: λ > 0, in the units of s (first value where it is learned); None takes the flux's
+            own.
         learn_contrast: make λ = softplus(θ) a weight.
         per_channel: one learned λ for each channel instead of one for all.
-        noise_conditioned: λ = r·softplus(θ + η log r), r = σ/(25/255), with a learned η and the noise level σ given at the call.
+        noise_conditioned: λ = r·softplus(θ + η log r), r = σ/(25/255), with a learned η and the
+            noise level σ given at the call.
         coupled: one diffusivity from the sum of squares over all channels.
 
-    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample (batch,) or as a map (batch, \*spatial, 1).
+    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample (batch,) or as a map
+    (batch, \*spatial, 1).
 
     Raises:
-        ValueError: unknown flux, contrast ≤ 0, per_channel without learn_contrast or with coupled, a flux that is no function
-            of s² coupled, a missing noise level.
+        ValueError: unknown flux, contrast ≤ 0, per_channel without learn_contrast or with coupled,
+            a flux that is no function of s² coupled, a missing noise level.
 
-    Source: Alt et al., arXiv:2103.15419 (2021); coupling as in Weickert, Anisotropic Diffusion (1998).
+    Source: Alt et al., arXiv:2103.15419 (2021); coupling as in Weickert, Anisotropic Diffusion
+    (1998).
 
     Example:
         >>> from keras_pde import FluxActivation
@@ -66,15 +71,23 @@ class FluxActivation(FluxLayer):
         self.flux = self_flux
         self.coupled = coupled
         if coupled and not self.flux.isotropic:
-            raise ValueError(f"The {self.flux.name} flux depends on the sign of s, so it cannot be coupled. Use coupled=False.")
+            raise ValueError(
+                f"The {self.flux.name} flux depends on the sign of s, so it cannot be coupled. Use"
+                " coupled=False."
+            )
         if coupled and per_channel:
-            raise ValueError("Coupled channels share one diffusivity, so they cannot have a contrast each: per_channel or coupled, not both")
+            raise ValueError(
+                "Coupled channels share one diffusivity, so they cannot have a contrast each:"
+                " per_channel or coupled, not both"
+            )
 
     def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """g(s²/λ²)."""
         return self.flux.diffusivity_at(s, contrast)
 
-    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def diffusivities(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """g of each part; one for all if coupled."""
         if not self.coupled:
             return super().diffusivities(parts, noise, parameters)
@@ -82,19 +95,28 @@ class FluxActivation(FluxLayer):
         shared = self.flux.diffusivity(self._sum_of_squares(parts), contrast)
         return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
-    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """Φ of each part."""
         if self.flux.isotropic:
             return super().fluxes(parts, noise, parameters)
         return [self.flux(s) for s in parts]
 
-    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def linearize(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """Φ′ of each part; coupled, g, 2g′ and s/λ, in at least float32."""
         (contrast,) = self._given_or_now(parts, noise, parameters)
         if not self.coupled:
-            return [self.flux.slope(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+            return [
+                self.flux.slope(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)
+            ]
         # s/λ and not s: 1/λ² overflows in products with small s
-        units = [s / contrast if isinstance(contrast, float) else s / ops.cast(contrast, s.dtype) for s in map(at_least_float32, parts)]
+        units = [
+            s / contrast if isinstance(contrast, float) else s / ops.cast(contrast, s.dtype)
+            for s in map(at_least_float32, parts)
+        ]
         r = self._sum_of_squares(units)
         return [self.flux._g(r), 2 * self.flux._dg(r), *units]
 
@@ -105,14 +127,19 @@ class FluxActivation(FluxLayer):
         g, dg, *units = linearization
         wide = [at_least_float32(v) for v in directions]
         inner = dg * self._sum_of_channels([s * v for s, v in zip(units, wide, strict=True)])
-        return [ops.cast(g * v + inner * s, d.dtype) for s, v, d in zip(units, wide, directions, strict=True)]
+        return [
+            ops.cast(g * v + inner * s, d.dtype)
+            for s, v, d in zip(units, wide, directions, strict=True)
+        ]
 
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψ of each part; of the Euclidean norm over all channels if coupled."""
         contrast = self.contrast_now(noise, len(parts[0].shape))
         if self.coupled:
             squared = self._sum_of_squares(parts)
-            contrast = contrast if isinstance(contrast, float) else ops.cast(contrast, squared.dtype)
+            contrast = (
+                contrast if isinstance(contrast, float) else ops.cast(contrast, squared.dtype)
+            )
             return [self.flux._psi(squared / (contrast * contrast)) * (contrast * contrast)]
         return [self.flux.potential(s, contrast) for s in parts]
 
@@ -130,7 +157,9 @@ class FluxActivation(FluxLayer):
 
     @property
     def slope_bounds(self) -> tuple[float, float]:
-        """(inf Φ′, sup Φ′); coupled, the eigenvalues of Φ′ are g(|s|²) and the slope of the radial flux."""
+        """(inf Φ′, sup Φ′); coupled, the eigenvalues of Φ′ are g(|s|²) and the slope of the radial
+        flux.
+        """
         (g0, g1), (s0, s1) = self.flux.diffusivity_bounds, self.flux.slope_bounds
         return (min(g0, s0), max(g1, s1)) if self.coupled else (s0, s1)
 
@@ -151,7 +180,11 @@ class FluxActivation(FluxLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {**super().get_config(), "flux": activations.serialize(self.flux), "coupled": self.coupled}
+        return {
+            **super().get_config(),
+            "flux": activations.serialize(self.flux),
+            "coupled": self.coupled,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FluxActivation:

@@ -1,4 +1,7 @@
-"""What FluxActivation and SplineFlux share: a contrast that can be learned, per channel, and depend on the noise."""
+"""What FluxActivation and SplineFlux share.
+
+A contrast that can be learned, per channel, and depend on the noise.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +23,39 @@ SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
 class FluxLayer(keras.layers.Layer):
-    """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant; for a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
+    """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant.
 
-    σ₀ = 25/255 in the units of u. With η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ): a network without other scales
-    then filters every noise level as it filters σ₀.
+    For a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
 
-    A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two pairs of bounds.
+    σ₀ = 25/255 in the units of u. With η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ):
+    a network without other scales then filters every noise level as it filters σ₀.
+
+    A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two
+    pairs of bounds.
     """
 
     coupled = False  # whether one diffusivity serves all channels
     has_potential = True  # whether Φ is the gradient of a ψ
 
     def __init__(
-        self, contrast: float = 1.0, *, learn_contrast: bool = False, per_channel: bool = False, noise_conditioned: bool = False, **kwargs: Any
+        self,
+        contrast: float = 1.0,
+        *,
+        learn_contrast: bool = False,
+        per_channel: bool = False,
+        noise_conditioned: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
-            raise ValueError(f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}")
+            raise ValueError(
+                f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}"
+            )
         if per_channel and not learn_contrast:
-            raise ValueError("per_channel=True gives each channel a contrast to learn: it needs learn_contrast=True")
+            raise ValueError(
+                "per_channel=True gives each channel a contrast to learn: it needs"
+                " learn_contrast=True"
+            )
         self.contrast = float(contrast)
         self.learn_contrast = learn_contrast
         self.per_channel = per_channel
@@ -50,10 +67,16 @@ class FluxLayer(keras.layers.Layer):
             shape = (input_shape[-1],) if self.per_channel else ()
             start = float(inverse_softplus(self.contrast))
             self.raw_contrast = self.add_weight(
-                shape=shape, initializer=keras.initializers.Constant(start), trainable=self.learn_contrast, autocast=False, name="raw_contrast"
+                shape=shape,
+                initializer=keras.initializers.Constant(start),
+                trainable=self.learn_contrast,
+                autocast=False,
+                name="raw_contrast",
             )
             if self.noise_conditioned:
-                self.noise_slope = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="noise_slope")
+                self.noise_slope = self.add_weight(
+                    shape=shape, initializer="zeros", autocast=False, name="noise_slope"
+                )
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -67,11 +90,17 @@ class FluxLayer(keras.layers.Layer):
         raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
         if self.noise_conditioned:
             if noise is None:
-                raise ValueError(f"{self.name} depends on the noise level: call it with noise=σ, a value per sample or a map")
+                raise ValueError(
+                    f"{self.name} depends on the noise level: call it with noise=σ, a value per"
+                    " sample or a map"
+                )
             sigma = ops.cast(ops.convert_to_tensor(noise), raw.dtype)
             shape = tuple(sigma.shape)
             if len(shape) > 1 and not (len(shape) in (2, rank) and shape[-1] == 1):
-                raise ValueError(f"The noise level is a value per sample, (batch,), or a map (batch, *spatial, 1). Received: shape {shape}")
+                raise ValueError(
+                    "The noise level is a value per sample, (batch,), or a map (batch, *spatial,"
+                    f" 1). Received: shape {shape}"
+                )
             if len(shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
             ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
@@ -80,37 +109,64 @@ class FluxLayer(keras.layers.Layer):
         return ops.maximum(softplus(raw), SMALLEST_CONTRAST)
 
     def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
-        """What Φ depends on besides s, numbers and tensors, λ first; compute once for many evaluations."""
+        """What Φ depends on besides s, numbers and tensors, λ first.
+
+        Compute once for many evaluations.
+        """
         return [self.contrast_now(noise, rank)]
 
-    def _given_or_now(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> list[Any]:
-        return self.flux_parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+    def _given_or_now(
+        self, parts: list[Any], noise: Any, parameters: list[Any] | None
+    ) -> list[Any]:
+        return (
+            self.flux_parameters(noise, len(parts[0].shape)) if parameters is None else parameters
+        )
 
     def unit_diffusivity(self, s: Any, contrast: Any, *more: Any) -> Any:
         """g(s²) for the given parameters."""
         raise NotImplementedError
 
-    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
-        """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the weights."""
-        return [g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)]
+    def fluxes(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
+        """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the
+        weights.
+        """
+        return [
+            g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)
+        ]
 
-    def in_one_pass(self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
-        """`fluxes`, `diffusivities` or `linearize`, in one pass over memory where `keras_pde.runtime.fused` asks for it."""
+    def in_one_pass(
+        self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
+        """`fluxes`, `diffusivities` or `linearize`, in one pass over memory where
+        `keras_pde.runtime.fused` asks for it.
+        """
         given = self._given_or_now(parts, noise, parameters)
         tensors = [p for p in given if not isinstance(p, float | int)]
 
         def function(parts: list[Any], tensors: list[Any]) -> list[Any]:
             rest = iter(tensors)
-            return getattr(self, law)(list(parts), parameters=[p if isinstance(p, float | int) else next(rest) for p in given])
+            return getattr(self, law)(
+                list(parts),
+                parameters=[p if isinstance(p, float | int) else next(rest) for p in given],
+            )
 
         return one_pass(function, parts, tensors)
 
-    def diffusivities(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def diffusivities(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """g of a state in parts, to multiply with; what a frozen cycle keeps."""
         contrast, *more = self._given_or_now(parts, noise, parameters)
-        return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, _split(contrast, parts), strict=True)]
+        return [
+            self.unit_diffusivity(s, c, *more)
+            for s, c in zip(parts, _split(contrast, parts), strict=True)
+        ]
 
-    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def linearize(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """What the derivative of Φ at a state consists of, for `tangent`: tensors only."""
         raise NotImplementedError
 
@@ -134,7 +190,10 @@ class FluxLayer(keras.layers.Layer):
 
     @property
     def slope_range(self) -> tuple[float, float]:
-        """(inf Φ′, sup Φ′) over all weights: what a solver is chosen by while the weights change."""
+        """(inf Φ′, sup Φ′) over all weights.
+
+        What a solver is chosen by while the weights change.
+        """
         return self.slope_bounds
 
     @property
@@ -149,7 +208,9 @@ class FluxLayer(keras.layers.Layer):
 
     @property
     def coupling(self) -> float:
-        """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope bounds."""
+        """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope
+        bounds.
+        """
         return 0.0
 
     @property

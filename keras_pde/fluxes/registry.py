@@ -6,7 +6,17 @@ from typing import Any
 
 import keras
 
-from keras_pde.fluxes.classical import FAB, Charbonnier, Linear, PeronaMalik, PeronaMalikExponential, ReLU, TruncatedBFB, TruncatedTV, Weickert
+from keras_pde.fluxes.classical import (
+    FAB,
+    Charbonnier,
+    Linear,
+    PeronaMalik,
+    PeronaMalikExponential,
+    ReLU,
+    TruncatedBFB,
+    TruncatedTV,
+    Weickert,
+)
 from keras_pde.fluxes.flux import Flux
 from keras_pde.runtime.registry import find
 
@@ -26,7 +36,17 @@ __all__ = [
     "weickert",
 ]
 
-_CLASSES: list[type[Flux]] = [Linear, Charbonnier, TruncatedTV, PeronaMalik, PeronaMalikExponential, Weickert, TruncatedBFB, FAB, ReLU]
+_CLASSES: list[type[Flux]] = [
+    Linear,
+    Charbonnier,
+    TruncatedTV,
+    PeronaMalik,
+    PeronaMalikExponential,
+    Weickert,
+    TruncatedBFB,
+    FAB,
+    ReLU,
+]
 _BY_NAME = {cls.key: cls for cls in _CLASSES}
 
 linear = Linear()
@@ -43,7 +63,8 @@ relu = ReLU()
 def get(identifier: str | dict[str, Any] | Flux) -> Flux:
     """Find a flux by name, by configuration, or return the flux given.
 
-    Ours come first: ``get("linear")`` is a `Flux`, where Keras's own look-up would return a bare function.
+    Ours come first: ``get("linear")`` is a `Flux`, where Keras's own look-up would return a bare
+    function.
 
     Raises:
         ValueError: no flux of that name; the message lists the near ones.

@@ -18,30 +18,37 @@ from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class SplineFlux(FluxLayer):
-    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − tⱼ, 0, tⱼ₊₁ − tⱼ) with knots tⱼ, learned channel by channel.
+    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − tⱼ, 0, tⱼ₊₁ − tⱼ) with knots tⱼ, learned
+    channel by channel.
 
-    Slopes dⱼ = low + (high − low)·sigmoid(θⱼ) stay in ``slopes`` = [low, high] by construction; where the spline would
-    cross zero it is held at zero (a Lindley recursion, which keeps the slopes in bounds), so g(s) = Φ(s)/s ∈ [0, high]:
-    norm stability (S1) and the Lipschitz constant (S2) are known for every weight. Beyond the last knot the slope is
-    max(0, low). low ≥ 0 is a monotone flux and a convex potential; low < 0 a weakly convex one. The potential is
-    the exact piecewise quadratic. Cost: about 4·knots operations an entry.
+    Slopes dⱼ = low + (high − low)·sigmoid(θⱼ) stay in ``slopes`` = [low, high] by construction;
+    where the spline would cross zero it is held at zero (a Lindley recursion, which keeps the
+    slopes in bounds), so g(s) = Φ(s)/s ∈ [0, high]: norm stability (S1) and the Lipschitz constant
+    (S2) are known for every weight. Beyond the last knot the slope is max(0, low). low ≥ 0 is a
+    monotone flux and a convex potential; low < 0 a weakly convex one. The potential is the exact
+    piecewise quadratic. Cost: about 4·knots operations an entry.
 
     Args:
         knots: number of segments on [0, extent·λ].
         extent: where the last segment ends, in units of the contrast λ.
         slopes: (low, high), low < high, high > 0.
         start: flux whose slopes, clipped to the bounds, the spline begins with.
-        grading: each segment's width over that of the one before: at 1 knots are equidistant, above 1 they are dense at 0, where a flux bends.
-            A flux that rises with slope high in the first segment and falls with slope low < 0 needs high/|low| + 1 such segments to return to 0.
-        contrast, learn_contrast, noise_conditioned: as in `FluxActivation`; λ scales the knots, not the slopes. A learned
-            contrast is one per channel.
+        grading: each segment's width over that of the one before: at 1 knots are equidistant, above
+            1 they are dense at 0, where a flux bends. A flux that rises with slope high in the
+            first segment and falls with slope low < 0 needs high/|low| + 1 such segments to return
+            to 0.
+        contrast, learn_contrast, noise_conditioned: as in `FluxActivation`; λ scales the knots, not
+            the slopes. A learned contrast is one per channel.
 
-    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map. Returns Φ(s), the shape of s.
+    Call args: ``s`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map. Returns
+    Φ(s), the shape of s.
 
     Raises:
-        ValueError: fewer than 1 knot, extent or grading ≤ 0, slopes out of order, unknown start flux.
+        ValueError: fewer than 1 knot, extent or grading ≤ 0, slopes out of order, unknown start
+            flux.
 
-    Source: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023), weakly convex ridge regularisers; Lindley (1952).
+    Source: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023), weakly convex ridge regularisers;
+    Lindley (1952).
 
     Example:
         >>> from keras_pde import SplineFlux
@@ -64,13 +71,30 @@ class SplineFlux(FluxLayer):
         grading: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(contrast, learn_contrast=learn_contrast, per_channel=learn_contrast, noise_conditioned=noise_conditioned, **kwargs)
+        super().__init__(
+            contrast,
+            learn_contrast=learn_contrast,
+            per_channel=learn_contrast,
+            noise_conditioned=noise_conditioned,
+            **kwargs,
+        )
         low, high = (float(x) for x in slopes)
         if knots < 1 or not extent > 0 or not 0 < grading < math.inf:
-            raise ValueError(f"SplineFlux needs knots >= 1, extent > 0 and grading > 0. Received: knots={knots}, extent={extent}, grading={grading}")
+            raise ValueError(
+                f"SplineFlux needs knots >= 1, extent > 0 and grading > 0. Received: knots={knots},"
+                f" extent={extent}, grading={grading}"
+            )
         if not (low < high and high > 0 and math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"slopes must be (low, high) with low < high and high > 0. Received: slopes={tuple(slopes)}")
-        self.knots, self.extent, self.slopes, self.grading = int(knots), float(extent), (low, high), float(grading)
+            raise ValueError(
+                "slopes must be (low, high) with low < high and high > 0. Received:"
+                f" slopes={tuple(slopes)}"
+            )
+        self.knots, self.extent, self.slopes, self.grading = (
+            int(knots),
+            float(extent),
+            (low, high),
+            float(grading),
+        )
         self.start = activations.get(start)
         # here and not in build, which may run while a graph is under construction
         with np.errstate(over="ignore", invalid="ignore"):
@@ -78,26 +102,45 @@ class SplineFlux(FluxLayer):
             self._edges = [float(t) for t in shares / shares[-1] * self.extent]
         self._widths = [b - a for a, b in itertools.pairwise(self._edges)]
         if not all(w > 0 for w in self._widths):
-            raise ValueError(f"SplineFlux needs segments that have a width: with grading={grading} {knots} knots are too many. Take it nearer to 1.")
-        self._differences = np.diff(np.array(self.start(ops.convert_to_tensor(np.array(self._edges)), 1.0), dtype=np.float64)) / self._widths
+            raise ValueError(
+                f"SplineFlux needs segments that have a width: with grading={grading} {knots} knots"
+                " are too many. Take it nearer to 1."
+            )
+        self._differences = (
+            np.diff(
+                np.array(
+                    self.start(ops.convert_to_tensor(np.array(self._edges)), 1.0), dtype=np.float64
+                )
+            )
+            / self._widths
+        )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the slopes' weights, shape (knots, channels)."""
         super().build(input_shape)
-        self.raw_slopes = self.add_weight(shape=(self.knots, input_shape[-1]), initializer=self._start_slopes, autocast=False, name="raw_slopes")
+        self.raw_slopes = self.add_weight(
+            shape=(self.knots, input_shape[-1]),
+            initializer=self._start_slopes,
+            autocast=False,
+            name="raw_slopes",
+        )
 
     def _start_slopes(self, shape: Any, dtype: Any = None) -> Any:
         """Raw slopes of the start flux."""
         low, high = self.slopes
         share = np.clip((self._differences - low) / (high - low), 0.02, 0.98)
-        return ops.convert_to_tensor(np.repeat(np.log(share / (1 - share))[:, None], shape[-1], axis=1), dtype=dtype)
+        return ops.convert_to_tensor(
+            np.repeat(np.log(share / (1 - share))[:, None], shape[-1], axis=1), dtype=dtype
+        )
 
     def slopes_now(self, xp: Any = ops) -> Any:
         """Slopes of the segments, (knots, channels), held where the spline would cross zero."""
         raw = at_least_float32(ops.convert_to_tensor(self.raw_slopes))
         low, high = self.slopes
         if xp is np:
-            free = low + (high - low) / (1 + np.exp(-np.array(ops.convert_to_numpy(raw), dtype=np.float64)))
+            free = low + (high - low) / (
+                1 + np.exp(-np.array(ops.convert_to_numpy(raw), dtype=np.float64))
+            )
         else:
             free = low + (high - low) * ops.sigmoid(raw)
         if low >= 0:
@@ -126,10 +169,16 @@ class SplineFlux(FluxLayer):
         wide, contrast, slopes = self._wide(s, contrast, *more)
         a = ops.abs(wide / contrast)
         safe = ops.maximum(a, 1e-6 * self.extent)
-        g = ops.where(a < self._widths[0], ops.broadcast_to(slopes[0], ops.shape(a)), self._sum(safe, slopes) / safe)
+        g = ops.where(
+            a < self._widths[0],
+            ops.broadcast_to(slopes[0], ops.shape(a)),
+            self._sum(safe, slopes) / safe,
+        )
         return narrow(g, s)
 
-    def linearize(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def linearize(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """The slope of the segment that s lies in."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
@@ -139,13 +188,24 @@ class SplineFlux(FluxLayer):
             slope = ops.where(a < self._edges[j], slope, slopes[j])
         return [narrow(ops.where(a < self.extent, slope, ops.full_like(slope, self._last)), s)]
 
-    def fluxes(self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None) -> list[Any]:
+    def fluxes(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
         wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
         x, h = wide / contrast, self._widths[0]
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
-        return [narrow(contrast * (slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)), s)]
+        return [
+            narrow(
+                contrast
+                * (
+                    slopes[0] * ops.clip(x, -h, h)
+                    + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)
+                ),
+                s,
+            )
+        ]
 
     def _sum(self, a: Any, slopes: Any, first: int = 0) -> Any:
         total = self._last * ops.relu(a - self.extent)
@@ -165,7 +225,9 @@ class SplineFlux(FluxLayer):
         total = self._last * ops.square(ops.relu(a - self.extent)) / 2
         for j, width in enumerate(self._widths):
             inside = ops.clip(a - self._edges[j], 0, width)
-            total = total + slopes[j] * (ops.square(inside) / 2 + width * ops.relu(a - self._edges[j + 1]))
+            total = total + slopes[j] * (
+                ops.square(inside) / 2 + width * ops.relu(a - self._edges[j + 1])
+            )
         return total * contrast * contrast
 
     @property
@@ -178,11 +240,16 @@ class SplineFlux(FluxLayer):
 
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:
-        """(inf g, sup g): g is monotone on a segment, so its extremes stand at the knots, 0 and infinity."""
+        """(inf g, sup g): g is monotone on a segment, so its extremes stand at the knots, 0 and
+        infinity.
+        """
         if not self.built:
             return self._last, self.slopes[1]
         slopes = self.slopes_now(np)
-        means = np.cumsum(slopes * np.array(self._widths)[:, None], axis=0) / np.array(self._edges[1:])[:, None]
+        means = (
+            np.cumsum(slopes * np.array(self._widths)[:, None], axis=0)
+            / np.array(self._edges[1:])[:, None]
+        )
         return max(0.0, min(self._last, float(means.min()))), float(max(means.max(), self._last))
 
     @property
@@ -199,7 +266,13 @@ class SplineFlux(FluxLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        config = {**super().get_config(), "knots": self.knots, "extent": self.extent, "slopes": list(self.slopes), "grading": self.grading}
+        config = {
+            **super().get_config(),
+            "knots": self.knots,
+            "extent": self.extent,
+            "slopes": list(self.slopes),
+            "grading": self.grading,
+        }
         del config["per_channel"]
         return {**config, "start": activations.serialize(self.start)}
 
@@ -212,5 +285,8 @@ class SplineFlux(FluxLayer):
 def _one(parts: list[Any]) -> list[Any]:
     """The state as one array: a spline's channels are not cut."""
     if len(parts) > 1:
-        raise ValueError("SplineFlux needs a convolution with weights: give the operator filters, or use FluxActivation with a stencil")
+        raise ValueError(
+            "SplineFlux needs a convolution with weights: give the operator filters, or use"
+            " FluxActivation with a stencil"
+        )
     return parts

@@ -9,4 +9,14 @@ from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.layers.transfer import Prolongation, Restriction
 
-__all__ = ["CoupledSplineFlux", "DiffusionBlock", "FluxActivation", "GatedFlux", "ImplicitDiffusion", "Lifting", "Prolongation", "Restriction", "SplineFlux"]
+__all__ = [
+    "CoupledSplineFlux",
+    "DiffusionBlock",
+    "FluxActivation",
+    "GatedFlux",
+    "ImplicitDiffusion",
+    "Lifting",
+    "Prolongation",
+    "Restriction",
+    "SplineFlux",
+]

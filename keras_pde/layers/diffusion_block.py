@@ -37,33 +37,40 @@ class Prepared:
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class DiffusionBlock(keras.layers.Layer):
-    r"""Explicit diffusion step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku + b)): a residual block whose second kernel is −Kᵀ.
+    r"""Explicit diffusion step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku + b)).
 
-    Half the weights of a free residual block. Without bias ‖u⁺‖ ≤ ‖u‖ iff τ ≤ 2/(L_g‖K‖²) for g ≥ 0 (S1), whether or not Φ is
-    monotone; u ↦ u⁺ has the Lipschitz constant max(1, 1 + τμ‖K‖²) for τ ≤ 2/(L‖K‖²) (S2), is θ-averaged for monotone
-    Φ with θ = τL‖K‖²/2 (S4), and lowers E(u) = Σψ(Ku) + β/2‖u − f‖² for τ ≤ 2/(β + L‖K‖²) (S5). With a source f every
-    state stays bounded by ‖f‖ for τ ≤ 2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
+    A residual block whose second kernel is −Kᵀ.
+
+    Half the weights of a free residual block. Without bias ‖u⁺‖ ≤ ‖u‖ iff τ ≤ 2/(L_g‖K‖²) for g ≥ 0
+    (S1), whether or not Φ is monotone; u ↦ u⁺ has the Lipschitz constant max(1, 1 + τμ‖K‖²) for τ ≤
+    2/(L‖K‖²) (S2), is θ-averaged for monotone Φ with θ = τL‖K‖²/2 (S4), and lowers E(u) = Σψ(Ku) +
+    β/2‖u − f‖² for τ ≤ 2/(β + L‖K‖²) (S5). With a source f every state stays bounded by ‖f‖ for τ ≤
+    2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
 
     Args:
-        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator without weights; or a number
-            of filters, for learned normalised zero-mean 3-wide kernels.
+        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator
+            without weights; or a number of filters, for learned normalised zero-mean 3-wide
+            kernels.
         flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` or a `SplineFlux`.
-        step_size: τ as a number (refused beyond the limit where the limit is known); "auto", τ = fraction · limit with
-            limit = 2/(2β + L‖K‖²); "learned", τ = fraction · limit · sigmoid(θ), θ = 0 at first; "per_channel", a step for
-            each filter from row sums of KKᵀ (Gershgorin), τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ).
+        step_size: τ as a number (refused beyond the limit where the limit is known); "auto", τ =
+            fraction · limit with limit = 2/(2β + L‖K‖²); "learned", τ = fraction · limit ·
+            sigmoid(θ), θ = 0 at first; "per_channel", a step for each filter from row sums of KKᵀ
+            (Gershgorin), τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ).
         fraction: in (0, 1], the part of the limit that "auto", "learned" and "per_channel" use.
         coupled: one diffusivity g(Σ(Ku)²) for all filters and channels; for a flux given by name.
         use_bias: learn b. Keeps the Lipschitz constant, loses norm stability.
-        data_weight: β ≥ 0, pull towards the source f; "learned" makes β = softplus(θ), 0.1 at first.
+        data_weight: β ≥ 0, pull towards the source f; "learned" makes β = softplus(θ), 0.1 at
+            first.
 
-    Call args: ``u`` (batch, \*spatial, channels); ``source`` f, same shape (u itself if β > 0 and none is given); ``noise``, σ
-    per sample or as a map, for a noise-conditioned flux. Returns u⁺, the shape of u.
+    Call args: ``u`` (batch, \*spatial, channels); ``source`` f, same shape (u itself if β > 0 and
+    none is given); ``noise``, σ per sample or as a map, for a noise-conditioned flux. Returns u⁺,
+    the shape of u.
 
     Raises:
         ValueError: a step size beyond the limit (with the limit), options that exclude each other.
 
-    Source: Alt et al., arXiv:2103.15419 (2021); Ruthotto, Haber, arXiv:1804.04272 (2018); per-channel steps: Araujo et al.,
-    arXiv:2303.03169 (2023).
+    Source: Alt et al., arXiv:2103.15419 (2021); Ruthotto, Haber, arXiv:1804.04272 (2018);
+    per-channel steps: Araujo et al., arXiv:2303.03169 (2023).
 
     Example:
         >>> from keras_pde import DiffusionBlock
@@ -95,11 +102,17 @@ class DiffusionBlock(keras.layers.Layer):
         elif isinstance(operator, int):
             operator = ConvOperator(operator, zero_mean=True, normalize=True)
         if not isinstance(operator, ConvOperator):
-            raise ValueError(f"operator must be a ConvOperator, a stencil name or a number of filters. Received: operator={operator!r}")
+            raise ValueError(
+                "operator must be a ConvOperator, a stencil name or a number of filters. Received:"
+                f" operator={operator!r}"
+            )
         self.operator = operator
         if isinstance(flux, FluxLayer):
             if coupled and not flux.coupled:
-                raise ValueError("coupled=True is for a flux given by name: make the layer FluxActivation(..., coupled=True) instead")
+                raise ValueError(
+                    "coupled=True is for a flux given by name: make the layer FluxActivation(...,"
+                    " coupled=True) instead"
+                )
             self.flux = flux
         else:
             self.flux = FluxActivation(flux, coupled=coupled)
@@ -111,18 +124,37 @@ class DiffusionBlock(keras.layers.Layer):
 
     def _check(self) -> None:
         if isinstance(self.step_size, str) and self.step_size not in STEP_SIZES:
-            raise ValueError(f"step_size must be a number > 0 or one of {STEP_SIZES}. Received: step_size={self.step_size!r}")
+            raise ValueError(
+                f"step_size must be a number > 0 or one of {STEP_SIZES}. Received:"
+                f" step_size={self.step_size!r}"
+            )
         if not isinstance(self.step_size, str) and not 0 < self.step_size < np.inf:
-            raise ValueError(f"step_size must be finite and > 0. Received: step_size={self.step_size}")
+            raise ValueError(
+                f"step_size must be finite and > 0. Received: step_size={self.step_size}"
+            )
         if not 0 < self.fraction <= 1:
-            raise ValueError(f"fraction is a part of the stable range, in (0, 1]. Received: fraction={self.fraction}")
-        if self.data_weight != "learned" and (isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf):
-            raise ValueError(f"data_weight must be a finite number >= 0 or 'learned'. Received: data_weight={self.data_weight!r}")
+            raise ValueError(
+                "fraction is a part of the stable range, in (0, 1]. Received:"
+                f" fraction={self.fraction}"
+            )
+        if self.data_weight != "learned" and (
+            isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf
+        ):
+            raise ValueError(
+                "data_weight must be a finite number >= 0 or 'learned'. Received:"
+                f" data_weight={self.data_weight!r}"
+            )
         if self.step_size == "per_channel":
             if self.flux.mixes:
-                raise ValueError("A step for each channel and a flux that couples channels exclude each other: the step would not be symmetric")
+                raise ValueError(
+                    "A step for each channel and a flux that couples channels exclude each other:"
+                    " the step would not be symmetric"
+                )
             if self.operator.fixed or self.data_weight:
-                raise ValueError("step_size='per_channel' needs an operator with one convolution of its own, and data_weight=0. Use 'auto'.")
+                raise ValueError(
+                    "step_size='per_channel' needs an operator with one convolution of its own, and"
+                    " data_weight=0. Use 'auto'."
+                )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and check a fixed step against the limit."""
@@ -134,17 +166,21 @@ class DiffusionBlock(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(shape=(inner[-1],), initializer="zeros", name="bias")
         if self.step_size == "learned":
-            self.raw_step = self.add_weight(shape=(), initializer="zeros", autocast=False, name="raw_step")
+            self.raw_step = self.add_weight(
+                shape=(), initializer="zeros", autocast=False, name="raw_step"
+            )
         if self.data_weight == "learned":
             start = keras.initializers.Constant(float(inverse_softplus(0.1)))
-            self.raw_data_weight = self.add_weight(shape=(), initializer=start, autocast=False, name="raw_data_weight")
+            self.raw_data_weight = self.add_weight(
+                shape=(), initializer=start, autocast=False, name="raw_data_weight"
+            )
         limit = self.step_limit
         if not isinstance(self.step_size, str) and limit is not None:
             if self.step_size > limit * (1 + 1e-9):
                 raise ValueError(
-                    f"step_size={self.step_size:g} is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = "
-                    f"{rounded(limit, 4, up=False)}. Lower it, "
-                    "or reach the same time in fewer steps with FEDResNet or FSIResNet."
+                    f"step_size={self.step_size:g} is unstable: the explicit step needs step_size"
+                    f" <= 2/(2β + L‖K‖²) = {rounded(limit, 4, up=False)}. Lower it, or reach the"
+                    " same time in fewer steps with FEDResNet or FSIResNet."
                 )
         self.built = True
 
@@ -165,7 +201,10 @@ class DiffusionBlock(keras.layers.Layer):
         return tuple(input_shape)
 
     def prepare(self) -> Prepared:
-        """Kernels, step size and data weight in use, in at least float32: a step rounds each once. Compute once for many steps."""
+        """Kernels, step size and data weight in use, in at least float32: a step rounds each once.
+
+        Compute once for many steps.
+        """
         kernels = self.operator.effective_kernels()
         beta: Any = self.data_weight
         if beta == "learned":
@@ -193,7 +232,12 @@ class DiffusionBlock(keras.layers.Layer):
         if not self.use_bias:
             return parts
         bias = ops.convert_to_tensor(self.bias)
-        return [s + b for s, b in zip(parts, ops.split(bias, len(parts)) if len(parts) > 1 else [bias], strict=True)]
+        return [
+            s + b
+            for s, b in zip(
+                parts, ops.split(bias, len(parts)) if len(parts) > 1 else [bias], strict=True
+            )
+        ]
 
     def freeze(self, u: Any, prepared: Prepared, noise: Any = None) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
@@ -204,12 +248,22 @@ class DiffusionBlock(keras.layers.Layer):
     def stores_diffusivity(self) -> bool:
         """Whether a loop of steps should carry g from step to step.
 
-        XLA for the CPU computes g anew for each neighbour that reads it, which is dear with a root or an exponential
-        (``python benchmarks/loops.py``). Where K is slices, evaluating Ku once more for g costs less than that.
+        XLA for the CPU computes g anew for each neighbour that reads it, which is dear with a root
+        or an exponential (``python benchmarks/loops.py``). Where K is slices, evaluating Ku once
+        more for g costs less than that.
         """
         return self.operator.sliced and not self.flux.rational
 
-    def step(self, u: Any, prepared: Prepared, *, source: Any = None, noise: Any = None, scale: Any = 1.0, frozen: list[Any] | None = None) -> Any:
+    def step(
+        self,
+        u: Any,
+        prepared: Prepared,
+        *,
+        source: Any = None,
+        noise: Any = None,
+        scale: Any = 1.0,
+        frozen: list[Any] | None = None,
+    ) -> Any:
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         if frozen is None:
@@ -230,31 +284,68 @@ class DiffusionBlock(keras.layers.Layer):
         return self.step(u, self.prepare(), source=u if source is None else source, noise=noise)
 
     def energy(self, u: Any, source: Any = None, noise: Any = None) -> Any:
-        """E(u) = Σψ(Ku + b) + β/2‖u − f‖², a value per sample; steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ)."""
+        """E(u) = Σψ(Ku + b) + β/2‖u − f‖², a value per sample.
+
+        Steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ).
+        """
         prepared = self.prepare()
         weight = prepared.step if self.step_size == "per_channel" else 1.0
-        total = sum(_per_sample(as_in(weight, p) * p) for p in self.flux.potentials(self.inner(u, prepared), noise))
+        total = sum(
+            _per_sample(as_in(weight, p) * p)
+            for p in self.flux.potentials(self.inner(u, prepared), noise)
+        )
         if self.data_weight and source is not None:
-            total = total + as_in(prepared.data_weight, total) / 2 * _per_sample(ops.square(u - source))
+            total = total + as_in(prepared.data_weight, total) / 2 * _per_sample(
+                ops.square(u - source)
+            )
         return total
 
     def facts(self) -> BlockFacts:
-        """τ‖K‖², bounds and assumptions, from the weights at hand and as the block computes with them."""
+        """τ‖K‖², bounds and assumptions, from the weights at hand and as the block computes with
+        them.
+        """
         prepared = self.prepare()
-        tau = prepared.step if isinstance(prepared.step, float | int) else float(np.max(ops.convert_to_numpy(prepared.step)))
-        squared = self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2
-        data = 0.0 if self.step_size == "per_channel" else tau * float(ops.convert_to_numpy(prepared.data_weight))
-        smallest, constant = self.operator.smallest_size, "a noise level that does not change with u"
+        tau = (
+            prepared.step
+            if isinstance(prepared.step, float | int)
+            else float(np.max(ops.convert_to_numpy(prepared.step)))
+        )
+        squared = (
+            self.operator.squared_norm_bound()
+            if self.operator.fixed
+            else self.operator.norm_bound() ** 2
+        )
+        data = (
+            0.0
+            if self.step_size == "per_channel"
+            else tau * float(ops.convert_to_numpy(prepared.data_weight))
+        )
+        smallest, constant = (
+            self.operator.smallest_size,
+            "a noise level that does not change with u",
+        )
         facts = BlockFacts(
-            self.fraction * 2 / self.flux.stiffness if self.step_size == "per_channel" else tau * squared,
+            (
+                self.fraction * 2 / self.flux.stiffness
+                if self.step_size == "per_channel"
+                else tau * squared
+            ),
             data,
             self.flux.diffusivity_bounds,
             self.flux.slope_bounds,
             self.flux.linear,
             self.use_bias,
-            (*[f"spatial sizes of at least {smallest}"] * (smallest > 1), *[constant] * self.flux.noise_conditioned, *self.flux.assumptions),
+            (
+                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
+                *[constant] * self.flux.noise_conditioned,
+                *self.flux.assumptions,
+            ),
             # steps that differ between channels weigh the entries of Φ′ unequally
-            coupling=np.inf if self.step_size == "per_channel" and self.flux.coupling else self.flux.coupling,
+            coupling=(
+                np.inf
+                if self.step_size == "per_channel" and self.flux.coupling
+                else self.flux.coupling
+            ),
             potential=self.flux.has_potential,
         )
         return outward(facts, self.operator, self.compute_dtype, tau)
@@ -262,9 +353,14 @@ class DiffusionBlock(keras.layers.Layer):
     def certificate(self) -> Certificate:
         """What is proved about u ↦ u⁺ (with f = u), from the weights at hand."""
         if not self.built:
-            raise ValueError("A certificate is computed from weights: build the block first, by calling it or by build(input_shape)")
+            raise ValueError(
+                "A certificate is computed from weights: build the block first, by calling it or by"
+                " build(input_shape)"
+            )
         facts = self.facts()
-        return evolution_certificate(f"{type(self).__name__} {self.name!r}", schemes.explicit(1), [facts], tied=True)
+        return evolution_certificate(
+            f"{type(self).__name__} {self.name!r}", schemes.explicit(1), [facts], tied=True
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -282,7 +378,11 @@ class DiffusionBlock(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DiffusionBlock:
         """Rebuild from `get_config`."""
-        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key])
+            for key in ("operator", "flux")
+            if isinstance(config.get(key), dict)
+        }
         return cls(**{**config, **parts})
 
 

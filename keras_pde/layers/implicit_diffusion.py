@@ -28,12 +28,18 @@ from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
 from keras_pde.schemes.solvers.solver import Solution
 
 ON_FAILURE = ("warn", "nan", "ignore")
-_REMEDY = "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or dtype='float64'."
+_REMEDY = (
+    "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or"
+    " dtype='float64'."
+)
 
 
 @dataclass
 class Prepared:
-    """What does not change from step to step: kernels in use, step size, parameters of the flux, q and m."""
+    """What does not change from step to step.
+
+    Kernels in use, step size, parameters of the flux, q and m.
+    """
 
     kernels: list[Any]
     step: Any
@@ -44,34 +50,42 @@ class Prepared:
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class ImplicitDiffusion(keras.layers.Layer):
-    r"""Implicit diffusion step u = f − τKᵀΦ(Ku) = argmin ½‖u − f‖² + τE(u): an equilibrium layer, stable for every τ.
+    r"""Implicit diffusion step u = f − τKᵀΦ(Ku) = argmin ½‖u − f‖² + τE(u).
 
-    ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, whether or not Φ is monotone. For monotone Φ the step is a proximal map: unique, firmly
-    nonexpansive. For Φ′ ≥ −μ it is unique and has the Lipschitz constant 1/(1 − τμ‖K‖²) while τμ‖K‖² < 1. The iterations of the solver are a
-    recurrent network with a skip from f. Gradients come from the implicit function theorem: the memory of training does not
-    depend on the number of iterations. First derivatives only. Cost: K, Φ and Kᵀ an iteration; about as much for a gradient.
+    An equilibrium layer, stable for every τ.
+
+    ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, whether or not Φ is monotone. For monotone Φ the step is a
+    proximal map: unique, firmly nonexpansive. For Φ′ ≥ −μ it is unique and has the Lipschitz
+    constant 1/(1 − τμ‖K‖²) while τμ‖K‖² < 1. The iterations of the solver are a recurrent network
+    with a skip from f. Gradients come from the implicit function theorem: the memory of training
+    does not depend on the number of iterations. First derivatives only. Cost: K, Φ and Kᵀ an
+    iteration; about as much for a gradient.
 
     Args:
-        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator without weights; or a number
-            of filters, for learned normalised zero-mean 3-wide kernels.
-        flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` (with coupled=True for one diffusivity for all filters and
-            channels) or a `SplineFlux`.
+        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator
+            without weights; or a number of filters, for learned normalised zero-mean 3-wide
+            kernels.
+        flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` (with coupled=True for
+            one diffusivity for all filters and channels) or a `SplineFlux`.
         step_size: τ > 0; "learned", τ = softplus(θ), 1 at first.
         solver: name of a solver in `keras_pde.solvers`, or one of its objects.
-        tolerance: of the relative residual ‖u + τKᵀΦ(Ku) − f‖/‖f‖ of each sample, and of the gradient's linear system. float32 reaches about
-            2e-8·τ‖K‖²; below what the precision reaches, a solve ends at max_iterations and counts as not converged.
+        tolerance: of the relative residual ‖u + τKᵀΦ(Ku) − f‖/‖f‖ of each sample, and of the
+            gradient's linear system. float32 reaches about 2e-8·τ‖K‖²; below what the precision
+            reaches, a solve ends at max_iterations and counts as not converged.
         max_iterations: of the solver, and of the gradient's.
-        on_failure: what to do with samples that did not converge: "warn" in eager calls; "nan", return NaN for them, without a gradient, and NaN
-            as the gradient where only its linear system failed; "ignore". Inside compiled functions only "nan" and a model's `diagnose` report.
+        on_failure: what to do with samples that did not converge: "warn" in eager calls; "nan",
+            return NaN for them, without a gradient, and NaN as the gradient where only its linear
+            system failed; "ignore". Inside compiled functions only "nan" and a model's `diagnose`
+            report.
 
-    Call args: ``f`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map, for a noise-conditioned flux. Returns u, the
-    shape of f. Inner computations are in float32 at least.
+    Call args: ``f`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map, for a
+    noise-conditioned flux. Returns u, the shape of f. Inner computations are in float32 at least.
 
     Raises:
         ValueError: arguments out of range; a solver that cannot solve the step (with the bound).
 
-    Source: Alt et al., arXiv:2107.14742 (2021); implicit schemes: Weickert, ter Haar Romeny, Viergever (1998); equilibrium layers: Bai, Kolter,
-    Koltun, arXiv:1909.01377 (2019).
+    Source: Alt et al., arXiv:2107.14742 (2021); implicit schemes: Weickert, ter Haar Romeny,
+    Viergever (1998); equilibrium layers: Bai, Kolter, Koltun, arXiv:1909.01377 (2019).
 
     Example:
         >>> from keras_pde import FluxActivation, ImplicitDiffusion
@@ -102,23 +116,40 @@ class ImplicitDiffusion(keras.layers.Layer):
         elif isinstance(operator, int):
             operator = ConvOperator(operator, zero_mean=True, normalize=True)
         if not isinstance(operator, ConvOperator):
-            raise ValueError(f"operator must be a ConvOperator, a stencil name or a number of filters. Received: operator={operator!r}")
+            raise ValueError(
+                "operator must be a ConvOperator, a stencil name or a number of filters. Received:"
+                f" operator={operator!r}"
+            )
         if step_size != "learned" and (isinstance(step_size, str) or not 0 < step_size < np.inf):
-            raise ValueError(f"step_size must be a finite number > 0 or 'learned'. Received: step_size={step_size!r}")
+            raise ValueError(
+                "step_size must be a finite number > 0 or 'learned'. Received:"
+                f" step_size={step_size!r}"
+            )
         if not 0 < tolerance < 1 or not isinstance(max_iterations, int) or max_iterations < 1:
             raise ValueError(
-                f"tolerance must lie in (0, 1) and max_iterations be >= 1. Received: tolerance={tolerance}, max_iterations={max_iterations}"
+                "tolerance must lie in (0, 1) and max_iterations be >= 1. Received:"
+                f" tolerance={tolerance}, max_iterations={max_iterations}"
             )
         if on_failure not in ON_FAILURE:
-            raise ValueError(f"on_failure must be one of {', '.join(ON_FAILURE)}. Received: on_failure={on_failure!r}")
+            raise ValueError(
+                f"on_failure must be one of {', '.join(ON_FAILURE)}. Received:"
+                f" on_failure={on_failure!r}"
+            )
         self.operator = operator
         self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
         if not self.flux.has_potential:
-            raise ValueError(f"An implicit step minimises an energy, and {type(self.flux).__name__} has none. Use FluxActivation or SplineFlux.")
+            raise ValueError(
+                f"An implicit step minimises an energy, and {type(self.flux).__name__} has none."
+                " Use FluxActivation or SplineFlux."
+            )
         if "dtype" in kwargs:
             self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
         self.step_size, self.solver = step_size, solvers.get(solver)
-        self.tolerance, self.max_iterations, self.on_failure = float(tolerance), max_iterations, on_failure
+        self.tolerance, self.max_iterations, self.on_failure = (
+            float(tolerance),
+            max_iterations,
+            on_failure,
+        )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and ask the solver whether it can solve the step."""
@@ -128,13 +159,17 @@ class ImplicitDiffusion(keras.layers.Layer):
             self.flux.build(self.operator.compute_output_shape(input_shape))
         if self.step_size == "learned":
             start = keras.initializers.Constant(math.log(math.e - 1))
-            self.raw_step = self.add_weight(shape=(), initializer=start, autocast=False, name="raw_step")
+            self.raw_step = self.add_weight(
+                shape=(), initializer=start, autocast=False, name="raw_step"
+            )
         self.solver.check(*self.numbers, self.flux)
         self.built = True
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
-        """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′, where they do not change with the weights."""
+        """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′, where they do not change with
+        the weights.
+        """
         low = self.flux.slope_range[0]
         if not (self.operator.fixed or self.operator.normalize) or isinstance(self.step_size, str):
             return None, 0.0 if low >= 0 else None
@@ -156,7 +191,9 @@ class ImplicitDiffusion(keras.layers.Layer):
             bound = self.operator.squared_norm_bound(kernels)
             q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
             m = 0.0 if low >= 0 else step * bound * -low
-        return Prepared(kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m)
+        return Prepared(
+            kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m
+        )
 
     def problem(self, f: Any, prepared: Prepared) -> ImplicitStep:
         """The step from f, in float32 at least."""
@@ -165,8 +202,20 @@ class ImplicitDiffusion(keras.layers.Layer):
         def cast(x: Any) -> Any:
             return x if isinstance(x, float | int) else ops.cast(x, f.dtype)
 
-        kernels, parameters = [cast(k) for k in prepared.kernels], [cast(p) for p in prepared.parameters]
-        return ImplicitStep(f, self.operator, self.flux, kernels, cast(prepared.step), parameters, cast(prepared.q), cast(prepared.m))
+        kernels, parameters = (
+            [cast(k) for k in prepared.kernels],
+            [cast(p) for p in prepared.parameters],
+        )
+        return ImplicitStep(
+            f,
+            self.operator,
+            self.flux,
+            kernels,
+            cast(prepared.step),
+            parameters,
+            cast(prepared.q),
+            cast(prepared.m),
+        )
 
     def solve(self, f: Any, noise: Any = None, trace: bool = False) -> Solution:
         """The solution u without gradients, with the iterations and the residual of each sample.
@@ -184,15 +233,24 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def solve_prepared(self, f: Any, prepared: Prepared, trace: bool = False) -> Solution:
         """As `solve`, with what `prepare` returned."""
-        return self.solver.solve(held(self.problem(f, prepared)), self.tolerance, self.max_iterations, trace)
+        return self.solver.solve(
+            held(self.problem(f, prepared)), self.tolerance, self.max_iterations, trace
+        )
 
     def step(self, f: Any, prepared: Prepared) -> Any:
         """u, with gradients."""
         problem = self.problem(f, prepared)
         solution = self.solver.solve(held(problem), self.tolerance, self.max_iterations)
-        u = attach(problem, ops.stop_gradient(solution.u), self.tolerance, self.max_iterations, self._gradient)
+        u = attach(
+            problem,
+            ops.stop_gradient(solution.u),
+            self.tolerance,
+            self.max_iterations,
+            self._gradient,
+        )
         if self.on_failure == "nan":
-            # after the gradient is attached: a sample that failed has none, and leaves that of its batch mates alone
+            # after the gradient is attached: a sample that failed has none, and leaves that of its
+            # batch mates alone
             u = ops.where(spread(solution.converged, u), u, float("nan"))
         elif self.on_failure == "warn":
             self._warn(solution)
@@ -206,10 +264,14 @@ class ImplicitDiffusion(keras.layers.Layer):
         converged = _numbers(solution.converged)
         if converged is None or converged.all():
             return
-        residual, most = np.max(np.asarray(solution.residual)), int(np.max(np.asarray(solution.iterations)))
+        residual, most = (
+            np.max(np.asarray(solution.residual)),
+            int(np.max(np.asarray(solution.iterations))),
+        )
         warnings.warn(
-            f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge: relative residual {residual:.2g} > tolerance "
-            f"{self.tolerance:g} after {most} iterations of {self.solver!r}. {_REMEDY}",
+            f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge:"
+            f" relative residual {residual:.2g} > tolerance {self.tolerance:g} after {most}"
+            f" iterations of {self.solver!r}. {_REMEDY}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -221,8 +283,10 @@ class ImplicitDiffusion(keras.layers.Layer):
         known = _numbers(converged) if self.on_failure == "warn" else None
         if known is not None and not known.all():
             warnings.warn(
-                f"{self.name}: the gradient of {np.sum(~known)} of {known.size} samples is not accurate to the tolerance {self.tolerance:g}: its "
-                f"linear system was not solved in {self.max_iterations} iterations, or is not positive definite (τμ‖K‖² ≥ 1). {_REMEDY}",
+                f"{self.name}: the gradient of {np.sum(~known)} of {known.size} samples is not"
+                f" accurate to the tolerance {self.tolerance:g}: its linear system was not solved"
+                f" in {self.max_iterations} iterations, or is not positive definite (τμ‖K‖² ≥ 1)."
+                f" {_REMEDY}",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -231,16 +295,27 @@ class ImplicitDiffusion(keras.layers.Layer):
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
         parts = self.operator.parts(u, self.operator.effective_kernels())
-        return sum(ops.sum(p, axis=tuple(range(1, len(p.shape)))) for p in self.flux.potentials(parts, noise))
+        return sum(
+            ops.sum(p, axis=tuple(range(1, len(p.shape))))
+            for p in self.flux.potentials(parts, noise)
+        )
 
     @property
     def tau(self) -> float:
         """The step size τ in use."""
-        return float(ops.convert_to_numpy(softplus(self.raw_step.value))) if isinstance(self.step_size, str) else float(self.step_size)
+        return (
+            float(ops.convert_to_numpy(softplus(self.raw_step.value)))
+            if isinstance(self.step_size, str)
+            else float(self.step_size)
+        )
 
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights at hand."""
-        squared = self.operator.squared_norm_bound() if self.operator.fixed else self.operator.norm_bound() ** 2
+        squared = (
+            self.operator.squared_norm_bound()
+            if self.operator.fixed
+            else self.operator.norm_bound() ** 2
+        )
         smallest = self.operator.smallest_size
         return BlockFacts(
             self.tau * squared,
@@ -256,9 +331,14 @@ class ImplicitDiffusion(keras.layers.Layer):
     def certificate(self) -> Certificate:
         """What is proved about f ↦ u, from the weights at hand."""
         if not self.built:
-            raise ValueError("A certificate is computed from weights: build the layer first, by calling it or by build(input_shape)")
+            raise ValueError(
+                "A certificate is computed from weights: build the layer first, by calling it or by"
+                " build(input_shape)"
+            )
         subject = f"{type(self).__name__} {self.name!r}"
-        return implicit_certificate(subject, [self.facts()], tied=True, tolerance=self.tolerance, dtype=self.compute_dtype)
+        return implicit_certificate(
+            subject, [self.facts()], tied=True, tolerance=self.tolerance, dtype=self.compute_dtype
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -276,7 +356,11 @@ class ImplicitDiffusion(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ImplicitDiffusion:
         """Rebuild from `get_config`."""
-        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("operator", "flux") if isinstance(config.get(key), dict)}
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key])
+            for key in ("operator", "flux")
+            if isinstance(config.get(key), dict)
+        }
         return cls(**{**config, **parts})
 
 

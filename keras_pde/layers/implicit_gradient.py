@@ -1,10 +1,14 @@
-r"""Gradient of an implicit step by the implicit function theorem: memory and cost do not depend on the solver's iterations.
+r"""Gradient of an implicit step by the implicit function theorem.
 
-At u\* = f − τKᵀΦ_θ(Ku\*) let z(θ, f) = f − τKᵀΦ_θ(Ku\*) with u\* held. Then du\* = dz − τKᵀΦ′K du\*, so a cotangent ḡ of u\* is the
-cotangent λ of z with (I + τKᵀΦ′(Ku\*)K)λ = ḡ. The matrix is symmetric (and positive definite for τμ‖K‖² < 1): λ comes from conjugate
-gradients with K, Φ′ and Kᵀ alone, and the backend differentiates z, a single explicit step.
+Memory and cost do not depend on the solver's iterations.
 
-Source: implicit layers: Bai, Kolter, Koltun, arXiv:1909.01377 (2019); Gilton, Ongie, Willett, arXiv:2102.07944 (2021).
+At u\* = f − τKᵀΦ_θ(Ku\*) let z(θ, f) = f − τKᵀΦ_θ(Ku\*) with u\* held. Then du\* = dz − τKᵀΦ′K
+du\*, so a cotangent ḡ of u\* is the cotangent λ of z with (I + τKᵀΦ′(Ku\*)K)λ = ḡ. The matrix is
+symmetric (and positive definite for τμ‖K‖² < 1): λ comes from conjugate gradients with K, Φ′ and Kᵀ
+alone, and the backend differentiates z, a single explicit step.
+
+Source: implicit layers: Bai, Kolter, Koltun, arXiv:1909.01377 (2019); Gilton, Ongie, Willett,
+arXiv:2102.07944 (2021).
 """
 
 from __future__ import annotations
@@ -36,8 +40,15 @@ def held(problem: ImplicitStep) -> ImplicitStep:
     )
 
 
-def attach(problem: ImplicitStep, u: Any, tolerance: float, max_iterations: int, report: Callable[[Any, Any], Any]) -> Any:
-    """The solution u with the gradients of the implicit function theorem, to all that the problem depends on.
+def attach(
+    problem: ImplicitStep,
+    u: Any,
+    tolerance: float,
+    max_iterations: int,
+    report: Callable[[Any, Any], Any],
+) -> Any:
+    """The solution u with the gradients of the implicit function theorem, to all that the problem
+    depends on.
 
     Args:
         problem: the implicit step, with gradients.
@@ -48,7 +59,8 @@ def attach(problem: ImplicitStep, u: Any, tolerance: float, max_iterations: int,
     """
     z = u - problem.residual(u)
     fixed = held(problem)
-    # everything the backward pass needs goes in as a tensor: TensorFlow refuses to capture variables
+    # everything the backward pass needs goes in as a tensor: TensorFlow refuses to capture
+    # variables
     numbers = [*fixed.kernels, fixed.step, *fixed.parameters]
     tensors = [x for x in numbers if not isinstance(x, float | int)]
 
@@ -61,7 +73,11 @@ def attach(problem: ImplicitStep, u: Any, tolerance: float, max_iterations: int,
             n = len(fixed.kernels)
             at = replace(fixed, f=f, kernels=values[:n], step=values[n], parameters=values[n + 1 :])
             linearization = at.linearize(u)
-            adjoint = report(*conjugate_gradients(lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations))
+            adjoint = report(
+                *conjugate_gradients(
+                    lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations
+                )
+            )
             return (adjoint, *[ops.zeros_like(x) for x in (u, f, *tensors)])
 
         return u, gradient

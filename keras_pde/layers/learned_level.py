@@ -1,4 +1,7 @@
-"""A level of the learned U-net: the level operator with kernels, flux, weights of the smoothing steps and transfers to learn."""
+"""A level of the learned U-net.
+
+The level operator with kernels, flux, weights of the smoothing steps and transfers to learn.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,24 @@ LOOSENESS = 1.15
 
 
 class LearnedLevel(keras.layers.Layer):
-    """A u = |s|V u + Kᵀ(|τ|W∘Φ(Ku)) with s, K, τ and the contrast of Φ learned; it starts as the problem's own operator.
+    """A u = |s|V u + Kᵀ(|τ|W∘Φ(Ku)) with s, K, τ and the contrast of Φ learned.
 
-    K starts as forward differences, filter by filter along one axis, so the weights W of edges along that axis go with it.
-    The diagonal by which smoothing divides follows τ‖K‖² by a differentiable upper bound, so smoothing stays stable in training.
+    It starts as the problem's own operator.
+
+    K starts as forward differences, filter by filter along one axis, so the weights W of edges
+    along that axis go with it. The diagonal by which smoothing divides follows τ‖K‖² by a
+    differentiable upper bound, so smoothing stays stable in training.
     """
 
-    def __init__(self, problem: Problem, index: int, channels: int, steps: tuple[list[Step], list[Step]], last: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        index: int,
+        channels: int,
+        steps: tuple[list[Step], list[Step]],
+        last: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.problem, self.index, self.channels, self.last = problem, index, channels, last
         self.plan = steps
@@ -46,17 +60,28 @@ class LearnedLevel(keras.layers.Layer):
         )
         self.boundary = problem.boundary
         if not last:
-            self.restriction = Restriction(self.boundary, learned=True, dtype=self.dtype_policy, name="restriction")
-            self.prolongation = Prolongation(self.boundary, learned=True, dtype=self.dtype_policy, name="prolongation")
+            self.restriction = Restriction(
+                self.boundary, learned=True, dtype=self.dtype_policy, name="restriction"
+            )
+            self.prolongation = Prolongation(
+                self.boundary, learned=True, dtype=self.dtype_policy, name="prolongation"
+            )
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for (batch, *spatial, channels)."""
         self.ndim = len(input_shape) - 2
         self.convolution = ConvOperator(
-            self.ndim * self.channels, KERNEL_SIZE, boundary=self.boundary, initializer="forward", dtype=self.dtype_policy, name="convolution"
+            self.ndim * self.channels,
+            KERNEL_SIZE,
+            boundary=self.boundary,
+            initializer="forward",
+            dtype=self.dtype_policy,
+            name="convolution",
         )
         self.convolution.build(input_shape)
-        kernel = Stencil("forward").array((*(KERNEL_SIZE,) * self.ndim, self.channels, self.ndim * self.channels))
+        kernel = Stencil("forward").array(
+            (*(KERNEL_SIZE,) * self.ndim, self.channels, self.ndim * self.channels)
+        )
         self.start_norm = float(self.convolution._bound_in_graph([kernel], np))
         self.flux.build((*input_shape[:-1], self.ndim * self.channels))
         for transfer in [] if self.last else [self.restriction, self.prolongation]:
@@ -64,12 +89,26 @@ class LearnedLevel(keras.layers.Layer):
 
         def filled(name: str, size: int, value: float) -> Any:
             # not the initializer Constant, which rounds to float32 on its way
-            return self.add_weight(shape=(size,), initializer=lambda shape, dtype=None: ops.full(shape, value, dtype=dtype), name=name)
+            return self.add_weight(
+                shape=(size,),
+                initializer=lambda shape, dtype=None: ops.full(shape, value, dtype=dtype),
+                name=name,
+            )
 
-        self.screening = filled("screening", self.channels, self.problem.screening) if self.problem.screening else None
+        self.screening = (
+            filled("screening", self.channels, self.problem.screening)
+            if self.problem.screening
+            else None
+        )
         self.stiffness = filled("stiffness", self.ndim * self.channels, self.problem.stiffness)
-        named = [(f"{side}_{k}", step) for side, steps in zip(("before", "after"), self.plan, strict=True) for k, step in enumerate(steps)]
-        self.step_weights = [filled(f"weight_{name}", self.channels, step.weight) for name, step in named]
+        named = [
+            (f"{side}_{k}", step)
+            for side, steps in zip(("before", "after"), self.plan, strict=True)
+            for k, step in enumerate(steps)
+        ]
+        self.step_weights = [
+            filled(f"weight_{name}", self.channels, step.weight) for name, step in named
+        ]
         self.built = True
 
     def on(self, grid: Grid, dtype: str) -> BoundLevel:
@@ -89,11 +128,16 @@ class BoundLevel:
         self.scheme = Level(grid, dtype, screening=problem.screening, stiffness=problem.stiffness)
         self.kernels = layer.convolution.effective_kernels()
         # positive, so that the smoothing steps of the coarsest level cannot run away
-        self.screening = 0.0 if layer.screening is None else ops.abs(ops.convert_to_tensor(layer.screening))
+        self.screening = (
+            0.0 if layer.screening is None else ops.abs(ops.convert_to_tensor(layer.screening))
+        )
         self.stiffness = ops.abs(ops.convert_to_tensor(layer.stiffness))
-        # growth within the looseness of the bound in a graph is free, so that the net starts as the cycle itself
+        # growth within the looseness of the bound in a graph is free, so that the net starts as the
+        # cycle itself
         bound = layer.convolution.squared_norm_bound(self.kernels)
-        largest = ops.max(ops.cast(self.stiffness, bound.dtype)) * bound / (LOOSENESS * layer.start_norm)
+        largest = (
+            ops.max(ops.cast(self.stiffness, bound.dtype)) * bound / (LOOSENESS * layer.start_norm)
+        )
         self.strength = ops.cast(ops.maximum(largest, problem.stiffness), dtype)
         before, after = layer.plan
         weights = [ops.convert_to_tensor(w) for w in layer.step_weights]
@@ -108,10 +152,18 @@ class BoundLevel:
         flux = (h * self.stiffness) * flux
         rows = ops.split(flux, layer.ndim, -1) if layer.ndim > 1 else [flux]
         weighted = [w * row for w, row in zip(self.scheme.weights, rows, strict=True)]
-        out = layer.convolution.adjoint_of([ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels)
+        out = layer.convolution.adjoint_of(
+            [ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels
+        )
         wall = self.scheme.wall
-        out = out if isinstance(wall, float) and wall == 0 else out + self.layer.problem.stiffness * wall * u
-        return out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u
+        out = (
+            out
+            if isinstance(wall, float) and wall == 0
+            else out + self.layer.problem.stiffness * wall * u
+        )
+        return (
+            out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u
+        )
 
     def diagonal(self, u: Any = None) -> Any:
         """sV + τ′ diag(L), τ′ ≥ τ by as much as max|τ|‖K‖² has grown."""
@@ -143,14 +195,19 @@ class BoundLevel:
 
 
 def smallest_size(levels: int, boundary: str) -> int:
-    """Least points an axis that a learned net of so many levels needs: 2 on each level that is restricted."""
+    """Least points an axis that a learned net of so many levels needs.
+
+    2 on each level that is restricted.
+    """
     size = 1
     for _ in range(levels - 1):
         size = max(2, 2 * size if boundary == "dirichlet" else 2 * size - 1)
     return int(np.maximum(size, 1))
 
 
-def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
+def lifting_and_head(
+    channels: int, dtype: Any
+) -> tuple[keras.layers.Dense, functools.partial[keras.layers.Dense]]:
     """A 1×1 convolution to so many channels, and what makes one back, which starts as its inverse.
 
     Both initializers draw the same orthogonal matrix: a build inside a graph cannot copy weights.
@@ -161,4 +218,6 @@ def lifting_and_head(channels: int, dtype: Any) -> tuple[keras.layers.Dense, fun
         return ops.transpose(orthogonal(shape[::-1], dtype=dtype))
 
     dense = functools.partial(keras.layers.Dense, use_bias=False, dtype=dtype)
-    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(dense, kernel_initializer=transposed, name="head")
+    return dense(channels, kernel_initializer=orthogonal, name="lifting"), functools.partial(
+        dense, kernel_initializer=transposed, name="head"
+    )

@@ -17,25 +17,34 @@ from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Lifting(keras.layers.Layer):
-    r"""Isometry P u of images into states: p×p patches become channels, further channels start at zero; PᵀP = I, no weights.
+    r"""Isometry P u of images into states.
 
-    For an evolution N of the state, Pᵀ N P has every guarantee of N with the same constants: ‖P u‖ = ‖u‖ and ‖Pᵀ‖ = 1 keep norm
-    stability and the Lipschitz constant, and Pᵀ((1 − θ)I + θR)P = (1 − θ)I + θPᵀRP keeps averagedness. The further channels are
-    auxiliary variables: of a proximal step they are minimised over, so that the regulariser is an infimal convolution, as in TGV.
-    A state of patches is cheap: p = 2 has a quarter of the points. Cost: a transposition.
+    P×p patches become channels, further channels start at zero; PᵀP = I, no weights.
+
+    For an evolution N of the state, Pᵀ N P has every guarantee of N with the same constants: ‖P u‖
+    = ‖u‖ and ‖Pᵀ‖ = 1 keep norm stability and the Lipschitz constant, and Pᵀ((1 − θ)I + θR)P = (1 −
+    θ)I + θPᵀRP keeps averagedness. The further channels are auxiliary variables: of a proximal step
+    they are minimised over, so that the regulariser is an infimal convolution, as in TGV. A state
+    of patches is cheap: p = 2 has a quarter of the points. Cost: a transposition.
 
     Args:
-        channels: of the state, at least pᵈ times those of the image unless learned; None is as many.
-        patch_size: p. Sizes that are no multiples of p are extended by zeros, which is an isometry too.
-        learned: a learned 1×1 convolution of the patches' channels instead of zeros, and its transpose back; it starts as an isometry, and
-            the norm and Lipschitz constants are multiplied by its squared norm.
+        channels: of the state, at least pᵈ times those of the image unless learned; None is as
+            many.
+        patch_size: p. Sizes that are no multiples of p are extended by zeros, which is an isometry
+            too.
+        learned: a learned 1×1 convolution of the patches' channels instead of zeros, and its
+            transpose back; it starts as an isometry, and the norm and Lipschitz constants are
+            multiplied by its squared norm.
 
-    Call args: u (batch, \*spatial, channels). Returns the state (batch, \*⌈spatial/p⌉, state channels); `lower` takes it back.
+    Call args: u (batch, \*spatial, channels). Returns the state (batch, \*⌈spatial/p⌉, state
+    channels); `lower` takes it back.
 
     Raises:
-        ValueError: fewer channels than the image has in a patch; sizes that are no whole numbers ≥ 1.
+        ValueError: fewer channels than the image has in a patch; sizes that are no whole numbers ≥
+            1.
 
-    Source: Shi et al., arXiv:1609.05158 (2016), for patches as channels; Bredies, Kunisch, Pock (2010), for TGV.
+    Source: Shi et al., arXiv:1609.05158 (2016), for patches as channels; Bredies, Kunisch, Pock
+    (2010), for TGV.
 
     Example:
         >>> from keras_pde import Lifting
@@ -46,10 +55,23 @@ class Lifting(keras.layers.Layer):
         ((1, 4, 5, 6), True)
     """
 
-    def __init__(self, channels: int | None = None, patch_size: int = 1, *, learned: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        channels: int | None = None,
+        patch_size: int = 1,
+        *,
+        learned: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        if any(not isinstance(n, int) or n < 1 for n in (channels or 1, patch_size)) or channels == 0:
-            raise ValueError(f"channels and patch_size must be whole numbers >= 1. Received: channels={channels}, patch_size={patch_size}")
+        if (
+            any(not isinstance(n, int) or n < 1 for n in (channels or 1, patch_size))
+            or channels == 0
+        ):
+            raise ValueError(
+                "channels and patch_size must be whole numbers >= 1. Received:"
+                f" channels={channels}, patch_size={patch_size}"
+            )
         self.channels, self.patch_size, self.learned = channels, patch_size, learned
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -59,12 +81,15 @@ class Lifting(keras.layers.Layer):
         self.state_channels = self.patch_channels if self.channels is None else self.channels
         if not self.learned and self.state_channels < self.patch_channels:
             raise ValueError(
-                f"An isometry needs channels >= {self.patch_channels}, those of a patch of {self.patch_size} points an axis with {input_shape[-1]} "
-                f"channels. Received: channels={self.channels}. Raise it, or lower patch_size."
+                f"An isometry needs channels >= {self.patch_channels}, those of a patch of"
+                f" {self.patch_size} points an axis with {input_shape[-1]} channels. Received:"
+                f" channels={self.channels}. Raise it, or lower patch_size."
             )
         if self.learned:
             start = drawn_wide(keras.initializers.Orthogonal())
-            self.kernel = self.add_weight(shape=(self.patch_channels, self.state_channels), initializer=start, name="kernel")
+            self.kernel = self.add_weight(
+                shape=(self.patch_channels, self.state_channels), initializer=start, name="kernel"
+            )
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -79,18 +104,29 @@ class Lifting(keras.layers.Layer):
         if self.learned:
             return ops.matmul(u, ops.cast(self.kernel, u.dtype))
         more = self.state_channels - self.patch_channels
-        return ops.concatenate([u, ops.zeros_like(ops.repeat(u[..., :1], more, axis=-1))], axis=-1) if more else u
+        return (
+            ops.concatenate([u, ops.zeros_like(ops.repeat(u[..., :1], more, axis=-1))], axis=-1)
+            if more
+            else u
+        )
 
     def lower(self, state: Any, sizes: Sequence[Any]) -> Any:
         """Pᵀ state, for an image of the given spatial sizes."""
-        state = ops.matmul(state, ops.transpose(ops.cast(self.kernel, state.dtype))) if self.learned else state[..., : self.patch_channels]
+        state = (
+            ops.matmul(state, ops.transpose(ops.cast(self.kernel, state.dtype)))
+            if self.learned
+            else state[..., : self.patch_channels]
+        )
         p, d = self.patch_size, self.ndim
         if p == 1:
             return state
         shape = ops.shape(state)
         split = ops.reshape(state, (-1, *shape[1:-1], *[p] * d, self.patch_channels // p**d))
         order = [0, *[axis for i in range(d) for axis in (1 + i, 1 + d + i)], 1 + 2 * d]
-        image = ops.reshape(ops.transpose(split, order), (-1, *[n * p for n in shape[1:-1]], self.patch_channels // p**d))
+        image = ops.reshape(
+            ops.transpose(split, order),
+            (-1, *[n * p for n in shape[1:-1]], self.patch_channels // p**d),
+        )
         return image[(slice(None), *[slice(0, n) for n in sizes])]
 
     def noise(self, sigma: Any) -> Any:
@@ -110,28 +146,54 @@ class Lifting(keras.layers.Layer):
             last = u[(slice(None),) * axis + (slice(-1, None),)]
             last = last if extend == "edge" else ops.zeros_like(last)
             # p − 1 more whatever the size, then cut: a dynamic size is not known here
-            u = ops.concatenate([u, *[last] * (p - 1)], axis=axis)[(slice(None),) * axis + (slice(0, (n + p - 1) // p * p),)]
+            u = ops.concatenate([u, *[last] * (p - 1)], axis=axis)[
+                (slice(None),) * axis + (slice(0, (n + p - 1) // p * p),)
+            ]
         shape = ops.shape(u)
-        split = ops.reshape(u, (-1, *[n for size in shape[1:-1] for n in (size // p, p)], u.shape[-1]))
+        split = ops.reshape(
+            u, (-1, *[n for size in shape[1:-1] for n in (size // p, p)], u.shape[-1])
+        )
         order = [0, *range(1, 2 * d, 2), *range(2, 2 * d + 1, 2), 2 * d + 1]
-        return ops.reshape(ops.transpose(split, order), (-1, *[n // p for n in shape[1:-1]], u.shape[-1] * p**d))
+        return ops.reshape(
+            ops.transpose(split, order), (-1, *[n // p for n in shape[1:-1]], u.shape[-1] * p**d)
+        )
 
     def certify(self, certificate: Certificate) -> Certificate:
         """Certificate of u ↦ Pᵀ N(P u), from that of N."""
-        reasons = {**certificate.reasons, "energy": "the energy is one of the state, which has channels of its own"}
+        reasons = {
+            **certificate.reasons,
+            "energy": "the energy is one of the state, which has channels of its own",
+        }
         if not self.learned:
             return dataclasses.replace(certificate, energy_descent=False, reasons=reasons)
-        kernel, unit = ops.convert_to_numpy(self.kernel).astype("float64"), unit_roundoff(self.compute_dtype)
+        kernel, unit = (
+            ops.convert_to_numpy(self.kernel).astype("float64"),
+            unit_roundoff(self.compute_dtype),
+        )
         norm = float(np.linalg.norm(kernel, 2))
-        if unit:  # the kernel's rounding, a sum in float32, and the result's rounding: see keras_pde.certificates.rounding
-            norm = (norm + (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))) * (1 + unit)
+        # the kernel's rounding, a sum in float32, and the result's rounding: see
+        # keras_pde.certificates.rounding
+        if unit:
+            norm = (
+                norm + (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))
+            ) * (1 + unit)
         squared = norm**2 * (1 + 1e-9)
         for key in ("norm", "lipschitz"):
             reasons[key] += f"; times ‖lifting‖² ≤ {rounded(squared)}"
         reasons["averaged"] = "the lifting is learned, and no isometry"
         # no bound stays none, even behind a map to 0
-        norm, lipschitz = (x if math.isinf(x) else x * squared for x in (certificate.norm_gain, certificate.lipschitz))
-        return dataclasses.replace(certificate, norm_gain=norm, lipschitz=lipschitz, averaged=None, energy_descent=False, reasons=reasons)
+        norm, lipschitz = (
+            x if math.isinf(x) else x * squared
+            for x in (certificate.norm_gain, certificate.lipschitz)
+        )
+        return dataclasses.replace(
+            certificate,
+            norm_gain=norm,
+            lipschitz=lipschitz,
+            averaged=None,
+            energy_descent=False,
+            reasons=reasons,
+        )
 
     def __repr__(self) -> str:
         parts = f"{self.patch_size}-wide patches, " if self.patch_size > 1 else ""
@@ -140,4 +202,9 @@ class Lifting(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {**super().get_config(), "channels": self.channels, "patch_size": self.patch_size, "learned": self.learned}
+        return {
+            **super().get_config(),
+            "channels": self.channels,
+            "patch_size": self.patch_size,
+            "learned": self.learned,
+        }

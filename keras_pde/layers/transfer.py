@@ -1,4 +1,7 @@
-"""Restriction and Prolongation: full weighting and linear interpolation between a grid and the next coarser one."""
+"""Restriction and Prolongation.
+
+Full weighting and linear interpolation between a grid and the next coarser one.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,16 @@ class _Transfer(keras.layers.Layer):
         shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
         ndim, channels = len(shape) - 2, shape[-1]
         if not 1 <= ndim <= 3 or channels is None:
-            raise ValueError(f"{type(self).__name__} needs (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(shape)}")
+            raise ValueError(
+                f"{type(self).__name__} needs (batch, *spatial, channels), 1-D to 3-D, channels"
+                f" fixed. Received: shape {tuple(shape)}"
+            )
         if self.learned:
             start = _stencil_kernel(ndim, channels, self._taps)
             self.kernel = self.add_weight(
-                shape=start.shape, initializer=lambda shape, dtype=None: ops.convert_to_tensor(start, dtype=dtype), name="kernel"
+                shape=start.shape,
+                initializer=lambda shape, dtype=None: ops.convert_to_tensor(start, dtype=dtype),
+                name="kernel",
             )
         self.built = True
 
@@ -53,22 +61,28 @@ class _Transfer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Restriction(_Transfer):
-    r"""Full weighting R u = 2^(−d) Pᵀu with P linear interpolation: the weights [1 2 1]/4 along each axis, stride 2.
+    r"""Full weighting R u = 2^(−d) Pᵀu with P linear interpolation.
 
-    R is the exact transpose of `Prolongation` over 2^d, in 1-D, 2-D and 3-D, for every size and boundary. Coarse points stand at
-    1, 3, 5, … for "dirichlet", ⌊n/2⌋ of them, and at 0, 2, 4, … for "neumann" and "periodic", ⌈n/2⌉. Axes of one point stay.
-    Cost: one pass over the fine grid by slices; learned, a convolution of stride 2.
+    The weights [1 2 1]/4 along each axis, stride 2.
+
+    R is the exact transpose of `Prolongation` over 2^d, in 1-D, 2-D and 3-D, for every size and
+    boundary. Coarse points stand at 1, 3, 5, … for "dirichlet", ⌊n/2⌋ of them, and at 0, 2, 4, …
+    for "neumann" and "periodic", ⌈n/2⌉. Axes of one point stay. Cost: one pass over the fine grid
+    by slices; learned, a convolution of stride 2.
 
     Args:
         boundary: "dirichlet" (zero), "neumann" (reflecting) or "periodic".
-        learned: a kernel of width 3 from all channels to all channels, which starts as full weighting, instead of fixed weights.
+        learned: a kernel of width 3 from all channels to all channels, which starts as full
+            weighting, instead of fixed weights.
 
     Shapes: (batch, \*spatial, channels) → (batch, \*coarse, channels).
 
     Raises:
-        ValueError: unknown boundary, rank other than 1-D to 3-D, an axis of one point with a learned kernel.
+        ValueError: unknown boundary, rank other than 1-D to 3-D, an axis of one point with a
+            learned kernel.
 
-    Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001), section 2.3; as a network layer: arXiv:2107.14742 (2021).
+    Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001), section 2.3; as a network layer:
+    arXiv:2107.14742 (2021).
 
     Example:
         >>> from keras_pde import Restriction
@@ -89,9 +103,18 @@ class Restriction(_Transfer):
             return u
         sizes = ops.shape(u)[1:-1]
         if any(isinstance(n, int) and n == 1 for n in sizes):
-            raise ValueError(f"A learned restriction needs at least 2 points along each axis. Received: sizes {tuple(sizes)}")
+            raise ValueError(
+                "A learned restriction needs at least 2 points along each axis. Received: sizes"
+                f" {tuple(sizes)}"
+            )
         wide = ops.pad(u, [(0, 0), *[(3 - self._offset, 4)] * ndim, (0, 0)])
-        coarse = ops.conv(wide, ops.convert_to_tensor(self.kernel), strides=2, padding="valid", data_format="channels_last")
+        coarse = ops.conv(
+            wide,
+            ops.convert_to_tensor(self.kernel),
+            strides=2,
+            padding="valid",
+            data_format="channels_last",
+        )
         for axis, n in enumerate(sizes, start=1):
             coarse = cut(coarse, axis, None, coarse_size(n, self.boundary) + 2)
         return fold(coarse, [(1, 1)] * ndim, self.boundary)
@@ -104,22 +127,27 @@ class Restriction(_Transfer):
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Prolongation(_Transfer):
-    r"""Linear interpolation P u: the weights [1 2 1]/2 along each axis, from every second point to all of them.
+    r"""Linear interpolation P u.
 
-    Multilinear functions that meet the boundary condition are interpolated exactly. The transpose of `Restriction` times 2^d.
-    Cost: one pass over the fine grid by slices; learned, a transposed convolution of stride 2.
+    The weights [1 2 1]/2 along each axis, from every second point to all of them.
+
+    Multilinear functions that meet the boundary condition are interpolated exactly. The transpose
+    of `Restriction` times 2^d. Cost: one pass over the fine grid by slices; learned, a transposed
+    convolution of stride 2.
 
     Args:
         boundary: "dirichlet" (zero), "neumann" (reflecting) or "periodic".
-        learned: a kernel of width 3 from all channels to all channels, which starts as linear interpolation.
+        learned: a kernel of width 3 from all channels to all channels, which starts as linear
+            interpolation.
 
-    Call args: ``u`` (batch, \*coarse, channels); ``like``, a tensor with the fine sizes, or ``sizes``, the fine sizes themselves.
-    Returns (batch, \*fine, channels).
+    Call args: ``u`` (batch, \*coarse, channels); ``like``, a tensor with the fine sizes, or
+    ``sizes``, the fine sizes themselves. Returns (batch, \*fine, channels).
 
     Raises:
         ValueError: unknown boundary; fine sizes missing, or of another coarse grid.
 
-    Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001), section 2.3; as a network layer: arXiv:2107.14742 (2021).
+    Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001), section 2.3; as a network layer:
+    arXiv:2107.14742 (2021).
 
     Example:
         >>> from keras_pde import Prolongation
@@ -133,12 +161,17 @@ class Prolongation(_Transfer):
     def call(self, u: Any, like: Any = None, sizes: Sequence[Any] | None = None) -> Any:
         """P u."""
         if like is None and sizes is None:
-            raise ValueError("Prolongation needs the fine grid, as two sizes have the same coarse one: give like=tensor or sizes=(…)")
+            raise ValueError(
+                "Prolongation needs the fine grid, as two sizes have the same coarse one: give"
+                " like=tensor or sizes=(…)"
+            )
         fine = tuple(ops.shape(like)[1:-1]) if sizes is None else tuple(sizes)
         for n, c in zip(fine, u.shape[1:-1], strict=True):
             if isinstance(n, int) and c is not None and coarse_size(n, self.boundary) != c:
                 raise ValueError(
-                    f"Sizes {fine} have the coarse sizes {tuple(coarse_size(m, self.boundary) for m in fine)}, not {tuple(u.shape[1:-1])}"
+                    f"Sizes {fine} have the coarse sizes"
+                    f" {tuple(coarse_size(m, self.boundary) for m in fine)}, not"
+                    f" {tuple(u.shape[1:-1])}"
                 )
         if not self.learned:
             for axis, n in enumerate(fine, start=1):
@@ -147,7 +180,13 @@ class Prolongation(_Transfer):
             return u
         ndim = len(fine)
         wide = extend(u, [(1, 1)] * ndim, self.boundary)
-        out = ops.conv_transpose(wide, ops.convert_to_tensor(self.kernel), strides=2, padding="valid", data_format="channels_last")
+        out = ops.conv_transpose(
+            wide,
+            ops.convert_to_tensor(self.kernel),
+            strides=2,
+            padding="valid",
+            data_format="channels_last",
+        )
         for axis, n in enumerate(fine, start=1):
             out = cut(out, axis, 3 - self._offset, 3 - self._offset + n)
         return out

@@ -7,4 +7,11 @@ from keras_pde.models.fsi_resnet import FSIResNet
 from keras_pde.models.implicit_recurrent import ImplicitRecurrent
 from keras_pde.models.multigrid_unet import MultigridUNet
 
-__all__ = ["DiffusionResNet", "DuFortFrankelResNet", "FEDResNet", "FSIResNet", "ImplicitRecurrent", "MultigridUNet"]
+__all__ = [
+    "DiffusionResNet",
+    "DuFortFrankelResNet",
+    "FEDResNet",
+    "FSIResNet",
+    "ImplicitRecurrent",
+    "MultigridUNet",
+]

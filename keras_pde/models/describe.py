@@ -16,17 +16,28 @@ def describe(model: DiffusionResNet) -> str:
     block = model.blocks[0]
     op, flux = block.operator, block.flux
     numeric = not isinstance(block.step_size, str)
-    step = f"{block.step_size:.4g}" if numeric else f"{block.step_size}, up to {block.fraction:g} of the limit"
+    step = (
+        f"{block.step_size:.4g}"
+        if numeric
+        else f"{block.step_size}, up to {block.fraction:g} of the limit"
+    )
     limit = block.step_limit if block.built else None
     bound = f" (stable up to {rounded(limit, 4, up=False)})" if limit is not None else ""
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
     extra = [*["inner bias"] * block.use_bias]
     if block.data_weight:
-        extra.append(f"data term {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}")
+        extra.append(
+            "data term"
+            f" {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}"
+        )
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
     field = (2 * block.reach * len(model.schedule) + 1) * model.patch_size
-    schedule = model.schedule if isinstance(block.step_size, str) else model.schedule.scaled(block.step_size)
+    schedule = (
+        model.schedule
+        if isinstance(block.step_size, str)
+        else model.schedule.scaled(block.step_size)
+    )
     lines = [
         f"{type(model).__name__} {model.name!r}",
         f"  scheme           {str(schedule).removeprefix('Schedule ')}",
@@ -35,42 +46,92 @@ def describe(model: DiffusionResNet) -> str:
         f"  step size        {step}{bound}",
         f"  diffusion time   {model.time:.4g}{'' if numeric else ' steps'}",
         f"  receptive field  {field} pixels wide",
-        f"  parameters       {model.count_params():,}" if model.built else "  parameters       counted when built",
+        (
+            f"  parameters       {model.count_params():,}"
+            if model.built
+            else "  parameters       counted when built"
+        ),
     ]
     return "\n".join(lines)
 
 
 def describe_implicit(model: ImplicitRecurrent) -> str:
-    """The lines of ``print(model)``, with q and m, by which the solvers' iterations and the guarantees go."""
+    """The lines of ``print(model)``, with q and m, by which the solvers' iterations and the
+    guarantees go.
+    """
     block = model.blocks[0]
     numeric = not isinstance(block.step_size, str)
-    step = f"{block.step_size:.4g}" if numeric else f"learned, {block.tau:.4g} now" if model.built else "learned"
+    step = (
+        f"{block.step_size:.4g}"
+        if numeric
+        else f"learned, {block.tau:.4g} now"
+        if model.built
+        else "learned"
+    )
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
     lifting = "" if model.lifting is None else f"; lifting: {model.lifting!r}"
     q, m = block.numbers if model.built else (None, None)
     numbers = f"q = τL‖K‖² ≤ {_bound(q)}, m = τμ‖K‖² ≤ {_bound(m)}: " if model.built else ""
-    unique = "unique for every τ" if m == 0 else "unique" if m is not None and m < 1 else "unique for τμ‖K‖² < 1"
+    unique = (
+        "unique for every τ"
+        if m == 0
+        else "unique"
+        if m is not None and m < 1
+        else "unique for τμ‖K‖² < 1"
+    )
     lines = [
         f"{type(model).__name__} {model.name!r}",
-        f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit step{'s' * (model.steps > 1)}, {sharing}{lifting}",
-        f"  solver           {block.solver!r}, to the relative residual {block.tolerance:g} in at most {block.max_iterations} iterations",
+        (
+            f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit"
+            f" step{'s' * (model.steps > 1)}, {sharing}{lifting}"
+        ),
+        (
+            f"  solver           {block.solver!r}, to the relative residual {block.tolerance:g} in"
+            f" at most {block.max_iterations} iterations"
+        ),
         *_operator_and_flux(block.operator, block.flux),
         f"  step size        τ = {step}; {numbers}the solution is {unique}",
         f"  diffusion time   {model.time:.4g}",
         "  receptive field  the whole image",
-        f"  parameters       {model.count_params():,}" if model.built else "  parameters       counted when built",
+        (
+            f"  parameters       {model.count_params():,}"
+            if model.built
+            else "  parameters       counted when built"
+        ),
     ]
     return "\n".join(lines)
 
 
 def _operator_and_flux(op: Any, flux: Any) -> list[str]:
-    kernels = f"the {op.stencil} stencil, no weights" if op.fixed else f"{op.filters} filters of width {op.kernel_size}"
-    options = ", ".join([f"{op.boundary} boundary", *["zero-mean"] * op.zero_mean, *["normalised to ‖K‖ ≤ 1"] * op.normalize])
+    kernels = (
+        f"the {op.stencil} stencil, no weights"
+        if op.fixed
+        else f"{op.filters} filters of width {op.kernel_size}"
+    )
+    options = ", ".join(
+        [
+            f"{op.boundary} boundary",
+            *["zero-mean"] * op.zero_mean,
+            *["normalised to ‖K‖ ≤ 1"] * op.normalize,
+        ]
+    )
     law = getattr(flux, "flux", None)
-    kind = law.name if law is not None else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
+    kind = (
+        law.name
+        if law is not None
+        else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
+    )
     contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
-    details = [contrast, flux.sees, "coupled channels" if flux.coupled else "", "depends on the noise level" if flux.noise_conditioned else ""]
-    return [f"  operator K       {kernels}; {options}", f"  flux             {', '.join(filter(None, [kind, *details]))}"]
+    details = [
+        contrast,
+        flux.sees,
+        "coupled channels" if flux.coupled else "",
+        "depends on the noise level" if flux.noise_conditioned else "",
+    ]
+    return [
+        f"  operator K       {kernels}; {options}",
+        f"  flux             {', '.join(filter(None, [kind, *details]))}",
+    ]
 
 
 def _bound(x: float | None) -> str:

@@ -27,17 +27,40 @@ def describe(model: MultigridUNet) -> str:
         f"  smoother   {model.smoother!r}{_damping(model, ndim)}",
     ]
     if model.channels is not None:
-        lines.append(f"  learned    {model.channels} state channels, kernels of width {KERNEL_SIZE}, {model.outputs or 'as many'} output channels")
-        lines.append(f"  parameters {model.count_params():,}" if model.built else "  parameters counted when built")
+        lines.append(
+            f"  learned    {model.channels} state channels, kernels of width {KERNEL_SIZE},"
+            f" {model.outputs or 'as many'} output channels"
+        )
+        lines.append(
+            f"  parameters {model.count_params():,}"
+            if model.built
+            else "  parameters counted when built"
+        )
     points = [g.points for g in grids]
     entries = [_nonzeros(model, g, i) for i, g in enumerate(grids)]
-    lines.append("" if known else f"\n  sizes come with the first input; for {' × '.join(map(str, sizes))}:")
+    lines.append(
+        "" if known else f"\n  sizes come with the first input; for {' × '.join(map(str, sizes))}:"
+    )
     rows = [("level", "size", "points", "", "non-zeros", "")]
     for i, (grid, p, e) in enumerate(zip(grids, points, entries, strict=True)):
-        rows.append((str(i), " × ".join(map(str, grid.sizes)), f"{p:,}", f"{100 * p / sum(points):.1f}%", f"{e:,}", f"{100 * e / sum(entries):.1f}%"))
+        rows.append(
+            (
+                str(i),
+                " × ".join(map(str, grid.sizes)),
+                f"{p:,}",
+                f"{100 * p / sum(points):.1f}%",
+                f"{e:,}",
+                f"{100 * e / sum(entries):.1f}%",
+            )
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines += ["  " + "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    lines.append(f"  grid complexity {sum(points) / points[0]:.3f}, operator complexity {sum(entries) / entries[0]:.3f}")
+    lines += [
+        "  " + "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+    ]
+    lines.append(
+        f"  grid complexity {sum(points) / points[0]:.3f}, operator complexity"
+        f" {sum(entries) / entries[0]:.3f}"
+    )
     return "\n".join(lines)
 
 
@@ -45,8 +68,12 @@ def _damping(model: MultigridUNet, ndim: int) -> str:
     if model.smoother.needs_colours or model.problem.screening:
         return ""
     bounds = (1 / ndim ** (model.problem.order // 2), 2.0 ** (model.problem.order // 2))
-    before, after = model.smoother.steps(model.cycle_type.before, model.cycle_type.after, bounds, ndim)
-    return f", damps the rough part of the error by {damping([*before, *after], bounds):.3f} a cycle"
+    before, after = model.smoother.steps(
+        model.cycle_type.before, model.cycle_type.after, bounds, ndim
+    )
+    return (
+        f", damps the rough part of the error by {damping([*before, *after], bounds):.3f} a cycle"
+    )
 
 
 def _nonzeros(model: MultigridUNet, grid: Any, level: int) -> int:

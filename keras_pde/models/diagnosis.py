@@ -47,7 +47,16 @@ class Diagnosis:
         count = (found != -1).sum(-1) - 1  # NaN, of a sample that is not finite, counts
         last = np.take_along_axis(found, count[..., None], -1)[..., 0]
         converged = last <= np.asarray(tolerance, dtype=last.dtype)
-        return cls(subject, solver, tolerance, found.shape[-1] - 1, count, converged, last, np.where(found == -1, np.nan, found))
+        return cls(
+            subject,
+            solver,
+            tolerance,
+            found.shape[-1] - 1,
+            count,
+            converged,
+            last,
+            np.where(found == -1, np.nan, found),
+        )
 
     @property
     def all_converged(self) -> bool:
@@ -61,17 +70,37 @@ class Diagnosis:
 
     def summary(self) -> str:
         """One line: the iterations and the largest residual; whether a solve did not converge."""
-        least, most = (int(x) for x in (self.iterations.min(initial=self.max_iterations), self.iterations.max(initial=0)))
+        least, most = (
+            int(x)
+            for x in (
+                self.iterations.min(initial=self.max_iterations),
+                self.iterations.max(initial=0),
+            )
+        )
         count = f"{most}" if least == most else f"{least} to {most}"
-        line = f"{self.solver}: {count} iterations a step, largest relative residual {self.largest_residual:.2g}"
+        line = (
+            f"{self.solver}: {count} iterations a step, largest relative residual"
+            f" {self.largest_residual:.2g}"
+        )
         if self.all_converged:
             return f"{line} (tolerance {self.tolerance:g})"
         failed = int((~self.converged).sum())
-        return f"{line}; NOT CONVERGED: {failed} of {self.converged.size} solves are above the tolerance {self.tolerance:g}"
+        return (
+            f"{line}; NOT CONVERGED: {failed} of {self.converged.size} solves are above the"
+            f" tolerance {self.tolerance:g}"
+        )
 
     def __str__(self) -> str:
         lines = [f"Diagnosis of {self.subject}", f"  {self.summary()}"]
-        for k, (count, residual, converged) in enumerate(zip(self.iterations, self.residual, self.converged, strict=True)):
-            shown = [f"{n} ({r:.1e}{'' if ok else ', not converged'})" for n, r, ok in zip(count[:8], residual[:8], converged[:8], strict=True)]
-            lines.append(f"  step {k + 1}: iterations (residual) by sample: {', '.join(shown)}{', ...' * (len(count) > 8)}")
+        for k, (count, residual, converged) in enumerate(
+            zip(self.iterations, self.residual, self.converged, strict=True)
+        ):
+            shown = [
+                f"{n} ({r:.1e}{'' if ok else ', not converged'})"
+                for n, r, ok in zip(count[:8], residual[:8], converged[:8], strict=True)
+            ]
+            lines.append(
+                f"  step {k + 1}: iterations (residual) by sample:"
+                f" {', '.join(shown)}{', ...' * (len(count) > 8)}"
+            )
         return "\n".join(lines)

@@ -1,4 +1,7 @@
-"""DuFortFrankelResNet: the Du Fort-Frankel scheme as a residual network with a fixed extrapolating skip."""
+"""DuFortFrankelResNet.
+
+The Du Fort-Frankel scheme as a residual network with a fixed extrapolating skip.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class DuFortFrankelResNet(DiffusionResNet):
     r"""ResNet uᵏ⁺¹ = w(uᵏ − (1/2α)KᵀΦ(Kuᵏ)) + (1 − w)uᵏ⁻¹ with fixed w = 4τα/(1 + 2τα) in (0, 2).
 
-    The block's step size is 1/(2α). w ≤ 1 keeps ‖u‖ for any blocks, tied or not; w > 1 takes physical steps w/(2 − w) times
-    as large, bounded for a frozen or linear operator up to a transient of w/(2 − w). Tied blocks lower the
-    energy for w ≤ 1, and for w ≥ 1 while the physical step is at most 2/(L‖K‖²).
+    The block's step size is 1/(2α). w ≤ 1 keeps ‖u‖ for any blocks, tied or not; w > 1 takes
+    physical steps w/(2 − w) times as large, bounded for a frozen or linear operator up to a
+    transient of w/(2 − w). Tied blocks lower the energy for w ≤ 1, and for w ≥ 1 while the physical
+    step is at most 2/(L‖K‖²).
 
     Args:
         steps: number of steps.
@@ -54,7 +58,9 @@ class DuFortFrankelResNet(DiffusionResNet):
         **kwargs: Any,
     ) -> None:
         schedule = schemes.dufort_frankel(steps, extrapolation=extrapolation)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
+        super().__init__(
+            schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
+        )
         self.steps, self.extrapolation = steps, extrapolation
 
     def get_config(self) -> dict[str, Any]:

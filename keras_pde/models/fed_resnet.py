@@ -18,18 +18,21 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class FEDResNet(DiffusionResNet):
     r"""ResNet of FED cycles: n steps τᵢ = (τ/2)/cos²(π(2i+1)/(4n+2)) reach the time τn(n+1)/3.
 
-    (n+1)/3 times as far as n explicit steps, at the same cost. Single steps exceed the stability limit; the cycle is
-    stable because the diffusivity is frozen at its start, which makes it a polynomial |p| ≤ 1 of one operator: ‖u⁺‖ ≤ ‖u‖
-    for every flux with g ≥ 0, and for kernels that differ from cycle to cycle.
+    (n+1)/3 times as far as n explicit steps, at the same cost. Single steps exceed the stability
+    limit; the cycle is stable because the diffusivity is frozen at its start, which makes it a
+    polynomial |p| ≤ 1 of one operator: ‖u⁺‖ ≤ ‖u‖ for every flux with g ≥ 0, and for kernels that
+    differ from cycle to cycle.
 
     Args:
         cycles: number of cycles; each has its own block unless tied.
         cycle_length: steps n of a cycle.
-        filters, kernel_size, flux, block, tied, lifting: as in `DiffusionResNet`; the flux is "perona_malik" by default.
+        filters, kernel_size, flux, block, tied, lifting: as in `DiffusionResNet`; the flux is
+            "perona_malik" by default.
 
     Shapes, units, errors: as `DiffusionResNet`.
 
-    Source: Grewenig, Weickert, Bruhn (DAGM 2010); as a network: Alt et al., arXiv:2103.15419 (2021).
+    Source: Grewenig, Weickert, Bruhn (DAGM 2010); as a network: Alt et al., arXiv:2103.15419
+    (2021).
 
     Example:
         >>> import keras_pde
@@ -57,7 +60,9 @@ class FEDResNet(DiffusionResNet):
         if block is None and flux is None:
             flux = "perona_malik"
         schedule = schemes.fed(cycle_length, cycles=cycles)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
+        super().__init__(
+            schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
+        )
         self.cycles, self.cycle_length = cycles, cycle_length
 
     def get_config(self) -> dict[str, Any]:

@@ -18,22 +18,24 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class FSIResNet(DiffusionResNet):
     r"""ResNet uᵏ⁺¹ = αₖ block(uᵏ) + (1 − αₖ)uᵏ⁻¹ with αₖ = (4k+2)/(2k+3), restarted each cycle.
 
-    As fast as FED, (n+1)/3 times the explicit scheme, with every intermediate state stable for a frozen or linear operator.
-    For a nonlinear flux that follows the evolution no theorem holds: the certificate then states the worst case
-    of varying operators, which grows with the cycle length. ``frozen=True`` freezes the diffusivity over a cycle, and the
-    theorem holds: ‖u⁺‖ ≤ ‖u‖ for g ≥ 0.
+    As fast as FED, (n+1)/3 times the explicit scheme, with every intermediate state stable for a
+    frozen or linear operator. For a nonlinear flux that follows the evolution no theorem holds: the
+    certificate then states the worst case of varying operators, which grows with the cycle length.
+    ``frozen=True`` freezes the diffusivity over a cycle, and the theorem holds: ‖u⁺‖ ≤ ‖u‖ for g ≥
+    0.
 
     Args:
         cycles: number of cycles.
         cycle_length: steps n of a cycle.
         filters, kernel_size, flux, block, lifting: as in `DiffusionResNet`.
-        tied: one block for all steps (the default: the theorem needs one operator a cycle), or one a step (one a
-            cycle if frozen).
+        tied: one block for all steps (the default: the theorem needs one operator a cycle), or one
+            a step (one a cycle if frozen).
         frozen: freeze the diffusivity over each cycle.
 
     Shapes, units, errors: as `DiffusionResNet`.
 
-    Source: Hafner, Ochs, Weickert, Reissel, Grewenig (GCPR 2016); as a network: Alt et al., arXiv:2103.15419 (2021).
+    Source: Hafner, Ochs, Weickert, Reissel, Grewenig (GCPR 2016); as a network: Alt et al.,
+    arXiv:2103.15419 (2021).
 
     Example:
         >>> import keras_pde
@@ -58,11 +60,18 @@ class FSIResNet(DiffusionResNet):
         **kwargs: Any,
     ) -> None:
         schedule = schemes.fsi(cycle_length, cycles=cycles, frozen=frozen)
-        super().__init__(schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs)
+        super().__init__(
+            schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
+        )
         self.cycles, self.cycle_length, self.frozen = cycles, cycle_length, frozen
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        config = {**super().get_config(), "cycles": self.cycles, "cycle_length": self.cycle_length, "frozen": self.frozen}
+        config = {
+            **super().get_config(),
+            "cycles": self.cycles,
+            "cycle_length": self.cycle_length,
+            "frozen": self.frozen,
+        }
         del config["schedule"]
         return config

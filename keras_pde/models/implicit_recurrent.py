@@ -28,29 +28,39 @@ FILTERS = 32
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class ImplicitRecurrent(BlockModel, keras.Model):
-    r"""Implicit scheme uᵏ⁺¹ = uᵏ − τKᵀΦ(Kuᵏ⁺¹): each step an equilibrium, reached by a recurrent network with a skip from uᵏ.
+    r"""Implicit scheme uᵏ⁺¹ = uᵏ − τKᵀΦ(Kuᵏ⁺¹).
 
-    Norm stable for every τ and g ≥ 0; for monotone Φ each step is firmly nonexpansive. So few steps reach any stopping time. One step
-    with learned kernels is the equilibrium denoiser argmin ½‖u − f‖² + E_σ(u), a variational model whose regulariser is
-    trained: ``ImplicitRecurrent(filters=(4, 8, 60), flux=SplineFlux(slopes=(-0.9, 1.0), learn_contrast=True, noise_conditioned=True))``.
-    With τ = 1 and ‖K‖ ≤ 1 (normalised kernels) slopes above −1 keep ½‖u − f‖² + E(u) strictly convex for every weight: the solution is
-    unique and depends on f with the Lipschitz constant 1/(1 − μ); slopes ≥ 0 make it firmly nonexpansive. Cost: a solve a step.
+    Each step an equilibrium, reached by a recurrent network with a skip from uᵏ.
+
+    Norm stable for every τ and g ≥ 0; for monotone Φ each step is firmly nonexpansive. So few steps
+    reach any stopping time. One step with learned kernels is the equilibrium denoiser argmin ½‖u −
+    f‖² + E_σ(u), a variational model whose regulariser is trained: ``ImplicitRecurrent(filters=(4,
+    8, 60), flux=SplineFlux(slopes=(-0.9, 1.0), learn_contrast=True, noise_conditioned=True))``.
+    With τ = 1 and ‖K‖ ≤ 1 (normalised kernels) slopes above −1 keep ½‖u − f‖² + E(u) strictly
+    convex for every weight: the solution is unique and depends on f with the Lipschitz constant
+    1/(1 − μ); slopes ≥ 0 make it firmly nonexpansive. Cost: a solve a step.
 
     Args:
         steps: number of implicit steps.
-        filters, kernel_size, flux: of the default block, ImplicitDiffusion(ConvOperator(filters, kernel_size, boundary="dirichlet",
-            zero_mean=True, normalize=True), flux, 1.0): the norm bound is tight with zero boundaries. filters is 32 unless given.
-        block: an `ImplicitDiffusion` to copy instead, with its operator, flux, step size and solver.
+        filters, kernel_size, flux: of the default block, ImplicitDiffusion(ConvOperator(filters,
+            kernel_size, boundary="dirichlet", zero_mean=True, normalize=True), flux, 1.0): the norm
+            bound is tight with zero boundaries. filters is 32 unless given.
+        block: an `ImplicitDiffusion` to copy instead, with its operator, flux, step size and
+            solver.
         tied: one block for all steps; otherwise one a step.
-        lifting: a `Lifting` to a state with more channels, or their number; the guarantees stay (its learned form multiplies them).
+        lifting: a `Lifting` to a state with more channels, or their number; the guarantees stay
+            (its learned form multiplies them).
 
-    Call args: a tensor (batch, \*spatial, channels), or a pair (tensor, noise level) for a noise-conditioned flux. Sizes are
-    dynamic; values in the units of the flux's contrast. Returns the shape of the input.
+    Call args: a tensor (batch, \*spatial, channels), or a pair (tensor, noise level) for a
+    noise-conditioned flux. Sizes are dynamic; values in the units of the flux's contrast. Returns
+    the shape of the input.
 
     Raises:
-        ValueError: block together with filters or flux; a pair where the flux takes no noise level, or the reverse; steps < 1.
+        ValueError: block together with filters or flux; a pair where the flux takes no noise level,
+            or the reverse; steps < 1.
 
-    Source: Alt et al., arXiv:2107.14742 (2021); learned weakly convex regularisers: Goujon, Neumayer, Unser, arXiv:2308.10542 (2023).
+    Source: Alt et al., arXiv:2107.14742 (2021); learned weakly convex regularisers: Goujon,
+    Neumayer, Unser, arXiv:2308.10542 (2023).
 
     Example:
         >>> import keras_pde
@@ -81,14 +91,34 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"steps must be a whole number >= 1. Received: steps={steps}")
         if block is None:
-            operator = ConvOperator(FILTERS if filters is None else filters, kernel_size, boundary="dirichlet", zero_mean=True, normalize=True)
-            block = ImplicitDiffusion(operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy)
+            operator = ConvOperator(
+                FILTERS if filters is None else filters,
+                kernel_size,
+                boundary="dirichlet",
+                zero_mean=True,
+                normalize=True,
+            )
+            block = ImplicitDiffusion(
+                operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy
+            )
         elif filters is not None or flux is not None:
-            raise ValueError("Give either block, or filters, kernel_size and flux: the block has an operator and a flux of its own")
-        self.steps, self.filters, self.kernel_size, self.flux, self.tied = steps, filters, kernel_size, flux, tied
+            raise ValueError(
+                "Give either block, or filters, kernel_size and flux: the block has an operator and"
+                " a flux of its own"
+            )
+        self.steps, self.filters, self.kernel_size, self.flux, self.tied = (
+            steps,
+            filters,
+            kernel_size,
+            flux,
+            tied,
+        )
         self.lifting = lifting_of(lifting, self.dtype_policy)
         self._template = serialize_unbuilt(block)
-        self.blocks = [_copy(self._template, f"block_{i}", self.dtype_policy) for i in range(1 if tied else steps)]
+        self.blocks = [
+            _copy(self._template, f"block_{i}", self.dtype_policy)
+            for i in range(1 if tied else steps)
+        ]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
 
     def build(self, input_shape: Any) -> None:
@@ -132,10 +162,15 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         """
         from keras_pde.runtime.compiling import compiled
 
-        return self.diagnosis(ops.convert_to_numpy(compiled(self.traced())(self._tensors(inputs))[1]))
+        return self.diagnosis(
+            ops.convert_to_numpy(compiled(self.traced())(self._tensors(inputs))[1])
+        )
 
     def traced(self) -> Callable[[Any], tuple[Any, Any]]:
-        """A function to compile: input to output, and the residuals (steps, iterations + 1, batch) for `diagnosis`."""
+        """A function to compile.
+
+        Input to output, and the residuals (steps, iterations + 1, batch) for `diagnosis`.
+        """
 
         def run(inputs: Any) -> tuple[Any, Any]:
             traces: list[Any] = []
@@ -148,15 +183,23 @@ class ImplicitRecurrent(BlockModel, keras.Model):
     def diagnosis(self, traces: np.ndarray) -> Diagnosis:
         """What the residuals of one run of `traced`, or of several joined along the batch, say."""
         block = self.blocks[0]
-        return Diagnosis.of(f"{type(self).__name__} {self.name!r}", repr(block.solver), block.tolerance, traces)
+        return Diagnosis.of(
+            f"{type(self).__name__} {self.name!r}", repr(block.solver), block.tolerance, traces
+        )
 
     def _tensors(self, inputs: Any) -> Any:
-        inputs = keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs)
+        inputs = keras.tree.map_structure(
+            lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
+        )
         if not self.built:
-            self.build([x.shape for x in inputs] if isinstance(inputs, list | tuple) else inputs.shape)
+            self.build(
+                [x.shape for x in inputs] if isinstance(inputs, list | tuple) else inputs.shape
+            )
         return inputs
 
-    def _run(self, inputs: Any, traces: list[Any] | None = None) -> tuple[list[Any], Callable[[Any], Any]]:
+    def _run(
+        self, inputs: Any, traces: list[Any] | None = None
+    ) -> tuple[list[Any], Callable[[Any], Any]]:
         u, noise, lower = self.lift(inputs)
         prepared = [block.prepare(noise) for block in self.blocks]
         states = [u]
@@ -168,20 +211,30 @@ class ImplicitRecurrent(BlockModel, keras.Model):
                 solution = block.solve_prepared(states[-1], ready, trace=True)
                 traces.append(solution.trace)
                 refuses = block.on_failure == "nan"
-                solved = ops.where(spread(solution.converged, solution.u), solution.u, float("nan")) if refuses else solution.u
+                solved = (
+                    ops.where(spread(solution.converged, solution.u), solution.u, float("nan"))
+                    if refuses
+                    else solution.u
+                )
                 states.append(ops.cast(solved, u.dtype))
         return states, lower
 
     def energy(self, inputs: Any) -> Any:
         """E(u) = Σψ(Ku) of a state, a value per sample; for tied blocks."""
         if len(self.blocks) > 1 or self.lifting is not None:
-            raise ValueError("Blocks with kernels of their own, or behind a lifting, have no common energy of the image: use tied=True, no lifting")
+            raise ValueError(
+                "Blocks with kernels of their own, or behind a lifting, have no common energy of"
+                " the image: use tied=True, no lifting"
+            )
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.blocks[0].energy(ops.convert_to_tensor(u), noise)
 
     @property
     def prefers_xla(self) -> bool:
-        """Whether XLA is the faster way to run the solves: not for convolutions inside their loop."""
+        """Whether XLA is the faster way to run the solves.
+
+        Not for convolutions inside their loop.
+        """
         return self.blocks[0].operator.sliced
 
     @property
@@ -190,7 +243,10 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         return sum(self.blocks[k % len(self.blocks)].tau for k in range(self.steps))
 
     def steps_for(self, time: float) -> int:
-        """Steps that `with_time` takes to a stopping time: as many as now, since each is stable for every size."""
+        """Steps that `with_time` takes to a stopping time.
+
+        As many as now, since each is stable for every size.
+        """
         return self.steps
 
     @property
@@ -199,10 +255,13 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         return self.steps
 
     def with_time(self, time: float) -> ImplicitRecurrent:
-        """The same weights and number of steps to another stopping time: all step sizes times one factor.
+        """The same weights and number of steps to another stopping time.
+
+        All step sizes times one factor.
 
         Raises:
-            ValueError: a time that is not finite or not > 0; a solver that cannot solve such large steps.
+            ValueError: a time that is not finite or not > 0; a solver that cannot solve such large
+                steps.
 
         Example:
             >>> import keras_pde
@@ -213,14 +272,24 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         if not 0 < time < np.inf:
             raise ValueError(f"The stopping time must be finite and > 0. Received: time={time}")
         if not self.built and isinstance(self.blocks[0].step_size, str):
-            raise ValueError("Learned step sizes are weights: build the model first, by calling it or by build(input_shape)")
+            raise ValueError(
+                "Learned step sizes are weights: build the model first, by calling it or by"
+                " build(input_shape)"
+            )
         factor = time / self.time
         template = {**self._template, "config": dict(self._template["config"])}
         step = template["config"]["step_size"]
         if not isinstance(step, str):
             template["config"]["step_size"] = step * factor
         block = keras.saving.deserialize_keras_object(template)
-        model = ImplicitRecurrent(self.steps, block=block, tied=self.tied, lifting=self.lifting, name=f"{self.name}_retimed", dtype=self.dtype_policy)
+        model = ImplicitRecurrent(
+            self.steps,
+            block=block,
+            tied=self.tied,
+            lifting=self.lifting,
+            name=f"{self.name}_retimed",
+            dtype=self.dtype_policy,
+        )
         if self.built:
             model.build(self._input_shape())
             model.set_weights(self.get_weights())
@@ -232,12 +301,17 @@ class ImplicitRecurrent(BlockModel, keras.Model):
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
         if not self.built:
-            raise ValueError("A certificate is computed from weights: build the model first, by calling it or by build(input_shape)")
+            raise ValueError(
+                "A certificate is computed from weights: build the model first, by calling it or by"
+                " build(input_shape)"
+            )
         facts = [block.facts() for block in self.blocks]
         steps = [facts[k % len(facts)] for k in range(self.steps)]
         tolerance = self.blocks[0].tolerance
         subject = f"{type(self).__name__} {self.name!r}"
-        certificate = implicit_certificate(subject, steps, tied=len(facts) == 1, tolerance=tolerance, dtype=self.compute_dtype)
+        certificate = implicit_certificate(
+            subject, steps, tied=len(facts) == 1, tolerance=tolerance, dtype=self.compute_dtype
+        )
         return certificate if self.lifting is None else self.lifting.certify(certificate)
 
     def __repr__(self) -> str:

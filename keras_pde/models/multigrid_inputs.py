@@ -17,13 +17,20 @@ def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
     names = ["f", "mask", "x"] if problem.masked else ["b", "x"]
     least = 2 if problem.masked else 1
     if not least <= len(given) <= len(names):
-        raise ValueError(f"{problem!r} takes {' or '.join(str(names[:k]) for k in range(least, len(names) + 1))}. Received: {len(given)} tensors")
+        raise ValueError(
+            f"{problem!r} takes"
+            f" {' or '.join(str(names[:k]) for k in range(least, len(names) + 1))}. Received:"
+            f" {len(given)} tensors"
+        )
     full = [*given, None, None]
     return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
 
 
 def scaled_input(name: str, inputs: Any) -> tuple[Any, Any]:
-    """b/r for [b, σ], and r = 255σ/25 by which the result is multiplied: a net that is made for noise 25 at every level."""
+    """b/r for [b, σ], and r = 255σ/25 by which the result is multiplied.
+
+    A net that is made for noise 25 at every level.
+    """
     if not isinstance(inputs, list | tuple) or len(inputs) != 2:
         raise ValueError(f"{name} takes a pair (tensor, noise level)")
     b, noise = inputs[0], ops.cast(ops.convert_to_tensor(inputs[1]), inputs[0].dtype)
@@ -38,19 +45,26 @@ def spatial_sizes(x: Any) -> tuple[Any, ...]:
     return tuple(ops.shape(x)[1:-1])
 
 
-def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def checked_arrays(
+    problem: Problem, inputs: Any, guess: Any
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Right-hand side (of inpainting: f, 0 where it is unknown), mask and start, in float64."""
     b, mask, x = split_inputs(problem, inputs)
     if x is not None:
         raise ValueError("solve takes the start as guess=…")
     right = np.asarray(b, dtype=np.float64)
     if not 3 <= right.ndim <= 5:
-        raise ValueError(f"The right-hand side must be (batch, *spatial, channels), 1-D to 3-D. Received: shape {right.shape}")
+        raise ValueError(
+            "The right-hand side must be (batch, *spatial, channels), 1-D to 3-D. Received: shape"
+            f" {right.shape}"
+        )
     if not right.size:
         raise ValueError(f"The right-hand side is empty: shape {right.shape}")
     start = None if guess is None else np.array(guess, dtype=np.float64)
     if start is not None and (start.shape != right.shape or not np.isfinite(start).all()):
-        raise ValueError(f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}")
+        raise ValueError(
+            f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}"
+        )
     if mask is not None:
         return _masked(right, np.asarray(mask), start)
     if not np.isfinite(right).all():
@@ -60,7 +74,8 @@ def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarra
         mean, size = np.abs(right.mean(axis=axes)), np.sqrt((right**2).mean(axis=axes))
         if (mean > 1e-6 * size).any():
             raise ValueError(
-                f"{problem!r} has a solution only for a right-hand side of mean 0, and this one has the mean {mean.max():.3g}: subtract it"
+                f"{problem!r} has a solution only for a right-hand side of mean 0, and this one has"
+                f" the mean {mean.max():.3g}: subtract it"
             )
         right = right - right.mean(axis=axes, keepdims=True)
     if start is None and not problem.linear:
@@ -68,9 +83,14 @@ def checked_arrays(problem: Problem, inputs: Any, guess: Any) -> tuple[np.ndarra
     return right, None, start
 
 
-def _masked(f: np.ndarray, mask: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _masked(
+    f: np.ndarray, mask: np.ndarray, start: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if mask.shape != (*f.shape[:-1], 1):
-        raise ValueError(f"The mask must be {(*f.shape[:-1], 1)}, one value a pixel. Received: shape {mask.shape}")
+        raise ValueError(
+            f"The mask must be {(*f.shape[:-1], 1)}, one value a pixel. Received: shape"
+            f" {mask.shape}"
+        )
     known = mask > 0
     if not known.reshape(len(f), -1).any(axis=1).all():
         raise ValueError("The mask has no known pixel: inpainting needs at least one")

@@ -1,4 +1,6 @@
-"""MultigridUNet: a multigrid cycle as a U-net, as a solver without weights or as a network to train."""
+"""MultigridUNet: a multigrid cycle as a U-net, as a solver without weights or as a network to
+train.
+"""
 
 from __future__ import annotations
 
@@ -25,36 +27,46 @@ _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class MultigridUNet(Solving, ImageModel, keras.Model):
-    r"""One multigrid cycle for A u = b: smooth, restrict the residual, correct from the coarser grid, smooth again.
+    r"""One multigrid cycle for A u = b.
 
-    In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source skip, the correction x + Pe is the
-    additive skip between its sides, and W, F and full multigrid cycles are U-nets in series. Two lives. Without
-    ``channels`` the model has no weights: it is the textbook cycle, `solve` iterates it, in 2-D with a factor below 0.05 a V(2,1) cycle
-    for the Poisson equation of every size, at O(1) operations a point. With ``channels`` the kernels of every level's operator, its
-    flux, smoothing weights, R and P are learned; it starts as the cycle itself, in every channel.
+    Smooth, restrict the residual, correct from the coarser grid, smooth again.
+
+    In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source
+    skip, the correction x + Pe is the additive skip between its sides, and W, F and full multigrid
+    cycles are U-nets in series. Two lives. Without ``channels`` the model has no weights: it is the
+    textbook cycle, `solve` iterates it, in 2-D with a factor below 0.05 a V(2,1) cycle for the
+    Poisson equation of every size, at O(1) operations a point. With ``channels`` the kernels of
+    every level's operator, its flux, smoothing weights, R and P are learned; it starts as the cycle
+    itself, in every channel.
 
     Args:
-        problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or a `keras_pde.problems.Problem`.
-        cycle: "V(2,1)", "W(1,1)", "F(2,1)" or "FMG(2,1)" with the smoothing steps before and after the correction; None is the
-            problem's own.
+        problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or
+            a `keras_pde.problems.Problem`.
+        cycle: "V(2,1)", "W(1,1)", "F(2,1)" or "FMG(2,1)" with the smoothing steps before and after
+            the correction; None is the problem's own.
         levels: number of grids, or "auto": down to one point (learned: 4).
-        smoother: "jacobi", "chebyshev", "red_black" or a `keras_pde.smoothers.Smoother`; None is the problem's own ("chebyshev" if
-            learned).
+        smoother: "jacobi", "chebyshev", "red_black" or a `keras_pde.smoothers.Smoother`; None is
+            the problem's own ("chebyshev" if learned).
         fas: full approximation scheme, which a nonlinear operator needs; None is only where needed.
         channels: state channels of a learned net.
-        outputs: channels of a learned net's output (classes, say), by a 1×1 convolution with bias; None is those of its input.
-        noise_conditioned: of a learned net N₁, made for noise of 25/255: it is told the level σ and computes r N₁(b/r), r = 255σ/25.
+        outputs: channels of a learned net's output (classes, say), by a 1×1 convolution with bias;
+            None is those of its input.
+        noise_conditioned: of a learned net N₁, made for noise of 25/255: it is told the level σ and
+            computes r N₁(b/r), r = 255σ/25.
 
-    Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; [b, noise] for a noise-conditioned net, σ per sample
-    (batch,) or as a map (batch, \*spatial, 1); for inpainting [f, mask] or [f, mask, x], mask
-    (batch, \*spatial, 1), 1 where f is known. Returns x after one cycle (a learned net: the output), the shape of b. Sizes are
-    dynamic, with "auto" fixed when traced.
+    Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; [b, noise]
+    for a noise-conditioned net, σ per sample (batch,) or as a map (batch, \*spatial, 1); for
+    inpainting [f, mask] or [f, mask, x], mask (batch, \*spatial, 1), 1 where f is known. Returns x
+    after one cycle (a learned net: the output), the shape of b. Sizes are dynamic, with "auto"
+    fixed when traced.
 
     Raises:
-        ValueError: unknown names, a smoother or scheme that the problem does not allow, levels whose coarsest grid is too
-            large to be solved exactly, learned options without ``channels``.
+        ValueError: unknown names, a smoother or scheme that the problem does not allow, levels
+            whose coarsest grid is too large to be solved exactly, learned options without
+            ``channels``.
 
-    Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); as U-nets: Alt et al., arXiv:2107.14742 (2021).
+    Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); as U-nets: Alt et
+    al., arXiv:2107.14742 (2021).
 
     Example:
         >>> from keras_pde import MultigridUNet
@@ -83,7 +95,9 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         super().__init__(**kwargs)
         self.problem = problems.get(problem)
         self.cycle_type = CycleType.parse(self.problem.default_cycle if cycle is None else cycle)
-        self.smoother = smoothers.get(smoother or ("chebyshev" if channels else self.problem.default_smoother))
+        self.smoother = smoothers.get(
+            smoother or ("chebyshev" if channels else self.problem.default_smoother)
+        )
         if levels != "auto" and not (isinstance(levels, int) and levels >= 1):
             raise ValueError(f'levels must be a number >= 1 or "auto". Received: levels={levels!r}')
         self.levels, self.channels, self.outputs = levels, channels, outputs
@@ -96,17 +110,27 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
 
     def _check(self) -> None:
         if self.smoother.needs_colours and (self.problem.masked or self.problem.order != 2):
-            raise ValueError(f"red_black needs an operator between neighbours only, and {self.problem!r} couples more. Use 'chebyshev' or 'jacobi'.")
+            raise ValueError(
+                f"red_black needs an operator between neighbours only, and {self.problem!r} couples"
+                " more. Use 'chebyshev' or 'jacobi'."
+            )
         if not self.problem.linear and not self.fas:
-            raise ValueError(f"{self.problem!r} is nonlinear: its coarse correction needs fas=True, or None")
+            raise ValueError(
+                f"{self.problem!r} is nonlinear: its coarse correction needs fas=True, or None"
+            )
         if self.problem.masked and self.fas:
-            raise ValueError("Inpainting has coarse operators of corrections only: use fas=False, or None")
+            raise ValueError(
+                "Inpainting has coarse operators of corrections only: use fas=False, or None"
+            )
         if self.channels is None and self.outputs is not None:
             raise ValueError("outputs is for a learned net: give channels as well")
         if self.channels is None and self.noise_conditioned:
             raise ValueError("noise_conditioned is for a learned net: give channels as well")
         if self.channels is not None and (self.problem.masked or self.problem.order != 2):
-            raise ValueError(f"A learned net starts from an operator of order 2 without mask. Received: problem={self.problem!r}")
+            raise ValueError(
+                "A learned net starts from an operator of order 2 without mask. Received:"
+                f" problem={self.problem!r}"
+            )
 
     @property
     def denoises(self) -> bool:
@@ -121,7 +145,11 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
     @property
     def smallest_size(self) -> int:
         """Points an axis that the input needs."""
-        return smallest_size(len(self.learned_levels), self.problem.boundary) if self.channels is not None else 1
+        return (
+            smallest_size(len(self.learned_levels), self.problem.boundary)
+            if self.channels is not None
+            else 1
+        )
 
     @property
     def width(self) -> int:
@@ -143,43 +171,82 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         inner = (shape[0], *(None,) * self.ndim, self.channels)
         self.lifting, head = lifting_and_head(int(self.channels or 1), self.dtype_policy)
         self.lifting.build(shape)
-        self.head = head(shape[-1]) if self.outputs is None else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
+        self.head = (
+            head(shape[-1])
+            if self.outputs is None
+            else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
+        )
         self.head.build(inner)
         sizes = self._sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
         for index, level in enumerate(self._hierarchy(sizes, count)):
-            steps = self.smoother.steps(self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim)
+            steps = self.smoother.steps(
+                self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim
+            )
             layer = LearnedLevel(
-                self.problem, index, int(self.channels or 1), steps, index == count - 1, dtype=self.dtype_policy, name=f"level_{index}"
+                self.problem,
+                index,
+                int(self.channels or 1),
+                steps,
+                index == count - 1,
+                dtype=self.dtype_policy,
+                name=f"level_{index}",
             )
             layer.build(inner)
             self.learned_levels.append(layer)
 
     def _hierarchy(self, sizes: tuple[int, ...], count: int) -> list[Level]:
         """Linear levels of the problem, from whose smoothing ranges the learned weights start."""
-        return [Level(g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness) for g in self.grids(sizes, count=count)]
+        return [
+            Level(g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness)
+            for g in self.grids(sizes, count=count)
+        ]
 
-    def grids(self, sizes: tuple[Any, ...], dtype: str = "float32", count: int | None = None) -> list[Grid]:
+    def grids(
+        self, sizes: tuple[Any, ...], dtype: str = "float32", count: int | None = None
+    ) -> list[Grid]:
         """The hierarchy of grids for an image of the given sizes, finest first."""
-        wanted = count or (LEARNED_LEVELS if self.channels and self.levels == "auto" else self.levels)
+        wanted = count or (
+            LEARNED_LEVELS if self.channels and self.levels == "auto" else self.levels
+        )
         if wanted == "auto" and not all(isinstance(n, int) for n in sizes):
-            raise ValueError('levels="auto" needs known sizes, and this graph was traced without them: give levels a number')
+            raise ValueError(
+                'levels="auto" needs known sizes, and this graph was traced without them: give'
+                " levels a number"
+            )
         grids = [Grid.finest(sizes, self.problem.boundary, dtype)]
         while grids[-1].coarsens and wanted in ("auto", *range(len(grids) + 1, 99)):
             grids.append(grids[-1].coarser())
         return grids
 
-    def cycle(self, b: Any, x: Any = None, data: Any = None, record: dict[int, Any] | None = None) -> Any:
-        """One cycle of the scheme for A u = b, in the precision of b: what a solver's call does, with the levels' data given."""
+    def cycle(
+        self, b: Any, x: Any = None, data: Any = None, record: dict[int, Any] | None = None
+    ) -> Any:
+        """One cycle of the scheme for A u = b, in the precision of b.
+
+        What a solver's call does, with the levels' data given.
+        """
         dtype = keras.backend.standardize_dtype(b.dtype)
         levels = self.problem.levels(self.grids(spatial_sizes(b), dtype), dtype, data)
         last = levels[-1]
-        if last.exact and last.grid.coarsens and all(isinstance(n, int) for n in last.grid.sizes) and last.grid.points > DENSE:
+        if (
+            last.exact
+            and last.grid.coarsens
+            and all(isinstance(n, int) for n in last.grid.sizes)
+            and last.grid.points > DENSE
+        ):
             raise ValueError(
-                f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE} are solved exactly: give more levels, or 'auto'"
+                f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE}"
+                " are solved exactly: give more levels, or 'auto'"
             )
         if self.problem.singular:
             b = _centred(b)
-        x = Cycle(levels, plans_for(self.smoother, self.cycle_type, levels), self.cycle_type.kind, self.fas, record)(b, x)
+        x = Cycle(
+            levels,
+            plans_for(self.smoother, self.cycle_type, levels),
+            self.cycle_type.kind,
+            self.fas,
+            record,
+        )(b, x)
         return _centred(x) if self.problem.singular else x
 
     def call(self, inputs: Any) -> Any:
@@ -197,7 +264,8 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         if self.channels is not None:
             return ratio * self._run_learned(b, x, record)
         narrow = b.dtype
-        if keras.backend.standardize_dtype(narrow) in ("float16", "bfloat16"):  # a residual is a difference of near numbers
+        # a residual is a difference of near numbers
+        if keras.backend.standardize_dtype(narrow) in ("float16", "bfloat16"):
             b, mask, x = (None if t is None else ops.cast(t, "float32") for t in (b, mask, x))
         dtype = keras.backend.standardize_dtype(b.dtype)
         data = self.problem.prepare(self.grids(sizes, dtype), dtype, mask)
@@ -209,11 +277,18 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         sizes, dtype = spatial_sizes(b), keras.backend.standardize_dtype(b.dtype)
         least = smallest_size(len(self.learned_levels), self.problem.boundary)
         if any(isinstance(n, int) and n < least for n in sizes):
-            raise ValueError(f"A learned net of {len(self.learned_levels)} levels needs at least {least} points along each axis. Received: {sizes}")
+            raise ValueError(
+                f"A learned net of {len(self.learned_levels)} levels needs at least {least} points"
+                f" along each axis. Received: {sizes}"
+            )
         grids = self.grids(sizes, dtype, count=len(self.learned_levels))
-        levels = [layer.on(grid, dtype) for layer, grid in zip(self.learned_levels, grids, strict=True)]
+        levels = [
+            layer.on(grid, dtype) for layer, grid in zip(self.learned_levels, grids, strict=True)
+        ]
         state = self.lifting(b)
-        cycle = Cycle(levels, [level.plan for level in levels], self.cycle_type.kind, self.fas, record)
+        cycle = Cycle(
+            levels, [level.plan for level in levels], self.cycle_type.kind, self.fas, record
+        )
         return self.head(cycle(state, None if x is None else self.lifting(x)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -222,7 +297,8 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         return (*shape[:-1], shape[-1] if self.outputs is None else self.outputs)
 
     def features(self, inputs: Any) -> list[Any]:
-        """The state of every level when the cycle leaves it for the last time, finest first (a learned net's: state channels).
+        """The state of every level when the cycle leaves it for the last time, finest first (a
+        learned net's: state channels).
 
         Example:
             >>> from keras_pde import MultigridUNet
@@ -232,22 +308,36 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         if not self.built:
             self(inputs)
         record: dict[int, Any] = {}
-        self._run(keras.tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs), record)
+        self._run(
+            keras.tree.map_structure(
+                lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
+            ),
+            record,
+        )
         return [record[i] for i in sorted(record)]
 
     def certificate(self) -> Certificate:
-        """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not computed here."""
+        """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not
+        computed here.
+        """
         reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
         return Certificate(f"{type(self).__name__} {self.name!r}", reasons=reasons)
 
     def example_inputs(self) -> dict[str, np.ndarray]:
-        """A small right-hand side, and a mask where the problem has one: what golden outputs are computed from."""
+        """A small right-hand side, and a mask where the problem has one.
+
+        What golden outputs are computed from.
+        """
         rng = np.random.default_rng(20260)
         size = (33, 18, 9)[: self.ndim]
         b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
         if self.noise_conditioned:
             return {"input": b, "noise": np.full((1,), 0.1, "float32")}
-        return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")} if self.problem.masked else {"input": b}
+        return (
+            {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
+            if self.problem.masked
+            else {"input": b}
+        )
 
     def _input_shape(self) -> Any:
         shape = (None,) * (self.ndim + 1) + (self.input_channels,)
@@ -257,10 +347,15 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
 
     def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
         """Those it was built for, as the number of levels follows from them."""
-        sizes = tuple(self._build_shapes_dict["input_shape"][1:-1]) if not self.problem.masked else (None,)
+        sizes = (
+            tuple(self._build_shapes_dict["input_shape"][1:-1])
+            if not self.problem.masked
+            else (None,)
+        )
         if self.levels == "auto" and self.channels is None and None in sizes:
             raise ValueError(
-                f"{self.name}: levels='auto' follows from the sizes, which must be fixed: keras_pde.export.export(…, size=…), or --size HxW"
+                f"{self.name}: levels='auto' follows from the sizes, which must be fixed:"
+                " keras_pde.export.export(…, size=…), or --size HxW"
             )
         return sizes if self.levels == "auto" and self.channels is None else (None,) * axes
 

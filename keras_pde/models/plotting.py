@@ -1,4 +1,7 @@
-"""Pictures of fluxes, kernels, schedules and evolutions; needs matplotlib (pip install 'keras-pde[plot]')."""
+"""Pictures of fluxes, kernels, schedules and evolutions.
+
+Needs matplotlib (pip install 'keras-pde[plot]').
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-__all__ = ["plot_amplification", "plot_evolution", "plot_fluxes", "plot_kernels", "plot_learned_fluxes"]
+__all__ = [
+    "plot_amplification",
+    "plot_evolution",
+    "plot_fluxes",
+    "plot_kernels",
+    "plot_learned_fluxes",
+]
 
 
 def check_installed() -> None:
@@ -22,7 +31,9 @@ def check_installed() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError(f"Pictures need matplotlib ({error}): pip install 'keras-pde[plot]'") from None
+        raise ImportError(
+            f"Pictures need matplotlib ({error}): pip install 'keras-pde[plot]'"
+        ) from None
 
 
 def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, np.ndarray]:
@@ -61,7 +72,11 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
         x = ops.convert_to_tensor(s)
         if hasattr(law, "diffusivities"):
             column = ops.cast(x, law.compute_dtype)[:, None]
-            curves = [law.fluxes([column])[0][:, 0], law.diffusivities([column])[0][:, 0], law.potentials([column])[0][:, 0]]
+            curves = [
+                law.fluxes([column])[0][:, 0],
+                law.diffusivities([column])[0][:, 0],
+                law.potentials([column])[0][:, 0],
+            ]
         else:
             curves = [law(x), law.diffusivity_at(x), law.potential(x)]
         for axis, curve in zip(axes, curves, strict=True):
@@ -74,7 +89,9 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
 
 
 def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3) -> Any:
-    """Φ(s) of every channel, a panel a block, of a model with learned fluxes; where a flux looks at others, they all have the value s.
+    """Φ(s) of every channel, a panel a block, of a model with learned fluxes.
+
+    Where a flux looks at others, they all have the value s.
 
     Args:
         model: built; of blocks.
@@ -95,11 +112,17 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
     figure, axes = _axes(math.ceil(count / 5), min(count, 5), 2.2, 2.0)
     s = np.linspace(-extent, extent, 401, dtype="float32")
     for k, (block, axis) in enumerate(zip(model.blocks, axes, strict=False), start=1):
-        channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[-1]
+        channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[
+            -1
+        ]
         reach = block.flux.reach
         values = np.tile(s[:, None, None, None], (1, 2 * reach + 1, 2 * reach + 1, channels))
-        level = {"noise": np.full((len(s),), noise, "float32")} if block.flux.noise_conditioned else {}
-        axis.plot(s, ops.convert_to_numpy(block.flux(values, **level))[:, reach, reach], linewidth=0.6)
+        level = (
+            {"noise": np.full((len(s),), noise, "float32")} if block.flux.noise_conditioned else {}
+        )
+        axis.plot(
+            s, ops.convert_to_numpy(block.flux(values, **level))[:, reach, reach], linewidth=0.6
+        )
         axis.set_title(f"block {k}", fontsize="small")
         axis.tick_params(labelsize="x-small")
         axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
@@ -109,12 +132,14 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
 
 
 def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
-    """The kernels of a built 2-D `ConvOperator` in use (zero-mean, normalised; stacked ones multiplied out), one picture a filter.
+    """The kernels of a built 2-D `ConvOperator` in use (zero-mean, normalised; stacked ones
+    multiplied out), one picture a filter.
 
     Args:
         operator: a built operator, 2-D.
         most: largest number of filters shown.
-        patch_size: of the lifting that K acts behind: the kernels are shown as they act on the image, on its first channel.
+        patch_size: of the lifting that K acts behind: the kernels are shown as they act on the
+            image, on its first channel.
 
     Returns:
         A matplotlib Figure; red is positive, blue negative, one scale for all.
@@ -132,13 +157,24 @@ def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
     from keras_pde.operators import norms
 
     if not operator.built or operator.ndim != 2:
-        raise ValueError("plot_kernels shows a built 2-D operator: call operator.build((None, None, None, channels)) first")
-    kernels = [operator._constant] if operator.fixed else [ops.convert_to_numpy(k) for k in operator.effective_kernels()]
+        raise ValueError(
+            "plot_kernels shows a built 2-D operator: call operator.build((None, None, None,"
+            " channels)) first"
+        )
+    kernels = (
+        [operator._constant]
+        if operator.fixed
+        else [ops.convert_to_numpy(k) for k in operator.effective_kernels()]
+    )
     whole = norms.composite(kernels)[..., :most]
     k, p = whole.shape[0], patch_size
     channels = whole.shape[2] // (p * p) if whole.shape[2] % (p * p) == 0 else 1
     # a patch's channels are (row, column, image channel)
-    patches = whole[:, :, : p * p * channels].reshape(k, k, p, p, channels, -1) if p > 1 else whole[:, :, None, None]
+    patches = (
+        whole[:, :, : p * p * channels].reshape(k, k, p, p, channels, -1)
+        if p > 1
+        else whole[:, :, None, None]
+    )
     whole = patches[:, :, :, :, 0].transpose(0, 2, 1, 3, 4).reshape(k * p, k * p, -1)
     count = whole.shape[-1]
     columns = min(count, 12)
@@ -154,7 +190,9 @@ def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
 
 
 def plot_amplification(schedules: Sequence[Any], points: int = 2000) -> Any:
-    """Amplification polynomials |p(λ)| of one cycle of each schedule, over λ·max_step in [0, 2.2]: the stable range ends at 2.
+    """Amplification polynomials |p(λ)| of one cycle of each schedule, over λ·max_step in [0, 2.2].
+
+    The stable range ends at 2.
 
     Args:
         schedules: `Schedule` objects.
@@ -172,7 +210,11 @@ def plot_amplification(schedules: Sequence[Any], points: int = 2000) -> Any:
     z = np.linspace(1e-4, 2.2, points)
     for schedule in schedules:
         cycle = schedule.cycles[0]
-        axis.semilogy(z, np.abs(cycle.amplification(z / cycle.max_step)) + 1e-12, label=f"{cycle.kind}, {len(cycle)} steps")
+        axis.semilogy(
+            z,
+            np.abs(cycle.amplification(z / cycle.max_step)) + 1e-12,
+            label=f"{cycle.kind}, {len(cycle)} steps",
+        )
     axis.axvline(2, color="0.5", linestyle="--", linewidth=1)
     axis.axhline(1, color="0.5", linewidth=0.8)
     axis.set(xlabel="eigenvalue λ × step-size limit", ylabel="|p(λ)|", ylim=(1e-6, 1e2))
@@ -202,7 +244,10 @@ def plot_evolution(model: Any, image: Any, most: int = 6) -> Any:
     """
     pixels = np.asarray(image)
     if pixels.ndim not in (2, 3):
-        raise ValueError(f"image must be (height, width) or (height, width, channels). Received: shape {pixels.shape}")
+        raise ValueError(
+            "image must be (height, width) or (height, width, channels). Received: shape"
+            f" {pixels.shape}"
+        )
     states = model.features((pixels if pixels.ndim == 3 else pixels[..., None])[None])
     if model.lifting is not None:
         states = [model.lifting.lower(state, pixels.shape[:2]) for state in states]
@@ -210,7 +255,9 @@ def plot_evolution(model: Any, image: Any, most: int = 6) -> Any:
     figure, axes = _axes(1, len(chosen), 2.4, 2.6)
     unit = "cycle" if model.schedule.frozen else "step"
     for axis, k in zip(axes, chosen, strict=True):
-        axis.imshow(np.clip(ops.convert_to_numpy(states[k])[0], 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+        axis.imshow(
+            np.clip(ops.convert_to_numpy(states[k])[0], 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1
+        )
         axis.set_title("input" if k == 0 else f"{unit} {k}", fontsize="medium")
         axis.axis("off")
     return figure

@@ -34,7 +34,8 @@ def retime(model: Any, time: float) -> Any:
     steps = model.steps_for(time)  # before the model is made: its schedule alone can take minutes
     if steps > MAX_STEPS:
         raise ValueError(
-            f"Stopping time {time:g} needs about {steps:.0f} steps and the limit is {MAX_STEPS}. The filter's own time is {model.time:.4g}."
+            f"Stopping time {time:g} needs about {steps:.0f} steps and the limit is {MAX_STEPS}."
+            f" The filter's own time is {model.time:.4g}."
         )
     return model.with_time(time)
 
@@ -44,7 +45,9 @@ class Retiming:
 
     @property
     def time(self: Any) -> float:
-        """Diffusion time of the schedule, in units of grid size² where the step size is a number, else in steps."""
+        """Diffusion time of the schedule, in units of grid size² where the step size is a number,
+        else in steps.
+        """
         step = self.blocks[0].step_size
         return self.schedule.time * (1.0 if isinstance(step, str) else step)
 
@@ -62,8 +65,8 @@ class Retiming:
         """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.
 
         Raises:
-            ValueError: the schedule's stable steps do not reach the time (with the number that would), or untied blocks do
-                not match its length.
+            ValueError: the schedule's stable steps do not reach the time (with the number that
+                would), or untied blocks do not match its length.
 
         Example:
             >>> import keras_pde
@@ -76,28 +79,46 @@ class Retiming:
         step = 1.0 if isinstance(first.step_size, str) else first.step_size
         target = (self.time if time is None else time) / step
         limit = first.step_limit
-        room = 1 / first.fraction if isinstance(first.step_size, str) else math.inf if limit is None else limit / step
+        room = (
+            1 / first.fraction
+            if isinstance(first.step_size, str)
+            else math.inf
+            if limit is None
+            else limit / step
+        )
         factor = target / schedule.time
         if schedule.max_step * factor > room * (1 + 1e-9):
             least = len(schemes.retimed(schedule.scaled(room / schedule.max_step), target))
             raise ValueError(
-                f"{len(schedule)} {schedule.kind} steps reach time {schedule.time / schedule.max_step * room * step:.4g} at most, and "
-                f"{target * step:.4g} is needed. Take at least {least} steps, or a shorter time."
+                f"{len(schedule)} {schedule.kind} steps reach time"
+                f" {schedule.time / schedule.max_step * room * step:.4g} at most, and"
+                f" {target * step:.4g} is needed. Take at least {least} steps, or a shorter time."
             )
         block = keras.saving.deserialize_keras_object(self._template)
         name = f"{self.name}_{schedule.kind}"
         from keras_pde.models.diffusion_resnet import DiffusionResNet  # the base of this mixin
 
-        model = DiffusionResNet(schedule.scaled(factor), block=block, tied=self.tied, lifting=self.lifting, name=name, dtype=self.dtype_policy)
+        model = DiffusionResNet(
+            schedule.scaled(factor),
+            block=block,
+            tied=self.tied,
+            lifting=self.lifting,
+            name=name,
+            dtype=self.dtype_policy,
+        )
         if len(model.blocks) != len(self.blocks):
-            raise ValueError(f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for {len(model.blocks)}: use tied=True")
+            raise ValueError(
+                f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for"
+                f" {len(model.blocks)}: use tied=True"
+            )
         if self.built:
             model.build(self._input_shape())
             model.set_weights(self.get_weights())
         return model
 
     def with_time(self: Any, time: float) -> Any:
-        """The same weights and scheme to another stopping time, with as many stable steps as it needs.
+        """The same weights and scheme to another stopping time, with as many stable steps as it
+        needs.
 
         Example:
             >>> import keras_pde
@@ -109,4 +130,6 @@ class Retiming:
         step = 1.0 if isinstance(first.step_size, str) else first.step_size
         limit = first.step_limit
         room = 1.0 if isinstance(first.step_size, str) or limit is None else limit / step
-        return self.with_schedule(schemes.retimed(self.schedule.scaled(room / self.schedule.max_step), time / step), time)
+        return self.with_schedule(
+            schemes.retimed(self.schedule.scaled(room / self.schedule.max_step), time / step), time
+        )

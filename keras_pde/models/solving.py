@@ -33,10 +33,13 @@ class Solving:
         r"""Cycles until ‖b − Ax‖ ≤ tolerance·‖b‖ for every sample, with the residual in float64.
 
         Args:
-            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the residual is relative to that of f itself.
+            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the
+                residual is relative to that of f itself.
             tolerance: of the relative residual; about 1e-13 is what float64 allows.
-            guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear diffusion: b).
-            max_cycles: at most so many; the loop also ends when rounding keeps four cycles from lowering the residual.
+            guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear
+                diffusion: b).
+            max_cycles: at most so many; the loop also ends when rounding keeps four cycles from
+                lowering the residual.
             callback: called with (cycle, largest relative residual) after each cycle.
             accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.
 
@@ -44,7 +47,8 @@ class Solving:
             A `Solution` with x, residuals, cycles and whether it converged.
 
         Raises:
-            ValueError: b not finite or of a wrong shape, b not of mean 0 where A is singular, a learned net.
+            ValueError: b not finite or of a wrong shape, b not of mean 0 where A is singular, a
+                learned net.
 
         Example:
             >>> from keras_pde import MultigridUNet
@@ -54,9 +58,14 @@ class Solving:
         if self.channels is not None:
             raise ValueError("A learned net is no solver: solve() is for a model without channels")
         if accelerate and not self.problem.linear:
-            raise ValueError("Conjugate gradients accelerate linear problems only: use accelerate=False")
+            raise ValueError(
+                "Conjugate gradients accelerate linear problems only: use accelerate=False"
+            )
         if not tolerance > 0 or max_cycles < 1:
-            raise ValueError(f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance}, max_cycles={max_cycles}")
+            raise ValueError(
+                f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance},"
+                f" max_cycles={max_cycles}"
+            )
         right, mask, start = checked_arrays(self.problem, b, guess)
         if not self.built:
             self.build(right.shape)
@@ -64,13 +73,28 @@ class Solving:
         scale = None
         if mask is not None:
             right, scale = self._source(right, mask)
-        return iterate(self._compiled_iteration(), right, start, mask, scale, tolerance, max_cycles, callback, accelerate)
+        return iterate(
+            self._compiled_iteration(),
+            right,
+            start,
+            mask,
+            scale,
+            tolerance,
+            max_cycles,
+            callback,
+            accelerate,
+        )
 
     def _source(self: Any, f: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Right-hand side of inpainting, and its norm on the unknown pixels: that of all is dominated by the known ones."""
+        """Right-hand side of inpainting, and its norm on the unknown pixels.
+
+        That of all is dominated by the known ones.
+        """
         with double_precision():
             unknown, tensor = (ops.convert_to_tensor(x, dtype="float64") for x in (1 - known, f))
-            (level,) = self.problem.levels(self.grids(spatial_sizes(tensor), "float64")[:1], "float64", [unknown])
+            (level,) = self.problem.levels(
+                self.grids(spatial_sizes(tensor), "float64")[:1], "float64", [unknown]
+            )
             right = ops.convert_to_numpy(level.source(tensor))
         return right, np.sqrt(((1 - known) * right**2).sum(axis=tuple(range(1, f.ndim))))
 
@@ -82,12 +106,20 @@ class Solving:
 
             def prepare(mask: Any) -> Any:
                 return (
-                    self.problem.prepare(self.grids(spatial_sizes(mask), dtype or "float64"), dtype or "float64", mask) if self.problem.masked else []
+                    self.problem.prepare(
+                        self.grids(spatial_sizes(mask), dtype or "float64"),
+                        dtype or "float64",
+                        mask,
+                    )
+                    if self.problem.masked
+                    else []
                 )
 
             def residual(b: Any, x: Any, data: Any) -> Any:
                 wide = [ops.cast(d, "float64") for d in data[:1]]
-                level = self.problem.levels(self.grids(spatial_sizes(b), "float64")[:1], "float64", wide)[0]
+                level = self.problem.levels(
+                    self.grids(spatial_sizes(b), "float64")[:1], "float64", wide
+                )[0]
                 return b - level.operator(x)
 
             self._iteration = Iteration(prepare, self.cycle, residual, dtype)

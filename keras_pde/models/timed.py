@@ -1,4 +1,6 @@
-"""Timed: a filter whose stopping time is an input, so that an exported file has a dial and not a folder of files."""
+"""Timed: a filter whose stopping time is an input, so that an exported file has a dial and not a
+folder of files.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,22 @@ FRACTION = 0.95  # of the stable step: below it every step with a monotone flux 
 
 
 class Timed(keras.Model):
-    r"""(u, T) ↦ uⁿ, n explicit steps u − τKᵀΦ(Ku) of size τ = T/n: as few as keep τ ≤ τ₁ = 0.95 · 2/(2β + L‖K‖²).
+    r"""(u, T) ↦ uⁿ, n explicit steps u − τKᵀΦ(Ku) of size τ = T/n.
 
-    Every stopping time has a guarantee, since every step has one: 0 ≤ τ ≤ τ₁ is stable, and by convexity a step's norm gain and Lipschitz
-    constant are at most 1 + (c − 1)τ/τ₁ with c that of the largest step. An averaged step of θ₁ at τ₁ is θ₁τ/τ₁-averaged. At most 500 steps:
-    longer times are cut to 500τ₁, and negative ones are 0, where the map is the identity. Each sample of a batch has steps of its own. The
-    scheme is explicit whatever the model's: a filter with a schedule of another kind is discretised anew.
+    As few as keep τ ≤ τ₁ = 0.95 · 2/(2β + L‖K‖²).
+
+    Every stopping time has a guarantee, since every step has one: 0 ≤ τ ≤ τ₁ is stable, and by
+    convexity a step's norm gain and Lipschitz constant are at most 1 + (c − 1)τ/τ₁ with c that of
+    the largest step. An averaged step of θ₁ at τ₁ is θ₁τ/τ₁-averaged. At most 500 steps: longer
+    times are cut to 500τ₁, and negative ones are 0, where the map is the identity. Each sample of a
+    batch has steps of its own. The scheme is explicit whatever the model's: a filter with a
+    schedule of another kind is discretised anew.
 
     Args:
         model: a built model of steps with one block, such as a classical filter of the zoo.
 
-    Call args: the model's inputs, then the times (batch,), in the unit of the model's ``time``. Returns the shape of the image.
+    Call args: the model's inputs, then the times (batch,), in the unit of the model's ``time``.
+    Returns the shape of the image.
 
     Raises:
         ValueError: blocks with weights of their own, no schedule, or a step without a known limit.
@@ -50,19 +57,28 @@ class Timed(keras.Model):
     def __init__(self, model: Any) -> None:
         if not hasattr(model, "schedule") or len(model.blocks) != 1:
             raise ValueError(
-                f"{model.name} has no stopping time to change: that needs steps with one block for all, as the classical filters of the zoo have. "
-                "keras-pde list shows them."
+                f"{model.name} has no stopping time to change: that needs steps with one block for"
+                " all, as the classical filters of the zoo have. keras-pde list shows them."
             )
         super().__init__(name=model.name, dtype=model.dtype_policy)
         block = model.blocks[0]
         relative = isinstance(block.step_size, str)  # then a time is a number of steps
         limit = 1 / block.fraction if relative else block.step_limit
         if limit is None:
-            raise ValueError(f"{model.name} has a step without a known limit: normalise its operator, or take step_size='auto'")
+            raise ValueError(
+                f"{model.name} has a step without a known limit: normalise its operator, or take"
+                " step_size='auto'"
+            )
         self.model, self.largest_step = model, FRACTION * limit
-        self.unit, self.unit_name = (1.0, "steps") if relative else (float(block.step_size), "grid size²")
+        self.unit, self.unit_name = (
+            (1.0, "steps") if relative else (float(block.step_size), "grid size²")
+        )
         self.longest = retiming.MAX_STEPS * self.largest_step
-        self.noise_conditioned, self.denoises, self.input_channels = model.noise_conditioned, model.denoises, model.input_channels
+        self.noise_conditioned, self.denoises, self.input_channels = (
+            model.noise_conditioned,
+            model.denoises,
+            model.input_channels,
+        )
         self.built = True
 
     def build(self, input_shape: Any) -> None:
@@ -77,16 +93,24 @@ class Timed(keras.Model):
         ready = block.prepare()
         times = ops.clip(ops.cast(times, f.dtype), 0.0, self.longest)
         ratio = times / self.largest_step
-        counts = ops.ceil(ratio * (1 - 1e-6))  # a multiple of the largest step is that many steps, whatever its last digit
+        # a multiple of the largest step is that many steps, whatever its last digit
+        counts = ops.ceil(ratio * (1 - 1e-6))
         sizes = ops.minimum(times / ops.maximum(counts, 1.0), self.largest_step) / self.unit
         last = ops.max(counts)
 
         def step(k: Any, u: Any) -> tuple[Any, Any]:
-            scale = ops.reshape(ops.where(k < counts, sizes, ops.zeros_like(sizes)), (-1, *(1,) * (len(u.shape) - 1)))
+            scale = ops.reshape(
+                ops.where(k < counts, sizes, ops.zeros_like(sizes)),
+                (-1, *(1,) * (len(u.shape) - 1)),
+            )
             return k + 1, block.step(u, ready, source=f, noise=level, scale=scale)
 
         start = ops.zeros_like(last)
-        return lower(ops.while_loop(lambda k, _: k < last, step, (start, f), maximum_iterations=retiming.MAX_STEPS)[1])
+        return lower(
+            ops.while_loop(
+                lambda k, _: k < last, step, (start, f), maximum_iterations=retiming.MAX_STEPS
+            )[1]
+        )
 
     def steps(self, time: float) -> int:
         """Number of steps to a stopping time."""
@@ -99,24 +123,43 @@ class Timed(keras.Model):
             ValueError: a time that is not > 0, where this map is the identity.
         """
         if not time > 0:
-            raise ValueError(f"At stopping time 0 no step is taken and the map is the identity; a model needs a time > 0. Received: time={time}")
+            raise ValueError(
+                "At stopping time 0 no step is taken and the map is the identity; a model needs a"
+                f" time > 0. Received: time={time}"
+            )
         return self.model.with_schedule(schemes.explicit(self.steps(time)), min(time, self.longest))
 
     def certificate(self, time: float | None = None) -> Certificate:
-        """What is proved at a stopping time, or at every one: constants then are those of 500 of the largest steps, which bound all others."""
+        """What is proved at a stopping time, or at every one.
+
+        Constants then are those of 500 of the largest steps, which bound all others.
+        """
         known = self.at(self.longest if time is None else time).certificate()
         fixed = "a stopping time and a noise level that do not change with u"
-        subject = f"{self.name!r} at {'every stopping time' if time is None else f'the stopping time {time:g}'}"
+        subject = (
+            f"{self.name!r} at"
+            f" {'every stopping time' if time is None else f'the stopping time {time:g}'}"
+        )
         return dataclasses.replace(known, subject=subject, assumptions=(fixed, *known.assumptions))
 
     def facts(self) -> dict[str, Any]:
-        """What a reader needs to know the certificate at any time: the largest step, and the constants of that one step.
+        """What a reader needs to know the certificate at any time.
 
-        Not those behind a lifting: steps follow each other on the lifted state, so their constants are not a step's of the image.
+        The largest step, and the constants of that one step.
+
+        Not those behind a lifting: steps follow each other on the lifted state, so their constants
+        are not a step's of the image.
         """
         one = self.at(self.largest_step).certificate()
-        constants = {"norm_gain": one.norm_gain, "lipschitz": one.lipschitz, "averaged": one.averaged}
-        finite = {key: None if value is None or math.isinf(value) else value for key, value in constants.items()}
+        constants = {
+            "norm_gain": one.norm_gain,
+            "lipschitz": one.lipschitz,
+            "averaged": one.averaged,
+        }
+        finite = {
+            key: None if value is None or math.isinf(value) else value
+            for key, value in constants.items()
+        }
         return {
             "unit": self.unit_name,
             "largest step": self.largest_step,

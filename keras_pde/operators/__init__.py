@@ -1,4 +1,7 @@
-"""Linear operators K with exact adjoints: convolution, boundary conditions, stencils and norm bounds."""
+"""Linear operators K with exact adjoints.
+
+Convolution, boundary conditions, stencils and norm bounds.
+"""
 
 from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.stencils import Stencil, stencil

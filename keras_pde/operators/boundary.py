@@ -1,7 +1,8 @@
 """Extension of a state beyond its boundary, and the exact adjoint of the extension.
 
-"neumann" reflects at the outer pixel edge (… u₁ u₀ | u₀ u₁ …), "dirichlet" continues with zeros, "periodic" wraps
-around. All by slices and concatenation, which is exact on every backend, with dynamic sizes, and under XLA.
+"neumann" reflects at the outer pixel edge (… u₁ u₀ | u₀ u₁ …), "dirichlet" continues with zeros,
+"periodic" wraps around. All by slices and concatenation, which is exact on every backend, with
+dynamic sizes, and under XLA.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ BOUNDARIES = ("neumann", "dirichlet", "periodic")
 def check_boundary(boundary: str) -> str:
     """The boundary's name, or a ValueError that lists the possible ones."""
     if boundary not in BOUNDARIES:
-        raise ValueError(f"boundary must be one of {', '.join(map(repr, BOUNDARIES))}. Received: boundary={boundary!r}")
+        raise ValueError(
+            f"boundary must be one of {', '.join(map(repr, BOUNDARIES))}. Received:"
+            f" boundary={boundary!r}"
+        )
     return boundary
 
 
@@ -54,9 +58,20 @@ def _extend_axis(u: Any, axis: int, before: int, after: int, boundary: str) -> A
         return _along(u, axis, _extension_matrix(size, before, after, boundary))
     parts = [u]
     if before:
-        parts.insert(0, ops.flip(cut(u, axis, None, before), axis) if boundary == "neumann" else cut(u, axis, -before, None))
+        parts.insert(
+            0,
+            (
+                ops.flip(cut(u, axis, None, before), axis)
+                if boundary == "neumann"
+                else cut(u, axis, -before, None)
+            ),
+        )
     if after:
-        parts.append(ops.flip(cut(u, axis, -after, None), axis) if boundary == "neumann" else cut(u, axis, None, after))
+        parts.append(
+            ops.flip(cut(u, axis, -after, None), axis)
+            if boundary == "neumann"
+            else cut(u, axis, None, after)
+        )
     return ops.concatenate(parts, axis) if len(parts) > 1 else u
 
 
@@ -68,37 +83,68 @@ def _fold_axis(v: Any, axis: int, before: int, after: int, boundary: str) -> Any
         return _along(v, axis, _extension_matrix(size, before, after, boundary).T)
     if size is not None and size >= before + after:
         return _fold_split(v, axis, before, after, boundary, size)
-    left, core, right = cut(v, axis, None, before), cut(v, axis, before, -after if after else None), cut(v, axis, -after, None)
+    left, core, right = (
+        cut(v, axis, None, before),
+        cut(v, axis, before, -after if after else None),
+        cut(v, axis, -after, None),
+    )
     if before:
         if boundary == "neumann":
-            core = ops.concatenate([cut(core, axis, None, before) + ops.flip(left, axis), cut(core, axis, before, None)], axis)
+            core = ops.concatenate(
+                [
+                    cut(core, axis, None, before) + ops.flip(left, axis),
+                    cut(core, axis, before, None),
+                ],
+                axis,
+            )
         else:
-            core = ops.concatenate([cut(core, axis, None, -before), cut(core, axis, -before, None) + left], axis)
+            core = ops.concatenate(
+                [cut(core, axis, None, -before), cut(core, axis, -before, None) + left], axis
+            )
     if after:
         if boundary == "neumann":
-            core = ops.concatenate([cut(core, axis, None, -after), cut(core, axis, -after, None) + ops.flip(right, axis)], axis)
+            core = ops.concatenate(
+                [
+                    cut(core, axis, None, -after),
+                    cut(core, axis, -after, None) + ops.flip(right, axis),
+                ],
+                axis,
+            )
         else:
-            core = ops.concatenate([cut(core, axis, None, after) + right, cut(core, axis, after, None)], axis)
+            core = ops.concatenate(
+                [cut(core, axis, None, after) + right, cut(core, axis, after, None)], axis
+            )
     return core
 
 
 def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size: int) -> Any:
-    """The fold where both ends of the core are disjoint: one split, whose gradient is one concatenation.
+    """The fold where both ends of the core are disjoint.
 
-    The gradient of each slice would be an array of full size: without XLA 2.6 times the time of training.
+    One split, whose gradient is one concatenation.
+
+    The gradient of each slice would be an array of full size: without XLA 2.6 times the time of
+    training.
     """
     first, last = (before, after) if boundary == "neumann" else (after, before)
     sizes = [before, first, size - first - last, last, after]
     left, head, middle, tail, right = ops.split(v, np.cumsum(sizes)[:-1].tolist(), axis)
     if boundary == "neumann":
-        return ops.concatenate([head + ops.flip(left, axis), middle, tail + ops.flip(right, axis)], axis)
+        return ops.concatenate(
+            [head + ops.flip(left, axis), middle, tail + ops.flip(right, axis)], axis
+        )
     return ops.concatenate([head + right, middle, tail + left], axis)
 
 
 def _extension_matrix(size: int, before: int, after: int, boundary: str) -> np.ndarray:
-    """The extension as a 0-1 matrix, for axes shorter than the margin (several reflections or turns)."""
+    """The extension as a 0-1 matrix, for axes shorter than the margin (several reflections or
+    turns).
+    """
     i = np.arange(-before, size + after)
-    source = i % size if boundary == "periodic" else np.minimum(i % (2 * size), 2 * size - 1 - i % (2 * size))
+    source = (
+        i % size
+        if boundary == "periodic"
+        else np.minimum(i % (2 * size), 2 * size - 1 - i % (2 * size))
+    )
     return np.eye(size)[source]
 
 

@@ -24,27 +24,34 @@ METHODS = ("auto", "fourier", "gershgorin", "gram", "l1", "reflected")
 class ConvOperator(keras.layers.Layer):
     r"""Linear operator K u = k ∗ (u extended beyond its boundary), with its exact adjoint.
 
-    ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding in 1-D, 2-D and 3-D, for every boundary, odd and even kernels and sizes. Several
-    convolutions stacked (``filters=(4, 8, 60)``) form one operator: the state is extended once, by the total kernel
-    width. Cost: the bare convolutions; classical difference stencils run as slices, without convolutions.
+    ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding in 1-D, 2-D and 3-D, for every boundary, odd and even kernels and
+    sizes. Several convolutions stacked (``filters=(4, 8, 60)``) form one operator: the state is
+    extended once, by the total kernel width. Cost: the bare convolutions; classical difference
+    stencils run as slices, without convolutions.
 
     Args:
-        filters: channels out; a tuple stacks convolutions; None is the classical stencil named by ``initializer``
-            itself, applied to every channel, without weights.
+        filters: channels out; a tuple stacks convolutions; None is the classical stencil named by
+            ``initializer`` itself, applied to every channel, without weights.
         kernel_size: width k of each kernel in every axis, odd or even.
         boundary: "neumann" (reflecting), "dirichlet" (zero) or "periodic".
-        initializer: a stencil ("forward", "central", "second", "laplacian", "haar", "dct") or a Keras initializer.
-        zero_mean: subtract each kernel's mean, so that K·1 = 0 and diffusion keeps the average grey value (exactly so
-            for "neumann" and "periodic"). Of stacked kernels the first is made zero-mean.
-        normalize: divide K by max(1, bound) for a differentiable upper bound of ‖K‖ computed at every call, so
-            that ‖K‖ ≤ 1 holds through training. Tightest for "periodic" and "dirichlet".
+        initializer: a stencil ("forward", "central", "second", "laplacian", "haar", "dct") or a
+            Keras initializer.
+        zero_mean: subtract each kernel's mean, so that K·1 = 0 and diffusion keeps the average grey
+            value (exactly so for "neumann" and "periodic"). Of stacked kernels the first is made
+            zero-mean.
+        normalize: divide K by max(1, bound) for a differentiable upper bound of ‖K‖ computed at
+            every call, so that ‖K‖ ≤ 1 holds through training. Tightest for "periodic" and
+            "dirichlet".
 
-    Shapes: (batch, \*spatial, channels) → (batch, \*spatial, filters); spatial sizes are dynamic and kept.
+    Shapes: (batch, \*spatial, channels) → (batch, \*spatial, filters); spatial sizes are dynamic
+    and kept.
 
     Raises:
-        ValueError: unknown boundary, stencil or norm method; options without effect on a fixed stencil.
+        ValueError: unknown boundary, stencil or norm method; options without effect on a fixed
+            stencil.
 
-    Source: Alt et al., arXiv:2103.15419 (2021); stacked kernels as in Goujon et al., arXiv:2211.12461 (2022).
+    Source: Alt et al., arXiv:2103.15419 (2021); stacked kernels as in Goujon et al.,
+    arXiv:2211.12461 (2022).
 
     Example:
         >>> from keras_pde import ConvOperator
@@ -71,31 +78,57 @@ class ConvOperator(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.filters = filters if filters is None or isinstance(filters, int) else tuple(int(f) for f in filters)
+        self.filters = (
+            filters
+            if filters is None or isinstance(filters, int)
+            else tuple(int(f) for f in filters)
+        )
         self.kernel_size = kernel_size
         self.boundary = check_boundary(boundary)
         self.zero_mean = zero_mean
         self.normalize = normalize
         if initializer is None:
             initializer = "forward" if filters is None else "orthogonal"
-        self.stencil = initializer if isinstance(initializer, str) and (filters is None or initializer in stencils.STENCILS) else None
+        self.stencil = (
+            initializer
+            if isinstance(initializer, str)
+            and (filters is None or initializer in stencils.STENCILS)
+            else None
+        )
         if filters is None:
             if self.stencil is None:
-                raise ValueError(f"filters=None is a fixed stencil and needs initializer to name it. Received: initializer={initializer!r}")
+                raise ValueError(
+                    "filters=None is a fixed stencil and needs initializer to name it. Received:"
+                    f" initializer={initializer!r}"
+                )
             stencils.check_stencil(self.stencil)
             if zero_mean or normalize:
-                raise ValueError("zero_mean and normalize act on learned kernels only: give filters, or leave both False")
+                raise ValueError(
+                    "zero_mean and normalize act on learned kernels only: give filters, or leave"
+                    " both False"
+                )
             self.kernel_size = stencils.kernel_size_of(self.stencil, kernel_size)
         if any(not isinstance(n, int) or n < 1 for n in (*self._channels_out(), self.kernel_size)):
-            raise ValueError(f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters}, kernel_size={kernel_size}")
+            raise ValueError(
+                f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters},"
+                f" kernel_size={kernel_size}"
+            )
         self.initializer = initializer if self.stencil else keras.initializers.get(initializer)
-        self.reach = max(1, len(self._channels_out())) * (self.kernel_size - 1)  # distance of pixels that KᵀK joins: the width of K − 1
+        # distance of pixels that KᵀK joins: the width of K − 1
+        self.reach = max(1, len(self._channels_out())) * (self.kernel_size - 1)
         self.kernels: list[Any] = []
-        self.constants: list[np.ndarray] | None = None  # the kernels in use, while an export writes them as they are
+        # the kernels in use, while an export writes them as they are
+        self.constants: list[np.ndarray] | None = None
         self._fixed_bound: float | None = None
 
     def _channels_out(self) -> tuple[int, ...]:
-        return self.filters if isinstance(self.filters, tuple) else () if self.filters is None else (self.filters,)
+        return (
+            self.filters
+            if isinstance(self.filters, tuple)
+            else ()
+            if self.filters is None
+            else (self.filters,)
+        )
 
     @property
     def fixed(self) -> bool:
@@ -116,17 +149,32 @@ class ConvOperator(keras.layers.Layer):
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
         self.ndim = len(input_shape) - 2
         if not 1 <= self.ndim <= 3 or input_shape[-1] is None:
-            raise ValueError(f"Input must be (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received: shape {tuple(input_shape)}")
+            raise ValueError(
+                "Input must be (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received:"
+                f" shape {tuple(input_shape)}"
+            )
         self.channels = channels = int(input_shape[-1])
         if self.fixed:
             assert self.stencil is not None
             rows = stencils.stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
-            self._constant = stencils.Stencil(self.stencil).array((*[self.kernel_size] * self.ndim, channels, rows * channels))
+            self._constant = stencils.Stencil(self.stencil).array(
+                (*[self.kernel_size] * self.ndim, channels, rows * channels)
+            )
         for i, out in enumerate(self._channels_out()):
-            initializer = stencils.Stencil(self.stencil) if self.stencil and i == 0 else "orthogonal" if self.stencil else self.initializer
+            initializer = (
+                stencils.Stencil(self.stencil)
+                if self.stencil and i == 0
+                else "orthogonal"
+                if self.stencil
+                else self.initializer
+            )
             shape = (*[self.kernel_size] * self.ndim, channels, out)
             initializer = drawn_wide(keras.initializers.get(initializer))
-            self.kernels.append(self.add_weight(shape=shape, initializer=initializer, autocast=False, name=f"kernel_{i}"))
+            self.kernels.append(
+                self.add_weight(
+                    shape=shape, initializer=initializer, autocast=False, name=f"kernel_{i}"
+                )
+            )
             channels = out
         count, left = max(1, len(self.kernels)), (self.kernel_size - 1) // 2
         self._widths = [(count * left, count * (self.kernel_size - 1 - left))] * self.ndim
@@ -135,29 +183,48 @@ class ConvOperator(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Spatial sizes kept, channels = filters."""
         ndim = len(input_shape) - 2
-        rows = input_shape[-1] * stencils.stencil(self.stencil, ndim, self.kernel_size).shape[-1] if self.fixed else self._channels_out()[-1]
+        rows = (
+            input_shape[-1] * stencils.stencil(self.stencil, ndim, self.kernel_size).shape[-1]
+            if self.fixed
+            else self._channels_out()[-1]
+        )
         return (*input_shape[:-1], rows)
 
     def effective_kernels(self) -> list[Any]:
-        """The kernels, zero-mean and normalised where asked for, in at least float32: a call rounds them once. Compute once for many calls."""
+        """The kernels, zero-mean and normalised where asked for, in at least float32.
+
+        A call rounds them once. Compute once for many calls.
+        """
         if self.fixed:
             return []
-        kernels = [at_least_float32(ops.convert_to_tensor(k)) for k in (self.kernels if self.constants is None else self.constants)]
+        kernels = [
+            at_least_float32(ops.convert_to_tensor(k))
+            for k in (self.kernels if self.constants is None else self.constants)
+        ]
         if self.constants is not None:
             return kernels
         if self.zero_mean:
-            kernels[0] = kernels[0] - ops.mean(kernels[0], axis=tuple(range(self.ndim)), keepdims=True)
+            kernels[0] = kernels[0] - ops.mean(
+                kernels[0], axis=tuple(range(self.ndim)), keepdims=True
+            )
         if self.normalize:
             scale = ops.rsqrt(ops.maximum(self._bound_in_graph(kernels), 1)) ** (1 / len(kernels))
             kernels = [k * scale for k in kernels]
         return kernels
 
     def squared_norm_bound(self, kernels: list[Any] | None = None) -> Any:
-        """Upper bound of ‖K‖², differentiable: a number for a fixed or normalised K, else a tensor."""
+        """Upper bound of ‖K‖², differentiable.
+
+        A number for a fixed or normalised K, else a tensor.
+        """
         if self.fixed:
             if self._fixed_bound is None:
                 # not the root squared: its rounding would make a step at the limit look unstable
-                self._fixed_bound = float(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim)) if self._known_norm else self.norm_bound() ** 2
+                self._fixed_bound = (
+                    float(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim))
+                    if self._known_norm
+                    else self.norm_bound() ** 2
+                )
             return self._fixed_bound
         if self.normalize:
             return 1.0
@@ -171,19 +238,23 @@ class ConvOperator(keras.layers.Layer):
             bound = bound if near is None else xp.minimum(bound, near)
         return bound * (1 + norms.OUTWARD)
 
-    def norm_bound(self, method: str = "auto", *, shape: Sequence[int] | None = None, iterations: int = 6) -> float:
+    def norm_bound(
+        self, method: str = "auto", *, shape: Sequence[int] | None = None, iterations: int = 6
+    ) -> float:
         """Upper bound of ‖K‖₂ for every spatial size, from the weights at hand, in float64.
 
         Args:
-            method: "auto", the least of the others; "fourier", the supremum over frequencies (times 2^(ndim/2) for a reflecting
-                boundary unless the filters are even or odd); "gram", the same by Gram iteration; "gershgorin", row sums
-                of KKᵀ; "l1", Young's inequality; "reflected", row sums of (KᵀK)^(2^j) on a reflecting grid of at least
+            method: "auto", the least of the others; "fourier", the supremum over frequencies (times
+                2^(ndim/2) for a reflecting boundary unless the filters are even or odd); "gram",
+                the same by Gram iteration; "gershgorin", row sums of KKᵀ; "l1", Young's inequality;
+                "reflected", row sums of (KᵀK)^(2^j) on a reflecting grid of at least
                 `smallest_size` points.
             shape: spatial sizes of a periodic grid, for its exact norm.
             iterations: squarings of "gram".
 
         Raises:
-            ValueError: unknown method, a shape without periodic boundary, "reflected" where it does not apply.
+            ValueError: unknown method, a shape without periodic boundary, "reflected" where it does
+                not apply.
 
         Example:
             >>> from keras_pde import ConvOperator
@@ -193,10 +264,19 @@ class ConvOperator(keras.layers.Layer):
             (32.0, True)
         """
         if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: method={method!r}")
+            raise ValueError(
+                f"method must be one of {', '.join(METHODS)}. Received: method={method!r}"
+            )
         if shape is not None and self.boundary != "periodic":
-            raise ValueError(f"The norm for one shape is known for boundary='periodic' only. Received: boundary={self.boundary!r}")
-        kernels = [self._constant] if self.fixed else [ops.convert_to_numpy(k).astype("float64") for k in self.effective_kernels()]
+            raise ValueError(
+                "The norm for one shape is known for boundary='periodic' only. Received:"
+                f" boundary={self.boundary!r}"
+            )
+        kernels = (
+            [self._constant]
+            if self.fixed
+            else [ops.convert_to_numpy(k).astype("float64") for k in self.effective_kernels()]
+        )
         if self._known_norm and method == "auto" and shape is None:
             return math.sqrt(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim))
         images = 2**self.ndim if self.boundary == "neumann" else 1
@@ -216,12 +296,19 @@ class ConvOperator(keras.layers.Layer):
         if method == "gershgorin" or (method == "auto" and len(kernels) == 1):
             sums = norms.correlation_sums(norms.composite(kernels), anchor, self.boundary)
             bounds["gershgorin"] = float(sums.sum(axis=1).max())
-        if method == "reflected" or (method == "auto" and self.boundary == "neumann" and bounds["pure"] > bounds["fourier"] / images * 1.01):
+        if method == "reflected" or (
+            method == "auto"
+            and self.boundary == "neumann"
+            and bounds["pure"] > bounds["fourier"] / images * 1.01
+        ):
             near = norms.reflected(kernels, anchor) if self.boundary == "neumann" else None
             if near is not None:
                 bounds["reflected"] = float(near)
             elif method == "reflected":
-                raise ValueError("method='reflected' needs boundary='neumann' and a kernel small enough for a dense grid. Use 'auto'.")
+                raise ValueError(
+                    "method='reflected' needs boundary='neumann' and a kernel small enough for a"
+                    " dense grid. Use 'auto'."
+                )
         if method == "auto" and shape is None and not self.fixed:
             # what a training step used: a certificate must never contradict the step it certifies
             bounds["in_graph"] = 1.0 if self.normalize else float(self._bound_in_graph(kernels, np))
@@ -229,23 +316,39 @@ class ConvOperator(keras.layers.Layer):
 
     @property
     def _known_norm(self) -> bool:
-        # even DCT windows overlap their own mirror image at a reflecting boundary: there ‖K‖ exceeds 1
-        mirrored = self.stencil == "dct" and self.boundary == "neumann" and self.kernel_size % 2 == 0
+        # even DCT windows overlap their own mirror image at a reflecting boundary: there ‖K‖
+        # exceeds 1
+        mirrored = (
+            self.stencil == "dct" and self.boundary == "neumann" and self.kernel_size % 2 == 0
+        )
         return self.fixed and self.stencil in stencils.SQUARED_NORMS and not mirrored
 
     @property
     def smallest_size(self) -> int:
-        """Spatial size an axis from which the bound for a reflecting boundary holds (1 for the others)."""
+        """Spatial size an axis from which the bound for a reflecting boundary holds (1 for the
+        others).
+        """
         if self.boundary != "neumann" or self._known_norm:
             return 1
-        grid = norms.reflected_grid([self._constant] if self.fixed else self.kernels, norms.OFFLINE_BUDGET)
+        grid = norms.reflected_grid(
+            [self._constant] if self.fixed else self.kernels, norms.OFFLINE_BUDGET
+        )
         return 1 if grid is None else max(grid[1])
 
     def gershgorin_sums(self, kernels: list[Any]) -> Any:
-        """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32: KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169)."""
+        """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32.
+
+        KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169).
+        """
         if len(kernels) != 1:
-            raise ValueError(f"Row sums per filter need one convolution with weights. Received: filters={self.filters}")
-        return ops.sum(norms.correlation_sums(kernels[0], [w[0] for w in self._widths], self.boundary, ops), axis=1)
+            raise ValueError(
+                "Row sums per filter need one convolution with weights. Received:"
+                f" filters={self.filters}"
+            )
+        return ops.sum(
+            norms.correlation_sums(kernels[0], [w[0] for w in self._widths], self.boundary, ops),
+            axis=1,
+        )
 
     def call(self, u: Any) -> Any:
         """K u."""
@@ -284,11 +387,16 @@ class ConvOperator(keras.layers.Layer):
     def _used(self, kernels: list[Any] | None, like: Any) -> list[Any]:
         if self.fixed:
             return [ops.convert_to_tensor(self._constant, dtype=like.dtype)]
-        return [ops.cast(k, like.dtype) for k in (self.effective_kernels() if kernels is None else kernels)]
+        return [
+            ops.cast(k, like.dtype)
+            for k in (self.effective_kernels() if kernels is None else kernels)
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        initializer = self.initializer if self.stencil else keras.initializers.serialize(self.initializer)
+        initializer = (
+            self.initializer if self.stencil else keras.initializers.serialize(self.initializer)
+        )
         return {
             **super().get_config(),
             "filters": self.filters,

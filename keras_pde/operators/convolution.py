@@ -1,12 +1,15 @@
-"""Convolution of states of few channels to many filters, and its adjoint, in the form that CPUs run fast.
+"""Convolution of states of few channels to many filters, and its adjoint, in the form that CPUs run
+fast.
 
-A convolution to one or three channels keeps a vector unit idle: the adjoint of 32 filters of 7×7 takes many times as long as the
-convolution itself. So the adjoint gives the k rows of the kernel a channel each, and adds these channels up, each shifted by its row:
+A convolution to one or three channels keeps a vector unit idle: the adjoint of 32 filters of 7×7
+takes many times as long as the convolution itself. So the adjoint gives the k rows of the kernel a
+channel each, and adds these channels up, each shifted by its row:
 
     (Kᵀv)(x, y) = Σᵢ aᵢ(x − i, y),    aᵢ(x, y) = Σⱼ Σ_f kᵢⱼ_f v_f(x, y − j),
 
-2 to 7 times as fast for kernels from 5×5 on. On TensorFlow both maps also serve as each other's gradient, as the library's own
-gradient of a convolution is that slow adjoint: a block trains up to 3 times as fast. ``python benchmarks/convolution.py``
+2 to 7 times as fast for kernels from 5×5 on. On TensorFlow both maps also serve as each other's
+gradient, as the library's own gradient of a convolution is that slow adjoint: a block trains up to
+3 times as fast. ``python benchmarks/convolution.py``
 """
 
 from __future__ import annotations
@@ -30,18 +33,32 @@ LANES = 16  # float32 numbers in a vector of 512 bits
 def is_narrow(kernel: Any, dtype: Any = None) -> bool:
     """Whether a kernel (height, width, channels, filters) is of the kind that is faster by rows.
 
-    Not in 16 bits: a convolution sums in float32 and rounds once, as certificates count on, and the sum of the rows would round each time.
+    Not in 16 bits: a convolution sums in float32 and rounds once, as certificates count on, and the
+    sum of the rows would round each time.
     """
     *window, channels, filters = (int(n) for n in kernel.shape)
     odd = all(n % 2 and n >= SMALLEST_KERNEL for n in window)
     short = unit_roundoff(kernel.dtype if dtype is None else dtype) > 0
-    return len(window) == 2 and odd and channels <= MOST_CHANNELS and filters >= FEWEST_FILTERS and not short
+    return (
+        len(window) == 2
+        and odd
+        and channels <= MOST_CHANNELS
+        and filters >= FEWEST_FILTERS
+        and not short
+    )
 
 
 def prefers_xla(kernels: Sequence[Any], boundary: str, dtype: Any) -> bool:
-    """Whether XLA runs K and Kᵀ faster on a CPU: in 16 bits, off two dimensions, and for wide kernels of few channels that are not by rows."""
+    """Whether XLA runs K and Kᵀ faster on a CPU.
+
+    In 16 bits, off two dimensions, and for wide kernels of few channels that are not by rows.
+    """
     by_rows = boundary == "dirichlet" and len(kernels) == 1
-    return len(kernels[0].shape) != 4 or unit_roundoff(dtype) > 0 or (is_narrow(kernels[0]) and not by_rows)
+    return (
+        len(kernels[0].shape) != 4
+        or unit_roundoff(dtype) > 0
+        or (is_narrow(kernels[0]) and not by_rows)
+    )
 
 
 def convolve(u: Any, kernel: Any, differentiable: bool = True) -> Any:
@@ -78,7 +95,9 @@ def _by_rows(v: Any, kernel: Any) -> Any:
 
 
 def _by_parts_of_rows(v: Any, kernel: Any) -> Any:
-    """Kᵀv on TensorFlow: few rows are cut in parts with a channel each, until the channels fill a vector."""
+    """Kᵀv on TensorFlow: few rows are cut in parts with a channel each, until the channels fill a
+    vector.
+    """
     import tensorflow as tf
 
     height, width, channels, filters = (int(n) for n in kernel.shape)
@@ -86,18 +105,24 @@ def _by_parts_of_rows(v: Any, kernel: Any) -> Any:
     count, reach = -(-width // length), width // 2
     whole = tf.pad(_rows(kernel), ((0, 0), (0, count * length - width), (0, 0), (0, 0)))
     cut = tf.transpose(tf.reshape(whole, (count, length, filters, height * channels)), (1, 2, 0, 3))
-    margins = [[0, 0], [0, 0], [reach, count * length - 1 - reach], [0, 0]]  # part by part to the right, within one convolution
-    parts = tf.nn.conv2d(v, tf.reshape(cut, (1, length, filters, count * height * channels)), 1, margins)
+    # part by part to the right, within one convolution
+    margins = [[0, 0], [0, 0], [reach, count * length - 1 - reach], [0, 0]]
+    parts = tf.nn.conv2d(
+        v, tf.reshape(cut, (1, length, filters, count * height * channels)), 1, margins
+    )
     return one_pass(lambda parts: _folded(parts, height, channels, count, length), parts)
 
 
 def _folded(parts: Any, height: int, channels: int, count: int = 1, length: int = 0) -> Any:
-    """The sum of the rows' channels, each moved by its row, and of parts of rows, each moved by what lies before it."""
+    """The sum of the rows' channels, each moved by its row, and of parts of rows, each moved by
+    what lies before it.
+    """
     reach = height // 2
     parts = ops.pad(parts, ((0, 0), (reach, reach), (0, 0), (0, 0)))
 
     def shifted(which: tuple[int, int]) -> Any:
-        # ends counted from the end: with sizes that are tensors TensorFlow would forget the number of channels
+        # ends counted from the end: with sizes that are tensors TensorFlow would forget the number
+        # of channels
         (part, row), first = which, (which[0] * height + which[1]) * channels
         columns = slice(part * length, (part + 1 - count) * length or None)
         return parts[:, 2 * reach - row : -row or None, columns, first : first + channels]
@@ -110,11 +135,16 @@ def _rows(kernel: Any) -> Any:
     """The kernel of width × 1 rows, each row of the given one a group of channels."""
     height, width, channels, filters = kernel.shape
     xp = np if isinstance(kernel, np.ndarray) else ops
-    return xp.reshape(xp.transpose(xp.flip(kernel, axis=1), (1, 3, 0, 2)), (1, width, filters, height * channels))
+    return xp.reshape(
+        xp.transpose(xp.flip(kernel, axis=1), (1, 3, 0, 2)), (1, width, filters, height * channels)
+    )
 
 
 def _known(kernel: Any) -> Any:
-    """A constant in a graph of TensorFlow's as the numbers it is: LiteRT asks for kernels that are no results of operations."""
+    """A constant in a graph of TensorFlow's as the numbers it is.
+
+    LiteRT asks for kernels that are no results of operations.
+    """
     if keras.backend.backend() != "tensorflow":
         return kernel
     import tensorflow as tf
@@ -126,7 +156,11 @@ def _known(kernel: Any) -> Any:
 
 
 def _paired(x: Any, kernel: Any) -> bool:
-    return keras.backend.backend() == "tensorflow" and not isinstance(x, keras.KerasTensor) and is_narrow(kernel)
+    return (
+        keras.backend.backend() == "tensorflow"
+        and not isinstance(x, keras.KerasTensor)
+        and is_narrow(kernel)
+    )
 
 
 @functools.cache
@@ -136,21 +170,30 @@ def _pair() -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
 
     def of_kernel(u: Any, v: Any, kernel: Any) -> Any:
         """Gradient of ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ with respect to the kernel."""
-        return tf.raw_ops.Conv2DBackpropFilter(input=u, filter_sizes=kernel.shape, out_backprop=v, strides=[1] * 4, padding="SAME")
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=u, filter_sizes=kernel.shape, out_backprop=v, strides=[1] * 4, padding="SAME"
+        )
 
     @tf.custom_gradient
     def forward(u: Any, kernel: Any) -> Any:
-        return _plain(u, kernel), lambda upstream: (adjoint(upstream, kernel), of_kernel(u, upstream, kernel))
+        return _plain(u, kernel), lambda upstream: (
+            adjoint(upstream, kernel),
+            of_kernel(u, upstream, kernel),
+        )
 
     @tf.custom_gradient
     def adjoint(v: Any, kernel: Any) -> Any:
-        return _by_parts_of_rows(v, kernel), lambda upstream: (forward(upstream, kernel), of_kernel(upstream, v, kernel))
+        return _by_parts_of_rows(v, kernel), lambda upstream: (
+            forward(upstream, kernel),
+            of_kernel(upstream, v, kernel),
+        )
 
     return forward, adjoint
 
 
 def depthwise(u: Any, window: Any) -> Any:
-    r"""Each channel convolved with a window of its own, of odd widths (\*widths, channels, 1), with zeros beyond the boundary.
+    r"""Each channel convolved with a window of its own, of odd widths (\*widths, channels, 1), with
+    zeros beyond the boundary.
 
     Example:
         >>> import numpy as np
@@ -165,6 +208,16 @@ def depthwise(u: Any, window: Any) -> Any:
     wide = ops.pad(u, ((0, 0), *((n // 2, n // 2) for n in widths), (0, 0)))
 
     def shifted(offset: tuple[int, ...]) -> Any:
-        return wide[(slice(None), *(slice(o, o + 1 - n or None) for o, n in zip(offset, widths, strict=True)))] * window[offset][:, 0]
+        return (
+            wide[
+                (
+                    slice(None),
+                    *(slice(o, o + 1 - n or None) for o, n in zip(offset, widths, strict=True)),
+                )
+            ]
+            * window[offset][:, 0]
+        )
 
-    return functools.reduce(lambda total, offset: total + shifted(offset), itertools.product(*map(range, widths)), 0)
+    return functools.reduce(
+        lambda total, offset: total + shifted(offset), itertools.product(*map(range, widths)), 0
+    )

@@ -1,4 +1,6 @@
-"""Classical stencils: finite differences, Haar and DCT filters, as NumPy kernels, Keras initializers and slices."""
+"""Classical stencils: finite differences, Haar and DCT filters, as NumPy kernels, Keras
+initializers and slices.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,17 @@ from keras_pde.operators.boundary import cut, extend, fold, zeros_around
 
 STENCILS = ("forward", "central", "second", "laplacian", "haar", "dct")
 
-# 1-D difference stencils as a·(u₊ − u) + b·(u − u₋): the sliced form, much faster than a convolution on a CPU
-_DIFFERENCES = {"forward": (1.0, 0.0), "central": (0.5, 0.5), "second": (1.0, -1.0), "laplacian": (1.0, -1.0)}
+# 1-D difference stencils as a·(u₊ − u) + b·(u − u₋): the sliced form, much faster than a
+# convolution on a CPU
+_DIFFERENCES = {
+    "forward": (1.0, 0.0),
+    "central": (0.5, 0.5),
+    "second": (1.0, -1.0),
+    "laplacian": (1.0, -1.0),
+}
 
-# suprema of the symbols of the pure difference stencils and tight frames, as functions of the dimension
+# suprema of the symbols of the pure difference stencils and tight frames, as functions of the
+# dimension
 SQUARED_NORMS = {
     "forward": lambda d: 4 * d,
     "central": lambda d: d,
@@ -42,14 +51,17 @@ def kernel_size_of(name: str, kernel_size: int = 3) -> int:
 
 @functools.lru_cache(maxsize=64)
 def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
-    """Kernel of a stencil for one channel, shape (k,)*ndim + (rows,), as a correlation centred at (k−1)//2.
+    """Kernel of a stencil for one channel, shape (k,)*ndim + (rows,), as a correlation centred at
+    (k−1)//2.
 
-    Grid size 1. forward: u₊−u; central: (u₊−u₋)/2; second: u₊−2u+u₋ (each: one row an axis); laplacian: their sum (one
-    row); haar: the 2^ndim − 1 details of the shift-invariant Haar frame (orthonormal filters over 2^(ndim/2), so that
-    with the mean filter ‖Ku‖ = ‖u‖); dct: the k^ndim − 1 zero-mean DCT-II filters over k^(ndim/2), by frequency, ‖K‖ ≤ 1
-    (more for even k at a reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
+    Grid size 1. forward: u₊−u; central: (u₊−u₋)/2; second: u₊−2u+u₋ (each: one row an axis);
+    laplacian: their sum (one row); haar: the 2^ndim − 1 details of the shift-invariant Haar frame
+    (orthonormal filters over 2^(ndim/2), so that with the mean filter ‖Ku‖ = ‖u‖); dct: the k^ndim
+    − 1 zero-mean DCT-II filters over k^(ndim/2), by frequency, ‖K‖ ≤ 1 (more for even k at a
+    reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
 
-    Squared norms, as the grid grows: forward 4·ndim, central ndim, second 16·ndim, laplacian 16·ndim².
+    Squared norms, as the grid grows: forward 4·ndim, central ndim, second 16·ndim, laplacian
+    16·ndim².
 
     Example:
         >>> from keras_pde.operators import stencil
@@ -60,8 +72,12 @@ def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
     k = kernel_size_of(name, kernel_size)
     if name in ("haar", "dct"):
         n = np.arange(k)
-        basis = np.array([np.cos(np.pi * (n + 0.5) * f / k) * math.sqrt((2 if f else 1) / k) for f in range(k)]) / math.sqrt(k)
-        orders = sorted(itertools.product(range(k), repeat=ndim), key=lambda f: (sum(f), max(f), f))[1:]
+        basis = np.array(
+            [np.cos(np.pi * (n + 0.5) * f / k) * math.sqrt((2 if f else 1) / k) for f in range(k)]
+        ) / math.sqrt(k)
+        orders = sorted(
+            itertools.product(range(k), repeat=ndim), key=lambda f: (sum(f), max(f), f)
+        )[1:]
         rows = [functools.reduce(np.multiply.outer, [basis[f] for f in order]) for order in orders]
         return np.stack(rows, axis=-1)
     a, b = _DIFFERENCES[name]
@@ -76,18 +92,22 @@ def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Stencil(keras.initializers.Initializer):
-    """Initializer that fills a convolution kernel with a classical stencil, applied to every input channel.
+    """Initializer that fills a convolution kernel with a classical stencil, applied to every input
+    channel.
 
-    A kernel of shape (*k, channels, filters) gets the first ``filters`` of the rows; row r of channel c stands at output
-    r·channels + c. For wider kernels than the stencil the stencil is centred and the rest is zero.
+    A kernel of shape (*k, channels, filters) gets the first ``filters`` of the rows; row r of
+    channel c stands at output r·channels + c. For wider kernels than the stencil the stencil is
+    centred and the rest is zero.
 
     Args:
         name: "forward", "central", "second", "laplacian", "haar" or "dct".
 
     Raises:
-        ValueError: unknown name; a kernel narrower than the stencil; more filters than channels times rows.
+        ValueError: unknown name; a kernel narrower than the stencil; more filters than channels
+            times rows.
 
-    Source: Strong, Chan (2003) for the reading of networks as stencils; Alt et al., arXiv:2107.14742 (2021).
+    Source: Strong, Chan (2003) for the reading of networks as stencils; Alt et al.,
+    arXiv:2107.14742 (2021).
 
     Example:
         >>> from keras_pde.operators import Stencil
@@ -112,14 +132,21 @@ class Stencil(keras.initializers.Initializer):
         taps = stencil(self.name, len(window), window[0])
         width, rows = taps.shape[0], taps.shape[-1]
         if min(window) < width:
-            raise ValueError(f"The {self.name} stencil is {width} wide; a kernel of {tuple(window)} cannot hold it. Use kernel_size={width}.")
+            raise ValueError(
+                f"The {self.name} stencil is {width} wide; a kernel of {tuple(window)} cannot hold"
+                f" it. Use kernel_size={width}."
+            )
         if filters > rows * channels:
             raise ValueError(
-                f"The {self.name} stencil has {rows} filter{'s' * (rows > 1)} a channel, so {rows * channels} for {channels} "
-                f"channel{'s' * (channels > 1)} at most. Received: filters={filters}"
+                f"The {self.name} stencil has {rows} filter{'s' * (rows > 1)} a channel, so"
+                f" {rows * channels} for {channels} channel{'s' * (channels > 1)} at most."
+                f" Received: filters={filters}"
             )
         kernel = np.zeros(shape)
-        place = tuple(slice((n - 1) // 2 - (width - 1) // 2, (n - 1) // 2 - (width - 1) // 2 + width) for n in window)
+        place = tuple(
+            slice((n - 1) // 2 - (width - 1) // 2, (n - 1) // 2 - (width - 1) // 2 + width)
+            for n in window
+        )
         for out in range(filters):
             kernel[(*place, out % channels, out)] = taps[..., out // channels]
         return kernel
@@ -166,20 +193,29 @@ def differences_adjoint(rows: list[Any], name: str, boundary: str) -> Any:
 def _forward(u: Any, axis: int, boundary: str) -> Any:
     """uᵢ₊₁ − uᵢ without the detour over all edges: 0.3 to 0.7 times the time of a step under XLA.
 
-    The longer stencils go over the edges: XLA recomputes a flux for each shifted copy of it, and there it is shifted once
-    (without, a step with second differences takes 1.1 to 1.8 times as long, with the Laplacian up to 2.5).
+    The longer stencils go over the edges: XLA recomputes a flux for each shifted copy of it, and
+    there it is shifted once (without, a step with second differences takes 1.1 to 1.8 times as
+    long, with the Laplacian up to 2.5).
     """
     rest = cut(u, axis, 1, None)
     if boundary == "neumann":
         return zeros_around(rest - cut(u, axis, None, -1), axis, 0, 1)
-    return (ops.concatenate([rest, cut(u, axis, None, 1)], axis) if boundary == "periodic" else zeros_around(rest, axis, 0, 1)) - u
+    return (
+        ops.concatenate([rest, cut(u, axis, None, 1)], axis)
+        if boundary == "periodic"
+        else zeros_around(rest, axis, 0, 1)
+    ) - u
 
 
 def _forward_adjoint(w: Any, axis: int, boundary: str) -> Any:
     rest = cut(w, axis, None, -1)
     if boundary == "neumann":
         return zeros_around(rest, axis, 1, 0) - zeros_around(rest, axis, 0, 1)
-    return (ops.concatenate([cut(w, axis, -1, None), rest], axis) if boundary == "periodic" else zeros_around(rest, axis, 1, 0)) - w
+    return (
+        ops.concatenate([cut(w, axis, -1, None), rest], axis)
+        if boundary == "periodic"
+        else zeros_around(rest, axis, 1, 0)
+    ) - w
 
 
 def _combine(a: float, x: Any, b: float, y: Any) -> Any:
@@ -189,7 +225,10 @@ def _combine(a: float, x: Any, b: float, y: Any) -> Any:
 
 
 def _edges(u: Any, axis: int, boundary: str) -> Any:
-    """Differences across all n + 1 pixel edges along an axis; across a reflecting boundary they vanish."""
+    """Differences across all n + 1 pixel edges along an axis.
+
+    Across a reflecting boundary they vanish.
+    """
     if boundary == "neumann":
         return zeros_around(cut(u, axis, 1, None) - cut(u, axis, None, -1), axis, 1, 1)
     widths = [(1, 1) if i == axis else (0, 0) for i in range(1, len(u.shape) - 1)]

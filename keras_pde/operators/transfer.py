@@ -1,8 +1,10 @@
-"""Full weighting R and linear interpolation P between a grid and the grid of every second point, R = Pᵀ/2 an axis.
+"""Full weighting R and linear interpolation P between a grid and the grid of every second point, R
+= Pᵀ/2 an axis.
 
-Coarse points stand at the fine points 1, 3, 5, … for "dirichlet" (the walls at −1 and n are points of every grid), and at
-0, 2, 4, … for "neumann" and "periodic". Beyond its last coarse point a reflecting axis of even size is constant.
-All by slices, for NumPy arrays and tensors, static and dynamic sizes.
+Coarse points stand at the fine points 1, 3, 5, … for "dirichlet" (the walls at −1 and n are points
+of every grid), and at 0, 2, 4, … for "neumann" and "periodic". Beyond its last coarse point a
+reflecting axis of even size is constant. All by slices, for NumPy arrays and tensors, static and
+dynamic sizes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from keras_pde.operators.boundary import cut
 
 
 def coarse_size(size: Any, boundary: str) -> Any:
-    """Points of the next coarser axis: ⌊n/2⌋ (dirichlet) or ⌈n/2⌉; an axis of one point stays as it is."""
+    """Points of the next coarser axis: ⌊n/2⌋ (dirichlet) or ⌈n/2⌉.
+
+    An axis of one point stays as it is.
+    """
     if isinstance(size, int):
         return size if size == 1 else size // 2 if boundary == "dirichlet" else (size + 1) // 2
     return size // 2 if boundary == "dirichlet" else (size + 1) // 2
@@ -25,14 +30,17 @@ def restrict_axis(v: Any, axis: int, boundary: str, xp: Any = ops) -> Any:
     """½Pᵀ v along one axis: weights [1 2 1]/4 at inner points."""
     even, odd = _every_second(v, axis, 0), _every_second(v, axis, 1)
     if boundary == "dirichlet":
-        # coarse j at fine 2j + 1, between the even points j and j + 1; an even size has no point after the last
+        # coarse j at fine 2j + 1, between the even points j and j + 1; an even size has no point
+        # after the last
         after = _shifted_back(even, axis, xp)
         return odd / 2 + (_like(even, odd, axis, xp) + _like(after, odd, axis, xp)) / 4
     odd = _padded_to(odd, even, axis, xp)
     if boundary == "neumann":
         # of an even size the last odd point takes the whole last coarse value, not half of two
         last = _missing_half(v, axis, xp)
-        before = xp.concatenate([xp.zeros_like(cut(odd, axis, None, 1)), cut(odd, axis, None, -1)], axis)
+        before = xp.concatenate(
+            [xp.zeros_like(cut(odd, axis, None, 1)), cut(odd, axis, None, -1)], axis
+        )
         extra = xp.concatenate([xp.zeros_like(cut(even, axis, None, -1)), last], axis)
         return even / 2 + (odd + before + extra) / 4
     before = xp.concatenate([cut(odd, axis, -1, None), cut(odd, axis, None, -1)], axis)
@@ -76,7 +84,9 @@ def _like(x: Any, other: Any, axis: int, xp: Any) -> Any:
 
 def _padded_to(odd: Any, even: Any, axis: int, xp: Any) -> Any:
     """The odd points, with a zero after the last where the size is odd."""
-    return _like(xp.concatenate([odd, xp.zeros_like(cut(even, axis, None, 1))], axis), even, axis, xp)
+    return _like(
+        xp.concatenate([odd, xp.zeros_like(cut(even, axis, None, 1))], axis), even, axis, xp
+    )
 
 
 def _missing_half(v: Any, axis: int, xp: Any) -> Any:

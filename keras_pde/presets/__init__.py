@@ -1,8 +1,10 @@
-"""Presets: list, find, verify, load and save networks with their configuration, weights and golden tensors.
+"""Presets: list, find, verify, load and save networks with their configuration, weights and golden
+tensors.
 
-A preset is a directory in keras-hub's format: config.json (class and arguments), model.weights.h5, metadata.json (versions,
-parameter count, sha256 of the files), and golden.npz (an input and its output). The zoo's index, presets.json, repeats the hashes. A file that is
-damaged, missing or not what its hash says is an error, never random weights.
+A preset is a directory in keras-hub's format: config.json (class and arguments), model.weights.h5,
+metadata.json (versions, parameter count, sha256 of the files), and golden.npz (an input and its
+output). The zoo's index, presets.json, repeats the hashes. A file that is damaged, missing or not
+what its hash says is an error, never random weights.
 """
 
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
@@ -10,4 +12,22 @@ from keras_pde.presets.golden import golden_input, predict_golden
 from keras_pde.presets.index import PresetList, folder_of, index, list_presets, zoo_root
 from keras_pde.presets.loading import from_preset, load, locate, verify
 
-__all__ = ["CONFIG", "GOLDEN", "METADATA", "WEIGHTS", "PresetList", "file_hash", "folder_of", "from_preset", "golden_input", "index", "list_presets", "load", "locate", "predict_golden", "staged", "verify", "zoo_root"]
+__all__ = [
+    "CONFIG",
+    "GOLDEN",
+    "METADATA",
+    "WEIGHTS",
+    "PresetList",
+    "file_hash",
+    "folder_of",
+    "from_preset",
+    "golden_input",
+    "index",
+    "list_presets",
+    "load",
+    "locate",
+    "predict_golden",
+    "staged",
+    "verify",
+    "zoo_root",
+]

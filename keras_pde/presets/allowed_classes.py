@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_KERAS_MODULES = ("keras", "keras.initializers", "keras.layers", "keras.regularizers", "keras.constraints", "keras.activations")
+_KERAS_MODULES = (
+    "keras",
+    "keras.initializers",
+    "keras.layers",
+    "keras.regularizers",
+    "keras.constraints",
+    "keras.activations",
+)
 _PLAIN = ("__tuple__", "__numpy__", "__tensor__", "__bytes__")
 
 
@@ -14,9 +21,15 @@ def foreign_classes(config: Any) -> Iterator[str]:
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module")
         if name is not None and name not in _PLAIN:
-            package = module is not None and (module == "keras_pde" or module.startswith("keras_pde."))
+            package = module is not None and (
+                module == "keras_pde" or module.startswith("keras_pde.")
+            )
             ours = package and str(config.get("registered_name")).startswith("keras_pde>")
-            keras_own = module in _KERAS_MODULES and not config.get("registered_name") and name not in ("Lambda", "function")
+            keras_own = (
+                module in _KERAS_MODULES
+                and not config.get("registered_name")
+                and name not in ("Lambda", "function")
+            )
             if not (ours or keras_own):
                 yield f"{module}.{name}"
         for value in config.values():

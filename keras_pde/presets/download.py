@@ -22,7 +22,8 @@ def fetch_archive(url: str, sha256: str) -> Path:
     """Directory of the preset in a .zip or .tar.gz at a URL; cached under its hash.
 
     Raises:
-        ValueError: the download's hash differs (nothing is kept), or the archive holds no single preset.
+        ValueError: the download's hash differs (nothing is kept), or the archive holds no single
+            preset.
         OSError: the URL cannot be read.
     """
     wanted = sha256.lower()
@@ -41,7 +42,8 @@ def fetch_archive(url: str, sha256: str) -> Path:
                 file.write(chunk)
         if digest.hexdigest() != wanted:
             raise ValueError(
-                f"{url} has sha256 {digest.hexdigest()}, and {wanted} was expected: the file is damaged or not the one meant. Nothing was kept."
+                f"{url} has sha256 {digest.hexdigest()}, and {wanted} was expected: the file is"
+                " damaged or not the one meant. Nothing was kept."
             )
         with staged(target) as stage:
             _unpack(Path(name), stage, url)

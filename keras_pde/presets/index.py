@@ -17,7 +17,9 @@ def zoo_root() -> Path:
     for root in (here / "zoo", beside):
         if (root / "presets.json").is_file():
             return root
-    raise FileNotFoundError(f"The zoo's presets.json is neither in {here / 'zoo'} nor in {beside}. Reinstall keras_pde.")
+    raise FileNotFoundError(
+        f"The zoo's presets.json is neither in {here / 'zoo'} nor in {beside}. Reinstall keras_pde."
+    )
 
 
 def index() -> dict[str, dict[str, Any]]:
@@ -28,7 +30,9 @@ def index() -> dict[str, dict[str, Any]]:
         >>> presets.index()["perona_malik_2d"]["class"]
         'FEDResNet'
     """
-    entries: dict[str, dict[str, Any]] = json.loads((zoo_root() / "presets.json").read_text(encoding="utf-8"))
+    entries: dict[str, dict[str, Any]] = json.loads(
+        (zoo_root() / "presets.json").read_text(encoding="utf-8")
+    )
     return entries
 
 
@@ -51,9 +55,22 @@ class PresetList(list[str]):
         rows = [("preset", "class", "task", "params", "certified", HEADER, "what it is")]
         for name in self:
             e = entries[name]
-            rows.append((name, e["class"], e["task"], f"{e['params']:,}", e["certified"], entry_text(e), e["description"]))
+            rows.append(
+                (
+                    name,
+                    e["class"],
+                    e["task"],
+                    f"{e['params']:,}",
+                    e["certified"],
+                    entry_text(e),
+                    e["description"],
+                )
+            )
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
 
 
 def list_presets(pattern: str = "*", *, task: str | None = None) -> PresetList:
@@ -65,4 +82,8 @@ def list_presets(pattern: str = "*", *, task: str | None = None) -> PresetList:
         True
     """
     entries = index()
-    return PresetList(n for n in sorted(entries) if fnmatch.fnmatch(n, pattern) and task in (None, entries[n]["task"]))
+    return PresetList(
+        n
+        for n in sorted(entries)
+        if fnmatch.fnmatch(n, pattern) and task in (None, entries[n]["task"])
+    )

@@ -16,17 +16,21 @@ from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import folder_of, index
 
 
-def from_preset(source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None) -> Any:
+def from_preset(
+    source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None
+) -> Any:
     r"""Load a network of any class from the zoo, a directory, or a URL.
 
     Args:
-        source: a name of `list_presets`; a directory written by `save_to_preset`; or a URL of a .zip or .tar.gz of one.
+        source: a name of `list_presets`; a directory written by `save_to_preset`; or a URL of a
+            .zip or .tar.gz of one.
         sha256: of the archive; required for a URL.
-        dtype: precision to load in, such as "float64" or "mixed_bfloat16"; the saved one by default.
+        dtype: precision to load in, such as "float64" or "mixed_bfloat16"; the saved one by
+            default.
 
     Raises:
-        ValueError: unknown name (near ones are listed), a damaged or tampered file, a class outside keras_pde and Keras, a URL
-            without its sha256.
+        ValueError: unknown name (near ones are listed), a damaged or tampered file, a class outside
+            keras_pde and Keras, a URL without its sha256.
         FileNotFoundError: a directory without the files of a preset.
 
     Example:
@@ -46,21 +50,30 @@ def locate(source: str, sha256: str | None) -> tuple[Path, dict[str, str]]:
 
         if sha256 is None:
             raise ValueError(
-                f"A preset from a URL needs the sha256 of its archive, which whoever published it states: from_preset({source!r}, sha256=...)"
+                "A preset from a URL needs the sha256 of its archive, which whoever published it"
+                f" states: from_preset({source!r}, sha256=...)"
             )
         directory = fetch_archive(source, sha256)
         return directory, _own_hashes(directory)
     if sha256 is not None:
-        raise ValueError("sha256 is for a URL; the zoo and saved directories carry their own hashes")
+        raise ValueError(
+            "sha256 is for a URL; the zoo and saved directories carry their own hashes"
+        )
     path = Path(source)
     if path.is_dir() or os.sep in source or source.startswith("."):
         if not (path / CONFIG).is_file():
-            raise FileNotFoundError(f"{source!r} is no preset directory: it has no {CONFIG}. save_to_preset writes one.")
+            raise FileNotFoundError(
+                f"{source!r} is no preset directory: it has no {CONFIG}. save_to_preset writes one."
+            )
         return path, _own_hashes(path)
     entries = index()
     if source not in entries:
         near = difflib.get_close_matches(source, entries, n=4, cutoff=0.4)
-        hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(sorted(entries))}."
+        hint = (
+            f"Did you mean {', '.join(near)}?"
+            if near
+            else f"There are: {', '.join(sorted(entries))}."
+        )
         raise ValueError(f"No preset is called {source!r}. {hint}")
     return folder_of(source), entries[source]["sha256"]
 
@@ -69,21 +82,34 @@ def _own_hashes(directory: Path) -> dict[str, str]:
     try:
         return dict(json.loads((directory / METADATA).read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{directory / METADATA} is missing or damaged, so the files cannot be verified: {error}") from None
+        raise ValueError(
+            f"{directory / METADATA} is missing or damaged, so the files cannot be verified:"
+            f" {error}"
+        ) from None
 
 
 def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     for name in (CONFIG, WEIGHTS):
         if not (directory / name).is_file():
-            raise FileNotFoundError(f"{directory / name} is missing: the preset is incomplete. Reinstall or download it again.")
+            raise FileNotFoundError(
+                f"{directory / name} is missing: the preset is incomplete. Reinstall or download it"
+                " again."
+            )
     for name, wanted in hashes.items():
         if not (directory / name).is_file() or file_hash(directory / name) != wanted:
             raise ValueError(
-                f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index states. Reinstall or download it again."
+                f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index"
+                " states. Reinstall or download it again."
             )
-    foreign = next(foreign_classes(config := json.loads((directory / CONFIG).read_text(encoding="utf-8"))), None)
+    foreign = next(
+        foreign_classes(config := json.loads((directory / CONFIG).read_text(encoding="utf-8"))),
+        None,
+    )
     if foreign is not None:
-        raise ValueError(f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused, as it could run foreign code")
+        raise ValueError(
+            f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused,"
+            " as it could run foreign code"
+        )
     if dtype is not None:
         config = _with_dtype(config, dtype)
     import keras
@@ -95,7 +121,9 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     try:
         model.load_weights(directory / WEIGHTS)
     except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{directory / WEIGHTS} does not fit {directory / CONFIG}, or is damaged: {error}") from None
+        raise ValueError(
+            f"{directory / WEIGHTS} does not fit {directory / CONFIG}, or is damaged: {error}"
+        ) from None
     if not all(np.isfinite(w).all() for w in model.get_weights()):
         raise ValueError(f"{directory / WEIGHTS} holds values that are not finite")
     return model
@@ -103,12 +131,16 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
 
 def _with_dtype(config: Any, dtype: str) -> Any:
     if isinstance(config, dict):
-        return {k: dtype if k == "dtype" and v is not None else _with_dtype(v, dtype) for k, v in config.items()}
+        return {
+            k: dtype if k == "dtype" and v is not None else _with_dtype(v, dtype)
+            for k, v in config.items()
+        }
     return [_with_dtype(v, dtype) for v in config] if isinstance(config, list) else config
 
 
 def verify(source: str | os.PathLike[str]) -> float:
-    """Load a preset, checking every hash, and return its largest difference from the golden output (over its size beyond 1).
+    """Load a preset, checking every hash, and return its largest difference from the golden output
+    (over its size beyond 1).
 
     Raises:
         ValueError, FileNotFoundError: as `from_preset`.
@@ -122,4 +154,7 @@ def verify(source: str | os.PathLike[str]) -> float:
     model = load(directory, hashes, None)
     with np.load(directory / GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
-        return float(np.abs(predict_golden(model, inputs) - golden["output"]).max() / max(1.0, np.abs(golden["output"]).max()))
+        return float(
+            np.abs(predict_golden(model, inputs) - golden["output"]).max()
+            / max(1.0, np.abs(golden["output"]).max())
+        )

@@ -27,11 +27,17 @@ def metric_text(metric: Mapping[str, Any], *, tolerance: bool = False) -> str:
 
 
 def entry_text(entry: Mapping[str, Any]) -> str:
-    """The number of a preset in a list: PSNR on BSD68 or CBSD68 by noise level where it has that, else its metric.
+    """The number of a preset in a list.
+
+    PSNR on BSD68 or CBSD68 by noise level where it has that, else its metric.
 
     Example:
         >>> from keras_pde.presets.metric_text import entry_text
         >>> entry_text({"psnr": {"15": 31.1, "25": 28.6, "50": 25.58}}), entry_text({"metric": {"value": 28.648}})
         ('31.10 / 28.60 / 25.58 dB', '28.65 dB')
     """
-    return " / ".join(f"{v:.2f}" for v in entry["psnr"].values()) + " dB" if entry.get("psnr") else metric_text(entry["metric"])
+    return (
+        " / ".join(f"{v:.2f}" for v in entry["psnr"].values()) + " dB"
+        if entry.get("psnr")
+        else metric_text(entry["metric"])
+    )

@@ -29,7 +29,9 @@ class PresetModel:
     presets = _Presets()
 
     @classmethod
-    def from_preset(cls, source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None) -> Self:
+    def from_preset(
+        cls, source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None
+    ) -> Self:
         """Load a preset of this class (or of a subclass); see `keras_pde.from_preset`.
 
         Raises:
@@ -43,7 +45,8 @@ class PresetModel:
         model = from_preset(source, sha256=sha256, dtype=dtype)
         if not isinstance(model, cls):
             raise ValueError(
-                f"{os.fspath(source)!r} is a {type(model).__name__}, no {cls.__name__}. Use keras_pde.from_preset, which finds the class."
+                f"{os.fspath(source)!r} is a {type(model).__name__}, no {cls.__name__}. Use"
+                " keras_pde.from_preset, which finds the class."
             )
         return model
 
@@ -65,8 +68,12 @@ class PresetModel:
             True
         """
         target = Path(directory)
-        if target.exists() and not (target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))):
-            raise FileExistsError(f"{target} exists and is no preset: nothing was written. Choose another directory.")
+        if target.exists() and not (
+            target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))
+        ):
+            raise FileExistsError(
+                f"{target} exists and is no preset: nothing was written. Choose another directory."
+            )
         with staged(target) as stage:
             self.write_preset_files(stage)
 
@@ -75,7 +82,10 @@ class PresetModel:
         from keras_pde.runtime.version import __version__
 
         if not self.built:
-            raise ValueError("The model has no weights yet: build it first, by calling it or by build(input_shape)")
+            raise ValueError(
+                "The model has no weights yet: build it first, by calling it or by"
+                " build(input_shape)"
+            )
         config = keras.saving.serialize_keras_object(self)
         config.pop("compile_config", None)
         (stage / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")

@@ -1,4 +1,7 @@
-"""What differs between backends: compiled runs, precision, loops, and the registry of named classes."""
+"""What differs between backends.
+
+Compiled runs, precision, loops, and the registry of named classes.
+"""
 
 from keras_pde.runtime import quiet  # noqa: F401  first: TensorFlow logs when it is imported
 from keras_pde.runtime.compiling import (

@@ -1,4 +1,6 @@
-"""Compiled runs: a model on an array, any function by XLA, and float64 where a backend needs to be told."""
+"""Compiled runs: a model on an array, any function by XLA, and float64 where a backend needs to be
+told.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,12 @@ def run_compiled(model: Any, inputs: Any) -> np.ndarray:
 
 
 def compiled(function: Any) -> Any:
-    """A function of tensors, compiled by XLA where the backend has it and the function does not say ``prefers_xla = False``.
+    """A function of tensors, compiled by XLA where the backend has it and the function does not say
+    ``prefers_xla = False``.
 
-    XLA for the CPU runs convolutions by its own kernels, inside a loop on one thread, up to 10 times slower than TensorFlow runs them. Such
-    functions are left to TensorFlow, but for what is pointwise in them; on a GPU or TPU everything is compiled.
+    XLA for the CPU runs convolutions by its own kernels, inside a loop on one thread, up to 10
+    times slower than TensorFlow runs them. Such functions are left to TensorFlow, but for what is
+    pointwise in them; on a GPU or TPU everything is compiled.
 
     Example:
         >>> from keras_pde.runtime import compiled
@@ -47,14 +51,20 @@ def compiled(function: Any) -> Any:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        whole = getattr(function, "prefers_xla", True) or any(d.device_type != "CPU" for d in tf.config.get_visible_devices())
-        traced = tf.function(function if whole else _fusing(function), jit_compile=whole, autograph=False)
-        traced._omit_frequent_tracing_warning = True  # one program for each image size is what XLA means
+        whole = getattr(function, "prefers_xla", True) or any(
+            d.device_type != "CPU" for d in tf.config.get_visible_devices()
+        )
+        traced = tf.function(
+            function if whole else _fusing(function), jit_compile=whole, autograph=False
+        )
+        # one program for each image size is what XLA means
+        traced._omit_frequent_tracing_warning = True
         return traced
     if backend == "jax":
         import jax
 
-        return jax.jit(lambda *inputs: function(*inputs))  # of one and the same model JAX would hand out the program with its former weights
+        # of one and the same model JAX would hand out the program with its former weights
+        return jax.jit(lambda *inputs: function(*inputs))
     if backend == "torch":
         import torch
 
@@ -85,7 +95,9 @@ def _fusing(function: Any) -> Any:
 
 
 def one_pass(function: Callable[..., Any], *tensors: Any) -> Any:
-    """function(*tensors) for a function of pointwise operations: in a graph of TensorFlow's that is traced in `fused`, one XLA kernel.
+    """function(*tensors) for a function of pointwise operations.
+
+    In a graph of TensorFlow's that is traced in `fused`, one XLA kernel.
 
     Example:
         >>> from keras_pde.runtime import one_pass
@@ -96,11 +108,17 @@ def one_pass(function: Callable[..., Any], *tensors: Any) -> Any:
         return function(*tensors)
     import tensorflow as tf
 
-    return function(*tensors) if tf.executing_eagerly() else tf.function(function, jit_compile=True, autograph=False)(*tensors)
+    return (
+        function(*tensors)
+        if tf.executing_eagerly()
+        else tf.function(function, jit_compile=True, autograph=False)(*tensors)
+    )
 
 
 def flexible(function: Any) -> Any:
-    """A function of tensors as one program for all their sizes, not compiled by XLA; on backends that have none such as `compiled` makes it.
+    """A function of tensors as one program for all their sizes, not compiled by XLA.
+
+    On backends that have none such as `compiled` makes it.
 
     For images of many sizes, where programs by XLA, one a size, cost more than they save.
 

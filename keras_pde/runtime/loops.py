@@ -1,8 +1,12 @@
-"""One loop for many equal steps: differentiable on every backend, and compiled once instead of unrolled where that is faster.
+"""One loop for many equal steps.
 
-Under XLA a long unrolled chain of stencil steps is slow: fusion recomputes early steps inside later ones. A loop stores each
-state, compiles several times faster and runs many times faster, forward and backward: ``python benchmarks/loops.py``. With convolutions it is
-the other way round: inside a loop XLA for the CPU runs them on one thread, 2 to 15 times slower, and written out nothing is recomputed.
+Differentiable on every backend, and compiled once instead of unrolled where that is faster.
+
+Under XLA a long unrolled chain of stencil steps is slow: fusion recomputes early steps inside later
+ones. A loop stores each state, compiles several times faster and runs many times faster, forward
+and backward: ``python benchmarks/loops.py``. With convolutions it is the other way round: inside a
+loop XLA for the CPU runs them on one thread, 2 to 15 times slower, and written out nothing is
+recomputed.
 """
 
 from __future__ import annotations
@@ -14,7 +18,13 @@ import keras
 from keras import ops
 
 
-def repeat(body: Callable[[Any, list[Any]], Any], state: Any, sequences: Sequence[Any], *, written_out: bool = False) -> Any:
+def repeat(
+    body: Callable[[Any, list[Any]], Any],
+    state: Any,
+    sequences: Sequence[Any],
+    *,
+    written_out: bool = False,
+) -> Any:
     """The state after ``state = body(state, [s[0] for s in sequences])``, then s[1], and so on.
 
     Args:
@@ -27,7 +37,8 @@ def repeat(body: Callable[[Any, list[Any]], Any], state: Any, sequences: Sequenc
         for k in range(int(sequences[0].shape[0])):
             state = body(state, [s[k] for s in sequences])
         return state
-    if keras.backend.backend() == "jax":  # reverse mode through JAX's while loop fails, through its scan it works
+    # reverse mode through JAX's while loop fails, through its scan it works
+    if keras.backend.backend() == "jax":
         return ops.scan(lambda carry, x: (body(carry, x), None), state, list(sequences))[0]
     length = int(sequences[0].shape[0])
     pair = ops.while_loop(

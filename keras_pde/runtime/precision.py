@@ -11,20 +11,34 @@ if TYPE_CHECKING:
     pass
 
 
-
-
-
 def at_least_float32(x: Any) -> Any:
-    """A tensor as it is, or in float32 where it has 16 bits: there s² overflows beyond 256 and λ² underflows below 2e-4."""
-    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+    """A tensor as it is, or in float32 where it has 16 bits.
+
+    There s² overflows beyond 256 and λ² underflows below 2e-4.
+    """
+    return (
+        ops.cast(x, "float32")
+        if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
+        else x
+    )
 
 
 def drawn_wide(initializer: Any) -> Any:
-    """An initializer that draws 16-bit values in float32 and rounds them: backends have no orthogonal matrices of 16 bits."""
+    """An initializer that draws 16-bit values in float32 and rounds them.
+
+    Backends have no orthogonal matrices of 16 bits.
+    """
 
     def draw(shape: Any, dtype: Any = None) -> Any:
-        short = dtype is not None and keras.backend.standardize_dtype(dtype) in ("float16", "bfloat16")
-        return ops.cast(initializer(shape, dtype="float32"), dtype) if short else initializer(shape, dtype=dtype)
+        short = dtype is not None and keras.backend.standardize_dtype(dtype) in (
+            "float16",
+            "bfloat16",
+        )
+        return (
+            ops.cast(initializer(shape, dtype="float32"), dtype)
+            if short
+            else initializer(shape, dtype=dtype)
+        )
 
     return draw
 
@@ -36,9 +50,11 @@ def as_in(x: Any, like: Any) -> Any:
 
 def narrow(y: Any, like: Any) -> Any:
     """A tensor back in the 16 bits of another."""
-    return ops.cast(y, like.dtype) if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16") else y
-
-
+    return (
+        ops.cast(y, like.dtype)
+        if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16")
+        else y
+    )
 
 
 UNITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}

@@ -1,6 +1,9 @@
-"""Imports Keras without TensorFlow's log lines when the process is the command keras-pde; otherwise does nothing.
+"""Imports Keras without TensorFlow's log lines when the process is the command keras-pde.
 
-TensorFlow logs on import, before it has read TF_CPP_MIN_LOG_LEVEL. The package imports this module first of all: later is too late.
+Otherwise does nothing.
+
+TensorFlow logs on import, before it has read TF_CPP_MIN_LOG_LEVEL. The package imports this module
+first of all: later is too late.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from pathlib import Path
 
 def started_as_command(argv: list[str]) -> bool:
     """Whether a process with these arguments (sys.orig_argv) is keras-pde or python -m keras_pde."""
-    return "keras_pde" in (argv[i + 1] for i, a in enumerate(argv[:-1]) if a == "-m") or any(Path(a).stem == "keras-pde" for a in argv[:2])
+    return "keras_pde" in (argv[i + 1] for i, a in enumerate(argv[:-1]) if a == "-m") or any(
+        Path(a).stem == "keras-pde" for a in argv[:2]
+    )
 
 
 def import_keras_quietly() -> None:

@@ -1,4 +1,7 @@
-"""What fluxes, solvers, smoothers and problems share: a configuration that is their identity, and finding one by name."""
+"""What fluxes, solvers, smoothers and problems share.
+
+A configuration that is their identity, and finding one by name.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +34,15 @@ class Configured:
         return hash((type(self), json.dumps(self.get_config(), sort_keys=True, default=str)))
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items() if not isinstance(v, dict))
+        options = ", ".join(
+            f"{k}={v!r}" for k, v in self.get_config().items() if not isinstance(v, dict)
+        )
         return f"{type(self).__name__}({options})"
 
 
-def find(what: str, base: type[Kind], names: Mapping[str, type[Kind]], identifier: Any, where: str) -> Kind:
+def find(
+    what: str, base: type[Kind], names: Mapping[str, type[Kind]], identifier: Any, where: str
+) -> Kind:
     """One of the named classes with its defaults, one from its configuration, or the object itself.
 
     Args:
@@ -59,4 +66,6 @@ def find(what: str, base: type[Kind], names: Mapping[str, type[Kind]], identifie
         return names[name]()
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ValueError(f"No {what} is called {identifier!r}. {hint}There are: {', '.join(names)}, or any {where}.")
+    raise ValueError(
+        f"No {what} is called {identifier!r}. {hint}There are: {', '.join(names)}, or any {where}."
+    )

@@ -14,11 +14,16 @@ import keras
 def sound_conversion(format: str) -> Iterator[None]:
     """While tf2onnx runs: its reshape optimizer leaves the outputs of a graph alone.
 
-    It writes some Reshape nodes as one of a higher rank and a Squeeze (tf2onnx 1.17). Behind an output the Squeeze is lost: what the file
-    computes then has an axis too many. Whether an output is a Reshape of that kind depends on the order of the other optimizations, and so on
-    names and hashes: one export in some twenty.
+    It writes some Reshape nodes as one of a higher rank and a Squeeze (tf2onnx 1.17). Behind an
+    output the Squeeze is lost: what the file computes then has an axis too many. Whether an output
+    is a Reshape of that kind depends on the order of the other optimizations, and so on names and
+    hashes: one export in some twenty.
     """
-    if format != "onnx" or keras.backend.backend() == "torch" or importlib.util.find_spec("tf2onnx") is None:
+    if (
+        format != "onnx"
+        or keras.backend.backend() == "torch"
+        or importlib.util.find_spec("tf2onnx") is None
+    ):
         yield
         return
     from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer

@@ -8,11 +8,17 @@ from keras_pde.schemes.lengths import _ceil, _length, _positive
 from keras_pde.schemes.schedule import Schedule
 
 
-def dufort_frankel(steps: int | None = None, *, time: float | None = None, max_step: float = 1.0, extrapolation: float = 4 / 3) -> Schedule:
+def dufort_frankel(
+    steps: int | None = None,
+    *,
+    time: float | None = None,
+    max_step: float = 1.0,
+    extrapolation: float = 4 / 3,
+) -> Schedule:
     """Du Fort-Frankel scheme: τₖ = 1/(2α) = max_step, wₖ = w = 4τα/(1+2τα) in (0, 2).
 
-    The physical step is τ = max_step·w/(2−w): any size is stable for a frozen A, up to a transient of max(1, w/(2−w)).
-    For w ≤ 1 a varying A is stable too. The first step starts from u⁻¹ := u⁰.
+    The physical step is τ = max_step·w/(2−w): any size is stable for a frozen A, up to a transient
+    of max(1, w/(2−w)). For w ≤ 1 a varying A is stable too. The first step starts from u⁻¹ := u⁰.
 
     Args:
         steps: number of steps; with ``time`` alone, the least that reaches it.
@@ -32,7 +38,9 @@ def dufort_frankel(steps: int | None = None, *, time: float | None = None, max_s
     """
     _positive(max_step=max_step)
     if not 0 < extrapolation < 2:
-        raise ValueError(f"Extrapolation weights must lie in (0, 2). Received: extrapolation={extrapolation}")
+        raise ValueError(
+            f"Extrapolation weights must lie in (0, 2). Received: extrapolation={extrapolation}"
+        )
 
     def build(n: int) -> Schedule:
         return Schedule((max_step,) * n, (extrapolation,) * n, False, n, max_step, "dufort_frankel")

@@ -6,8 +6,12 @@ from keras_pde.schemes.lengths import _ceil, _length, _positive
 from keras_pde.schemes.schedule import Schedule
 
 
-def explicit(steps: int | None = None, *, time: float | None = None, max_step: float = 1.0) -> Schedule:
-    """Explicit scheme: τₖ = τ ≤ max_step, w = 1. Stable for a varying A as well; n steps reach n·max_step.
+def explicit(
+    steps: int | None = None, *, time: float | None = None, max_step: float = 1.0
+) -> Schedule:
+    """Explicit scheme: τₖ = τ ≤ max_step, w = 1.
+
+    Stable for a varying A as well; n steps reach n·max_step.
 
     Args:
         steps: number of steps n; with ``time`` alone, the least that reaches it.

@@ -9,13 +9,21 @@ from keras_pde.schemes.lengths import _length, _positive
 from keras_pde.schemes.schedule import Schedule
 
 
-def fsi(steps: int | None = None, *, cycles: int = 1, time: float | None = None, max_step: float = 1.0, frozen: bool = False) -> Schedule:
+def fsi(
+    steps: int | None = None,
+    *,
+    cycles: int = 1,
+    time: float | None = None,
+    max_step: float = 1.0,
+    frozen: bool = False,
+) -> Schedule:
     """Fast Semi-Iterative scheme: τₖ = max_step, wₖ = (4k+2)/(2k+3), restarted each cycle.
 
-    For a frozen A a cycle equals FED's, and every intermediate state is stable too, so no ordering is needed
-    and A may follow the evolution. The theorem is for a frozen A.
+    For a frozen A a cycle equals FED's, and every intermediate state is stable too, so no ordering
+    is needed and A may follow the evolution. The theorem is for a frozen A.
 
-    Args, errors: as `fed`; ``frozen`` freezes the diffusivity over a cycle, for which the theorem holds.
+    Args, errors: as `fed`; ``frozen`` freezes the diffusivity over a cycle, for which the theorem
+    holds.
 
     Source: Hafner, Ochs, Weickert, Reissel, Grewenig (GCPR 2016).
 
@@ -27,7 +35,13 @@ def fsi(steps: int | None = None, *, cycles: int = 1, time: float | None = None,
     """
     _positive(max_step=max_step, cycles=cycles)
     cycle_time = None if time is None else time / cycles
-    n, q = _length(steps, cycle_time, lambda t: _cycle_length(t, max_step), lambda n: max_step * n * (n + 1) / 3, "fsi")
+    n, q = _length(
+        steps,
+        cycle_time,
+        lambda t: _cycle_length(t, max_step),
+        lambda n: max_step * n * (n + 1) / 3,
+        "fsi",
+    )
     k = np.arange(n)
     w = ((4 * k + 2) / (2 * k + 3)).tolist()
     return Schedule((q * max_step,) * (n * cycles), tuple(w) * cycles, frozen, n, max_step, "fsi")

@@ -6,7 +6,13 @@ import math
 from collections.abc import Callable
 
 
-def _length(steps: int | None, time: float | None, shortest: Callable[[float], int], reach: Callable[[int], float], scheme: str) -> tuple[int, float]:
+def _length(
+    steps: int | None,
+    time: float | None,
+    shortest: Callable[[float], int],
+    reach: Callable[[int], float],
+    scheme: str,
+) -> tuple[int, float]:
     """(steps, factor in (0, 1] on the step sizes) from steps, a stopping time, or both."""
     if time is not None and not (math.isfinite(time) and time > 0):
         raise ValueError(f"A stopping time must be finite and > 0. Received: time={time}")
@@ -22,8 +28,8 @@ def _length(steps: int | None, time: float | None, shortest: Callable[[float], i
     factor = time / reach(steps)
     if factor > 1 + 1e-12:
         raise ValueError(
-            f"{steps} {scheme} step{'s' * (steps > 1)} reach time {reach(steps):.6g} at most, and time={time:g} was asked for. "
-            f"Take at least {shortest(time)} steps, or more cycles."
+            f"{steps} {scheme} step{'s' * (steps > 1)} reach time {reach(steps):.6g} at most, and"
+            f" time={time:g} was asked for. Take at least {shortest(time)} steps, or more cycles."
         )
     return steps, min(1.0, factor)
 

@@ -13,11 +13,17 @@ from keras_pde.schemes.fsi import fsi
 from keras_pde.schemes.lengths import _positive
 from keras_pde.schemes.schedule import Schedule
 
-_BUILDERS: dict[str, Callable[..., Schedule]] = {"explicit": explicit, "fed": fed, "fsi": fsi, "dufort_frankel": dufort_frankel}
+_BUILDERS: dict[str, Callable[..., Schedule]] = {
+    "explicit": explicit,
+    "fed": fed,
+    "fsi": fsi,
+    "dufort_frankel": dufort_frankel,
+}
 
 
 def retimed(schedule: Schedule, time: float) -> Schedule:
-    """The same scheme, with its number of cycles and ``max_step`` kept, and as many steps as ``time`` needs.
+    """The same scheme, with its number of cycles and ``max_step`` kept, and as many steps as
+    ``time`` needs.
 
     Raises:
         ValueError: a time that is not finite and > 0.

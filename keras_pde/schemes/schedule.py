@@ -22,7 +22,8 @@ class Schedule:
         kind: name of the scheme.
 
     Raises:
-        ValueError: lists of unequal or zero length, values out of range, steps not a multiple of the cycle.
+        ValueError: lists of unequal or zero length, values out of range, steps not a multiple of
+            the cycle.
 
     Example:
         >>> from keras_pde import schemes
@@ -44,13 +45,23 @@ class Schedule:
         object.__setattr__(self, "extrapolations", w)
         object.__setattr__(self, "cycle_length", int(self.cycle_length) or len(tau))
         if not tau or len(tau) != len(w):
-            raise ValueError(f"A schedule needs equally many step sizes and extrapolations, at least one. Received: {len(tau)} and {len(w)}")
+            raise ValueError(
+                "A schedule needs equally many step sizes and extrapolations, at least one."
+                f" Received: {len(tau)} and {len(w)}"
+            )
         if not all(t > 0 and math.isfinite(t) for t in (*tau, self.max_step)):
-            raise ValueError(f"Step sizes must be finite and > 0. Received: step_sizes={tau}, max_step={self.max_step}")
+            raise ValueError(
+                f"Step sizes must be finite and > 0. Received: step_sizes={tau},"
+                f" max_step={self.max_step}"
+            )
         if not all(0 < x < 2 for x in w):
-            raise ValueError(f"Extrapolation weights must lie in (0, 2). Received: extrapolations={w}")
+            raise ValueError(
+                f"Extrapolation weights must lie in (0, 2). Received: extrapolations={w}"
+            )
         if self.cycle_length < 1 or len(tau) % self.cycle_length:
-            raise ValueError(f"{len(tau)} steps are no multiple of cycle_length={self.cycle_length}")
+            raise ValueError(
+                f"{len(tau)} steps are no multiple of cycle_length={self.cycle_length}"
+            )
 
     def __len__(self) -> int:
         return len(self.step_sizes)
@@ -59,7 +70,14 @@ class Schedule:
     def cycles(self) -> list[Schedule]:
         """The cycles, each a schedule of its own."""
         n = self.cycle_length
-        return [replace(self, step_sizes=self.step_sizes[i : i + n], extrapolations=self.extrapolations[i : i + n]) for i in range(0, len(self), n)]
+        return [
+            replace(
+                self,
+                step_sizes=self.step_sizes[i : i + n],
+                extrapolations=self.extrapolations[i : i + n],
+            )
+            for i in range(0, len(self), n)
+        ]
 
     @property
     def extrapolates(self) -> bool:
@@ -89,7 +107,11 @@ class Schedule:
             >>> schemes.explicit(4).scaled(0.25).time
             1.0
         """
-        return replace(self, step_sizes=tuple(t * factor for t in self.step_sizes), max_step=self.max_step * factor)
+        return replace(
+            self,
+            step_sizes=tuple(t * factor for t in self.step_sizes),
+            max_step=self.max_step * factor,
+        )
 
     def amplification(self, eigenvalue: Any) -> np.ndarray:
         """p(λ): what the whole evolution does to an eigenvector of a frozen A with eigenvalue λ.
@@ -112,7 +134,17 @@ class Schedule:
 
     def __repr__(self) -> str:
         count, n = len(self) // self.cycle_length, self.cycle_length
-        cycles = f"{count} cycle{'s' * (count > 1)} of {n} step{'s' * (n > 1)}" if self.kind != "explicit" else f"{n} step{'s' * (n > 1)}"
+        cycles = (
+            f"{count} cycle{'s' * (count > 1)} of {n} step{'s' * (n > 1)}"
+            if self.kind != "explicit"
+            else f"{n} step{'s' * (n > 1)}"
+        )
         faster = self.time / (len(self) * self.max_step)
-        gain = f" ({faster:.2f} times the {len(self)} explicit steps of {self.max_step:.4g})" if self.kind != "explicit" else ""
-        return f"Schedule {self.kind}: {cycles}, time {self.time:.4g}{gain}{', frozen' * self.frozen}"
+        gain = (
+            f" ({faster:.2f} times the {len(self)} explicit steps of {self.max_step:.4g})"
+            if self.kind != "explicit"
+            else ""
+        )
+        return (
+            f"Schedule {self.kind}: {cycles}, time {self.time:.4g}{gain}{', frozen' * self.frozen}"
+        )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from keras_pde import presets
 
 if TYPE_CHECKING:
-
     pass
 
 
@@ -30,8 +29,8 @@ def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> 
         model: loaded from the folder.
         folder: of the preset's files.
         metric: its name, value, unit and tolerance.
-        facts: task, description, ndim, channels, data, licence, and where there are, a table of stopping times (noise) and one of
-            PSNR by noise level (psnr).
+        facts: task, description, ndim, channels, data, licence, and where there are, a table of
+            stopping times (noise) and one of PSNR by noise level (psnr).
     """
     files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
     made = {
@@ -55,9 +54,18 @@ def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> 
 
 
 def write_index(entries: dict[str, Any]) -> None:
-    """Put entries in presets.json in place of those of the same names; the others stay, sorted, unless their folder is gone."""
+    """Put entries in presets.json in place of those of the same names.
+
+    The others stay, sorted, unless their folder is gone.
+    """
     root = presets.zoo_root()
     path = root / "presets.json"
     present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    merged = {**{n: e for n, e in present.items() if (root / e["task"] / n / presets.CONFIG).is_file()}, **entries}
-    path.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    merged = {
+        **{n: e for n, e in present.items() if (root / e["task"] / n / presets.CONFIG).is_file()},
+        **entries,
+    }
+    path.write_text(
+        json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )

@@ -1,4 +1,7 @@
-"""Inpainting u = f on known pixels, (−Δ)ᵏu = 0 on the others: images from few of their pixels, and holes filled."""
+"""Inpainting u = f on known pixels, (−Δ)ᵏu = 0 on the others.
+
+Images from few of their pixels, and holes filled.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ MOST = 300  # cycles
 
 
 class Inpainted(NamedTuple):
-    """What `solve` found: pixels, cycles of multigrid, last relative residual, whether that is within the tolerance.
+    """What `solve` found: pixels, cycles of multigrid, last relative residual, whether that is
+    within the tolerance.
 
     Example:
         >>> from keras_pde.tasks.inpaint import Inpainted
@@ -31,18 +35,25 @@ class Inpainted(NamedTuple):
 
 
 def inpaint(
-    pixels: np.ndarray, mask: np.ndarray, order: int = 2, tolerance: float = 1e-6, callback: Callable[[int, float], None] | None = None
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    order: int = 2,
+    tolerance: float = 1e-6,
+    callback: Callable[[int, float], None] | None = None,
 ) -> np.ndarray:
-    """The solution of u = f where the mask is true, and of −Δu = 0 (order 2) or Δ²u = 0 (order 4) elsewhere.
+    """The solution of u = f where the mask is true, and of −Δu = 0 (order 2) or Δ²u = 0 (order 4)
+    elsewhere.
 
-    Reflecting boundary. With L the five-point −Δ or its square, L_uu u_u = −L_uk f_k: symmetric and positive definite for any
-    mask with a known pixel, so the solution is unique, and conjugate gradients preconditioned by a multigrid cycle reach it.
-    Order 2 obeys the max-min principle min f ≤ u ≤ max f and leaves a peak at isolated pixels; order 4 is smooth there,
-    mostly more accurate, and may overshoot. Cost: cycles proportional to the pixels, some 6 to 20 of them; more at order 4 for
-    less than 1 % known pixels or wide holes (50 to 100).
+    Reflecting boundary. With L the five-point −Δ or its square, L_uu u_u = −L_uk f_k: symmetric and
+    positive definite for any mask with a known pixel, so the solution is unique, and conjugate
+    gradients preconditioned by a multigrid cycle reach it. Order 2 obeys the max-min principle min
+    f ≤ u ≤ max f and leaves a peak at isolated pixels; order 4 is smooth there, mostly more
+    accurate, and may overshoot. Cost: cycles proportional to the pixels, some 6 to 20 of them; more
+    at order 4 for less than 1 % known pixels or wide holes (50 to 100).
 
     Args:
-        pixels: f, (height, width, channels) in [0, 1]. What the unknown ones hold, NaN included, does not matter.
+        pixels: f, (height, width, channels) in [0, 1]. What the unknown ones hold, NaN included,
+            does not matter.
         mask: (height, width) bool, true where f is known.
         order: 2, homogeneous diffusion, or 4, biharmonic.
         tolerance: relative residual ‖b − Au‖/‖b‖ to reach.
@@ -52,10 +63,12 @@ def inpaint(
         u, float64 of the shape of pixels, equal to f on known pixels, not clipped.
 
     Raises:
-        ValueError: shapes that do not fit, a mask that is not bool or has no known pixel, known pixels that are not finite, an order
-            other than 2 and 4, a tolerance ≤ 0. A tolerance that is not reached is a RuntimeWarning.
+        ValueError: shapes that do not fit, a mask that is not bool or has no known pixel, known
+            pixels that are not finite, an order other than 2 and 4, a tolerance ≤ 0. A tolerance
+            that is not reached is a RuntimeWarning.
 
-    Source: Masnou, Morel (1998); Galić, Weickert, Welk, Bruhn, Belyaev, Seidel (2008); Mainberger et al. (2012).
+    Source: Masnou, Morel (1998); Galić, Weickert, Welk, Bruhn, Belyaev, Seidel (2008); Mainberger
+    et al. (2012).
 
     Example:
         >>> from keras_pde.tasks import inpaint as inpainting
@@ -68,8 +81,9 @@ def inpaint(
     result = solve(pixels, mask, order, tolerance, callback)
     if not result.converged:
         warnings.warn(
-            f"Inpainting of order {order} stopped at a relative residual of {result.residual:.1e} after {result.cycles} cycles, above "
-            f"tolerance={tolerance:g}: ask for a larger one, or for fewer unknown pixels.",
+            f"Inpainting of order {order} stopped at a relative residual of {result.residual:.1e}"
+            f" after {result.cycles} cycles, above tolerance={tolerance:g}: ask for a larger one,"
+            " or for fewer unknown pixels.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -77,7 +91,11 @@ def inpaint(
 
 
 def solve(
-    pixels: np.ndarray, mask: np.ndarray, order: int = 2, tolerance: float = 1e-6, callback: Callable[[int, float], None] | None = None
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    order: int = 2,
+    tolerance: float = 1e-6,
+    callback: Callable[[int, float], None] | None = None,
 ) -> Inpainted:
     """As `inpaint`, with the number of cycles, the residual and whether it is within the tolerance.
 
@@ -97,8 +115,19 @@ def solve(
         return Inpainted(f, 0, 0.0, True)
     # NaN times 0 is NaN: what is unknown must not reach the solver
     f = np.where(known[..., None], f, 0.0)
-    found = _solver(order).solve([f[None], known[None, ..., None]], tolerance, callback=callback, max_cycles=MOST, accelerate=True)
-    return Inpainted(np.where(known[..., None], f, found.x[0]), found.cycles, float(found.residuals.max(axis=1).min()), found.converged)
+    found = _solver(order).solve(
+        [f[None], known[None, ..., None]],
+        tolerance,
+        callback=callback,
+        max_cycles=MOST,
+        accelerate=True,
+    )
+    return Inpainted(
+        np.where(known[..., None], f, found.x[0]),
+        found.cycles,
+        float(found.residuals.max(axis=1).min()),
+        found.converged,
+    )
 
 
 @functools.cache
@@ -113,21 +142,36 @@ def _solver(order: int) -> Any:
 def _checked(pixels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     f, known = np.asarray(pixels, dtype=np.float64), np.asarray(mask)
     if f.ndim != 3 or f.size == 0:
-        raise ValueError(f"pixels are (height, width, channels), none of them 0. Received: shape {f.shape}")
+        raise ValueError(
+            f"pixels are (height, width, channels), none of them 0. Received: shape {f.shape}"
+        )
     if known.dtype != bool:
-        raise ValueError(f"mask is of bool, true where a pixel is known. Received: {known.dtype}; mask > 0.5 makes one.")
+        raise ValueError(
+            f"mask is of bool, true where a pixel is known. Received: {known.dtype}; mask > 0.5"
+            " makes one."
+        )
     if known.shape != f.shape[:2]:
-        raise ValueError(f"The mask must have the image's height and width {f.shape[:2]}. Received: {known.shape}")
+        raise ValueError(
+            f"The mask must have the image's height and width {f.shape[:2]}. Received:"
+            f" {known.shape}"
+        )
     if not known.any():
-        raise ValueError("The mask has no known pixel, and at least one is needed: true (white) means known. Is it inverted?")
+        raise ValueError(
+            "The mask has no known pixel, and at least one is needed: true (white) means known. Is"
+            " it inverted?"
+        )
     bad = int((~np.isfinite(f[known])).sum())
     if bad:
-        raise ValueError(f"{bad} values of known pixels are NaN or infinite. Mark these pixels as unknown in the mask, or replace them.")
+        raise ValueError(
+            f"{bad} values of known pixels are NaN or infinite. Mark these pixels as unknown in the"
+            " mask, or replace them."
+        )
     return f, known
 
 
 def random_mask(shape: tuple[int, int], share: float, seed: int = 0) -> np.ndarray:
-    """A mask with a share of all pixels true, the nearest whole number of them and at least one, drawn without replacement.
+    """A mask with a share of all pixels true, the nearest whole number of them and at least one,
+    drawn without replacement.
 
     Args:
         shape: (height, width).
@@ -146,5 +190,9 @@ def random_mask(shape: tuple[int, int], share: float, seed: int = 0) -> np.ndarr
         raise ValueError(f"The share of known pixels is in (0, 1]. Received: share={share}")
     height, width = shape
     mask = np.zeros(height * width, dtype=bool)
-    mask[np.random.default_rng(seed).choice(mask.size, max(1, round(share * mask.size)), replace=False)] = True
+    mask[
+        np.random.default_rng(seed).choice(
+            mask.size, max(1, round(share * mask.size)), replace=False
+        )
+    ] = True
     return mask.reshape(height, width)

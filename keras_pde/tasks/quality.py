@@ -40,5 +40,9 @@ def quality(clean: np.ndarray, image: np.ndarray) -> Quality:
     a, b = (255 * np.asarray(x, dtype=np.float64) for x in (clean, image))
     with np.errstate(divide="ignore"):  # equal images have infinite PSNR
         psnr = float(peak_signal_noise_ratio(a, b, data_range=255))
-    ssim = float(structural_similarity(a, b, data_range=255, channel_axis=-1)) if min(a.shape[:2]) >= 7 else None
+    ssim = (
+        float(structural_similarity(a, b, data_range=255, channel_axis=-1))
+        if min(a.shape[:2]) >= 7
+        else None
+    )
     return Quality(psnr, ssim)

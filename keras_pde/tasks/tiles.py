@@ -1,4 +1,7 @@
-"""Large images tile by tile: how far a pixel of the input acts, tiles with halos of that width, and the run over them."""
+"""Large images tile by tile.
+
+How far a pixel of the input acts, tiles with halos of that width, and the run over them.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,18 @@ __all__ = ["Tiling", "influence_radius", "plan", "receptive_radius", "run"]
 TILE = 1 << 20  # pixels of a tile with its halo
 NUMBERS = 1 << 26  # of a tile's Ku: 256 MiB in float32
 WHOLE = 1 << 22  # pixels up to which a filter that sees the whole image gets the whole image
-LEAST_INFLUENCE, MAX_INFLUENCE = 64, 480  # pixels: of a tile of WHOLE pixels a quarter is still core
+# pixels: of a tile of WHOLE pixels a quarter is still core
+LEAST_INFLUENCE, MAX_INFLUENCE = 64, 480
 
 
 def receptive_radius(model: Any) -> int | None:
-    """Distance in pixels beyond which the input cannot act on the output; None if the output depends on the whole image.
+    """Distance in pixels beyond which the input cannot act on the output.
 
-    A step u − τKᵀΦ(Ku) with kernels that reach l pixels back and r forward acts within l + r; N steps within N(l + r). A state of
-    patches of p pixels counts in patches: p·N(l + r) + p − 1 pixels. Extrapolation and the source add nothing.
+    None if the output depends on the whole image.
+
+    A step u − τKᵀΦ(Ku) with kernels that reach l pixels back and r forward acts within l + r; N
+    steps within N(l + r). A state of patches of p pixels counts in patches: p·N(l + r) + p − 1
+    pixels. Extrapolation and the source add nothing.
 
     Args:
         model: a built model of blocks. Its own `receptive_radius` comes first, where it has one.
@@ -44,11 +51,13 @@ def receptive_radius(model: Any) -> int | None:
 
 
 def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
-    """Distance in pixels from which the input of an implicit model acts with a weight below ``accuracy``, from 64 to 480.
+    """Distance in pixels from which the input of an implicit model acts with a weight below
+    ``accuracy``, from 64 to 480.
 
-    Of a step whose linearisation I + τKᵀΦ′K has the condition κ the inverse decays with the distance d at least as
-    ((√κ − 1)/(√κ + 1))^(d/ρ), the rate of conjugate gradients, where KᵀΦ′K joins pixels up to ρ apart; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖²,
-    m = τμ‖K‖². Steps add up. A rule, not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
+    Of a step whose linearisation I + τKᵀΦ′K has the condition κ the inverse decays with the
+    distance d at least as ((√κ − 1)/(√κ + 1))^(d/ρ), the rate of conjugate gradients, where KᵀΦ′K
+    joins pixels up to ρ apart; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖², m = τμ‖K‖². Steps add up. A
+    rule, not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
 
     Example:
         >>> import keras_pde
@@ -67,25 +76,36 @@ def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
             q, m = squared * block.flux.stiffness, squared * max(0.0, -block.flux.slope_range[0])
         if not m or m < 1:
             root = math.sqrt((1 + q) / (1 - (m or 0.0)))
-            radius += (block.operator.reach + block.flux.reach) * math.log(accuracy) / math.log((root - 1) / (root + 1)) if root > 1 else 0.0
+            radius += (
+                (block.operator.reach + block.flux.reach)
+                * math.log(accuracy)
+                / math.log((root - 1) / (root + 1))
+                if root > 1
+                else 0.0
+            )
         else:
             radius = math.inf
-    return math.ceil(min(max(LEAST_INFLUENCE, radius * getattr(model, "patch_size", 1)), MAX_INFLUENCE))
+    return math.ceil(
+        min(max(LEAST_INFLUENCE, radius * getattr(model, "patch_size", 1)), MAX_INFLUENCE)
+    )
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tiles of one size that cover an image, each with a halo towards its neighbours that is computed and thrown away.
+    """Tiles of one size that cover an image, each with a halo towards its neighbours that is
+    computed and thrown away.
 
-    At the image's border a tile ends where the image ends, so that the model's own boundary condition acts there; with a
-    periodic one its halo comes from the other side. Tiles begin at multiples of the model's patch size.
+    At the image's border a tile ends where the image ends, so that the model's own boundary
+    condition acts there; with a periodic one its halo comes from the other side. Tiles begin at
+    multiples of the model's patch size.
 
     Args:
         shape: (height, width) of the image.
         tile: (height, width) of every tile with its halo: one XLA program serves all.
         halo: pixels.
         exact: whether the result is that of the whole image to rounding.
-        starts: first row, and first column, of the tiles; negative where a halo comes from the other side.
+        starts: first row, and first column, of the tiles; negative where a halo comes from the
+            other side.
         patch: pixels an axis of the model's patches.
 
     Example:
@@ -109,17 +129,31 @@ class Tiling:
         return len(self.starts[0]) * len(self.starts[1])
 
     def windows(self) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], tuple[int, int]]]:
-        """Of every tile the part of the image it is responsible for, where that lies in the tile, and the tile's first pixel."""
+        """Of every tile the part of the image it is responsible for, where that lies in the tile,
+        and the tile's first pixel.
+        """
         spans = []
         for starts, size in zip(self.starts, self.shape, strict=True):
             edges = [0, *(start + self.halo for start in starts[1:]), size]
-            spans.append([(slice(a, b), slice(a - s, b - s), s) for s, a, b in zip(starts, edges, edges[1:], strict=False)])
-        for (rows, inner_rows, top), (columns, inner_columns, left) in ((y, x) for y in spans[0] for x in spans[1]):
+            spans.append(
+                [
+                    (slice(a, b), slice(a - s, b - s), s)
+                    for s, a, b in zip(starts, edges, edges[1:], strict=False)
+                ]
+            )
+        for (rows, inner_rows, top), (columns, inner_columns, left) in (
+            (y, x) for y in spans[0] for x in spans[1]
+        ):
             yield (rows, columns), (inner_rows, inner_columns), (top, left)
 
     def cut(self, pixels: np.ndarray, first: tuple[int, int]) -> np.ndarray:
-        """The tile that begins at a pixel; beyond a periodic border what comes from the other side."""
-        for axis, (start, length, size) in enumerate(zip(first, self.tile, self.shape, strict=True)):
+        """The tile that begins at a pixel.
+
+        Beyond a periodic border what comes from the other side.
+        """
+        for axis, (start, length, size) in enumerate(
+            zip(first, self.tile, self.shape, strict=True)
+        ):
             if start >= 0 and start + length <= size:
                 pixels = pixels[(slice(None),) * axis + (slice(start, start + length),)]
                 continue
@@ -132,7 +166,11 @@ class Tiling:
         height, width = self.tile
         if self.count == 1:
             return f"{width} × {height} pixels as a whole"
-        how = "equal to the untiled result to rounding" if self.exact else "not exact: each pixel depends on the whole image, weakly beyond the halo"
+        how = (
+            "equal to the untiled result to rounding"
+            if self.exact
+            else "not exact: each pixel depends on the whole image, weakly beyond the halo"
+        )
         return f"{self.count} tiles of {width} × {height} pixels, halo {self.halo}; {how}"
 
 
@@ -142,9 +180,10 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
     Args:
         model: a built 2-D model of blocks.
         shape: of the image, height and width first.
-        tile: pixels of a tile with its halo. By default 2²⁰, fewer where Ku of a tile would exceed 2²⁶ numbers; for a model whose result
-            depends on the whole image, 2²²: up to that it is not tiled. A tile is at least four halos wide, whatever is asked for, as
-            most of it would be halo.
+        tile: pixels of a tile with its halo. By default 2²⁰, fewer where Ku of a tile would exceed
+            2²⁶ numbers; for a model whose result depends on the whole image, 2²²: up to that it is
+            not tiled. A tile is at least four halos wide, whatever is asked for, as most of it
+            would be halo.
         batch: samples that a tile makes, such as colour channels.
 
     Raises:
@@ -157,12 +196,16 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
         80 tiles of 1021 × 1022 pixels, halo 12; equal to the untiled result to rounding
     """
     if tile is not None and (not isinstance(tile, int | np.integer) or tile < 1):
-        raise ValueError(f"tile is a number of pixels, a whole number >= 1. Received: tile={tile!r}")
+        raise ValueError(
+            f"tile is a number of pixels, a whole number >= 1. Received: tile={tile!r}"
+        )
     patch = getattr(model, "patch_size", 1)
     radius = receptive_radius(model)
     halo = _up(influence_radius(model) if radius is None else radius, patch)
     if tile is None:
-        tile = max(1, (WHOLE if radius is None else min(TILE, NUMBERS * patch**2 // model.width)) // batch)
+        tile = max(
+            1, (WHOLE if radius is None else min(TILE, NUMBERS * patch**2 // model.width)) // batch
+        )
     (height, width), wrap = shape[:2], model.boundary == "periodic"
     if height * width <= tile:
         return Tiling((height, width), (height, width), halo, True, ((0,), (0,)), patch)
@@ -171,13 +214,16 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
     axes.append(_axis(width, max(side, tile // axes[0][0]), halo, patch, wrap))
     (h, rows), (w, columns) = axes
     whole = len(rows) == len(columns) == 1
-    return Tiling((height, width), (h, w), halo, radius is not None or whole, (rows, columns), patch)
+    return Tiling(
+        (height, width), (h, w), halo, radius is not None or whole, (rows, columns), patch
+    )
 
 
 def _axis(size: int, length: int, halo: int, patch: int, wrap: bool) -> tuple[int, tuple[int, ...]]:
     """Length of the tiles along an axis, at most about the one given, and where they begin."""
     if size > length:
-        # with lengths ≡ size modulo the patch size the last tile can begin at a multiple of it and end with the image
+        # with lengths ≡ size modulo the patch size the last tile can begin at a multiple of it and
+        # end with the image
         rest = 0 if wrap else size % patch
         cores = _up(size, patch) if wrap else size - rest - 2 * halo
         core = _up(-(-cores // -(-cores // max(length - 2 * halo - rest, patch))), patch)
@@ -200,7 +246,9 @@ def run(
     dtype: Any = np.float32,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """A function of images on a large one, tile by tile, into one array: the memory beyond that is a tile's.
+    """A function of images on a large one, tile by tile, into one array.
+
+    The memory beyond that is a tile's.
 
     Args:
         function: of an array (height, width, channels), to one of the same shape.

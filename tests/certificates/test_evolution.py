@@ -13,7 +13,11 @@ from keras_pde import Schedule, schemes
 from keras_pde.certificates.evolution import evolution_certificate, sup_amplification
 from keras_pde.certificates.facts import BlockFacts
 
-MONOTONE, PERONA_MALIK, FAB = ((0.0, 1.0), (0.0, 1.0)), ((0.0, 1.0), (-0.125, 1.0)), ((-0.2, 1.0), (-1.142, 1.0))
+MONOTONE, PERONA_MALIK, FAB = (
+    ((0.0, 1.0), (0.0, 1.0)),
+    ((0.0, 1.0), (-0.125, 1.0)),
+    ((-0.2, 1.0), (-1.142, 1.0)),
+)
 
 
 def facts(strength=2.0, data=0.0, kind=MONOTONE, **options) -> BlockFacts:
@@ -59,8 +63,12 @@ SCHEDULES = {
     "dufort-frankel": schemes.dufort_frankel(6),
     "dufort-frankel below 1": schemes.dufort_frankel(6, extrapolation=0.7),
     "custom": Schedule((0.3, 1.0, 0.5, 0.2), (1.0, 1.4, 0.6, 1.1), cycle_length=2),
-    "custom frozen": Schedule((1.5, 0.3, 0.5, 1.2), (0.8, 1.4, 0.6, 1.1), frozen=True, cycle_length=2),
-    "custom frozen below 1": Schedule((1.5, 0.3, 0.5, 0.7), (0.8, 0.4, 0.6, 1.0), frozen=True, cycle_length=2),
+    "custom frozen": Schedule(
+        (1.5, 0.3, 0.5, 1.2), (0.8, 1.4, 0.6, 1.1), frozen=True, cycle_length=2
+    ),
+    "custom frozen below 1": Schedule(
+        (1.5, 0.3, 0.5, 0.7), (0.8, 0.4, 0.6, 1.0), frozen=True, cycle_length=2
+    ),
 }
 
 
@@ -72,14 +80,24 @@ def test_norm_gain_is_never_below_that_of_random_operators(rng, name, linear):
     for data in (0.0, 0.05, 0.3, 0.7):
         for strength in (0.3, 2 - 2 * data, 3.0):
             block = facts(strength, data, **LINEAR) if linear else facts(strength, data)
-            tied, untied = certify(schedule, block), certify(schedule, blocks=[facts(strength, data) for _ in schedule.step_sizes])
-            per_cycle = [facts(strength, data, **(LINEAR if linear else {})) for _ in schedule.cycles]
-            cyclewise = certify(schedule, blocks=[per_cycle[k // schedule.cycle_length] for k in range(len(schedule))])
+            tied, untied = (
+                certify(schedule, block),
+                certify(schedule, blocks=[facts(strength, data) for _ in schedule.step_sizes]),
+            )
+            per_cycle = [
+                facts(strength, data, **(LINEAR if linear else {})) for _ in schedule.cycles
+            ]
+            cyclewise = certify(
+                schedule,
+                blocks=[per_cycle[k // schedule.cycle_length] for k in range(len(schedule))],
+            )
             largest = 0.0
             for trial in range(60):
                 each = [symmetric(rng, 2 + trial % 3, 0, strength) for _ in schedule.step_sizes]
                 if trial % 2:  # the extremes, in any order: the worst of extrapolating schemes
-                    alternating = (np.arange(len(schedule)) % schedule.cycle_length + trial // 2) % 2
+                    alternating = (
+                        np.arange(len(schedule)) % schedule.cycle_length + trial // 2
+                    ) % 2
                     pattern = rng.integers(2, size=len(schedule)) if trial > 4 else alternating
                     each = [strength * float(x) * np.eye(2) for x in pattern]
                 cycles = [each[k - k % schedule.cycle_length] for k in range(len(schedule))]
@@ -94,12 +112,17 @@ def test_norm_gain_is_never_below_that_of_random_operators(rng, name, linear):
                     assert gain <= untied.norm_gain * (1 + 1e-9)
                     assert gain <= tied.norm_gain * (1 + 1e-9) or linear
                 largest = max(largest, gain)
-            tightest[data, strength] = largest / (cyclewise if schedule.frozen else untied).norm_gain
+            tightest[data, strength] = (
+                largest / (cyclewise if schedule.frozen else untied).norm_gain
+            )
     assert max(tightest.values()) > 0.8  # and it is not idle: some operators come close
 
 
 def test_data_term_and_state_may_lie_in_different_eigenspaces():
-    """sup(|p| + |q|) is no bound of ‖p(B)u + q(B)f‖; two cycles with operators of their own exceed 1 by it."""
+    """sup(|p| + |q|) is no bound of ‖p(B)u + q(B)f‖.
+
+    Two cycles with operators of their own exceed 1 by it.
+    """
     schedule = schemes.fed(4, cycles=2)
     root = 1 / max(schedule.step_sizes)
     data = 0.975 * root
@@ -108,7 +131,9 @@ def test_data_term_and_state_may_lie_in_different_eigenspaces():
     rng = np.random.default_rng(0)
     for _ in range(3000):
         operators = [symmetric(rng, 2, 0, strength) for _ in range(2)]
-        worst = max(worst, np.linalg.norm(evolve(schedule, [operators[k // 4] for k in range(8)], data), 2))
+        worst = max(
+            worst, np.linalg.norm(evolve(schedule, [operators[k // 4] for k in range(8)], data), 2)
+        )
     blocks = [facts(strength, data, **LINEAR) for _ in range(2)]
     certificate = certify(schedule, blocks=[blocks[k // 4] for k in range(8)])
     assert worst > 1.001
@@ -157,16 +182,25 @@ def test_sup_amplification_is_an_upper_bound_hypothesis(n, kind, low, width, dat
     same, _ = sup_amplification(cycle, low, high, 1.0, data, same=True)
     assert np.abs(p + q).max() <= same * (1 + 1e-9)
     if not data and kind == "custom":
-        assert bound <= before * max(np.abs(p).max() * 1.01, 1 if (cycle.step_sizes[0] * high <= 2) else 0) + 1e-9 or bound <= before
+        assert (
+            bound
+            <= before * max(np.abs(p).max() * 1.01, 1 if (cycle.step_sizes[0] * high <= 2) else 0)
+            + 1e-9
+            or bound <= before
+        )
 
 
 def test_sup_amplification_is_within_a_quarter_percent_of_the_supremum_and_exact_on_the_stable_spectrum():
     for n in (3, 10, 30):
         fed = schemes.fed(n)
-        assert sup_amplification(fed, 0.0, 2.0) == (1.0, pytest.approx(-fed.amplification(np.linspace(0, 2, 20001)).min(), rel=0.05))
+        assert sup_amplification(fed, 0.0, 2.0) == (
+            1.0,
+            pytest.approx(-fed.amplification(np.linspace(0, 2, 20001)).min(), rel=0.05),
+        )
         true = np.abs(fed.amplification(np.linspace(0, 2.5, 20001))).max()
         assert true <= sup_amplification(fed, 0.0, 2.5)[0] <= true * 1.0025
-        assert sup_amplification(fed, 0.0, 1e-3)[0] == 1.0  # below the first root nothing is lost to the margin
+        # below the first root nothing is lost to the margin
+        assert sup_amplification(fed, 0.0, 1e-3)[0] == 1.0
 
 
 def test_fsi_needs_its_own_weights_exactly_to_be_read_as_fed():
@@ -185,7 +219,8 @@ def test_dufort_frankel_transient_bounds_a_frozen_or_linear_operator(w):
     assert certificate.norm_gain <= p * 1.003
 
 
-# Lipschitz constants and averagedness --------------------------------------------------------------------------------------
+# Lipschitz constants and averagedness
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -198,12 +233,19 @@ def test_lipschitz_constant_is_never_below_that_of_random_jacobians(rng, name, k
             assert certificate.lipschitz == math.inf  # no theorem
             continue
         for trial in range(80):
-            each = [symmetric(rng, 2 + trial % 3, strength * kind[1][0], strength * kind[1][1]) for _ in schedule.step_sizes]
-            assert np.linalg.norm(evolve(schedule, each, data), 2) <= certificate.lipschitz * (1 + 1e-9)
+            each = [
+                symmetric(rng, 2 + trial % 3, strength * kind[1][0], strength * kind[1][1])
+                for _ in schedule.step_sizes
+            ]
+            assert np.linalg.norm(evolve(schedule, each, data), 2) <= certificate.lipschitz * (
+                1 + 1e-9
+            )
 
 
 def test_explicit_steps_of_perona_malik_have_1_25_to_the_n():
-    assert certify(schemes.explicit(4), facts(2.0, 0.0, PERONA_MALIK)).lipschitz == pytest.approx(1.25**4, rel=1e-12)
+    assert certify(schemes.explicit(4), facts(2.0, 0.0, PERONA_MALIK)).lipschitz == pytest.approx(
+        1.25**4, rel=1e-12
+    )
     assert certify(schemes.explicit(4), facts(2.0)).lipschitz == 1.0
     assert certify(schemes.explicit(4), facts(3.0)).lipschitz == pytest.approx(2**4)
 
@@ -213,7 +255,8 @@ def test_averaged_constants_of_explicit_steps_compose():
     assert one.averaged == pytest.approx(0.5)
     assert one.firmly_nonexpansive
     assert certify(schemes.explicit(2), facts(1.0)).averaged == pytest.approx(2 / 3)
-    assert certify(schemes.explicit(1), facts(2.0)).averaged is None  # at the limit: nonexpansive only
+    # at the limit: nonexpansive only
+    assert certify(schemes.explicit(1), facts(2.0)).averaged is None
     assert certify(schemes.explicit(1), facts(2.0)).nonexpansive
     for kind, data in ((PERONA_MALIK, 0.0), (FAB, 0.0), (MONOTONE, 0.1)):
         assert certify(schemes.explicit(1), facts(1.0, data, kind)).averaged is None
@@ -228,7 +271,11 @@ def test_linear_evolutions_are_averaged_with_the_stated_constant(name, strength)
     theta = certify(schedule, facts(strength, **LINEAR)).averaged
     if theta is not None:
         eigenvalues = schedule.amplification(np.linspace(0, strength, 4001))
-        assert (np.abs((eigenvalues - 1 + theta) / theta) <= 1 + 1e-9).all() if theta else np.ptp(eigenvalues) == 0
+        assert (
+            (np.abs((eigenvalues - 1 + theta) / theta) <= 1 + 1e-9).all()
+            if theta
+            else np.ptp(eigenvalues) == 0
+        )
     elif name in ("fed", "fsi", "fsi frozen"):
         assert strength >= 2
 
@@ -239,7 +286,8 @@ def test_fed_and_fsi_of_a_linear_operator_are_averaged_and_their_explicit_steps_
     assert certify(schemes.explicit(5), facts(2.0, **LINEAR)).averaged is None
 
 
-# energy -------------------------------------------------------------------------------------------------------------------
+# energy
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def quadratic_energy_grows(schedule, strength) -> bool:
@@ -258,25 +306,34 @@ def test_energy_descent_is_not_claimed_where_a_quadratic_energy_grows(name, stre
 
 
 def test_energy_descent_needs_constant_steps_where_the_scheme_extrapolates():
-    """The last small steps coast on the momentum of the large ones: |p| = 2.9, though each step obeys its own limit."""
+    """The last small steps coast on the momentum of the large ones.
+
+    |p| = 2.9, though each step obeys its own limit.
+    """
     w = 1.95
     large = 0.999 * 2 * (2 - w) / w
     schedule = Schedule((large,) * 6 + (1e-6,) * 14, (w,) * 20)
-    assert np.abs(schedule.amplification(np.linspace(0, 1, 2001))).max() == pytest.approx(2.91, abs=0.01)
+    assert np.abs(schedule.amplification(np.linspace(0, 1, 2001))).max() == pytest.approx(
+        2.91, abs=0.01
+    )
     for block in (facts(1.0), facts(1.0, **LINEAR)):
         assert not certify(schedule, block).energy_descent
-    assert certify(schemes.dufort_frankel(20, extrapolation=w).scaled(large), facts(1.0)).energy_descent
+    assert certify(
+        schemes.dufort_frankel(20, extrapolation=w).scaled(large), facts(1.0)
+    ).energy_descent
 
 
 def test_energy_rules_and_their_reasons():
     assert certify(schemes.explicit(3), facts(2.0)).energy_descent
     assert certify(schemes.explicit(3), facts(2.0, 0.0, PERONA_MALIK)).energy_descent
-    assert certify(schemes.explicit(3), facts(2.0, 0.0, FAB)).energy_descent  # nonmonotone and negative g allowed
+    # nonmonotone and negative g allowed
+    assert certify(schemes.explicit(3), facts(2.0, 0.0, FAB)).energy_descent
     assert not certify(schemes.explicit(3), facts(2.001)).energy_descent
     assert certify(schemes.explicit(3), facts(1.8, 0.2)).energy_descent
     assert not certify(schemes.explicit(3), facts(1.8, 0.3)).energy_descent
     assert certify(schemes.dufort_frankel(3, extrapolation=0.8), facts(2.0)).energy_descent
-    assert not certify(schemes.dufort_frankel(3), facts(2.0)).energy_descent  # the physical step is twice as large
+    # the physical step is twice as large
+    assert not certify(schemes.dufort_frankel(3), facts(2.0)).energy_descent
     assert certify(schemes.dufort_frankel(3), facts(1.0)).energy_descent
     assert not certify(schemes.fsi(3), facts(0.1)).energy_descent
     assert not certify(schemes.fed(3), facts(2.0)).energy_descent
@@ -286,7 +343,8 @@ def test_energy_rules_and_their_reasons():
     assert "it is 2.0001" in reason  # rounded up, so that it exceeds the limit it is said to exceed
 
 
-# bias, reasons ----------------------------------------------------------------------------------------------------
+# bias, reasons
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_bias_loses_the_norm_and_nothing_else():
@@ -294,7 +352,11 @@ def test_bias_loses_the_norm_and_nothing_else():
         plain, biased = certify(schedule, facts(1.0)), certify(schedule, facts(1.0, biased=True))
         assert biased.norm_gain == math.inf
         assert "(S3)" in biased.reasons["norm"]
-        assert (biased.lipschitz, biased.averaged, biased.energy_descent) == (plain.lipschitz, plain.averaged, plain.energy_descent)
+        assert (biased.lipschitz, biased.averaged, biased.energy_descent) == (
+            plain.lipschitz,
+            plain.averaged,
+            plain.energy_descent,
+        )
 
 
 def test_untied_fsi_is_certified_with_its_worst_case_only():
@@ -302,7 +364,8 @@ def test_untied_fsi_is_certified_with_its_worst_case_only():
         certificate = certify(schemes.fsi(n), blocks=[facts(2.0) for _ in range(n)])
         assert certificate.norm_gain == pytest.approx(worst, rel=0.01)
         assert "worst case of a varying operator" in certificate.reasons["norm"]
-        assert certify(schemes.fsi(n), facts(2.0)).norm_gain == certificate.norm_gain  # tied, nonlinear: no theorem either
+        # tied, nonlinear: no theorem either
+        assert certify(schemes.fsi(n), facts(2.0)).norm_gain == certificate.norm_gain
         assert certify(schemes.fsi(n, frozen=True), facts(2.0)).norm_gain == 1
         assert certify(schemes.fsi(n), facts(2.0, **LINEAR)).norm_gain == 1
 
@@ -336,4 +399,8 @@ def test_reasons_state_the_theorem_or_its_end():
 
 def test_assumptions_are_united_and_exact_arithmetic_is_always_one():
     blocks = [facts(1.0, assumptions=("sizes",)), facts(1.0, assumptions=("sizes", "noise"))]
-    assert certify(schemes.explicit(2), blocks=blocks).assumptions == ("sizes", "noise", "exact arithmetic")
+    assert certify(schemes.explicit(2), blocks=blocks).assumptions == (
+        "sizes",
+        "noise",
+        "exact arithmetic",
+    )

@@ -1,4 +1,8 @@
-"""Certificates in 16 bits: bounds of the weights as rounded and of the arithmetic, attacked where exact arithmetic would promise too much."""
+"""Certificates in 16 bits.
+
+Bounds of the weights as rounded and of the arithmetic, attacked where exact arithmetic would
+promise too much.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +14,81 @@ import pytest
 from keras import ops
 
 import keras_pde
-from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, DuFortFrankelResNet, FEDResNet, FSIResNet, ImplicitDiffusion, Lifting, SplineFlux
+from keras_pde import (
+    ConvOperator,
+    DiffusionBlock,
+    DiffusionResNet,
+    DuFortFrankelResNet,
+    FEDResNet,
+    FSIResNet,
+    ImplicitDiffusion,
+    Lifting,
+    SplineFlux,
+)
 from keras_pde.operators import norms
 from keras_pde.runtime import compiled
 from keras_pde.runtime.precision import UNITS, unit_roundoff
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64, which the errors are measured against, needs TensorFlow")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="float64, which the errors are measured against, needs TensorFlow",
+)
 PRECISIONS = ["mixed_bfloat16", "mixed_float16", "bfloat16"]
 
 
-def learned(filters: Any = 3, width: int = 3, boundary: str = "dirichlet", **options: Any) -> ConvOperator:
+def learned(
+    filters: Any = 3, width: int = 3, boundary: str = "dirichlet", **options: Any
+) -> ConvOperator:
     return ConvOperator(filters, width, boundary=boundary, **{"normalize": True, **options})
 
 
 MODELS = {
-    "at the limit": lambda: DiffusionResNet(4, block=DiffusionBlock(learned(), "linear", 2.0), tied=True),
-    "explicit": lambda: DiffusionResNet(3, block=DiffusionBlock(learned(4, 5, zero_mean=True), "perona_malik", "learned")),
-    "reflecting": lambda: DiffusionResNet(2, block=DiffusionBlock(learned(2, 2, "neumann", normalize=False), "charbonnier")),
-    "per channel": lambda: DiffusionResNet(3, block=DiffusionBlock(learned(3, 3, "periodic", normalize=False), "charbonnier", "per_channel")),
-    "stacked": lambda: DiffusionResNet(2, block=DiffusionBlock(learned((2, 4)), "truncated_tv"), tied=True),
-    "data term": lambda: DiffusionResNet(3, block=DiffusionBlock(learned(), "charbonnier", data_weight="learned")),
-    "spline": lambda: DiffusionResNet(3, block=DiffusionBlock(learned(), SplineFlux(6, 3.0, (-0.5, 1.0), contrast=0.5))),
+    "at the limit": lambda: DiffusionResNet(
+        4, block=DiffusionBlock(learned(), "linear", 2.0), tied=True
+    ),
+    "explicit": lambda: DiffusionResNet(
+        3, block=DiffusionBlock(learned(4, 5, zero_mean=True), "perona_malik", "learned")
+    ),
+    "reflecting": lambda: DiffusionResNet(
+        2, block=DiffusionBlock(learned(2, 2, "neumann", normalize=False), "charbonnier")
+    ),
+    "per channel": lambda: DiffusionResNet(
+        3,
+        block=DiffusionBlock(
+            learned(3, 3, "periodic", normalize=False), "charbonnier", "per_channel"
+        ),
+    ),
+    "stacked": lambda: DiffusionResNet(
+        2, block=DiffusionBlock(learned((2, 4)), "truncated_tv"), tied=True
+    ),
+    "data term": lambda: DiffusionResNet(
+        3, block=DiffusionBlock(learned(), "charbonnier", data_weight="learned")
+    ),
+    "spline": lambda: DiffusionResNet(
+        3, block=DiffusionBlock(learned(), SplineFlux(6, 3.0, (-0.5, 1.0), contrast=0.5))
+    ),
     "fab": lambda: DiffusionResNet(2, block=DiffusionBlock(learned(), "fab"), tied=True),
-    "lifted": lambda: DiffusionResNet(2, block=DiffusionBlock(learned()), lifting=Lifting(3, learned=True)),
-    "stencil": lambda: DiffusionResNet(5, block=DiffusionBlock("forward", "perona_malik", 0.25), tied=True),
-    "laplacian": lambda: DiffusionResNet(3, block=DiffusionBlock("laplacian", "linear", 0.03), tied=True),
+    "lifted": lambda: DiffusionResNet(
+        2, block=DiffusionBlock(learned()), lifting=Lifting(3, learned=True)
+    ),
+    "stencil": lambda: DiffusionResNet(
+        5, block=DiffusionBlock("forward", "perona_malik", 0.25), tied=True
+    ),
+    "laplacian": lambda: DiffusionResNet(
+        3, block=DiffusionBlock("laplacian", "linear", 0.03), tied=True
+    ),
     "fed": lambda: FEDResNet(2, 4, block=DiffusionBlock(learned(), "perona_malik")),
     "fed stencil": lambda: FEDResNet(3, 5, block=DiffusionBlock("forward", "charbonnier")),
-    "fsi frozen": lambda: FSIResNet(2, 4, block=DiffusionBlock(learned(), "perona_malik"), frozen=True),
+    "fsi frozen": lambda: FSIResNet(
+        2, 4, block=DiffusionBlock(learned(), "perona_malik"), frozen=True
+    ),
     "fsi": lambda: FSIResNet(1, 4, block=DiffusionBlock("forward", "charbonnier")),
-    "dufort-frankel": lambda: DuFortFrankelResNet(4, 4 / 3, block=DiffusionBlock(learned(), "charbonnier")),
-    "implicit": lambda: keras_pde.ImplicitRecurrent(2, block=ImplicitDiffusion(learned(), "charbonnier", 4.0)),
+    "dufort-frankel": lambda: DuFortFrankelResNet(
+        4, 4 / 3, block=DiffusionBlock(learned(), "charbonnier")
+    ),
+    "implicit": lambda: keras_pde.ImplicitRecurrent(
+        2, block=ImplicitDiffusion(learned(), "charbonnier", 4.0)
+    ),
 }
 
 
@@ -51,24 +99,34 @@ def made(name: str, dtype: str) -> Any:
     model = keras.saving.deserialize_keras_object(config)
     model.build((None, None, None, 1))
     rng = np.random.default_rng(7)
-    model.set_weights([(rng.normal(size=w.shape) + 0.3).astype(w.dtype) for w in model.get_weights()])
+    model.set_weights(
+        [(rng.normal(size=w.shape) + 0.3).astype(w.dtype) for w in model.get_weights()]
+    )
     assert model.compute_dtype == dtype.removeprefix("mixed_")
     return model
 
 
 def sizes(x: Any) -> np.ndarray:
-    return np.sqrt((np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")), dtype="float64") ** 2).sum(axis=(1, 2, 3)))
+    return np.sqrt(
+        (np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")), dtype="float64") ** 2).sum(
+            axis=(1, 2, 3)
+        )
+    )
 
 
 def attacked(model: Any, rng: np.random.Generator, size: int = 12, steps: int = 25) -> float:
-    """The largest ‖N(u)‖/‖u‖ that power iteration through the network's own arithmetic finds, over scales within two powers of two."""
+    """The largest ‖N(u)‖/‖u‖ that power iteration through the network's own arithmetic finds, over
+    scales within two powers of two.
+    """
     import tensorflow as tf
 
     @tf.function(jit_compile=True, autograph=False)
     def gradient(u: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(u)
-            gain = tf.reduce_sum(tf.square(tf.cast(model(u), "float32")), axis=(1, 2, 3)) / tf.reduce_sum(tf.square(u), axis=(1, 2, 3))
+            gain = tf.reduce_sum(
+                tf.square(tf.cast(model(u), "float32")), axis=(1, 2, 3)
+            ) / tf.reduce_sum(tf.square(u), axis=(1, 2, 3))
         return tape.gradient(gain, u), gain
 
     run, best = compiled(model), 0.0
@@ -77,17 +135,27 @@ def attacked(model: Any, rng: np.random.Generator, size: int = 12, steps: int = 
     for k in range(steps):
         grown, _ = gradient(tf.constant(u))
         grown = np.nan_to_num(grown.numpy())
-        u = (u + (0.5 if k % 2 else 5.0) * grown * (sizes(u) / np.maximum(sizes(grown), 1e-30))[:, None, None, None]).astype("float32")
+        u = (
+            u
+            + (0.5 if k % 2 else 5.0)
+            * grown
+            * (sizes(u) / np.maximum(sizes(grown), 1e-30))[:, None, None, None]
+        ).astype("float32")
         u /= np.abs(u).max(axis=(1, 2, 3), keepdims=True)
         if k % 5 == 4:
             for scale in 2.0 ** np.linspace(0, 2, 9):
-                best = max(best, float((sizes(run((scale * u).astype("float32"))) / sizes(scale * u)).max()))
+                best = max(
+                    best,
+                    float((sizes(run((scale * u).astype("float32"))) / sizes(scale * u)).max()),
+                )
     return best
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_no_attack_exceeds_the_norm_gain_in_16_bits(name: str, dtype: str, rng: np.random.Generator) -> None:
+def test_no_attack_exceeds_the_norm_gain_in_16_bits(
+    name: str, dtype: str, rng: np.random.Generator
+) -> None:
     model = made(name, dtype)
     found, certificate = attacked(model, rng), model.certificate()
     assert found <= certificate.norm_gain
@@ -97,11 +165,17 @@ def test_no_attack_exceeds_the_norm_gain_in_16_bits(name: str, dtype: str, rng: 
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
-def test_what_exact_arithmetic_promises_is_broken_in_16_bits_and_what_is_certified_is_not(dtype: str, rng: np.random.Generator) -> None:
+def test_what_exact_arithmetic_promises_is_broken_in_16_bits_and_what_is_certified_is_not(
+    dtype: str, rng: np.random.Generator
+) -> None:
     # K = a, at the limit: u⁺ = u − fl(τ)fl(a)²u, which is −u in exact arithmetic
-    model = DiffusionResNet(8, block=DiffusionBlock(learned(1, 1, normalize=False), "linear", dtype=dtype), tied=True)
+    model = DiffusionResNet(
+        8, block=DiffusionBlock(learned(1, 1, normalize=False), "linear", dtype=dtype), tied=True
+    )
     model.build((None, None, None, 1))
-    exact = DiffusionResNet(8, block=DiffusionBlock(learned(1, 1, normalize=False), "linear"), tied=True)
+    exact = DiffusionResNet(
+        8, block=DiffusionBlock(learned(1, 1, normalize=False), "linear"), tied=True
+    )
     exact.build((None, None, None, 1))
     worst, u = 0.0, rng.standard_normal((8, 6, 6, 1)).astype("float32")
     for a in np.linspace(1, 2, 60):
@@ -116,25 +190,50 @@ def test_what_exact_arithmetic_promises_is_broken_in_16_bits_and_what_is_certifi
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
 @pytest.mark.parametrize(
-    "name", ["at the limit", "explicit", "reflecting", "per channel", "stacked", "data term", "spline", "fab", "stencil", "laplacian"]
+    "name",
+    [
+        "at the limit",
+        "explicit",
+        "reflecting",
+        "per channel",
+        "stacked",
+        "data term",
+        "spline",
+        "fab",
+        "stencil",
+        "laplacian",
+    ],
 )
-def test_one_step_errs_by_no_more_than_is_said(name: str, dtype: str, rng: np.random.Generator) -> None:
+def test_one_step_errs_by_no_more_than_is_said(
+    name: str, dtype: str, rng: np.random.Generator
+) -> None:
     block, exact = made(name, dtype).blocks[0], made(name, "float64").blocks[0]
-    block_weights = [np.asarray(ops.convert_to_numpy(ops.cast(w, "float32")), "float64") for w in block.weights]
+    block_weights = [
+        np.asarray(ops.convert_to_numpy(ops.cast(w, "float32")), "float64") for w in block.weights
+    ]
     exact.set_weights(block_weights)
     facts = block.facts()
     own, source = facts.rounding.errors(facts)
     # M: the step in float64 with kernels, step size and data weight as the block rounds them
     prepared, short = exact.prepare(), block.compute_dtype
     prepared.kernels = [rounded(k, short) for k in block.prepare().kernels]
-    prepared.step, prepared.data_weight = (rounded(x, short) for x in (block.prepare().step, block.prepare().data_weight))
+    prepared.step, prepared.data_weight = (
+        rounded(x, short) for x in (block.prepare().step, block.prepare().data_weight)
+    )
     # not M, but what it is close to: the diffusivity is rounded too, which the strength holds
     diffusivity = facts.strength * ((1 + facts.rounding.unit) ** 2 - 1)
     for scale in (0.1, 1.0, 30.0):
-        u = ops.cast(ops.convert_to_tensor((scale * rng.standard_normal((4, 11, 10, 1))).astype("float32")), short)
+        u = ops.cast(
+            ops.convert_to_tensor((scale * rng.standard_normal((4, 11, 10, 1))).astype("float32")),
+            short,
+        )
         wide = ops.cast(u, "float64")
         mapped = exact.step(wide, prepared, source=wide)
-        error = np.sqrt((ops.convert_to_numpy(ops.cast(compiled(block)(u), "float64") - mapped) ** 2).sum(axis=(1, 2, 3)))
+        error = np.sqrt(
+            (ops.convert_to_numpy(ops.cast(compiled(block)(u), "float64") - mapped) ** 2).sum(
+                axis=(1, 2, 3)
+            )
+        )
         assert (error <= (own + source + diffusivity) * sizes(u)).all()
         assert error.max() > 0
 
@@ -146,7 +245,12 @@ def rounded(x: Any, dtype: str) -> Any:
 
 def dense(kernels: list[np.ndarray], boundary: str, size: int = 7) -> np.ndarray:
     """K as a matrix."""
-    operator = ConvOperator(tuple(int(k.shape[-1]) for k in kernels), kernels[0].shape[0], boundary=boundary, dtype="float64")
+    operator = ConvOperator(
+        tuple(int(k.shape[-1]) for k in kernels),
+        kernels[0].shape[0],
+        boundary=boundary,
+        dtype="float64",
+    )
     operator.build((None, size, size, 1))
     operator.set_weights(kernels)
     basis = np.eye(size * size).reshape(-1, size, size, 1)
@@ -156,7 +260,9 @@ def dense(kernels: list[np.ndarray], boundary: str, size: int = 7) -> np.ndarray
 @pytest.mark.parametrize("boundary", ["dirichlet", "neumann", "periodic"])
 @pytest.mark.parametrize("filters", [4, (2, 3)])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_norm_of_rounded_kernels_is_bounded_and_may_exceed_the_unrounded_bound(boundary: str, filters: Any, seed: int) -> None:
+def test_the_norm_of_rounded_kernels_is_bounded_and_may_exceed_the_unrounded_bound(
+    boundary: str, filters: Any, seed: int
+) -> None:
     keras.utils.set_random_seed(seed)
     operator = learned(filters, 3, boundary, initializer="he_normal")
     operator.build((None, 7, 7, 1))
@@ -167,12 +273,17 @@ def test_the_norm_of_rounded_kernels_is_bounded_and_may_exceed_the_unrounded_bou
     off = np.linalg.norm(dense(kernels, boundary) - dense(exact, boundary), 2)
     unit = UNITS["bfloat16"]
     assert 0 < off <= ((1 + unit) ** len(kernels) - 1) * absolute
-    assert np.linalg.norm(dense(kernels, boundary), 2) <= operator.norm_bound() + ((1 + unit) ** len(kernels) - 1) * absolute
+    assert (
+        np.linalg.norm(dense(kernels, boundary), 2)
+        <= operator.norm_bound() + ((1 + unit) ** len(kernels) - 1) * absolute
+    )
 
 
 @pytest.mark.parametrize("stencil", ["forward", "central", "second", "laplacian"])
 @pytest.mark.parametrize("boundary", ["dirichlet", "neumann", "periodic"])
-def test_absolute_values_of_a_difference_stencil_have_its_norm_for_a_bound(stencil: str, boundary: str) -> None:
+def test_absolute_values_of_a_difference_stencil_have_its_norm_for_a_bound(
+    stencil: str, boundary: str
+) -> None:
     operator = ConvOperator(initializer=stencil, boundary=boundary, dtype="float64")
     operator.build((None, 7, 6, 1))
     matrix = ops.convert_to_numpy(operator(np.eye(42).reshape(-1, 7, 6, 1))).reshape(42, -1)

@@ -16,21 +16,49 @@ from keras_pde.certificates.facts import BlockFacts
 
 def test_flags_follow_from_the_constants():
     certificate = Certificate("x", norm_gain=1.0, lipschitz=1.0, averaged=0.5)
-    assert (certificate.norm_stable, certificate.nonexpansive, certificate.firmly_nonexpansive) == (True, True, True)
+    assert (certificate.norm_stable, certificate.nonexpansive, certificate.firmly_nonexpansive) == (
+        True,
+        True,
+        True,
+    )
     above = math.nextafter(1, 2)
-    certificate = Certificate("x", norm_gain=above, lipschitz=above, averaged=math.nextafter(0.5, 1))
-    assert (certificate.norm_stable, certificate.nonexpansive, certificate.firmly_nonexpansive) == (False, False, False)
+    certificate = Certificate(
+        "x", norm_gain=above, lipschitz=above, averaged=math.nextafter(0.5, 1)
+    )
+    assert (certificate.norm_stable, certificate.nonexpansive, certificate.firmly_nonexpansive) == (
+        False,
+        False,
+        False,
+    )
     nothing = Certificate("x")
-    assert (nothing.norm_gain, nothing.lipschitz, nothing.averaged, nothing.energy_descent) == (math.inf, math.inf, None, False)
-    assert (nothing.norm_stable, nothing.nonexpansive, nothing.firmly_nonexpansive) == (False, False, False)
+    assert (nothing.norm_gain, nothing.lipschitz, nothing.averaged, nothing.energy_descent) == (
+        math.inf,
+        math.inf,
+        None,
+        False,
+    )
+    assert (nothing.norm_stable, nothing.nonexpansive, nothing.firmly_nonexpansive) == (
+        False,
+        False,
+        False,
+    )
     assert not Certificate("x", norm_gain=math.nan, lipschitz=math.nan).norm_stable
 
 
 def test_composition_multiplies_constants_and_unites_assumptions_and_reasons():
-    a = Certificate("a", 1.5, 2.0, 0.5, True, {"norm": "n1", "lipschitz": "same"}, ("sizes", "exact"))
-    b = Certificate("b", 2.0, 3.0, None, True, {"norm": "n2", "lipschitz": "same"}, ("exact", "noise"))
+    a = Certificate(
+        "a", 1.5, 2.0, 0.5, True, {"norm": "n1", "lipschitz": "same"}, ("sizes", "exact")
+    )
+    b = Certificate(
+        "b", 2.0, 3.0, None, True, {"norm": "n2", "lipschitz": "same"}, ("exact", "noise")
+    )
     both = a.then(b)
-    assert (both.norm_gain, both.lipschitz, both.averaged, both.energy_descent) == (3.0, 6.0, None, False)
+    assert (both.norm_gain, both.lipschitz, both.averaged, both.energy_descent) == (
+        3.0,
+        6.0,
+        None,
+        False,
+    )
     assert both.subject == "a, then b"
     assert both.reasons["norm"] == "n1; then n2"
     assert both.reasons["lipschitz"] == "same"
@@ -39,7 +67,9 @@ def test_composition_multiplies_constants_and_unites_assumptions_and_reasons():
 
 
 def test_composition_with_zero_and_infinity():
-    """A map to 0 does not tame a map without a norm bound behind it (N(0) ≠ 0), but one after it does."""
+    """A map to 0 does not tame a map without a norm bound behind it (N(0) ≠ 0), but one after it
+    does.
+    """
     zero, none = Certificate("zero", 0.0, 0.0), Certificate("none")
     assert zero.then(none).norm_gain == math.inf
     assert none.then(zero).norm_gain == 0
@@ -69,13 +99,15 @@ def test_composition_of_averaged_maps_is_averaged_with_that_constant(rng):
             reflection = np.array([[math.cos(a), math.sin(a)], [math.sin(a), -math.cos(a)]])
             product = ((1 - t) * np.eye(2) + t * reflection) @ product
         theta = compose_averaged(list(thetas))
-        norm = np.linalg.norm((product - (1 - theta) * np.eye(2)) / theta, 2)  # R of the composition
+        # R of the composition
+        norm = np.linalg.norm((product - (1 - theta) * np.eye(2)) / theta, 2)
         assert norm <= 1 + 1e-12
         worst = max(worst, norm)
     assert worst > 0.95
 
 
-# printing -----------------------------------------------------------------------------------------------------------------
+# printing
+# -----------------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -87,7 +119,14 @@ def test_a_printed_bound_is_a_bound_hypothesis(x, digits):
 
 
 def test_numbers_are_rounded_up_and_kept_where_they_are_exact():
-    assert [rounded(x) for x in (1.0, 1.25, 0.1, 0.0, 2.5e8, math.inf)] == ["1", "1.25", "0.1", "0", "2.5e+08", "inf"]
+    assert [rounded(x) for x in (1.0, 1.25, 0.1, 0.0, 2.5e8, math.inf)] == [
+        "1",
+        "1.25",
+        "0.1",
+        "0",
+        "2.5e+08",
+        "inf",
+    ]
     assert rounded(1.892520640593) == "1.8926"
     assert rounded(math.nextafter(1, 2)) == "1.0001"
     assert rounded(1 + 1e-14) == "1.0001"
@@ -99,7 +138,13 @@ def test_numbers_are_rounded_up_and_kept_where_they_are_exact():
 def test_printed_certificate_says_what_is_proved_with_which_constant_and_why():
     text = str(
         Certificate(
-            "net", 1.0, 1.2500001, 0.4, True, {"norm": "because (S1)", "lipschitz": "mu"}, ("spatial sizes of at least 8", "exact arithmetic")
+            "net",
+            1.0,
+            1.2500001,
+            0.4,
+            True,
+            {"norm": "because (S1)", "lipschitz": "mu"},
+            ("spatial sizes of at least 8", "exact arithmetic"),
         )
     )
     lines = text.splitlines()
@@ -116,12 +161,17 @@ def test_printed_certificate_says_what_is_proved_with_which_constant_and_why():
     assert "inf" not in nothing
 
 
-# one step -----------------------------------------------------------------------------------------------------------------
+# one step
+# -----------------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.floats(0, 4), st.floats(0, 1.5), st.floats(-2, 1), st.floats(0, 2.5), st.integers(0, 10**6))
-def test_gain_is_the_largest_norm_of_the_step_over_all_diffusivities_hypothesis(strength, data, low, width, seed):
+@given(
+    st.floats(0, 4), st.floats(0, 1.5), st.floats(-2, 1), st.floats(0, 2.5), st.integers(0, 10**6)
+)
+def test_gain_is_the_largest_norm_of_the_step_over_all_diffusivities_hypothesis(
+    strength, data, low, width, seed
+):
     rng = np.random.default_rng(seed)
     bounds = (low, low + width)
     gain = BlockFacts(strength, data).gain(bounds)
@@ -143,4 +193,9 @@ def test_rounding_alone_does_not_lose_a_guarantee_but_more_does():
 def test_scaled_facts_scale_step_and_data_term():
     facts = BlockFacts(1.5, 0.2, (0.1, 0.9), (-0.5, 1.0), biased=True, assumptions=("a",)).scaled(2)
     assert (facts.strength, facts.data) == (3.0, 0.4)
-    assert (facts.diffusivity, facts.slope, facts.biased, facts.assumptions) == ((0.1, 0.9), (-0.5, 1.0), True, ("a",))
+    assert (facts.diffusivity, facts.slope, facts.biased, facts.assumptions) == (
+        (0.1, 0.9),
+        (-0.5, 1.0),
+        True,
+        ("a",),
+    )

@@ -35,13 +35,20 @@ QUICK, QUICK_COLOR = "linear_2d", "linear_color"
 
 
 def call(*args: object, code: int = 0) -> Any:
-    """Result of the command, which must end with the given exit code and, where that is 2, one line on stderr."""
+    """Result of the command, which must end with the given exit code and, where that is 2, one line
+    on stderr.
+    """
     try:
         runner = CliRunner(mix_stderr=False)  # click 8.1
     except TypeError:
         runner = CliRunner()
     result = runner.invoke(main, [str(a) for a in args])
-    assert result.exit_code == code, (result.exit_code, result.stdout, result.stderr, result.exception)
+    assert result.exit_code == code, (
+        result.exit_code,
+        result.stdout,
+        result.stderr,
+        result.exception,
+    )
     if code == 2:
         assert result.stdout == ""
         assert re.fullmatch(r"keras-pde: error: [^\n]+\n", result.stderr)
@@ -71,7 +78,10 @@ def grey(tmp_path: Path, camera: np.ndarray) -> Path:
 
 def table(text: str) -> dict[str, tuple[float, float]]:
     """PSNR and SSIM of the printed table."""
-    return {m[1]: (float(m[2]), float(m[3])) for m in re.finditer(r"^\s*(noisy|denoised)\s+([\d.]+)\s+([\d.]+)\s*$", text, re.MULTILINE)}
+    return {
+        m[1]: (float(m[2]), float(m[3]))
+        for m in re.finditer(r"^\s*(noisy|denoised)\s+([\d.]+)\s+([\d.]+)\s*$", text, re.MULTILINE)
+    }
 
 
 def test_main_line_of_the_readme(tmp_path: Path) -> None:
@@ -83,12 +93,19 @@ def test_main_line_of_the_readme(tmp_path: Path) -> None:
     assert f"\n{best}: diffusion time" in result.stdout
     model = keras_pde.from_preset(best)
     batch = noisy[None, ..., None].astype("float32")
-    raw = np.asarray(model([batch, np.float32([25 / 255])] if model.noise_conditioned else batch), dtype=np.float64)[0, ..., 0]
+    raw = np.asarray(
+        model([batch, np.float32([25 / 255])] if model.noise_conditioned else batch),
+        dtype=np.float64,
+    )[0, ..., 0]
     denoised = raw.clip(0, 1)
     printed = table(result.stdout)
     for name, u in (("noisy", noisy), ("denoised", denoised)):
-        assert printed[name][0] == pytest.approx(peak_signal_noise_ratio(clean, u, data_range=1), abs=0.006)
-        assert printed[name][1] == pytest.approx(structural_similarity(clean, u, data_range=1), abs=6e-5)
+        assert printed[name][0] == pytest.approx(
+            peak_signal_noise_ratio(clean, u, data_range=1), abs=0.006
+        )
+        assert printed[name][1] == pytest.approx(
+            structural_similarity(clean, u, data_range=1), abs=6e-5
+        )
     metric = presets.index()[best]["metric"]
     if "camera, noise 25, seed 0" in metric["name"]:
         assert printed["denoised"][0] == pytest.approx(metric["value"], abs=metric["tolerance"])
@@ -96,7 +113,11 @@ def test_main_line_of_the_readme(tmp_path: Path) -> None:
     picture = images.read(compare).pixels
     assert picture.shape == (512 + 46 + 8, 4 * (512 + 8) + 8, 3)
     panels = [picture[46:558, 8 + i * 520 : 520 + i * 520, 0] for i in range(4)]
-    for panel, u in zip(panels, (clean, np.clip(noisy, 0, 1), denoised, np.clip(128 / 255 + noisy - raw, 0, 1)), strict=True):
+    for panel, u in zip(
+        panels,
+        (clean, np.clip(noisy, 0, 1), denoised, np.clip(128 / 255 + noisy - raw, 0, 1)),
+        strict=True,
+    ):
         np.testing.assert_allclose(panel, u, atol=0.6 / 255)
     assert (picture[:46] < 0.5).any(), "no labels"
     assert sorted(os.listdir(tmp_path)) == ["compare.png", "out.png"]
@@ -115,7 +136,14 @@ def test_main_line_of_the_readme(tmp_path: Path) -> None:
     ],
 )
 def test_every_format_through_the_command(
-    tmp_path: Path, camera: np.ndarray, astronaut: np.ndarray, rng: np.random.Generator, extension: str, channels: int, alpha: bool, depth: int
+    tmp_path: Path,
+    camera: np.ndarray,
+    astronaut: np.ndarray,
+    rng: np.random.Generator,
+    extension: str,
+    channels: int,
+    alpha: bool,
+    depth: int,
 ) -> None:
     pixels = (camera if channels == 1 else astronaut)[:40, :56]
     mask = np.float32(rng.integers(0, 256, pixels.shape[:2]) / 255) if alpha else None
@@ -126,9 +154,13 @@ def test_every_format_through_the_command(
     assert after.depth == depth
     if alpha:
         np.testing.assert_array_equal(after.alpha, before.alpha)
-    expected = np.asarray(keras_pde.from_preset(QUICK if channels == 1 else QUICK_COLOR)(before.pixels[None]))[0]
+    expected = np.asarray(
+        keras_pde.from_preset(QUICK if channels == 1 else QUICK_COLOR)(before.pixels[None])
+    )[0]
     atol = {"jpg": 12 / 255}.get(extension, {8: 0.51 / 255, 16: 0.51 / 65535, 32: 1e-6}[depth])
-    np.testing.assert_allclose(after.pixels, expected.clip(0, 1) if depth < 32 else expected, atol=atol)
+    np.testing.assert_allclose(
+        after.pixels, expected.clip(0, 1) if depth < 32 else expected, atol=atol
+    )
     if depth == 16:
         assert len(np.unique(after.pixels)) > 1000
 
@@ -142,7 +174,14 @@ def test_auto_picks_by_channels(tmp_path: Path, astronaut: np.ndarray) -> None:
 
 def test_auto_skips_the_uncertified_and_other_dimensions() -> None:
     def entry(value: float, **other: object) -> dict[str, Any]:
-        return {"task": "denoise", "ndim": 2, "channels": 1, "certified": "norm", "metric": {"value": value}, **other}
+        return {
+            "task": "denoise",
+            "ndim": 2,
+            "channels": 1,
+            "certified": "norm",
+            "metric": {"value": value},
+            **other,
+        }
 
     entries = {
         "a": entry(1),
@@ -158,9 +197,25 @@ def test_auto_skips_the_uncertified_and_other_dimensions() -> None:
         levels_of.choose_preset({}, 1)
 
 
-@pytest.mark.parametrize("args", [("OUT", "--sample"), ("--sample", "OUT"), ("--sample", "camera", "OUT"), ("--sample", "--seed", "1", "OUT")])
-def test_forms_of_sample(tmp_path: Path, args: tuple[str, ...], camera: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "read", lambda path: Image(camera[:16, :16]) if Path(path).name == "camera.png" else pytest.fail(str(path)))
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("OUT", "--sample"),
+        ("--sample", "OUT"),
+        ("--sample", "camera", "OUT"),
+        ("--sample", "--seed", "1", "OUT"),
+    ],
+)
+def test_forms_of_sample(
+    tmp_path: Path, args: tuple[str, ...], camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        images,
+        "read",
+        lambda path: (
+            Image(camera[:16, :16]) if Path(path).name == "camera.png" else pytest.fail(str(path))
+        ),
+    )
     out = tmp_path / "out.png"
     call("denoise", *[out if a == "OUT" else a for a in args], "--preset", QUICK)
     assert out.exists()
@@ -174,42 +229,85 @@ def test_samples_are_files_of_the_wheel() -> None:
 def test_scale_covariance(camera: np.ndarray) -> None:
     model = keras_pde.from_preset("perona_malik_2d")
     noisy = noise.add_noise(camera, 25)
-    np.testing.assert_allclose(levels_of.denoise(model, noisy * 0.4, 10), 0.4 * levels_of.denoise(model, noisy, 25), atol=1e-5)
-    assert np.abs(levels_of.denoise(model, noisy, 10) - levels_of.denoise(model, noisy, 25)).max() > 0.05
+    np.testing.assert_allclose(
+        levels_of.denoise(model, noisy * 0.4, 10),
+        0.4 * levels_of.denoise(model, noisy, 25),
+        atol=1e-5,
+    )
+    assert (
+        np.abs(levels_of.denoise(model, noisy, 10) - levels_of.denoise(model, noisy, 25)).max()
+        > 0.05
+    )
 
 
 def test_stopping_time_is_interpolated_from_the_index(grey: Path, tmp_path: Path) -> None:
     times = presets.index()["weickert_2d"]["noise"]
     middle = float(np.sqrt(times["25"] * times["50"]))
-    for sigma, time in ((5, times["5"]), (25, times["25"]), (np.sqrt(25 * 50), middle), (500, times["50"]), (1, times["5"])):
+    for sigma, time in (
+        (5, times["5"]),
+        (25, times["25"]),
+        (np.sqrt(25 * 50), middle),
+        (500, times["50"]),
+        (1, times["5"]),
+    ):
         assert levels_of.stopping_time(times, sigma) == pytest.approx(time)
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", "weickert_2d", "--sigma", np.sqrt(25 * 50))
+    result = call(
+        "denoise",
+        grey,
+        tmp_path / "out.png",
+        "--preset",
+        "weickert_2d",
+        "--sigma",
+        np.sqrt(25 * 50),
+    )
     assert f"weickert_2d: diffusion time {middle:.4g} in " in result.stdout
     model = keras_pde.from_preset("weickert_2d").with_time(middle)
     factor = 25 / np.sqrt(25 * 50)
     expected = np.asarray(model(images.read(grey).pixels[None] * factor))[0] / factor
-    np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected.clip(0, 1), atol=0.52 / 255)
+    np.testing.assert_allclose(
+        images.read(tmp_path / "out.png").pixels, expected.clip(0, 1), atol=0.52 / 255
+    )
 
 
 def test_time_acts(grey: Path, tmp_path: Path) -> None:
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--sigma", 25, "--time", 12.5)
+    result = call(
+        "denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--sigma", 25, "--time", 12.5
+    )
     assert f"{QUICK}: diffusion time 12.5 in " in result.stdout
-    expected = np.asarray(keras_pde.from_preset(QUICK).with_time(12.5)(images.read(grey).pixels[None]))[0]
+    expected = np.asarray(
+        keras_pde.from_preset(QUICK).with_time(12.5)(images.read(grey).pixels[None])
+    )[0]
     np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected, atol=0.52 / 255)
 
 
 def test_seed_acts(grey: Path, tmp_path: Path) -> None:
     outputs = []
     for seed in (0, 1, 1):
-        result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--noise", 25, "--seed", seed)
-        outputs.append((result.stdout.replace(f"seed {seed}", ""), (tmp_path / "out.png").read_bytes()))
+        result = call(
+            "denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--noise", 25, "--seed", seed
+        )
+        outputs.append(
+            (result.stdout.replace(f"seed {seed}", ""), (tmp_path / "out.png").read_bytes())
+        )
     assert outputs[0] != outputs[1] == outputs[2]
 
 
 def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.ndarray) -> None:
     images.write(tmp_path / "noisy.tif", Image(noise.add_noise(camera, 25, seed=3), depth=32))
-    with_noise = call("denoise", grey, tmp_path / "a.png", "--preset", QUICK, "--noise", 25, "--seed", 3)
-    with_clean = call("denoise", tmp_path / "noisy.tif", tmp_path / "b.png", "--preset", QUICK, "--sigma", 25, "--clean", grey)
+    with_noise = call(
+        "denoise", grey, tmp_path / "a.png", "--preset", QUICK, "--noise", 25, "--seed", 3
+    )
+    with_clean = call(
+        "denoise",
+        tmp_path / "noisy.tif",
+        tmp_path / "b.png",
+        "--preset",
+        QUICK,
+        "--sigma",
+        25,
+        "--clean",
+        grey,
+    )
     assert len(table(with_noise.stdout)) == 2
     assert table(with_noise.stdout) == table(with_clean.stdout)
     assert table(call("denoise", grey, tmp_path / "c.png", "--preset", QUICK).stdout) == {}
@@ -217,18 +315,29 @@ def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.
 
 def test_grey_preset_on_colour_filters_each_channel(tmp_path: Path, astronaut: np.ndarray) -> None:
     images.write(tmp_path / "in.png", Image(astronaut))
-    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK, "--sigma", 25)
+    result = call(
+        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK, "--sigma", 25
+    )
     assert "each colour channel by itself" in result.stdout
     model = keras_pde.from_preset(QUICK)
-    expected = np.concatenate([np.asarray(model(astronaut[None, ..., i : i + 1]))[0] for i in range(3)], axis=-1)
+    expected = np.concatenate(
+        [np.asarray(model(astronaut[None, ..., i : i + 1]))[0] for i in range(3)], axis=-1
+    )
     np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected, atol=0.52 / 255)
 
 
 def test_preset_directory_without_noise_table_is_used_as_it_is(tmp_path: Path, grey: Path) -> None:
-    model = keras_pde.FEDResNet(1, 3, block=keras_pde.DiffusionBlock("forward", flux="perona_malik", step_size=0.2), tied=True)
+    model = keras_pde.FEDResNet(
+        1,
+        3,
+        block=keras_pde.DiffusionBlock("forward", flux="perona_malik", step_size=0.2),
+        tied=True,
+    )
     model.build((None, None, None, 1))
     model.save_to_preset(tmp_path / "mine")
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--sigma", 50)
+    result = call(
+        "denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--sigma", 50
+    )
     assert "no table of noise levels: the network was used as it is" in result.stdout
     expected = np.asarray(model(images.read(grey).pixels[None]))[0]
     np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected, atol=0.52 / 255)
@@ -238,9 +347,16 @@ def test_preset_directory_without_noise_table_is_used_as_it_is(tmp_path: Path, g
 
 def test_noise_conditioned_model_is_told_the_level(tmp_path: Path, grey: Path) -> None:
     flux = keras_pde.FluxActivation("charbonnier", contrast=0.02, noise_conditioned=True)
-    model = keras_pde.FEDResNet(1, 3, block=keras_pde.DiffusionBlock("forward", flux=flux, step_size=0.2), tied=True)
+    model = keras_pde.FEDResNet(
+        1, 3, block=keras_pde.DiffusionBlock("forward", flux=flux, step_size=0.2), tied=True
+    )
     model.build([(None, None, None, 1), (None,)])
-    model.set_weights([np.full(w.shape, 3.0) if "slope" in v.path else w for w, v in zip(model.get_weights(), model.weights, strict=True)])
+    model.set_weights(
+        [
+            np.full(w.shape, 3.0) if "slope" in v.path else w
+            for w, v in zip(model.get_weights(), model.weights, strict=True)
+        ]
+    )
     model.save_to_preset(tmp_path / "mine")
     call("denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--sigma", 50)
     expected = np.asarray(model([images.read(grey).pixels[None], np.float32([50 / 255])]))[0]
@@ -248,13 +364,24 @@ def test_noise_conditioned_model_is_told_the_level(tmp_path: Path, grey: Path) -
 
 
 @pytest.mark.parametrize("steps", [4, 30])
-def test_run_compiled_uses_xla_and_long_cycles_stay_one_loop(steps: int, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+def test_run_compiled_uses_xla_and_long_cycles_stay_one_loop(
+    steps: int, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
     import tensorflow as tf
 
     asked = []
     function = tf.function
-    monkeypatch.setattr(tf, "function", lambda f, **options: asked.append(options["jit_compile"]) or function(f, **options))
-    model = keras_pde.FEDResNet(1, steps, block=keras_pde.DiffusionBlock("forward", flux="charbonnier", step_size=0.1), tied=True)
+    monkeypatch.setattr(
+        tf,
+        "function",
+        lambda f, **options: asked.append(options["jit_compile"]) or function(f, **options),
+    )
+    model = keras_pde.FEDResNet(
+        1,
+        steps,
+        block=keras_pde.DiffusionBlock("forward", flux="charbonnier", step_size=0.1),
+        tied=True,
+    )
     model.build((None, None, None, 1))
     u = rng.random((1, 40, 40, 1)).astype("float32")
     np.testing.assert_allclose(run_compiled(model, u), np.asarray(model(u)), atol=1e-5)
@@ -278,9 +405,15 @@ BAD = {
     "NaN": (("IN/nan.tif", "OUT"), "NaN"),
     "directory as IN": (("IN", "OUT"), "is a directory"),
     "too many channels": (("IN/five.tif", "OUT"), "5 channels"),
-    "colour preset on grey": (("GREY", "OUT", "--preset", QUICK_COLOR), "for 3 channels and the image has 1: choose a preset for grey images"),
+    "colour preset on grey": (
+        ("GREY", "OUT", "--preset", QUICK_COLOR),
+        "for 3 channels and the image has 1: choose a preset for grey images",
+    ),
     "1-D preset": (("GREY", "OUT", "--preset", "linear_1d"), "filters 1-D data"),
-    "preset of another task": (("GREY", "OUT", "--preset", "multigrid_poisson_2d"), "of the task 'solve', which keras-pde denoise does not do"),
+    "preset of another task": (
+        ("GREY", "OUT", "--preset", "multigrid_poisson_2d"),
+        "of the task 'solve', which keras-pde denoise does not do",
+    ),
     "unknown preset": (("GREY", "OUT", "--preset", "linear_2"), "Did you mean linear_2d"),
     "no preset directory": (("GREY", "OUT", "--preset", "./IN"), "no preset directory"),
     "unknown extension": (("GREY", "DIR/out.webp"), "'.webp' is no format to write. Use .png"),
@@ -298,7 +431,10 @@ BAD = {
     "one name": (("GREY",), "Give IN and OUT"),
     "three names": (("GREY", "GREY", "OUT"), "Give IN and OUT"),
     "sample and IN": (("GREY", "OUT", "--sample", "camera"), "give OUT only"),
-    "unknown sample": (("OUT", "--sample", "lena"), "No sample is called 'lena'. There are: camera"),
+    "unknown sample": (
+        ("OUT", "--sample", "lena"),
+        "No sample is called 'lena'. There are: camera",
+    ),
     "noise and sigma": (("GREY", "OUT", "--noise", 5, "--sigma", 5), "one or the other"),
     "noise and clean": (("GREY", "OUT", "--noise", 5, "--clean", "GREY"), "one or the other"),
     "clean of another size": (("IN/alpha.png", "OUT", "--clean", "GREY"), "they must be alike"),
@@ -307,7 +443,10 @@ BAD = {
     "noise text": (("GREY", "OUT", "--noise", "much"), "'much' is not a finite number > 0"),
     "sigma negative": (("GREY", "OUT", "--sigma", -3), "'-3' is not a finite number > 0"),
     "time NaN": (("GREY", "OUT", "--time", "nan"), "'nan' is not a finite number > 0"),
-    "time endless": (("GREY", "OUT", "--preset", QUICK, "--time", 1e9), "steps and the limit is 500"),
+    "time endless": (
+        ("GREY", "OUT", "--preset", QUICK, "--time", 1e9),
+        "steps and the limit is 500",
+    ),
     "seed negative": (("GREY", "OUT", "--seed", -1), "seed"),
     "unknown option": (("GREY", "OUT", "--nois", 5), "No such option"),
 }
@@ -334,7 +473,10 @@ def test_bad_input_ends_in_one_line_and_leaves_everything(
     (out / "old.png").write_bytes(b"old")
     before = _snapshot(tmp_path)
     names = {"GREY": str(grey), "OUT": str(out / "old.png")}
-    resolved = [names.get(str(a), str(a).replace("DIR/", f"{out}/").replace("OUT/", f"{out}/old.png/")) for a in args]
+    resolved = [
+        names.get(str(a), str(a).replace("DIR/", f"{out}/").replace("OUT/", f"{out}/old.png/"))
+        for a in args
+    ]
     result = call("denoise", *resolved, code=2)
     assert words in result.stderr
     assert _snapshot(tmp_path) == before
@@ -345,15 +487,34 @@ def _snapshot(folder: Path) -> dict[str, bytes | None]:
 
 
 @pytest.mark.parametrize("broken", ["filter", "replace"])
-def test_failure_on_the_way_leaves_everything(grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+def test_failure_on_the_way_leaves_everything(
+    grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
     (tmp_path / "out.png").write_bytes(b"old")
     before = _snapshot(tmp_path)
     if broken == "filter":
         run = denoising.filter_image
-        monkeypatch.setattr(denoising, "filter_image", lambda *args, **options: run(*args, **options)._replace(pixels=args[1] * np.nan))
+        monkeypatch.setattr(
+            denoising,
+            "filter_image",
+            lambda *args, **options: run(*args, **options)._replace(pixels=args[1] * np.nan),
+        )
     else:
-        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device", "out.png")))
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--compare", tmp_path / "c.png", code=2)
+        monkeypatch.setattr(
+            os,
+            "replace",
+            lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device", "out.png")),
+        )
+    result = call(
+        "denoise",
+        grey,
+        tmp_path / "out.png",
+        "--preset",
+        QUICK,
+        "--compare",
+        tmp_path / "c.png",
+        code=2,
+    )
     assert ("NaN" if broken == "filter" else "out.png: No space left on device") in result.stderr
     assert _snapshot(tmp_path) == before
 
@@ -374,7 +535,13 @@ def test_list_prints_every_name_whole() -> None:
 def test_show() -> None:
     text = call("show", "perona_malik_2d").stdout
     model, entry = keras_pde.from_preset("perona_malik_2d"), presets.index()["perona_malik_2d"]
-    for part in (str(model), str(model.certificate()), entry["description"], entry["metric"]["name"], f"{entry['metric']['value']:g}"):
+    for part in (
+        str(model),
+        str(model.certificate()),
+        entry["description"],
+        entry["metric"]["name"],
+        f"{entry['metric']['value']:g}",
+    ):
         assert part in text
     for name, digest in entry["sha256"].items():
         assert re.search(rf"{re.escape(name)} +[\d,]+ +{digest}", text)
@@ -386,9 +553,15 @@ def test_show() -> None:
 def test_certify() -> None:
     certificate = keras_pde.from_preset("perona_malik_2d").certificate()
     assert call("certify", "perona_malik_2d").stdout == f"{certificate}\n"
-    facts = json.loads(call("certify", "perona_malik_2d", "--json").stdout, parse_constant=pytest.fail)
+    facts = json.loads(
+        call("certify", "perona_malik_2d", "--json").stdout, parse_constant=pytest.fail
+    )
     assert facts["preset"] == "perona_malik_2d"
-    assert (facts["norm_gain"], facts["lipschitz"], facts["averaged"]) == (certificate.norm_gain, None, None)
+    assert (facts["norm_gain"], facts["lipschitz"], facts["averaged"]) == (
+        certificate.norm_gain,
+        None,
+        None,
+    )
     assert (facts["norm_stable"], facts["nonexpansive"]) == (True, False)
     assert facts["reasons"] == certificate.reasons
 
@@ -407,30 +580,57 @@ def test_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2 presets, 1 failed" in text
     monkeypatch.setattr(presets, "verify", lambda name: 2e-5 if name == "fab_2d" else 0.0)
     text = call("verify", code=1).stdout
-    assert all(re.search(rf"{name} +{'FAILED' if name == 'fab_2d' else 'ok'}", text) for name in presets.index())
+    assert all(
+        re.search(rf"{name} +{'FAILED' if name == 'fab_2d' else 'ok'}", text)
+        for name in presets.index()
+    )
 
 
 def test_help_and_version() -> None:
     assert call("--version").stdout == f"keras-pde, version {keras_pde.__version__}\n"
     for args in ((), ("--help",)):
-        assert all(command in call(*args).stdout for command in ("list", "show", "denoise", "certify", "verify"))
+        assert all(
+            command in call(*args).stdout
+            for command in ("list", "show", "denoise", "certify", "verify")
+        )
     assert "No such command 'denoize'" in call("denoize", code=2).stderr
 
 
 def test_process_prints_one_line_and_nothing_of_tensorflow(tmp_path: Path) -> None:
     package = Path(keras_pde.__file__).resolve().parent.parent
-    env = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {"PYTHONPATH": str(package)}
+    env = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {
+        "PYTHONPATH": str(package)
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "keras_pde", "denoise", "no.png", "out.png"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "keras_pde", "denoise", "no.png", "out.png"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "keras-pde: error: no.png does not exist\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "keras-pde: error: no.png does not exist\n",
+    )
 
 
-@pytest.mark.parametrize("name", ["multigrid_unet_2d", "unconstrained_color", "dufort_frankel_resnet_2d", "weakly_convex_equilibrium_2d"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "multigrid_unet_2d",
+        "unconstrained_color",
+        "dufort_frankel_resnet_2d",
+        "weakly_convex_equilibrium_2d",
+    ],
+)
 def test_denoise_reports_on_every_kind_of_network(name: str, tmp_path: Path) -> None:
     channels = presets.index()[name]["channels"]
     images.write(tmp_path / "in.png", Image(np.full((40, 48, channels), 0.5, "float32")))
-    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--noise", 25, "--preset", name)
+    result = call(
+        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--noise", 25, "--preset", name
+    )
     what = "a V(3,3) cycle of multigrid" if name == "multigrid_unet_2d" else "diffusion time "
     assert f"\n{name}: {what}" in result.stdout
     assert f"wrote {tmp_path / 'out.png'}" in result.stdout
@@ -439,6 +639,8 @@ def test_denoise_reports_on_every_kind_of_network(name: str, tmp_path: Path) -> 
 
 
 def test_a_network_without_a_stopping_time_says_so(grey: Path, tmp_path: Path) -> None:
-    result = call("denoise", grey, tmp_path / "out.png", "--preset", "multigrid_unet_2d", "--time", 3, code=2)
+    result = call(
+        "denoise", grey, tmp_path / "out.png", "--preset", "multigrid_unet_2d", "--time", 3, code=2
+    )
     assert "has no stopping time to change" in result.stderr
     assert not (tmp_path / "out.png").exists()

@@ -1,4 +1,7 @@
-"""Batches depend on (seed, step) alone, on every road to them; the builders pass tensorflow-datasets' own test case."""
+"""Batches depend on (seed, step) alone, on every road to them.
+
+The builders pass tensorflow-datasets' own test case.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,16 @@ from conftest import DATA, ROOT
 from keras_pde import data
 from keras_pde.data import Patches, builders, images
 
-NEEDS_DATA = pytest.mark.skipif(not (DATA / "bsd").is_dir(), reason="needs the photographs of ../shared/data/bsd")
+NEEDS_DATA = pytest.mark.skipif(
+    not (DATA / "bsd").is_dir(), reason="needs the photographs of ../shared/data/bsd"
+)
 
 
 def photos(count: int = 3, channels: int = 1) -> list[np.ndarray]:
-    return [np.random.default_rng(i).random((20 + i, 30 - i, channels), dtype=np.float32) for i in range(count)]
+    return [
+        np.random.default_rng(i).random((20 + i, 30 - i, channels), dtype=np.float32)
+        for i in range(count)
+    ]
 
 
 def digest(batches: Any) -> str:
@@ -42,7 +50,10 @@ def write_photos(folder: Path, count: int, channels: int, seed: int) -> None:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     for i in range(count):
-        images.write(folder / f"{i}.png", images.Image(rng.integers(256, size=(9, 7 + i, channels)).astype(np.float32) / 255))
+        images.write(
+            folder / f"{i}.png",
+            images.Image(rng.integers(256, size=(9, 7 + i, channels)).astype(np.float32) / 255),
+        )
 
 
 @pytest.fixture
@@ -63,7 +74,11 @@ def test_a_batch_depends_on_seed_and_step_only(patches: Patches) -> None:
 
 def test_shapes_and_types(patches: Patches) -> None:
     noisy, sigma, clean = patches.batch(0)
-    assert [(x.shape, x.dtype) for x in (noisy, sigma, clean)] == [((5, 16, 16, 3), "float32"), ((5,), "float32"), ((5, 16, 16, 3), "float32")]
+    assert [(x.shape, x.dtype) for x in (noisy, sigma, clean)] == [
+        ((5, 16, 16, 3), "float32"),
+        ((5,), "float32"),
+        ((5, 16, 16, 3), "float32"),
+    ]
 
 
 @pytest.mark.parametrize("level", [0, 15, 25.0, (25, 25)])
@@ -96,12 +111,19 @@ def test_flips_and_turns_are_the_eight_symmetries_and_equally_likely() -> None:
     _, _, clean = Patches([image], 3, 4000, 0).batch(0)
     patches, counts = np.unique(clean.reshape(4000, 9), axis=0, return_counts=True)
     turned = [np.rot90(flipped[..., 0], k) for flipped in (image, image[::-1]) for k in range(4)]
-    np.testing.assert_array_equal(patches, np.unique(np.float32([t.ravel() for t in turned]), axis=0))
+    np.testing.assert_array_equal(
+        patches, np.unique(np.float32([t.ravel() for t in turned]), axis=0)
+    )
     assert abs(counts - 500).max() < 5 * np.sqrt(500 * 7 / 8)
 
 
 def test_every_image_and_position_is_drawn() -> None:
-    pictures = [np.full((6, 5, 1), i / 4) + np.arange(6)[:, None, None] / 60 + np.arange(5)[None, :, None] / 600 for i in range(3)]
+    pictures = [
+        np.full((6, 5, 1), i / 4)
+        + np.arange(6)[:, None, None] / 60
+        + np.arange(5)[None, :, None] / 600
+        for i in range(3)
+    ]
     _, _, clean = Patches(pictures, 4, 2000, 0).batch(0)
     assert len(np.unique(np.round(clean.min(axis=(1, 2, 3)), 5))) == 3 * 3 * 2
 
@@ -111,9 +133,13 @@ def test_three_roads_give_the_same_bits(patches: Patches) -> None:
     assert digest(data.batches(patches, 2, 9, workers=3)) == digest(expected)
     dataset = data.dataset(patches, 2, 9)
     assert int(dataset.cardinality()) == 7
-    assert digest((noisy, sigma, clean) for (noisy, sigma), clean in dataset.as_numpy_iterator()) == digest(expected)
+    assert digest(
+        (noisy, sigma, clean) for (noisy, sigma), clean in dataset.as_numpy_iterator()
+    ) == digest(expected)
     pairs = data.dataset(patches, 2, 9, with_noise=False)
-    assert digest(pairs.as_numpy_iterator()) == digest((noisy, clean) for noisy, _, clean in expected)
+    assert digest(pairs.as_numpy_iterator()) == digest(
+        (noisy, clean) for noisy, _, clean in expected
+    )
     assert [spec.shape.as_list() for spec in pairs.element_spec] == [[5, 16, 16, 3]] * 2
 
 
@@ -132,7 +158,9 @@ assert "tensorflow" not in sys.modules and "tensorflow_datasets" not in sys.modu
 print(state.hexdigest())
 """
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == digest(data.batches(patches, 0, 4))
 
@@ -150,7 +178,9 @@ def threads() -> list[str]:
 
 @pytest.mark.parametrize("end", ["close", "drop", "run out"])
 def test_prefetch_ends_its_threads(patches: Patches, end: str) -> None:
-    iterator: Iterator[Any] | None = data.batches(patches, 0, 10**9 if end != "run out" else 7, workers=2)
+    iterator: Iterator[Any] | None = data.batches(
+        patches, 0, 10**9 if end != "run out" else 7, workers=2
+    )
     assert iterator is not None
     next(iterator)
     assert threads()
@@ -163,7 +193,9 @@ def test_prefetch_ends_its_threads(patches: Patches, end: str) -> None:
     assert not threads()
 
 
-def test_prefetch_makes_at_most_four_ahead_and_passes_errors_on_at_their_step(patches: Patches, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefetch_makes_at_most_four_ahead_and_passes_errors_on_at_their_step(
+    patches: Patches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = []
 
     def batch(self: Patches, step: int) -> Any:
@@ -206,7 +238,11 @@ def test_patches_refuse(change: dict[str, Any], message: str) -> None:
 
 
 def test_steps_refused(patches: Patches) -> None:
-    for call in (lambda: patches.batch(-1), lambda: data.batches(patches, 3, 2), lambda: data.dataset(patches, -1, 2)):
+    for call in (
+        lambda: patches.batch(-1),
+        lambda: data.batches(patches, 3, 2),
+        lambda: data.dataset(patches, -1, 2),
+    ):
         with pytest.raises(ValueError, match=r"step=-1|Steps"):
             call()
     with pytest.raises(ValueError, match="workers=0"):
@@ -236,17 +272,25 @@ def test_images_are_sorted_and_grey_is_pillow_s(tmp_path: Path, rng: np.random.G
     assert [x.shape for x in (a, b, c)] == [(40, 50, 3), (40, 50, 3), (9, 9, 1)]
     np.testing.assert_array_equal(b, colours[0].astype(np.float32) / np.float32(255))
     grey = data.load_images(tmp_path, channels=1)[1]
-    np.testing.assert_array_equal(np.rint(255 * grey[..., 0]), np.asarray(PIL.Image.fromarray(colours[0]).convert("L")))
-    np.testing.assert_array_equal(data.load_images(tmp_path, channels=3)[2], np.repeat(c, 3, axis=-1))
+    np.testing.assert_array_equal(
+        np.rint(255 * grey[..., 0]), np.asarray(PIL.Image.fromarray(colours[0]).convert("L"))
+    )
+    np.testing.assert_array_equal(
+        data.load_images(tmp_path, channels=3)[2], np.repeat(c, 3, axis=-1)
+    )
     assert {x.dtype for x in (a, b, c, grey)} == {np.dtype("float32")}
 
 
 @pytest.mark.parametrize("depth", [16, 32])
-def test_grey_of_deeper_files_keeps_their_depth(tmp_path: Path, rng: np.random.Generator, depth: int) -> None:
+def test_grey_of_deeper_files_keeps_their_depth(
+    tmp_path: Path, rng: np.random.Generator, depth: int
+) -> None:
     pixels = np.rint(rng.random((8, 9, 3)) * 65535) / 65535
     images.write(tmp_path / "x.tif", images.Image(pixels.astype(np.float32), depth=depth))
     expected = pixels @ [0.299, 0.587, 0.114]
-    np.testing.assert_allclose(data.load_images(tmp_path, channels=1)[0][..., 0], expected, atol=2e-5)
+    np.testing.assert_allclose(
+        data.load_images(tmp_path, channels=1)[0][..., 0], expected, atol=2e-5
+    )
 
 
 def test_folders_refused(tmp_path: Path) -> None:
@@ -264,7 +308,10 @@ def test_folders_refused(tmp_path: Path) -> None:
 
 
 class Made:
-    """Pictures made for tensorflow-datasets' own test case: LAYOUT names folders, with the number of pictures and channels in each."""
+    """Pictures made for tensorflow-datasets' own test case.
+
+    LAYOUT names folders, with the number of pictures and channels in each.
+    """
 
     ROOT = "."
     LAYOUT: ClassVar[dict[str, tuple[int, int]]]
@@ -308,13 +355,21 @@ class TestImages(Made, tfds.testing.DatasetBuilderTestCase):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_folder_survives_the_way_through_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int) -> None:
+def test_a_folder_survives_the_way_through_a_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     write_photos(tmp_path / "in", 4, 3, seed=0)
     name = {1: "images/gray", 3: "images/color"}[channels]
     converted = data.load(name, tmp_path / "in", "train")
     names = [element["name"].decode() for element in converted.as_numpy_iterator()]
-    expected = dict(zip([f"{i}.png" for i in range(4)], data.load_images(tmp_path / "in", channels=channels), strict=True))
+    expected = dict(
+        zip(
+            [f"{i}.png" for i in range(4)],
+            data.load_images(tmp_path / "in", channels=channels),
+            strict=True,
+        )
+    )
     pictures = data.images_of(converted)
     assert sorted(names) == sorted(expected)
     for key, picture in zip(names, pictures, strict=True):
@@ -322,36 +377,52 @@ def test_a_folder_survives_the_way_through_a_data_set(tmp_path: Path, monkeypatc
     assert Patches(pictures, 7, 2, 25).batch(0)[0].shape == (2, 7, 7, channels)
     assert len(data.images_of(data.load(name, tmp_path / "in", "train[:50%]"))) == 2
     (tmp_path / "in" / "3.png").unlink()
-    assert len(data.images_of(data.load(name, tmp_path / "in", "train"))) == 3, "the cache follows the folder"
+    assert len(data.images_of(data.load(name, tmp_path / "in", "train"))) == 3, (
+        "the cache follows the folder"
+    )
 
 
 def test_data_sets_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="choose from bsd/color, bsd/gray, images/color, images/gray"):
+    with pytest.raises(
+        ValueError, match="choose from bsd/color, bsd/gray, images/color, images/gray"
+    ):
         data.load("bsd", tmp_path, "train")
     with pytest.raises(FileNotFoundError, match="train400_gray"):
         data.load("bsd/gray", tmp_path / "nowhere", "train")
     (tmp_path / "in" / "bsd68_gray").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match=r"train400_gray does not exist.*\nThe folder must hold"):
+    with pytest.raises(
+        FileNotFoundError, match=r"train400_gray does not exist.*\nThe folder must hold"
+    ):
         data.load("bsd/gray", tmp_path / "in", "train", data_dir=tmp_path / "out")
 
 
 def test_elements_refused() -> None:
-    for element, message in (({"label": 1}, "'image' is needed"), (np.zeros((2, 3, 3, 1)), "not batched"), (np.zeros((3, 3, 1), int), "int64")):
+    for element, message in (
+        ({"label": 1}, "'image' is needed"),
+        (np.zeros((2, 3, 3, 1)), "not batched"),
+        (np.zeros((3, 3, 1), int), "int64"),
+    ):
         with pytest.raises(ValueError, match=message):
             data.images_of([element])
     (picture,) = data.images_of([np.full((1, 1, 1), 65535, np.uint16)])
     assert picture == 1
 
 
-def test_without_tensorflow_datasets_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorflow_datasets_the_error_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ImportError, match=r"pip install 'keras-pde\[data\]'"):
         data.load("images/gray", tmp_path, "train")
 
 
 @NEEDS_DATA
-@pytest.mark.parametrize(("config", "test", "mode"), [("gray", "bsd68_gray", "L"), ("color", "cbsd68", "RGB")])
-def test_bsd_has_400_and_68_images_as_pillow_reads_them(tmp_path: Path, config: str, test: str, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("config", "test", "mode"), [("gray", "bsd68_gray", "L"), ("color", "cbsd68", "RGB")]
+)
+def test_bsd_has_400_and_68_images_as_pillow_reads_them(
+    tmp_path: Path, config: str, test: str, mode: str
+) -> None:
     counts = {}
     for split in ("train", "test"):
         converted = data.load(f"bsd/{config}", DATA / "bsd", split, data_dir=tmp_path)
@@ -360,5 +431,7 @@ def test_bsd_has_400_and_68_images_as_pillow_reads_them(tmp_path: Path, config: 
         name = element["name"].decode()
         assert split == "train" or name.startswith(test)
         with PIL.Image.open(DATA / "bsd" / name) as file:
-            np.testing.assert_array_equal(element["image"].squeeze(), np.asarray(file.convert(mode)))
+            np.testing.assert_array_equal(
+                element["image"].squeeze(), np.asarray(file.convert(mode))
+            )
     assert counts == {"train": 400, "test": 68}

@@ -23,7 +23,13 @@ PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobyt
 WHITE = {8: 255, 16: 65535}
 
 
-def make(rng: np.random.Generator, channels: int, alpha: bool, depth: int, size: tuple[int, int] = (13, 17)) -> Image:
+def make(
+    rng: np.random.Generator,
+    channels: int,
+    alpha: bool,
+    depth: int,
+    size: tuple[int, int] = (13, 17),
+) -> Image:
     """Random samples that the depth holds exactly."""
     planes = rng.random((*size, channels + alpha))
     planes = planes if depth == 32 else np.rint(planes * WHITE[depth]) / WHITE[depth]
@@ -34,13 +40,22 @@ def make(rng: np.random.Generator, channels: int, alpha: bool, depth: int, size:
 def samples(image: Image) -> np.ndarray:
     """All planes as the integers that a file of its depth stores."""
     planes = image.pixels if image.alpha is None else np.dstack([image.pixels, image.alpha])
-    return np.rint(planes.astype(np.float64) * WHITE[image.depth]).astype(f"uint{image.depth}").squeeze()
+    return (
+        np.rint(planes.astype(np.float64) * WHITE[image.depth])
+        .astype(f"uint{image.depth}")
+        .squeeze()
+    )
 
 
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("extension", "depth"), [("png", 8), ("png", 16), ("tif", 8), ("tiff", 16), ("tif", 32), ("PNG", 8)])
-def test_round_trip_is_exact(tmp_path: Path, rng: np.random.Generator, extension: str, depth: int, channels: int, alpha: bool) -> None:
+@pytest.mark.parametrize(
+    ("extension", "depth"),
+    [("png", 8), ("png", 16), ("tif", 8), ("tiff", 16), ("tif", 32), ("PNG", 8)],
+)
+def test_round_trip_is_exact(
+    tmp_path: Path, rng: np.random.Generator, extension: str, depth: int, channels: int, alpha: bool
+) -> None:
     image = make(rng, channels, alpha, depth)
     path = tmp_path / f"x.{extension}"
     images.write(path, image)
@@ -83,7 +98,9 @@ def test_16_bit_keeps_more_than_256_levels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg(tmp_path: Path, channels: int) -> None:
     wave = 0.5 + 0.4 * np.sin(np.arange(64) / 10)
-    image = Image(np.tile(wave[:, None, None], (1, 48, channels)).astype(np.float32), profile=PROFILE)
+    image = Image(
+        np.tile(wave[:, None, None], (1, 48, channels)).astype(np.float32), profile=PROFILE
+    )
     for extension in ("jpg", "jpeg"):
         images.write(tmp_path / f"x.{extension}", image)
         again = images.read(tmp_path / f"x.{extension}")
@@ -113,13 +130,26 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, kind: str
     if kind == "png16":
         chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
         png = imagecodecs.png_encode(grey.astype(np.uint16) * 257)
-        path.write_bytes(png[:33] + (len(chunk) - 4).to_bytes(4, "big") + chunk + imagecodecs_crc(chunk) + png[33:])
+        path.write_bytes(
+            png[:33]
+            + (len(chunk) - 4).to_bytes(4, "big")
+            + chunk
+            + imagecodecs_crc(chunk)
+            + png[33:]
+        )
     elif kind.startswith("tif"):
-        tifffile.imwrite(path, grey.astype(np.uint16) * 257 if kind == "tif16" else grey, extratags=[(274, 3, 1, orientation, True)], metadata=None)
+        tifffile.imwrite(
+            path,
+            grey.astype(np.uint16) * 257 if kind == "tif16" else grey,
+            extratags=[(274, 3, 1, orientation, True)],
+            metadata=None,
+        )
     elif kind == "palette.tif":
         PIL.Image.fromarray(grey).convert("P").save(path, tiffinfo={0x0112: orientation})
     else:
-        PIL.Image.fromarray(grey).save(path, exif=exif, **({"quality": 100} if kind == "jpg" else {}))
+        PIL.Image.fromarray(grey).save(
+            path, exif=exif, **({"quality": 100} if kind == "jpg" else {})
+        )
     np.testing.assert_allclose(images.read(path).pixels[..., 0], expected / 255, atol=3 / 255)
 
 
@@ -174,7 +204,9 @@ def test_other_kinds_of_tiff(tmp_path: Path, rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(images.read(path).pixels, expected)
     alpha = rng.integers(20000, 65536, (9, 7, 1), dtype=np.uint16)
     premultiplied = np.rint(rgb / 65535 * alpha).astype(np.uint16)
-    tifffile.imwrite(path, np.dstack([premultiplied, alpha]), photometric="rgb", extrasamples=["assocalpha"])
+    tifffile.imwrite(
+        path, np.dstack([premultiplied, alpha]), photometric="rgb", extrasamples=["assocalpha"]
+    )
     image = images.read(path)
     np.testing.assert_allclose(image.pixels, expected, atol=2e-5)
     np.testing.assert_array_equal(image.alpha, np.float32(alpha[..., 0] / 65535))
@@ -232,19 +264,26 @@ BAD_FILES = {
     "pages": (_tiff(NOISE16, NOISE16, photometric="rgb"), "2 pages"),
     "int32": (_tiff(np.zeros((4, 5), np.int32)), "32-bit signed"),
     "complex": (_tiff(np.zeros((4, 5), np.complex64)), "complex"),
-    "5 channels": (_tiff(np.zeros((4, 5, 5), np.uint16), photometric="rgb", planarconfig="contig"), "5 channels"),
+    "5 channels": (
+        _tiff(np.zeros((4, 5, 5), np.uint16), photometric="rgb", planarconfig="contig"),
+        "5 channels",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_bad_files_raise_one_sentence(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own would hide what Python prints without any
+def test_bad_files_raise_one_sentence(
+    tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pytest's own would hide what Python prints without any
+    monkeypatch.setattr(logging.root, "handlers", [])
     data, words = BAD_FILES[name]
     (tmp_path / "bad").write_bytes(data)
     with pytest.raises(ValueError, match=words) as caught:
         images.read(tmp_path / "bad")
     assert str(caught.value).startswith(str(tmp_path / "bad"))
-    assert capfd.readouterr() == ("", "")  # the decoders' libraries print to the process's own streams
+    # the decoders' libraries print to the process's own streams
+    assert capfd.readouterr() == ("", "")
 
 
 def test_missing_file_and_directory(tmp_path: Path) -> None:
@@ -254,9 +293,14 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         images.read(tmp_path)
 
 
-def test_16_bit_metadata_does_not_print(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_16_bit_metadata_does_not_print(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])
-    images.write(tmp_path / "x.png", Image(np.zeros((4, 4, 1), np.float32), depth=16, profile=b"no profile" * 20))
+    images.write(
+        tmp_path / "x.png",
+        Image(np.zeros((4, 4, 1), np.float32), depth=16, profile=b"no profile" * 20),
+    )
     assert images.read(tmp_path / "x.png").profile == b"no profile" * 20
     assert capfd.readouterr() == ("", "")
 
@@ -285,7 +329,9 @@ def test_bad_outputs_leave_nothing(tmp_path: Path, name: str, image: Image, word
     assert os.listdir(tmp_path) == ["folder.png"]
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a place where even root cannot write")
+@pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="needs a place where even root cannot write"
+)
 def test_unwritable_place(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"/proc/x\.png: cannot write"):
         images.check_output("/proc/x.png")
@@ -297,14 +343,21 @@ def test_unwritable_place(tmp_path: Path) -> None:
 def test_write_protected_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images.write(tmp_path / "x.png", GREY)
     (tmp_path / "x.png").chmod(0o444)
-    if os.access(tmp_path / "x.png", os.W_OK):  # root may write protected files: ask the mode instead
-        monkeypatch.setattr(writing_module.os, "access", lambda path, mode: bool(Path(path).stat().st_mode & 0o222) or mode != os.W_OK)
+    # root may write protected files: ask the mode instead
+    if os.access(tmp_path / "x.png", os.W_OK):
+        monkeypatch.setattr(
+            writing_module.os,
+            "access",
+            lambda path, mode: bool(Path(path).stat().st_mode & 0o222) or mode != os.W_OK,
+        )
     with pytest.raises(PermissionError, match="write-protected"):
         images.check_output(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("step", ["replace", "write"])
-def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_interrupted_write_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     (tmp_path / "x.png").write_bytes(b"old")
 
     def full_disk(*_: object) -> None:

@@ -1,4 +1,6 @@
-"""Exports run in foreign runtimes, in a process that cannot import keras_pde, and say what they are."""
+"""Exports run in foreign runtimes, in a process that cannot import keras_pde, and say what they
+are.
+"""
 
 from __future__ import annotations
 
@@ -86,19 +88,35 @@ print("RESULT" + json.dumps(out))
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Every case in every format, with inputs of another batch and size than any seen before and the original's output."""
+    """Every case in every format, with inputs of another batch and size than any seen before and
+    the original's output.
+    """
     folder, made = tmp_path_factory.mktemp("artifacts"), {}
     rng = np.random.default_rng(3)
     for name, options in CASES.items():
         served = export.Served(
-            from_preset(name) if "size" not in options else export._resized(from_preset(name), options["size"]),
+            (
+                from_preset(name)
+                if "size" not in options
+                else export._resized(from_preset(name), options["size"])
+            ),
             presets.index()[name].get("noise"),
             options.get("sigma"),
             options.get("uint8", False),
         )
         image = rng.random((3, *options.get("size", (21, 34)), 1)).astype("float32")
-        image = np.uint8(255 * image) if options.get("uint8") else image / 100 if "poisson" in name else image  # A⁻¹ of 33 points is up to 100
-        given = {"image": image, **({"noise": np.array([0.05, 0.1, 0.2], "float32")} if served.takes_noise else {})}
+        # A⁻¹ of 33 points is up to 100
+        image = (
+            np.uint8(255 * image)
+            if options.get("uint8")
+            else image / 100
+            if "poisson" in name
+            else image
+        )
+        given = {
+            "image": image,
+            **({"noise": np.array([0.05, 0.1, 0.2], "float32")} if served.takes_noise else {}),
+        }
         arrays = list(given.values())
         stored = folder / f"{name}.npz"
         np.savez(stored, output=np.array(served(arrays if len(arrays) > 1 else arrays[0])), **given)
@@ -109,14 +127,17 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return made
 
 
-def test_foreign_runtimes_without_keras_pde_compute_the_same(artifacts: dict[str, str], tmp_path: Path) -> None:
+def test_foreign_runtimes_without_keras_pde_compute_the_same(
+    artifacts: dict[str, str], tmp_path: Path
+) -> None:
     command = [sys.executable, "-c", FOREIGN, json.dumps(artifacts)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     differences = json.loads(done.stdout.split("RESULT")[1])
     assert len(differences) == len(CASES) * 3
     for path, difference in differences.items():
-        assert difference <= (1 if "truncated_tv_2d" in path else 1e-5), path  # of uint8 a grey level, where rounding falls apart
+        # of uint8 a grey level, where rounding falls apart
+        assert difference <= (1 if "truncated_tv_2d" in path else 1e-5), path
 
 
 SERVING = (
@@ -156,16 +177,33 @@ print("RESULT" + json.dumps({"inputs": info, "method": signature.method_name, "o
 
 def documented_requests() -> list[dict[str, Any]]:
     """Bodies of the requests that the README and the tutorial send to TensorFlow Serving."""
-    notebook = json.loads((ROOT / "tutorials" / "03_export_and_serve.ipynb").read_text(encoding="utf-8"))
-    texts = [(ROOT / "README.md").read_text(encoding="utf-8"), *("".join(cell["source"]) for cell in notebook["cells"])]
-    return [json.loads(body) for text in texts for body in re.findall(r"curl -d '([^']+)' \S+/v1/models/\w+:predict", text)]
+    notebook = json.loads(
+        (ROOT / "tutorials" / "03_export_and_serve.ipynb").read_text(encoding="utf-8")
+    )
+    texts = [
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        *("".join(cell["source"]) for cell in notebook["cells"]),
+    ]
+    return [
+        json.loads(body)
+        for text in texts
+        for body in re.findall(r"curl -d '([^']+)' \S+/v1/models/\w+:predict", text)
+    ]
 
 
-def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone(tmp_path: Path) -> None:
+def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone(
+    tmp_path: Path,
+) -> None:
     requests = documented_requests()
     assert {key for request in requests for key in request} == {"inputs", "instances"}
     export.export("certified_resnet_2d", tmp_path / "denoiser" / "1")
-    command = [sys.executable, "-c", SERVING, str(tmp_path / "denoiser" / "1"), json.dumps(requests)]
+    command = [
+        sys.executable,
+        "-c",
+        SERVING,
+        str(tmp_path / "denoiser" / "1"),
+        json.dumps(requests),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.split("RESULT")[1])
@@ -173,8 +211,13 @@ def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone
     assert found["method"] == "tensorflow/serving/predict"
     assert found["outputs"] == ["output_0"]
     # nothing that TensorFlow's own server lacks: no Python, no program of another compiler
-    assert not {"PyFunc", "PyFuncStateless", "EagerPyFunc", "XlaCallModule", "XlaLaunch"} & set(found["operations"])
-    image, level = np.array([[[[0.1], [0.2]], [[0.3], [0.4]]]], "float32"), np.array([0.1], "float32")
+    assert not {"PyFunc", "PyFuncStateless", "EagerPyFunc", "XlaCallModule", "XlaLaunch"} & set(
+        found["operations"]
+    )
+    image, level = (
+        np.array([[[[0.1], [0.2]], [[0.3], [0.4]]]], "float32"),
+        np.array([0.1], "float32"),
+    )
     expected = np.array(from_preset("certified_resnet_2d")([image, level]))
     for request, answer in zip(requests, found["answers"], strict=True):
         assert list(answer) == ["predictions" if "instances" in request else "outputs"]
@@ -182,25 +225,45 @@ def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone
 
 
 @pytest.mark.parametrize("lifting", [None, 9])
-def test_a_network_of_one_s_own_has_a_dial_too(lifting: int | None, tmp_path: Path, rng: np.random.Generator) -> None:
-    model = DiffusionResNet(4, filters=4, kernel_size=3, tied=True, lifting=None if lifting is None else Lifting(lifting, 2))
+def test_a_network_of_one_s_own_has_a_dial_too(
+    lifting: int | None, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    model = DiffusionResNet(
+        4,
+        filters=4,
+        kernel_size=3,
+        tied=True,
+        lifting=None if lifting is None else Lifting(lifting, 2),
+    )
     model.build((None, None, None, 1))
-    run, about = export.load_exported(export.export(model, tmp_path / "m.onnx", "onnx", timed=True).path)
+    run, about = export.load_exported(
+        export.export(model, tmp_path / "m.onnx", "onnx", timed=True).path
+    )
     u = rng.random((2, 18, 20, 1)).astype("float32")
     out = run(u, np.array([1.5, 6.0], "float32"))
     for k, time in enumerate((1.5, 6.0)):
-        np.testing.assert_allclose(out[k : k + 1], np.array(Timed(model).at(time)(u[k : k + 1])), atol=1e-5)
+        np.testing.assert_allclose(
+            out[k : k + 1], np.array(Timed(model).at(time)(u[k : k + 1])), atol=1e-5
+        )
     assert about["time"]["unit"] == "steps"
     assert about["certificate"]["lipschitz"] == 1
     assert ("of the largest step" in about["time"]) == (lifting is None)
     assert about["reach"].get("tiles begin at multiples of", 1) == (1 if lifting is None else 2)
 
 
-def test_rows_of_a_timed_filter_carry_their_own_time(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_rows_of_a_timed_filter_carry_their_own_time(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
     export.export("charbonnier_explicit_2d", tmp_path / "1", timed=True)
     noisy = rng.random((2, 9, 8, 1)).astype("float32")
     rows = [{"image": noisy[k].tolist(), "noise": 0.1, "time": 4.0 * k} for k in range(2)]
-    command = [sys.executable, "-c", SERVING, str(tmp_path / "1"), json.dumps([{"instances": rows}])]
+    command = [
+        sys.executable,
+        "-c",
+        SERVING,
+        str(tmp_path / "1"),
+        json.dumps([{"instances": rows}]),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.split("RESULT")[1])
@@ -208,7 +271,9 @@ def test_rows_of_a_timed_filter_carry_their_own_time(tmp_path: Path, rng: np.ran
     first, second = np.array(found["answers"][0]["predictions"])
     np.testing.assert_allclose(first, noisy[0], atol=1e-6)
     same = denoising.filter_of(Timed(from_preset("charbonnier_explicit_2d")).at(4.0), tuned=True)
-    np.testing.assert_allclose(second, denoising.filter_image(same, noisy[1], 25.5).pixels, atol=1e-5)
+    np.testing.assert_allclose(
+        second, denoising.filter_image(same, noisy[1], 25.5).pixels, atol=1e-5
+    )
 
 
 def test_the_command_exports_a_timed_filter(tmp_path: Path) -> None:
@@ -216,29 +281,49 @@ def test_the_command_exports_a_timed_filter(tmp_path: Path) -> None:
 
     from keras_pde.cli.main import main
 
-    result = CliRunner().invoke(main, ["export", "charbonnier_color", str(tmp_path / "f.onnx"), "--timed", "--verify"])
+    result = CliRunner().invoke(
+        main, ["export", "charbonnier_color", str(tmp_path / "f.onnx"), "--timed", "--verify"]
+    )
     assert result.exit_code == 0, result.output
     assert "largest difference" in result.output
     run, about = export.load_exported(tmp_path / "f.onnx")
     assert list(about["inputs"]) == ["image", "noise", "time"]
-    assert run(np.zeros((1, 8, 9, 3), "float32"), np.full(1, 0.1, "float32"), np.ones(1, "float32")).shape == (1, 8, 9, 3)
+    assert run(
+        np.zeros((1, 8, 9, 3), "float32"), np.full(1, 0.1, "float32"), np.ones(1, "float32")
+    ).shape == (1, 8, 9, 3)
 
 
-def test_saved_model_cli_runs_the_named_signature(artifacts: dict[str, str], tmp_path: Path) -> None:
+def test_saved_model_cli_runs_the_named_signature(
+    artifacts: dict[str, str], tmp_path: Path
+) -> None:
     path = next(p for p in artifacts if p.endswith("certified_resnet_2d"))
     data = np.load(artifacts[path])
     for key in ("image", "noise"):
         np.save(tmp_path / f"{key}.npy", data[key])
     inputs = f"image={tmp_path}/image.npy;noise={tmp_path}/noise.npy"
     tool = Path(sys.executable).parent / "saved_model_cli"
-    arguments = ["run", "--dir", path, "--tag_set", "serve", "--signature_def", "serving_default", "--inputs", inputs, "--outdir", str(tmp_path)]
+    arguments = [
+        "run",
+        "--dir",
+        path,
+        "--tag_set",
+        "serve",
+        "--signature_def",
+        "serving_default",
+        "--inputs",
+        inputs,
+        "--outdir",
+        str(tmp_path),
+    ]
     done = subprocess.run([str(tool), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_allclose(np.load(tmp_path / "output_0.npy"), data["output"], atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES.values(), ids=list(SUFFIXES))
-def test_metadata_state_the_certificate_and_the_units(artifacts: dict[str, str], suffix: str) -> None:
+def test_metadata_state_the_certificate_and_the_units(
+    artifacts: dict[str, str], suffix: str
+) -> None:
     path = next(p for p in artifacts if Path(p).name == f"certified_resnet_2d{suffix}")
     run, about = export.load_exported(path)
     certificate = from_preset("certified_resnet_2d").certificate()
@@ -257,14 +342,21 @@ def conv(**options: Any) -> ConvOperator:
 MODELS = {
     "explicit": lambda: DiffusionResNet(2, filters=4, kernel_size=3),
     "tied, learned": lambda: DiffusionResNet(4, filters=4, kernel_size=3, tied=True),
-    "tied, stencil": lambda: DiffusionResNet(5, block=DiffusionBlock("forward", "perona_malik"), tied=True),
+    "tied, stencil": lambda: DiffusionResNet(
+        5, block=DiffusionBlock("forward", "perona_malik"), tied=True
+    ),
     "FED": lambda: FEDResNet(2, 3, filters=4, kernel_size=3),
     "FSI": lambda: FSIResNet(2, 3, block=DiffusionBlock("forward", "charbonnier")),
     "Du Fort-Frankel": lambda: DuFortFrankelResNet(4, filters=4, kernel_size=3, flux=SplineFlux()),
     "noise-conditioned": lambda: DiffusionResNet(
-        2, block=DiffusionBlock(conv(), FluxActivation("perona_malik", learn_contrast=True, noise_conditioned=True))
+        2,
+        block=DiffusionBlock(
+            conv(), FluxActivation("perona_malik", learn_contrast=True, noise_conditioned=True)
+        ),
     ),
-    "lifted": lambda: DiffusionResNet(2, block=DiffusionBlock(conv(), "charbonnier", use_bias=True), lifting=Lifting(9, 2)),
+    "lifted": lambda: DiffusionResNet(
+        2, block=DiffusionBlock(conv(), "charbonnier", use_bias=True), lifting=Lifting(9, 2)
+    ),
     "implicit": lambda: ImplicitRecurrent(2, block=ImplicitDiffusion(conv(), "charbonnier", 2.0)),
     "multigrid": lambda: MultigridUNet("diffusion", channels=3, levels=2),
     "multigrid, fixed levels": lambda: MultigridUNet("screened_poisson", levels=3),
@@ -272,25 +364,42 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_exports_by_keras_with_dynamic_sizes(name: str, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_every_model_exports_by_keras_with_dynamic_sizes(
+    name: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
     """A loaded or built model, never called: `model.export(path)` and nothing else."""
     model = MODELS[name]()
-    model.build([(None, None, None, 1), (None,)] if model.noise_conditioned else (None, None, None, 1))
+    model.build(
+        [(None, None, None, 1), (None,)] if model.noise_conditioned else (None, None, None, 1)
+    )
     model.export(str(tmp_path / "m"), verbose=False)
     served = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
     for shape in ((1, 15, 23, 1), (2, 31, 15, 1)):
-        u, more = rng.random(shape).astype("float32"), {"noise": np.full(shape[:1], 0.1, "float32")} if model.noise_conditioned else {}
+        u, more = (
+            rng.random(shape).astype("float32"),
+            {"noise": np.full(shape[:1], 0.1, "float32")} if model.noise_conditioned else {},
+        )
         expected = np.array(model([u, more["noise"]] if more else u))
-        got = next(iter(served(image=tf.constant(u), **{k: tf.constant(v) for k, v in more.items()}).values()))
+        got = next(
+            iter(
+                served(
+                    image=tf.constant(u), **{k: tf.constant(v) for k, v in more.items()}
+                ).values()
+            )
+        )
         np.testing.assert_allclose(np.array(got), expected, atol=1e-5)
 
 
-def test_a_noise_level_is_built_into_classical_and_conditioned_networks(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_noise_level_is_built_into_classical_and_conditioned_networks(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
     noisy = rng.random((1, 20, 24, 1)).astype("float32")
     for name in ("weickert_2d", "certified_resnet_2d"):
         run, about = export.load_exported(export.export(name, tmp_path / name, sigma=40).path)
         chosen = denoising.choose_filter(name, noisy.shape[1:], sigma=40)
-        np.testing.assert_allclose(run(noisy)[0], denoising.filter_image(chosen, noisy[0], 40).pixels, atol=1e-5)
+        np.testing.assert_allclose(
+            run(noisy)[0], denoising.filter_image(chosen, noisy[0], 40).pixels, atol=1e-5
+        )
         assert "40 grey levels" in about["noise level"]
 
 
@@ -298,28 +407,50 @@ TIMES = (0.0, 0.2, 7.9, 20.0)
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)
-def test_the_stopping_time_as_an_input_changes_the_filter(kind: str, tmp_path: Path, rng: np.random.Generator) -> None:
-    """Each sample of a batch at its own time and noise level is the filter that `with_schedule` makes for them, alone."""
+def test_the_stopping_time_as_an_input_changes_the_filter(
+    kind: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Each sample of a batch at its own time and noise level is the filter that `with_schedule`
+    makes for them, alone.
+    """
     name = "charbonnier_explicit_2d"
-    run, about = export.load_exported(export.export(name, tmp_path / f"m{SUFFIXES[kind]}", kind, timed=True).path)
-    noisy, sigma = rng.random((4, 25, 30, 1)).astype("float32"), np.array([25, 5, 40, 10], "float32")
+    run, about = export.load_exported(
+        export.export(name, tmp_path / f"m{SUFFIXES[kind]}", kind, timed=True).path
+    )
+    noisy, sigma = (
+        rng.random((4, 25, 30, 1)).astype("float32"),
+        np.array([25, 5, 40, 10], "float32"),
+    )
     out = run(noisy, sigma / 255, np.array(TIMES, "float32"))
     np.testing.assert_allclose(out[0], noisy[0], atol=1e-6)
     model, timed = from_preset(name), Timed(from_preset(name))
     for k in (1, 2, 3):
         same = denoising.filter_of(timed.at(TIMES[k]), tuned=True)
-        np.testing.assert_allclose(out[k], denoising.filter_image(same, noisy[k], float(sigma[k])).pixels, atol=1e-5)
-    assert [timed.steps(t) for t in (*TIMES, 1e9)] == [0, 1, 34, 85, 500] == [*[len(timed.at(t).schedule) if t else 0 for t in TIMES], 500]
+        np.testing.assert_allclose(
+            out[k], denoising.filter_image(same, noisy[k], float(sigma[k])).pixels, atol=1e-5
+        )
+    assert (
+        [timed.steps(t) for t in (*TIMES, 1e9)]
+        == [0, 1, 34, 85, 500]
+        == [*[len(timed.at(t).schedule) if t else 0 for t in TIMES], 500]
+    )
     own = run(noisy[:1], sigma[:1] / 255, np.array([model.time], "float32"))
-    np.testing.assert_allclose(own, np.array(model(noisy[:1])), atol=1e-5)  # at the preset's own time, the preset
+    # at the preset's own time, the preset
+    np.testing.assert_allclose(own, np.array(model(noisy[:1])), atol=1e-5)
     assert about["time"]["tuned for noise"]["25"] == pytest.approx(model.time)
-    long, longest = (run(noisy[:1], sigma[:1] / 255, np.array([t], "float32")) for t in (1e9, timed.longest))
+    long, longest = (
+        run(noisy[:1], sigma[:1] / 255, np.array([t], "float32")) for t in (1e9, timed.longest)
+    )
     np.testing.assert_array_equal(long, longest)
 
 
 @pytest.mark.parametrize("name", ["charbonnier_explicit_2d", "perona_malik_2d", "linear_2d"])
-def test_the_certificate_of_a_timed_filter_holds_at_every_time(name: str, rng: np.random.Generator) -> None:
-    """The constants for all times bound those of each, and an attempt to break them at random times fails."""
+def test_the_certificate_of_a_timed_filter_holds_at_every_time(
+    name: str, rng: np.random.Generator
+) -> None:
+    """The constants for all times bound those of each, and an attempt to break them at random times
+    fails.
+    """
     timed = Timed(from_preset(name))
     every, one = timed.certificate(), timed.facts()["of the largest step"]
     assert every.norm_stable
@@ -356,13 +487,17 @@ def test_the_certificate_of_a_timed_filter_holds_at_every_time(name: str, rng: n
         (("multigrid_poisson_2d", "x"), {}, "size"),
     ],
 )
-def test_what_cannot_be_exported_is_refused(arguments: Any, options: Any, what: str, tmp_path: Path) -> None:
+def test_what_cannot_be_exported_is_refused(
+    arguments: Any, options: Any, what: str, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=what):
         export.export(arguments[0], tmp_path / arguments[1], *arguments[2:], **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_export_leaves_the_old_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_leaves_the_old_artifact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "blur.onnx"
     export.export("linear_1d", path, "onnx")
     before = path.read_bytes()
@@ -388,16 +523,21 @@ def test_an_export_leaves_the_model_trainable(tmp_path: Path) -> None:
     before = np.array(model(u))
     export.export(model, tmp_path / "m")
     assert all(block.operator.constants is None for block in model.blocks)
-    model.set_weights([w + 0.1 * np.random.default_rng(1).standard_normal(w.shape) for w in model.get_weights()])
+    model.set_weights(
+        [w + 0.1 * np.random.default_rng(1).standard_normal(w.shape) for w in model.get_weights()]
+    )
     assert np.abs(np.array(model(u)) - before).max() > 1e-4
 
 
-def test_an_artifact_with_an_output_of_another_shape_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_artifact_with_an_output_of_another_shape_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = export.load_exported
 
     def faulty(path: Path) -> Any:
         run, about = load(path)
-        return (lambda *inputs: run(*inputs)[None]), about  # the right values behind an axis too many, which broadcasting would hide
+        # the right values behind an axis too many, which broadcasting would hide
+        return (lambda *inputs: run(*inputs)[None]), about
 
     monkeypatch.setattr(export, "load_exported", faulty)
     with pytest.raises(ValueError, match=r"shape \(1, 1, .*nothing was written"):
@@ -406,7 +546,10 @@ def test_an_artifact_with_an_output_of_another_shape_is_refused(tmp_path: Path, 
 
 
 def reshaped_by_its_own_size() -> Any:
-    """One channel from before the sizes to behind them, as a Reshape by what Shape says: tf2onnx's optimizers may end a graph so."""
+    """One channel from before the sizes to behind them, as a Reshape by what Shape says.
+
+    Tf2onnx's optimizers may end a graph so.
+    """
     import onnx
     from onnx import TensorProto, helper
 
@@ -417,14 +560,21 @@ def reshaped_by_its_own_size() -> Any:
         helper.make_node("Reshape", ["x", "wanted"], ["y"]),
     ]
     order = helper.make_tensor("order", TensorProto.INT64, [4], [0, 2, 3, 1])
-    x, y = value("x", TensorProto.FLOAT, [None, 1, None, None]), value("y", TensorProto.FLOAT, [None, None, None, 1])
+    x, y = (
+        value("x", TensorProto.FLOAT, [None, 1, None, None]),
+        value("y", TensorProto.FLOAT, [None, None, None, 1]),
+    )
     return helper.make_model(
-        helper.make_graph(nodes, "g", [x], [y], [order]), opset_imports=[helper.make_opsetid("", 15)], ir_version=onnx.IR_VERSION
+        helper.make_graph(nodes, "g", [x], [y], [order]),
+        opset_imports=[helper.make_opsetid("", 15)],
+        ir_version=onnx.IR_VERSION,
     )
 
 
 def optimized(path: Path) -> tuple[int, ...]:
-    """The shape that the graph computes once tf2onnx has optimized it, the Identity before its output first."""
+    """The shape that the graph computes once tf2onnx has optimized it, the Identity before its
+    output first.
+    """
     import onnx
     import onnxruntime
     from tf2onnx import optimizer
@@ -434,18 +584,28 @@ def optimized(path: Path) -> tuple[int, ...]:
     for chosen in ({"remove_identity": optimizer.IdentityOptimizer}, None):
         graph = optimizer.optimize_graph(graph, catch_errors=False, optimizers=chosen)
     onnx.save(graph.make_model("optimized"), path)
-    return onnxruntime.InferenceSession(str(path)).run(None, {"x": np.zeros((2, 1, 5, 7), "float32")})[0].shape
+    return (
+        onnxruntime.InferenceSession(str(path))
+        .run(None, {"x": np.zeros((2, 1, 5, 7), "float32")})[0]
+        .shape
+    )
 
 
-def test_an_output_keeps_its_shape_whatever_order_the_converter_optimizes_in(tmp_path: Path) -> None:
-    assert optimized(tmp_path / "as_it_is.onnx") == (1, 2, 5, 7, 1)  # tf2onnx 1.17's fault; where it is mended, `sound_conversion` can go
+def test_an_output_keeps_its_shape_whatever_order_the_converter_optimizes_in(
+    tmp_path: Path,
+) -> None:
+    # tf2onnx 1.17's fault; where it is mended, `sound_conversion` can go
+    assert optimized(tmp_path / "as_it_is.onnx") == (1, 2, 5, 7, 1)
     with export.sound_conversion("onnx"):
         assert optimized(tmp_path / "guarded.onnx") == (2, 5, 7, 1)
-    assert optimized(tmp_path / "after.onnx") == (1, 2, 5, 7, 1)  # nothing of the guard is left behind
+    # nothing of the guard is left behind
+    assert optimized(tmp_path / "after.onnx") == (1, 2, 5, 7, 1)
 
 
 @pytest.mark.parametrize("by", ["keras_pde.export", "model.export"])
-def test_both_exports_convert_with_the_outputs_guarded(by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_exports_convert_with_the_outputs_guarded(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
 
     optimize, bare = ReshapeOptimizer._optimize_reshape, []

@@ -43,7 +43,9 @@ PSI = {
     "truncated_tv": lambda s: np.where(np.abs(s) <= 1, s**2 / 2, np.abs(s) - 0.5),
     "perona_malik": lambda s: np.log(1 + s**2) / 2,
     "perona_malik_exponential": lambda s: 1 - np.exp(-(s**2) / 2),
-    "truncated_bfb": lambda s: np.where(np.abs(s) <= 1, s**2 / 2, 0.5 + np.log(np.maximum(np.abs(s), 1))),
+    "truncated_bfb": lambda s: np.where(
+        np.abs(s) <= 1, s**2 / 2, 0.5 + np.log(np.maximum(np.abs(s), 1))
+    ),
 }
 
 
@@ -76,28 +78,55 @@ def test_flux_is_diffusivity_times_s(flux):
         return
     s = ops.convert_to_tensor(GRID)
     np.testing.assert_allclose(phi(flux, GRID), value(flux.diffusivity(s * s)) * GRID, rtol=1e-15)
-    np.testing.assert_allclose(value(flux.diffusivity(s * s)), G[flux.name](GRID**2), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        value(flux.diffusivity(s * s)), G[flux.name](GRID**2), rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("contrast", [1.0, 0.3])
 def test_potential_is_the_integral_of_the_flux(flux, contrast):
     flux = type(flux)(contrast=contrast)
     for s in (-2.0, -0.7, 0.2, 0.9, 1.05, 1.4, 3.0, 7.0):
-        kinks = [k for k in (-contrast, contrast) if min(0, s * contrast) < k < max(0, s * contrast)]
-        integral, _ = integrate.quad(lambda x: float(phi(flux, x)), 0, s * contrast, points=kinks or None, epsabs=1e-13, epsrel=1e-13, limit=200)
-        assert float(flux.potential(ops.convert_to_tensor(s * contrast, dtype="float64"))) == pytest.approx(integral, rel=1e-10, abs=1e-12)
+        kinks = [
+            k for k in (-contrast, contrast) if min(0, s * contrast) < k < max(0, s * contrast)
+        ]
+        integral, _ = integrate.quad(
+            lambda x: float(phi(flux, x)),
+            0,
+            s * contrast,
+            points=kinks or None,
+            epsabs=1e-13,
+            epsrel=1e-13,
+            limit=200,
+        )
+        assert float(
+            flux.potential(ops.convert_to_tensor(s * contrast, dtype="float64"))
+        ) == pytest.approx(integral, rel=1e-10, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", PSI)
 def test_potential_has_the_closed_form_of_the_table(name):
     flux = activations.get(name)
-    np.testing.assert_allclose(value(flux.potential(ops.convert_to_tensor(GRID))), PSI[name](GRID), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        value(flux.potential(ops.convert_to_tensor(GRID))), PSI[name](GRID), rtol=1e-12, atol=1e-15
+    )
 
 
 def test_weickert_potential_by_the_incomplete_gamma_function_is_exact_to_1e_12():
     s = np.array([0.3, 0.8, 1.0, 1.2, 2.0, 5.0])
-    exact = [integrate.quad(lambda x: x * (1 - math.exp(-3.31488 / x**8)) if x else 0.0, 0, t, epsabs=1e-14, epsrel=1e-14)[0] for t in s]
-    np.testing.assert_allclose(value(activations.weickert.potential(ops.convert_to_tensor(s))), exact, rtol=1e-12)
+    exact = [
+        integrate.quad(
+            lambda x: x * (1 - math.exp(-3.31488 / x**8)) if x else 0.0,
+            0,
+            t,
+            epsabs=1e-14,
+            epsrel=1e-14,
+        )[0]
+        for t in s
+    ]
+    np.testing.assert_allclose(
+        value(activations.weickert.potential(ops.convert_to_tensor(s))), exact, rtol=1e-12
+    )
 
 
 def test_incomplete_gamma_function_is_exact_to_1e_13():
@@ -107,7 +136,9 @@ def test_incomplete_gamma_function_is_exact_to_1e_13():
 
     t = np.concatenate([np.geomspace(1e-12, 700, 4000), [0.0, 8 - 1e-12, 8.0, 8 + 1e-12]])
     exact = special.gammaincc(0.75, t) * special.gamma(0.75)
-    np.testing.assert_allclose(value(_upper_gamma(0.75, ops.convert_to_tensor(t))), exact, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        value(_upper_gamma(0.75, ops.convert_to_tensor(t))), exact, rtol=0, atol=1e-13
+    )
 
 
 def test_bounds_of_the_table(flux):
@@ -115,7 +146,10 @@ def test_bounds_of_the_table(flux):
     assert (flux.L_g, flux.L, flux.monotone) == (L_g, L, monotone)
     assert flux.slope_bounds[0] == pytest.approx(low, abs=6e-4)
     assert flux.mu == max(0.0, -flux.slope_bounds[0])
-    slopes = slope(flux, GRID[np.abs(np.abs(GRID) - 1) > 1e-4] if flux.name != "relu" else GRID[np.abs(GRID) > 1e-4])
+    slopes = slope(
+        flux,
+        GRID[np.abs(np.abs(GRID) - 1) > 1e-4] if flux.name != "relu" else GRID[np.abs(GRID) > 1e-4],
+    )
     # never outside the bounds, and attained, so the bounds are the extremes
     assert flux.slope_bounds[0] - 1e-8 <= slopes.min() <= flux.slope_bounds[0] + 2e-3
     assert flux.L - 1e-3 <= slopes.max() <= flux.L + 1e-8
@@ -123,14 +157,24 @@ def test_bounds_of_the_table(flux):
     assert flux.diffusivity_bounds[0] - 1e-12 <= g.min() <= flux.diffusivity_bounds[0] + 2e-3
     assert flux.L_g - 1e-6 <= g.max() <= flux.L_g
     if where is not None and where not in (1, math.inf):
-        minimum = optimize.minimize_scalar(lambda s: float(slope(flux, s)), bounds=(1.01, 3), method="bounded", options={"xatol": 1e-9})
+        minimum = optimize.minimize_scalar(
+            lambda s: float(slope(flux, s)),
+            bounds=(1.01, 3),
+            method="bounded",
+            options={"xatol": 1e-9},
+        )
         assert minimum.x == pytest.approx(where, abs=6e-4)
         assert minimum.fun == pytest.approx(flux.slope_bounds[0], abs=1e-7)
     if largest is not None and largest < math.inf:
-        assert np.abs(phi(flux, np.linspace(-2000, 2000, 400001))).max() == pytest.approx(largest, abs=1e-4)
+        assert np.abs(phi(flux, np.linspace(-2000, 2000, 400001))).max() == pytest.approx(
+            largest, abs=1e-4
+        )
 
 
-@pytest.mark.parametrize(("name", "s"), [("perona_malik", 1.0), ("perona_malik_exponential", 1.0), ("truncated_bfb", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "s"),
+    [("perona_malik", 1.0), ("perona_malik_exponential", 1.0), ("truncated_bfb", 1.0)],
+)
 def test_largest_flux_stands_at_the_contrast(name, s):
     grid = np.linspace(0, 5, 5001)
     assert grid[np.argmax(phi(activations.get(name), grid))] == pytest.approx(s, abs=1e-9)
@@ -158,7 +202,10 @@ def test_fab_bounds_are_outward_for_extreme_kappa(kappa):
     flux = FAB(kappa=kappa)
     r = np.linspace(0, 6 / math.sqrt(flux._b), 2_000_001) ** 2
     fast, slow = np.exp(-flux._a * r), np.exp(-flux._b * r)
-    assert flux.slope_bounds[0] <= (2 * (1 - 2 * flux._a * r) * fast - (1 - 2 * flux._b * r) * slow).min()
+    assert (
+        flux.slope_bounds[0]
+        <= (2 * (1 - 2 * flux._a * r) * fast - (1 - 2 * flux._b * r) * slow).min()
+    )
     assert flux.diffusivity_bounds[0] <= (2 * fast - slow).min()
 
 
@@ -169,17 +216,27 @@ def test_absolute_slope_exceeds_one_for_weickert_and_fab_only():
 
 @pytest.mark.parametrize("name", ODD)
 def test_flux_is_odd(name):
-    np.testing.assert_array_equal(phi(activations.get(name), -GRID), -phi(activations.get(name), GRID))
+    np.testing.assert_array_equal(
+        phi(activations.get(name), -GRID), -phi(activations.get(name), GRID)
+    )
 
 
 def test_flux_scales_with_its_contrast(flux):
     lam = 0.37
     scaled = type(flux)(contrast=lam)
-    np.testing.assert_allclose(phi(scaled, GRID), lam * phi(flux, GRID / lam), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        phi(scaled, GRID), lam * phi(flux, GRID / lam), rtol=1e-12, atol=1e-14
+    )
     s = ops.convert_to_tensor(GRID)
-    np.testing.assert_allclose(value(scaled.potential(s)), lam**2 * value(flux.potential(s / lam)), rtol=1e-12, atol=1e-14)
-    assert (scaled.slope_bounds, scaled.diffusivity_bounds) == (flux.slope_bounds, flux.diffusivity_bounds)
-    np.testing.assert_allclose(value(flux(s, lam)), value(scaled(s)), rtol=1e-14)  # contrast at the call
+    np.testing.assert_allclose(
+        value(scaled.potential(s)), lam**2 * value(flux.potential(s / lam)), rtol=1e-12, atol=1e-14
+    )
+    assert (scaled.slope_bounds, scaled.diffusivity_bounds) == (
+        flux.slope_bounds,
+        flux.diffusivity_bounds,
+    )
+    # contrast at the call
+    np.testing.assert_allclose(value(flux(s, lam)), value(scaled(s)), rtol=1e-14)
 
 
 def test_flux_is_monotone_exactly_where_it_says_so(flux):
@@ -191,7 +248,24 @@ def test_flux_and_its_gradient_are_finite_everywhere(flux, dtype):
     import tensorflow as tf
 
     largest = {"float16": 6e4, "bfloat16": 1e38, "float32": 1e38, "float64": 1e300}[dtype]
-    s = [0.0, 1e-30, 1e-7, 0.3, 0.5, 0.999, 1.0, 1.001, 3.0, 30.0, 300.0, 1e4, 6e4, 1e7, 1e12, largest]
+    s = [
+        0.0,
+        1e-30,
+        1e-7,
+        0.3,
+        0.5,
+        0.999,
+        1.0,
+        1.001,
+        3.0,
+        30.0,
+        300.0,
+        1e4,
+        6e4,
+        1e7,
+        1e12,
+        largest,
+    ]
     s = tf.constant([x for x in [-y for y in s] + s if abs(x) <= largest], dtype=dtype)
     with tf.GradientTape() as tape:
         tape.watch(s)
@@ -210,7 +284,9 @@ def test_half_precision_flux_follows_float64_beyond_the_range_of_s_squared(flux,
     half = ops.cast(ops.convert_to_tensor(s), dtype)
     exact = phi(type(flux)(contrast=contrast), value(ops.cast(half, "float64")))
     for layer in (type(flux)(contrast=contrast), lambda x: flux(x, ops.cast(contrast, dtype))):
-        np.testing.assert_allclose(value(ops.cast(layer(half), "float64")), exact, rtol=0.05, atol=1e-3 * contrast)
+        np.testing.assert_allclose(
+            value(ops.cast(layer(half), "float64")), exact, rtol=0.05, atol=1e-3 * contrast
+        )
 
 
 def test_get_and_serialize_are_inverse(flux):
@@ -247,7 +323,9 @@ def test_fab_needs_kappa_above_one(kappa):
 
 
 def test_flux_as_the_activation_of_a_keras_layer_survives_saving(tmp_path, flux):
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation=type(flux)(contrast=0.5))])
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4, activation=type(flux)(contrast=0.5))]
+    )
     x = np.random.default_rng(0).normal(size=(5, 3))
     path = tmp_path / "m.keras"
     model.save(path)
@@ -263,7 +341,8 @@ def test_explicit_step_is_one_level_of_shift_invariant_haar_shrinkage_to_1e_15(r
     u = rng.normal(size=64)
     s = np.roll(u, -1) - u
     step = u - tau * (np.roll(phi(flux, s), 1) - phi(flux, s))
-    # analysis with the orthonormal pair on both shifts, shrinkage of the details d = (u₊ − u)/√2, synthesis, mean of the shifts
+    # analysis with the orthonormal pair on both shifts, shrinkage of the details d = (u₊ − u)/√2,
+    # synthesis, mean of the shifts
     mean, detail = (np.roll(u, -1) + u) / math.sqrt(2), (np.roll(u, -1) - u) / math.sqrt(2)
     shrunk = detail * (1 - 4 * tau * G[name](2 * detail**2))
     left, right = (mean - shrunk) / math.sqrt(2), (mean + shrunk) / math.sqrt(2)
@@ -274,7 +353,11 @@ def test_explicit_step_is_one_level_of_shift_invariant_haar_shrinkage_to_1e_15(r
     ("name", "shrinkage"),
     [
         ("truncated_tv", lambda d, t: np.sign(d) * np.maximum(np.abs(d) - t, 0)),  # soft
-        ("truncated_bfb", lambda d, t: np.where(np.abs(d) > t, d - t**2 / np.where(d == 0, 1, d), 0)),  # garrote
+        # garrote
+        (
+            "truncated_bfb",
+            lambda d, t: np.where(np.abs(d) > t, d - t**2 / np.where(d == 0, 1, d), 0),
+        ),
     ],
 )
 def test_a_quarter_step_of_truncated_tv_is_soft_and_of_bfb_garrote_shrinkage(name, shrinkage):
@@ -284,7 +367,8 @@ def test_a_quarter_step_of_truncated_tv_is_soft_and_of_bfb_garrote_shrinkage(nam
     np.testing.assert_allclose(d * (1 - g), shrinkage(d, lam / math.sqrt(2)), atol=2e-15)
 
 
-# SplineFlux ---------------------------------------------------------------------------------------------------------------
+# SplineFlux
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def spline(slopes, rng, channels=3, scale=4.0, **options) -> SplineFlux:
@@ -313,11 +397,13 @@ def test_spline_slopes_diffusivity_and_bounds_hold_for_random_weights(rng, slope
         assert layer.stiffness == slopes[1]
         assert low - 1e-9 <= slopes_seen.min()
         assert slopes_seen.max() <= high + 1e-9
-        far = np.concatenate([s, np.full((1, 1, 3), 1e4)], axis=1)  # g approaches the last slope far out
+        # g approaches the last slope far out
+        far = np.concatenate([s, np.full((1, 1, 3), 1e4)], axis=1)
         g = value(layer.diffusivities([ops.convert_to_tensor(far)])[0])
         assert g0 - 1e-9 <= g.min()
         assert g.max() <= g1 + 1e-9
-        np.testing.assert_allclose(g * far, value(layer(far)), rtol=1e-12, atol=1e-12)  # Φ = g s, and the two code paths agree
+        # Φ = g s, and the two code paths agree
+        np.testing.assert_allclose(g * far, value(layer(far)), rtol=1e-12, atol=1e-12)
         # the bounds are attained: the steepest and flattest segment, the extreme chords
         assert slopes_seen.min() <= low + 1e-6
         assert slopes_seen.max() >= high - 1e-6
@@ -357,13 +443,24 @@ def test_spline_is_held_at_zero_by_a_lindley_recursion(rng, grading):
 
 def test_spline_starts_as_the_flux_it_is_given():
     s = np.linspace(-3, 3, 601)[None, :, None]
-    for name, slopes, grading in (("charbonnier", (0.0, 1.0), 1.0), ("perona_malik", (-0.5, 1.0), 1.0), ("perona_malik", (-0.5, 1.0), 1.02)):
-        layer = SplineFlux(knots=64, extent=4.0, slopes=slopes, start=name, grading=grading, dtype="float64")
-        np.testing.assert_allclose(value(layer(s))[0, :, 0], phi(activations.get(name), s[0, :, 0]), atol=0.03)
+    for name, slopes, grading in (
+        ("charbonnier", (0.0, 1.0), 1.0),
+        ("perona_malik", (-0.5, 1.0), 1.0),
+        ("perona_malik", (-0.5, 1.0), 1.02),
+    ):
+        layer = SplineFlux(
+            knots=64, extent=4.0, slopes=slopes, start=name, grading=grading, dtype="float64"
+        )
+        np.testing.assert_allclose(
+            value(layer(s))[0, :, 0], phi(activations.get(name), s[0, :, 0]), atol=0.03
+        )
 
 
 def test_spline_contrast_scales_the_knots_and_not_the_slopes(rng):
-    a, b = spline((-0.5, 1.0), rng), SplineFlux(knots=7, extent=2.1, slopes=(-0.5, 1.0), contrast=0.2, dtype="float64")
+    a, b = (
+        spline((-0.5, 1.0), rng),
+        SplineFlux(knots=7, extent=2.1, slopes=(-0.5, 1.0), contrast=0.2, dtype="float64"),
+    )
     b.build((None, 5, 3))
     b.raw_slopes.assign(a.raw_slopes)
     s = rng.normal(size=(1, 50, 3))
@@ -391,10 +488,17 @@ def test_spline_refuses_impossible_options(options):
         SplineFlux(**options)
 
 
-# FluxActivation -----------------------------------------------------------------------------------------------------------
+# FluxActivation
+# -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda **o: FluxActivation("perona_malik", dtype="float64", **o), lambda **o: SplineFlux(dtype="float64", **o)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **o: FluxActivation("perona_malik", dtype="float64", **o),
+        lambda **o: SplineFlux(dtype="float64", **o),
+    ],
+)
 def test_learned_contrast_starts_at_the_given_one_and_acts(rng, make):
     s = rng.normal(size=(2, 6, 3))
     for contrast in (0.01, 0.5, 3.0):
@@ -420,7 +524,9 @@ def test_contrast_per_channel_of_a_stencil_in_parts_is_cut_like_the_channels(rng
     layer.raw_contrast.assign([-1.0, 0.0, 1.0, 2.0])
     s = ops.convert_to_tensor(rng.normal(size=(1, 6, 4)))
     parts = layer.fluxes(ops.split(s, 2, -1))
-    np.testing.assert_allclose(np.concatenate([value(p) for p in parts], -1), value(layer(s)), rtol=1e-14)
+    np.testing.assert_allclose(
+        np.concatenate([value(p) for p in parts], -1), value(layer(s)), rtol=1e-14
+    )
 
 
 def test_noise_conditioned_contrast_is_r_times_softplus_of_theta_plus_eta_log_r(rng):
@@ -444,14 +550,25 @@ def test_noise_conditioned_contrast_is_r_times_softplus_of_theta_plus_eta_log_r(
     level = rng.uniform(size=(2, 4, 5, 1))
     mapped = value(layer(s, noise=level))
     np.testing.assert_allclose(mapped, s / np.sqrt(1 + (s / contrast(level)) ** 2), rtol=1e-12)
-    np.testing.assert_allclose(value(layer(s, noise=0.3)), value(layer(s, noise=np.array([0.3, 0.3]))), rtol=1e-6)
+    np.testing.assert_allclose(
+        value(layer(s, noise=0.3)), value(layer(s, noise=np.array([0.3, 0.3]))), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("flux", ["perona_malik", "charbonnier"])
 def test_without_slope_a_noise_conditioned_flux_scales_with_the_noise(flux, rng):
-    layer, s = FluxActivation(flux, 0.2, noise_conditioned=True, dtype="float64"), rng.normal(size=(1, 4, 5, 3))
-    np.testing.assert_allclose(value(layer(3 * s, noise=0.3)), 3 * value(layer(s, noise=0.1)), rtol=1e-6)
-    np.testing.assert_allclose(value(layer(s, noise=25 / 255)), value(FluxActivation(flux, 0.2, dtype="float64")(s)), rtol=1e-6)
+    layer, s = (
+        FluxActivation(flux, 0.2, noise_conditioned=True, dtype="float64"),
+        rng.normal(size=(1, 4, 5, 3)),
+    )
+    np.testing.assert_allclose(
+        value(layer(3 * s, noise=0.3)), 3 * value(layer(s, noise=0.1)), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        value(layer(s, noise=25 / 255)),
+        value(FluxActivation(flux, 0.2, dtype="float64")(s)),
+        rtol=1e-6,
+    )
     assert np.abs(value(layer(s, noise=0.0))).max() < 1e-3  # no noise, hardly any flux
 
 

@@ -1,4 +1,7 @@
-"""CoupledSplineFlux against its formula in NumPy; the bounds of its derivative and what they prove of steps, attacked; what it refuses."""
+"""CoupledSplineFlux against its formula in NumPy.
+
+The bounds of its derivative and what they prove of steps, attacked; what it refuses.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_pde import ConvOperator, CoupledSplineFlux, DiffusionBlock, DiffusionResNet, FEDResNet, ImplicitDiffusion, ImplicitRecurrent
+from keras_pde import (
+    ConvOperator,
+    CoupledSplineFlux,
+    DiffusionBlock,
+    DiffusionResNet,
+    FEDResNet,
+    ImplicitDiffusion,
+    ImplicitRecurrent,
+)
 from keras_pde.runtime import compiled
 from keras_pde.tasks import tiles
 
@@ -30,7 +41,15 @@ def randomized(layer, rng, scale=1.0):
 
 
 def flux(rng=None, shape=None, scale=1.0, **options) -> CoupledSplineFlux:
-    start = {"knots": 4, "extent": 2.5, "slopes": (-0.4, 1.0), "start": "perona_malik", "contrast": 0.5, "learn_contrast": True, "grading": 1.3}
+    start = {
+        "knots": 4,
+        "extent": 2.5,
+        "slopes": (-0.4, 1.0),
+        "start": "perona_malik",
+        "contrast": 0.5,
+        "learn_contrast": True,
+        "grading": 1.3,
+    }
     layer = CoupledSplineFlux(**{**start, **options}, **D)
     if rng is None:
         return layer
@@ -48,7 +67,10 @@ def softmax(x, axis) -> np.ndarray:
 
 
 def extended(layer, s: np.ndarray) -> np.ndarray:
-    """All √(Vⱼᵢ Dⱼ(y))·sⱼ(x + y) by loops: (x, i, all j and y), for one sample; beyond the boundary zeros."""
+    """All √(Vⱼᵢ Dⱼ(y))·sⱼ(x + y) by loops: (x, i, all j and y), for one sample.
+
+    Beyond the boundary zeros.
+    """
     window, mixing = value(layer.raw_window)[..., 0], softmax(value(layer.raw_mixing), -1)
     widths, channels = window.shape[:-1], window.shape[-1]
     window = softmax(window.reshape(-1, channels), 0).reshape(window.shape)
@@ -62,8 +84,14 @@ def extended(layer, s: np.ndarray) -> np.ndarray:
 
 def psi(layer, r: np.ndarray) -> np.ndarray:
     """Σψᵢ(rᵢ), rᵢ of shape (..., i), integrated on a fine grid segment by segment."""
-    contrast, slopes, edges = value(layer.contrast_now()).ravel(), layer.slopes_now(np), np.array(layer._edges)
-    heights = np.vstack([np.zeros(r.shape[-1]), np.cumsum(slopes * np.diff(edges)[:, None], axis=0)])
+    contrast, slopes, edges = (
+        value(layer.contrast_now()).ravel(),
+        layer.slopes_now(np),
+        np.array(layer._edges),
+    )
+    heights = np.vstack(
+        [np.zeros(r.shape[-1]), np.cumsum(slopes * np.diff(edges)[:, None], axis=0)]
+    )
     total = 0.0
     for i, scale in enumerate(contrast):
         for x in r[..., i].ravel() / scale:
@@ -82,15 +110,23 @@ def test_its_energy_is_its_formula_and_it_is_the_gradient(rng, size, neighbourho
     step = 1e-5
     moved = s[None] + step * np.eye(s.size).reshape(-1, *s.shape)
     back = s[None] - step * np.eye(s.size).reshape(-1, *s.shape)
-    energies = [value(layer.potentials([m])[0]).sum(axis=tuple(range(1, s.ndim + 1))) for m in (moved, back)]
-    np.testing.assert_allclose((energies[0] - energies[1]) / (2 * step), value(layer(s[None])).ravel(), atol=1e-8)
-    np.testing.assert_allclose(value(layer.diffusivities([s[None]])[0]) * s, value(layer(s[None])), atol=1e-15)
+    energies = [
+        value(layer.potentials([m])[0]).sum(axis=tuple(range(1, s.ndim + 1))) for m in (moved, back)
+    ]
+    np.testing.assert_allclose(
+        (energies[0] - energies[1]) / (2 * step), value(layer(s[None])).ravel(), atol=1e-8
+    )
+    np.testing.assert_allclose(
+        value(layer.diffusivities([s[None]])[0]) * s, value(layer(s[None])), atol=1e-15
+    )
 
 
 def jacobian(layer, s: np.ndarray) -> np.ndarray:
     """Φ′(s) of one sample, column by column, from `tangent`."""
     units = np.eye(s.size).reshape(-1, *s.shape)
-    return value(layer.tangent(layer.linearize([np.repeat(s[None], s.size, 0)]), [units])[0]).reshape(s.size, s.size)
+    return value(
+        layer.tangent(layer.linearize([np.repeat(s[None], s.size, 0)]), [units])[0]
+    ).reshape(s.size, s.size)
 
 
 @pytest.mark.parametrize("slopes", SLOPES)
@@ -98,13 +134,21 @@ def test_the_derivative_is_exact_symmetric_and_within_the_bounds(rng, slopes):
     seen = []
     for trial in range(12):
         size = [(5,), (3, 3), (2, 2, 2)][trial % 3]
-        layer = flux(rng, (None, *size, 3), (0.3, 1.0, 3.0)[trial // 4], slopes=slopes, groups=(1, 2, 3)[trial % 3])
+        layer = flux(
+            rng,
+            (None, *size, 3),
+            (0.3, 1.0, 3.0)[trial // 4],
+            slopes=slopes,
+            groups=(1, 2, 3)[trial % 3],
+        )
         s = rng.normal(size=(*size, 3)) * 10.0 ** rng.uniform(-1.5, 0.5)
         derivative = jacobian(layer, s)
         np.testing.assert_allclose(derivative, derivative.T, atol=1e-14)
         step = 1e-7
         for v in rng.normal(size=(3, *s.shape)):
-            difference = (value(layer((s + step * v)[None])) - value(layer((s - step * v)[None]))).ravel() / (2 * step)
+            difference = (
+                value(layer((s + step * v)[None])) - value(layer((s - step * v)[None]))
+            ).ravel() / (2 * step)
             np.testing.assert_allclose(derivative @ v.ravel(), difference, atol=1e-5)
         values, (low, high) = np.linalg.eigvalsh(derivative), layer.slope_bounds
         assert min(0, slopes[0]) <= low <= values[0] + 1e-12
@@ -146,8 +190,19 @@ def test_tiny_zero_and_huge_states_stay_finite():
 
 @pytest.mark.parametrize("slopes", [(0.0, 1.0), (-0.02, 1.0)])
 def test_implicit_steps_keep_their_theorems_under_attack(rng, slopes):
-    """‖u‖ ≤ ‖f‖, the Lipschitz constant, and for a convex energy firm nonexpansiveness; the pairs climb towards a violation."""
-    step = ImplicitDiffusion(operator(), flux(slopes=slopes, groups=3), 30.0, tolerance=1e-10, max_iterations=3000, solver="accelerated", **D)
+    """‖u‖ ≤ ‖f‖, the Lipschitz constant, and for a convex energy firm nonexpansiveness.
+
+    The pairs climb towards a violation.
+    """
+    step = ImplicitDiffusion(
+        operator(),
+        flux(slopes=slopes, groups=3),
+        30.0,
+        tolerance=1e-10,
+        max_iterations=3000,
+        solver="accelerated",
+        **D,
+    )
     step.build((None, None, None, 1))
     randomized(step.flux, rng)
     certificate = step.certificate()
@@ -161,13 +216,21 @@ def test_implicit_steps_keep_their_theorems_under_attack(rng, slopes):
         d = 0.1 * d / np.linalg.norm(d.reshape(16, -1), axis=1)[:, None, None, None]
         u, v = value(step(f)), value(step(f + d))
         gain = np.linalg.norm((v - u).reshape(16, -1), axis=1) / 0.1
-        assert (np.linalg.norm(u.reshape(16, -1), axis=1) <= np.linalg.norm(f.reshape(16, -1), axis=1) * (1 + 1e-8)).all()
+        assert (
+            np.linalg.norm(u.reshape(16, -1), axis=1)
+            <= np.linalg.norm(f.reshape(16, -1), axis=1) * (1 + 1e-8)
+        ).all()
         assert gain.max() <= certificate.lipschitz * (1 + 1e-6)
         if certificate.firmly_nonexpansive:
-            assert (((v - u) * d).sum(axis=(1, 2, 3)) >= ((v - u) ** 2).sum(axis=(1, 2, 3)) - 1e-8).all()
+            assert (
+                ((v - u) * d).sum(axis=(1, 2, 3)) >= ((v - u) ** 2).sum(axis=(1, 2, 3)) - 1e-8
+            ).all()
         worst = max(worst, gain.max())
         best = np.argsort(gain)[-4:].repeat(4)
-        f, d = f[best] * rng.choice([0.5, 1.0, 2.0], size=(16, 1, 1, 1)), (v - u)[best] + 0.02 * rng.normal(size=d.shape)
+        f, d = (
+            f[best] * rng.choice([0.5, 1.0, 2.0], size=(16, 1, 1, 1)),
+            (v - u)[best] + 0.02 * rng.normal(size=d.shape),
+        )
     assert worst > 0.5
     energies = [value(step.energy(x)) for x in (step(f), f)]
     assert (energies[0] <= energies[1] + 1e-9).all()
@@ -177,7 +240,14 @@ def test_gradients_of_an_implicit_step_are_those_of_differences(rng):
     """To every weight of the flux and the operator, through the implicit function theorem."""
     import keras
 
-    step = ImplicitDiffusion(operator(4), flux(slopes=(-0.05, 1.0), groups=2), 5.0, tolerance=1e-13, max_iterations=4000, **D)
+    step = ImplicitDiffusion(
+        operator(4),
+        flux(slopes=(-0.05, 1.0), groups=2),
+        5.0,
+        tolerance=1e-13,
+        max_iterations=4000,
+        **D,
+    )
     step.build((None, None, None, 1))
     randomized(step.flux, rng, 0.3)
     f, w = rng.normal(size=(2, 1, 5, 4, 1))
@@ -191,19 +261,34 @@ def test_gradients_of_an_implicit_step_are_those_of_differences(rng):
 
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(w * step(f))
-    for weight, gradient in zip(step.trainable_weights, tape.gradient(total, [v.value for v in step.trainable_weights]), strict=True):
+    for weight, gradient in zip(
+        step.trainable_weights,
+        tape.gradient(total, [v.value for v in step.trainable_weights]),
+        strict=True,
+    ):
         direction, start = rng.normal(size=weight.shape), value(weight)
         weight.assign(start + 1e-6 * direction)
         plus = loss()
         weight.assign(start - 1e-6 * direction)
         minus = loss()
         weight.assign(start)
-        np.testing.assert_allclose((plus - minus) / 2e-6, np.sum(direction * value(gradient)), rtol=2e-4, atol=1e-7, err_msg=weight.path)
+        np.testing.assert_allclose(
+            (plus - minus) / 2e-6,
+            np.sum(direction * value(gradient)),
+            rtol=2e-4,
+            atol=1e-7,
+            err_msg=weight.path,
+        )
 
 
 def test_explicit_networks_of_it_have_lipschitz_constants_and_averagedness(rng):
-    """Where gates that are no gradients have none: a convex joint energy makes explicit steps averaged."""
-    model = DiffusionResNet(3, block=DiffusionBlock(operator(), flux(slopes=(0.0, 1.0), groups=3), "learned", **D), **D)
+    """Where gates that are no gradients have none.
+
+    A convex joint energy makes explicit steps averaged.
+    """
+    model = DiffusionResNet(
+        3, block=DiffusionBlock(operator(), flux(slopes=(0.0, 1.0), groups=3), "learned", **D), **D
+    )
     model.build((None, None, None, 1))
     randomized(model, rng, 0.5)
     certificate = model.certificate()
@@ -211,18 +296,27 @@ def test_explicit_networks_of_it_have_lipschitz_constants_and_averagedness(rng):
     assert certificate.lipschitz <= 1 + 1e-9
     assert certificate.averaged is not None
     u, d = rng.normal(size=(2, 32, 7, 6, 1))
-    gain = np.linalg.norm((value(model(u + d)) - value(model(u))).reshape(32, -1), axis=1) / np.linalg.norm(d.reshape(32, -1), axis=1)
+    gain = np.linalg.norm(
+        (value(model(u + d)) - value(model(u))).reshape(32, -1), axis=1
+    ) / np.linalg.norm(d.reshape(32, -1), axis=1)
     assert gain.max() <= certificate.lipschitz * (1 + 1e-9)
-    frozen = FEDResNet(1, 3, block=DiffusionBlock(operator(), flux(groups=3), "auto", **D), tied=True, **D)
+    frozen = FEDResNet(
+        1, 3, block=DiffusionBlock(operator(), flux(groups=3), "auto", **D), tied=True, **D
+    )
     frozen.build((None, None, None, 1))
     randomized(frozen, rng, 0.5)
     assert frozen.certificate().norm_stable
     out = value(frozen(u))
-    assert (np.linalg.norm(out.reshape(32, -1), axis=1) <= np.linalg.norm(u.reshape(32, -1), axis=1) * (1 + 1e-9)).all()
+    assert (
+        np.linalg.norm(out.reshape(32, -1), axis=1)
+        <= np.linalg.norm(u.reshape(32, -1), axis=1) * (1 + 1e-9)
+    ).all()
 
 
 def test_tiles_know_how_far_it_sees_and_a_compiled_network_is_the_network(rng):
-    model = DiffusionResNet(2, block=DiffusionBlock(operator(), flux(neighbourhood=5, groups=3), "learned", **D), **D)
+    model = DiffusionResNet(
+        2, block=DiffusionBlock(operator(), flux(neighbourhood=5, groups=3), "learned", **D), **D
+    )
     model.build((None, None, None, 1))
     randomized(model, rng, 0.3)
     assert tiles.receptive_radius(model) == 2 * (2 + 4)
@@ -236,12 +330,15 @@ def test_tiles_know_how_far_it_sees_and_a_compiled_network_is_the_network(rng):
 
 def test_an_implicit_step_acts_farther_for_what_its_flux_sees():
     def radius(neighbourhood: int) -> int:
-        block = ImplicitDiffusion(operator(), flux(slopes=(0.0, 1.0), neighbourhood=neighbourhood), 100.0, **D)
+        block = ImplicitDiffusion(
+            operator(), flux(slopes=(0.0, 1.0), neighbourhood=neighbourhood), 100.0, **D
+        )
         model = ImplicitRecurrent(1, block=block, **D)
         model.build((None, None, None, 1))
         return tiles.influence_radius(model)
 
-    assert radius(5) == pytest.approx(3 * radius(1), abs=2)  # KᵀK joins pixels 2 apart, and the flux 4 more
+    # KᵀK joins pixels 2 apart, and the flux 4 more
+    assert radius(5) == pytest.approx(3 * radius(1), abs=2)
 
 
 def test_what_it_is_is_said(rng):
@@ -250,7 +347,16 @@ def test_what_it_is_is_said(rng):
     assert "joint over 3 pixels, 3 groups" in str(model)
 
 
-@pytest.mark.parametrize("options", [{"neighbourhood": 4}, {"neighbourhood": 0}, {"neighbourhood": 2.0}, {"groups": 0}, {"groups": 2.5}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"neighbourhood": 4},
+        {"neighbourhood": 0},
+        {"neighbourhood": 2.0},
+        {"groups": 0},
+        {"groups": 2.5},
+    ],
+)
 def test_what_is_no_window_and_no_number_of_groups_is_refused(options):
     with pytest.raises(ValueError, match=r"odd whole number|1 at least"):
         CoupledSplineFlux(**options)

@@ -1,4 +1,7 @@
-"""GatedFlux against its formula in NumPy; its stability and its Lipschitz constant, attacked; what it has not, refused."""
+"""GatedFlux against its formula in NumPy; its stability and its Lipschitz constant, attacked.
+
+What it has not, refused.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, DuFortFrankelResNet, FEDResNet, GatedFlux, ImplicitDiffusion
+from keras_pde import (
+    ConvOperator,
+    DiffusionBlock,
+    DiffusionResNet,
+    DuFortFrankelResNet,
+    FEDResNet,
+    GatedFlux,
+    ImplicitDiffusion,
+)
 from keras_pde.fluxes.gated_flux import NOISE_RANGE
 from keras_pde.runtime import compiled
 from keras_pde.tasks import tiles
@@ -33,14 +44,25 @@ def randomized(layer, rng, scale=1.0):
 
 
 def flux(rng, shape, scale=1.0, **options) -> GatedFlux:
-    layer = GatedFlux(**{"flux": "perona_malik_exponential", "contrast": 0.5, "neighbourhood": 3, **options}, **D)
+    layer = GatedFlux(
+        **{"flux": "perona_malik_exponential", "contrast": 0.5, "neighbourhood": 3, **options}, **D
+    )
     layer.build(shape)
     return randomized(layer, rng, scale)
 
 
 def block(rng, scale=1.0, filters=8, **options) -> DiffusionBlock:
     operator = ConvOperator(filters, 5, boundary="dirichlet", zero_mean=True, normalize=True, **D)
-    law = GatedFlux(**{"contrast": 0.5, "neighbourhood": 3, "learn_contrast": True, "per_channel": True, **options}, **D)
+    law = GatedFlux(
+        **{
+            "contrast": 0.5,
+            "neighbourhood": 3,
+            "learn_contrast": True,
+            "per_channel": True,
+            **options,
+        },
+        **D,
+    )
     made = DiffusionBlock(operator, law, "learned", **D)
     made.build((None, None, None, 1))
     return randomized(made, rng, scale)
@@ -67,7 +89,9 @@ def test_it_is_its_formula(rng, size, neighbourhood):
     s = rng.normal(size=(2, *size, 3))
     layer = flux(rng, s.shape, neighbourhood=neighbourhood, learn_contrast=True, per_channel=True)
     np.testing.assert_allclose(value(layer(s)), reference(layer, s), atol=1e-13)
-    np.testing.assert_allclose(value(layer.diffusivities([s])[0]) * s, reference(layer, s), atol=1e-13)
+    np.testing.assert_allclose(
+        value(layer.diffusivities([s])[0]) * s, reference(layer, s), atol=1e-13
+    )
 
 
 def test_it_scales_with_the_noise(rng):
@@ -81,7 +105,9 @@ def test_it_scales_with_the_noise(rng):
 def test_the_evidence_does_not_overflow():
     layer = GatedFlux(contrast=1e-6)
     layer.build((None, 4, 4, 2))
-    out = value(layer(np.array([0, 1e-30, 1e30, -3e38], "float32").reshape(1, 2, 2, 1).repeat(2, -1)))
+    out = value(
+        layer(np.array([0, 1e-30, 1e30, -3e38], "float32").reshape(1, 2, 2, 1).repeat(2, -1))
+    )
     assert np.isfinite(out).all()
 
 
@@ -113,11 +139,21 @@ def test_the_derivative_is_within_the_coupling_of_a_diagonal_one(rng, name):
     closest = 0.0
     for trial in range(6):
         size = [(4, 4), (9,), (3, 2, 2)][trial % 3]
-        layer = flux(rng, (None, *size, 3), scale=(0.3, 1.0, 3.0)[trial % 3], flux=name, learn_contrast=True, per_channel=True)
+        layer = flux(
+            rng,
+            (None, *size, 3),
+            scale=(0.3, 1.0, 3.0)[trial % 3],
+            flux=name,
+            learn_contrast=True,
+            per_channel=True,
+        )
         s = rng.normal(size=(*size, 3)) * 0.6
-        s[np.abs(np.abs(s) / value(layer.contrast_now()) - 1) < 1e-3] *= 1.01  # truncated TV has a corner there
+        # truncated TV has a corner there
+        s[np.abs(np.abs(s) / value(layer.contrast_now()) - 1) < 1e-3] *= 1.01
         whole = jacobian(lambda x, layer=layer: value(layer(x)), s)
-        gate = value(layer.diffusivities([s[None]])[0])[0] / value(layer.flux.diffusivity(s**2, layer.contrast_now()))
+        gate = value(layer.diffusivities([s[None]])[0])[0] / value(
+            layer.flux.diffusivity(s**2, layer.contrast_now())
+        )
         diagonal = (gate * value(layer.flux.slope(s, layer.contrast_now()))).ravel()
         low, high = layer.slope_bounds
         assert diagonal.min() >= low - 1e-12
@@ -157,11 +193,16 @@ def test_a_climber_does_not_break_the_constants_of_a_network(rng):
         assert rates.max() <= certificate.lipschitz * (1 + 1e-6)
         assert gains.max() <= 1 + 1e-12
         best = np.argsort(rates + gains)[-8:].repeat(4)
-        u, d = u[best] + 0.1 * rng.normal(size=u.shape), d[best] / 1e-4 + 0.3 * rng.normal(size=u.shape)
+        u, d = (
+            u[best] + 0.1 * rng.normal(size=u.shape),
+            d[best] / 1e-4 + 0.3 * rng.normal(size=u.shape),
+        )
 
 
 def test_contrasts_stay_within_what_the_lipschitz_constant_takes_them_for(rng):
-    layer = flux(rng, (None, 5, 5, 4), noise_conditioned=True, learn_contrast=True, per_channel=True)
+    layer = flux(
+        rng, (None, 5, 5, 4), noise_conditioned=True, learn_contrast=True, per_channel=True
+    )
     least, most = layer._contrasts()
     for sigma in np.linspace(*NOISE_RANGE, 40):
         ratio = value(layer.contrast_now(np.array([sigma])))[0, 0, 0] * (25 / 255) / sigma
@@ -178,14 +219,21 @@ def test_nothing_is_promised_that_a_gate_does_not_give(rng):
     assert certificate.lipschitz > 1
     assert "no gradient" in certificate.reasons["energy"]
     assert "gates add" in certificate.reasons["lipschitz"]
-    assert block(rng, flux="weickert").certificate().lipschitz == np.inf  # sup |Φ| is not known to the library
+    # sup |Φ| is not known to the library
+    assert block(rng, flux="weickert").certificate().lipschitz == np.inf
     # a gate that looks at nothing is a factor: the constants of its flux
-    still = DiffusionBlock(ConvOperator(8, 5, boundary="dirichlet", normalize=True), GatedFlux("charbonnier"), "learned")
+    still = DiffusionBlock(
+        ConvOperator(8, 5, boundary="dirichlet", normalize=True),
+        GatedFlux("charbonnier"),
+        "learned",
+    )
     still.build((None, None, None, 1))
     assert still.certificate().lipschitz == 1
     assert still.certificate().averaged is None
     # steps of their own for each channel weigh the derivative's entries unequally
-    uneven = DiffusionBlock(ConvOperator(8, 5, boundary="dirichlet"), GatedFlux("charbonnier"), "per_channel")
+    uneven = DiffusionBlock(
+        ConvOperator(8, 5, boundary="dirichlet"), GatedFlux("charbonnier"), "per_channel"
+    )
     uneven.build((None, None, None, 1))
     randomized(uneven, rng)
     assert uneven.certificate().lipschitz == np.inf
@@ -198,7 +246,15 @@ def test_nothing_is_promised_that_a_gate_does_not_give(rng):
 
 @pytest.mark.parametrize(
     "options",
-    [{"neighbourhood": 4}, {"neighbourhood": 0}, {"neighbourhood": 2.0}, {"flux": "fab"}, {"flux": "relu"}, {"coupled": True}, {"contrast": -1.0}],
+    [
+        {"neighbourhood": 4},
+        {"neighbourhood": 0},
+        {"neighbourhood": 2.0},
+        {"flux": "fab"},
+        {"flux": "relu"},
+        {"coupled": True},
+        {"contrast": -1.0},
+    ],
 )
 def test_what_is_no_gate_is_refused(options):
     with pytest.raises(ValueError, match=r"neighbourhood|needs a flux|contrast"):
@@ -212,7 +268,10 @@ def test_a_gate_needs_neighbours_and_one_convolution():
         DiffusionBlock("forward", GatedFlux(), 0.1)(np.zeros((1, 5, 5, 1)))
 
 
-@pytest.mark.parametrize("make", [lambda b: DuFortFrankelResNet(3, 0.9, block=b), lambda b: FEDResNet(1, 3, block=b, tied=True)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda b: DuFortFrankelResNet(3, 0.9, block=b), lambda b: FEDResNet(1, 3, block=b, tied=True)],
+)
 def test_other_schemes_keep_their_norm_stability(rng, make):
     model = make(block(rng, 0.0))
     model.build((None, None, None, 1))
@@ -220,7 +279,10 @@ def test_other_schemes_keep_their_norm_stability(rng, make):
     assert model.certificate().norm_stable
     u = rng.normal(size=(8, 12, 9, 1)).astype("float32")
     out = value(model(u))
-    assert (np.linalg.norm(out.reshape(8, -1), axis=1) <= np.linalg.norm(u.reshape(8, -1), axis=1) * (1 + 1e-5)).all()
+    assert (
+        np.linalg.norm(out.reshape(8, -1), axis=1)
+        <= np.linalg.norm(u.reshape(8, -1), axis=1) * (1 + 1e-5)
+    ).all()
 
 
 def test_tiles_know_how_far_a_gate_sees_and_a_compiled_network_is_the_network(rng):
@@ -239,10 +301,15 @@ def test_tiles_know_how_far_a_gate_sees_and_a_compiled_network_is_the_network(rn
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_in_16_bits_the_norm_bound_holds_the_roundings(rng, dtype):
     operator = ConvOperator(8, 5, boundary="dirichlet", zero_mean=True, normalize=True)
-    model = DiffusionResNet(3, block=DiffusionBlock(operator, GatedFlux(contrast=0.2), "learned"), dtype=dtype)
+    model = DiffusionResNet(
+        3, block=DiffusionBlock(operator, GatedFlux(contrast=0.2), "learned"), dtype=dtype
+    )
     model.build((None, None, None, 1))
     randomized(model, rng, 0.5)
     u = keras.random.normal((4, 16, 16, 1), seed=1)
     out, gain = value(ops.cast(model(u), "float32")), model.certificate().norm_gain
     assert 1 < gain < 2
-    assert (np.linalg.norm(out.reshape(4, -1), axis=1) <= gain * np.linalg.norm(value(u).reshape(4, -1), axis=1)).all()
+    assert (
+        np.linalg.norm(out.reshape(4, -1), axis=1)
+        <= gain * np.linalg.norm(value(u).reshape(4, -1), axis=1)
+    ).all()

@@ -1,4 +1,6 @@
-"""Implicit steps: the solution is the equation's, the gradient the implicit function theorem's, the certificate holds."""
+"""Implicit steps: the solution is the equation's, the gradient the implicit function theorem's, the
+certificate holds.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,20 @@ from keras import ops
 from scipy.sparse.linalg import spsolve
 
 import keras_pde
-from keras_pde import ConvOperator, FluxActivation, ImplicitDiffusion, ImplicitRecurrent, SplineFlux, activations, solvers
+from keras_pde import (
+    ConvOperator,
+    FluxActivation,
+    ImplicitDiffusion,
+    ImplicitRecurrent,
+    SplineFlux,
+    activations,
+    solvers,
+)
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 and gradient tapes; the table runs on JAX")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="float64 and gradient tapes; the table runs on JAX",
+)
 SOLVERS = {
     "damped": solvers.FixedPoint(),
     "nesterov": solvers.Accelerated("nesterov"),
@@ -29,7 +42,9 @@ SOLVERS = {
 def solved(layer: ImplicitDiffusion, f: np.ndarray) -> Any:
     """`layer.solve` in a graph: the loops of long solves run op by op otherwise."""
     layer.build(f.shape)
-    return tf.function(layer.solve, autograph=False)(ops.convert_to_tensor(f, dtype=layer.compute_dtype))
+    return tf.function(layer.solve, autograph=False)(
+        ops.convert_to_tensor(f, dtype=layer.compute_dtype)
+    )
 
 
 def gradient_matrix(size: tuple[int, int]) -> Any:
@@ -49,7 +64,10 @@ def reference(f: np.ndarray, tau: float, contrast: float, g: Any) -> np.ndarray:
     for _ in range(400):
         s = k @ u
         weights = np.tile(g((s.reshape(2, -1) ** 2).sum(axis=0) / contrast**2), 2)
-        before, u = u, spsolve((sp.identity(f.size) + tau * k.T @ sp.diags(weights) @ k).tocsc(), f.ravel())
+        before, u = (
+            u,
+            spsolve((sp.identity(f.size) + tau * k.T @ sp.diags(weights) @ k).tocsc(), f.ravel()),
+        )
         if np.abs(u - before).max() < 1e-11:
             break
     return u.reshape(f.shape)
@@ -60,7 +78,15 @@ def reference(f: np.ndarray, tau: float, contrast: float, g: Any) -> np.ndarray:
 def test_every_solver_finds_the_solution(solver: str, tau: float, rng: np.random.Generator) -> None:
     f = rng.random((2, 9, 7, 1))
     flux = FluxActivation("charbonnier", 0.1, coupled=True)
-    layer = ImplicitDiffusion("forward", flux, tau, SOLVERS[solver], tolerance=1e-10, max_iterations=20000, dtype="float64")
+    layer = ImplicitDiffusion(
+        "forward",
+        flux,
+        tau,
+        SOLVERS[solver],
+        tolerance=1e-10,
+        max_iterations=20000,
+        dtype="float64",
+    )
     u = np.array(solved(layer, f).u)
     for sample in range(2):
         expected = reference(f[sample, ..., 0], tau, 0.1, lambda r: 1 / np.sqrt(1 + r))
@@ -71,7 +97,15 @@ def test_every_solver_finds_the_solution(solver: str, tau: float, rng: np.random
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_sample_does_not_depend_on_its_batch(solver: str, rng: np.random.Generator) -> None:
     f = rng.random((3, 8, 8, 1)) * np.array([1.0, 1e-6, 0.0]).reshape(3, 1, 1, 1)
-    layer = ImplicitDiffusion("forward", "charbonnier", 5.0, SOLVERS[solver], tolerance=1e-9, max_iterations=3000, dtype="float64")
+    layer = ImplicitDiffusion(
+        "forward",
+        "charbonnier",
+        5.0,
+        SOLVERS[solver],
+        tolerance=1e-9,
+        max_iterations=3000,
+        dtype="float64",
+    )
     together, alone = layer.solve(f), [layer.solve(f[i : i + 1]) for i in range(3)]
     for i in range(3):
         np.testing.assert_array_equal(np.array(together.u)[i], np.array(alone[i].u)[0])
@@ -88,7 +122,10 @@ def test_samples_stop_by_themselves(rng: np.random.Generator) -> None:
 
 def test_tolerance_and_max_iterations_act(rng: np.random.Generator) -> None:
     f = rng.random((1, 12, 12, 1))
-    rough, fine = (ImplicitDiffusion("forward", "charbonnier", 20.0, tolerance=t, dtype="float64").solve(f) for t in (1e-2, 1e-8))
+    rough, fine = (
+        ImplicitDiffusion("forward", "charbonnier", 20.0, tolerance=t, dtype="float64").solve(f)
+        for t in (1e-2, 1e-8)
+    )
     assert int(rough.iterations[0]) < int(fine.iterations[0])
     assert 1e-8 < float(rough.residual[0]) <= 1e-2
     assert float(fine.residual[0]) <= 1e-8
@@ -102,9 +139,17 @@ def test_what_does_not_converge_is_reported(rng: np.random.Generator) -> None:
     f[1] = 0.5
 
     def layer(on_failure: str) -> ImplicitDiffusion:
-        return ImplicitDiffusion("forward", "charbonnier", 50.0, max_iterations=2, on_failure=on_failure)
+        return ImplicitDiffusion(
+            "forward", "charbonnier", 50.0, max_iterations=2, on_failure=on_failure
+        )
 
-    with pytest.warns(RuntimeWarning, match=r"1 of 2 samples did not converge: relative residual .* > tolerance 1e-05 after 2 iterations"):
+    with pytest.warns(
+        RuntimeWarning,
+        match=(
+            r"1 of 2 samples did not converge: relative residual .* > tolerance 1e-05 after 2"
+            r" iterations"
+        ),
+    ):
         layer("warn")(f)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -120,7 +165,9 @@ def test_what_does_not_converge_is_reported(rng: np.random.Generator) -> None:
 
 def test_diagnosis_traces_every_solve(rng: np.random.Generator) -> None:
     f = rng.random((2, 12, 12, 1)).astype("float32")
-    net = ImplicitRecurrent(3, block=ImplicitDiffusion("forward", "charbonnier", 4.0, max_iterations=100))
+    net = ImplicitRecurrent(
+        3, block=ImplicitDiffusion("forward", "charbonnier", 4.0, max_iterations=100)
+    )
     diagnosis = net.diagnose(f)
     assert diagnosis.all_converged
     assert diagnosis.traces.shape == (3, 2, 101)
@@ -140,7 +187,16 @@ def rates(q: float, damping: str | None) -> np.ndarray:
     """Residual ratios of the fixed point for linear diffusion in 1-D at q = τ‖K‖² = 4τ."""
     rng = np.random.default_rng(0)
     solver = solvers.FixedPoint(damping)
-    layer = ImplicitDiffusion("forward", "linear", q / 4, solver, tolerance=1e-10, max_iterations=2000, on_failure="ignore", dtype="float64")
+    layer = ImplicitDiffusion(
+        "forward",
+        "linear",
+        q / 4,
+        solver,
+        tolerance=1e-10,
+        max_iterations=2000,
+        on_failure="ignore",
+        dtype="float64",
+    )
     trace = np.array(layer.solve(rng.standard_normal((1, 64, 1)), trace=True).trace)[:, 0]
     trace = trace[trace > 0]
     return trace[1:] / trace[:-1]
@@ -172,13 +228,24 @@ def test_lagged_diffusivity_lowers_the_energy_for_every_step_size(rng: np.random
     f = rng.random((1, 24, 24, 1))
     for flux in ("charbonnier", "perona_malik"):
         for tau in (1.0, 10.0, 100.0):
-            layer = ImplicitDiffusion("forward", FluxActivation(flux, 0.2, coupled=True), tau, "lagged_diffusivity", dtype="float64")
+            layer = ImplicitDiffusion(
+                "forward",
+                FluxActivation(flux, 0.2, coupled=True),
+                tau,
+                "lagged_diffusivity",
+                dtype="float64",
+            )
             energies = []
             for most in (1, 3, 10, 60):
                 layer.max_iterations = most
                 found = solved(layer, f)
                 u = np.array(found.u)
-                energies.append(float(((u - f) ** 2).sum() / 2 + tau * float(layer.energy(ops.convert_to_tensor(u))[0])))
+                energies.append(
+                    float(
+                        ((u - f) ** 2).sum() / 2
+                        + tau * float(layer.energy(ops.convert_to_tensor(u))[0])
+                    )
+                )
             assert (np.diff(energies) <= 1e-9 * energies[0]).all()
             assert bool(found.converged[0])
             assert int(found.iterations[0]) <= 60
@@ -188,7 +255,15 @@ def test_lagged_diffusivity_lowers_the_energy_for_every_step_size(rng: np.random
 
 
 def spline() -> SplineFlux:
-    return SplineFlux(4, 2.0, (-0.3, 0.9), "perona_malik", contrast=0.3, learn_contrast=True, noise_conditioned=True)
+    return SplineFlux(
+        4,
+        2.0,
+        (-0.3, 0.9),
+        "perona_malik",
+        contrast=0.3,
+        learn_contrast=True,
+        noise_conditioned=True,
+    )
 
 
 def learned(flux: Any, **options: Any) -> ImplicitDiffusion:
@@ -199,13 +274,19 @@ def learned(flux: Any, **options: Any) -> ImplicitDiffusion:
 
 FLUXES = {
     "spline": lambda: spline(),
-    "coupled": lambda: FluxActivation("charbonnier", 0.3, coupled=True, learn_contrast=True, dtype="float64"),
-    "perona_malik": lambda: FluxActivation("perona_malik", 0.3, learn_contrast=True, per_channel=True, dtype="float64"),
+    "coupled": lambda: FluxActivation(
+        "charbonnier", 0.3, coupled=True, learn_contrast=True, dtype="float64"
+    ),
+    "perona_malik": lambda: FluxActivation(
+        "perona_malik", 0.3, learn_contrast=True, per_channel=True, dtype="float64"
+    ),
 }
 
 
 @pytest.mark.parametrize("flux", FLUXES)
-def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences(flux: str, rng: np.random.Generator) -> None:
+def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences(
+    flux: str, rng: np.random.Generator
+) -> None:
     f, target = rng.random((2, 7, 6, 1)), rng.random((2, 7, 6, 1))
     noise = np.array([0.2, 0.5]) if flux == "spline" else None
     keras.utils.set_random_seed(3)
@@ -225,7 +306,8 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
         tape.watch(u)
         value = loss(layer(u, noise=noise))
     found = tape.gradient(value, [u, *variables])
-    with tf.GradientTape() as tape:  # 60 damped fixed-point steps written out, which have converged at this q
+    # 60 damped fixed-point steps written out, which have converged at this q
+    with tf.GradientTape() as tape:
         tape.watch(u)
         problem = layer.problem(u, layer.prepare(noise))
         x = u
@@ -234,9 +316,13 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
         value = loss(x)
     unrolled = tape.gradient(value, [u, *variables])
     for a, b in zip(found, unrolled, strict=True):
-        np.testing.assert_allclose(np.array(a), np.array(b), atol=1e-6 * max(1.0, np.abs(np.array(b)).max()))
+        np.testing.assert_allclose(
+            np.array(a), np.array(b), atol=1e-6 * max(1.0, np.abs(np.array(b)).max())
+        )
     along, h = rng.standard_normal(f.shape), 1e-5
-    difference = float(loss(layer(f + h * along, noise=noise)) - loss(layer(f - h * along, noise=noise))) / (2 * h)
+    difference = float(
+        loss(layer(f + h * along, noise=noise)) - loss(layer(f - h * along, noise=noise))
+    ) / (2 * h)
     assert float((np.array(found[0]) * along).sum()) == pytest.approx(difference, rel=1e-6)
     for index, variable in enumerate(variables, start=1):  # one random direction each
         start, direction = np.array(variable), rng.standard_normal(variable.shape)
@@ -251,13 +337,30 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
 
 @pytest.mark.parametrize("coupled", [False, True])
 @pytest.mark.parametrize(
-    "name", ["linear", "charbonnier", "truncated_tv", "perona_malik", "perona_malik_exponential", "weickert", "truncated_bfb", "fab"]
+    "name",
+    [
+        "linear",
+        "charbonnier",
+        "truncated_tv",
+        "perona_malik",
+        "perona_malik_exponential",
+        "weickert",
+        "truncated_bfb",
+        "fab",
+    ],
 )
-def test_tangent_is_the_derivative_of_the_flux(name: str, coupled: bool, rng: np.random.Generator) -> None:
+def test_tangent_is_the_derivative_of_the_flux(
+    name: str, coupled: bool, rng: np.random.Generator
+) -> None:
     flux = FluxActivation(name, 0.7, coupled=coupled, dtype="float64")
-    parts, directions = ([ops.convert_to_tensor(x) for x in rng.standard_normal((2, 1, 5, 6, 3))] for _ in range(2))
+    parts, directions = (
+        [ops.convert_to_tensor(x) for x in rng.standard_normal((2, 1, 5, 6, 3))] for _ in range(2)
+    )
     h = 1e-6
-    ahead, behind = (flux.fluxes([s + sign * h * v for s, v in zip(parts, directions, strict=True)]) for sign in (1, -1))
+    ahead, behind = (
+        flux.fluxes([s + sign * h * v for s, v in zip(parts, directions, strict=True)])
+        for sign in (1, -1)
+    )
     found = flux.tangent(flux.linearize(parts), directions)
     for a, b, t in zip(ahead, behind, found, strict=True):
         np.testing.assert_allclose(np.array(t), (np.array(a) - np.array(b)) / (2 * h), atol=1e-6)
@@ -271,7 +374,9 @@ def test_tangent_of_a_spline_is_its_derivative(rng: np.random.Generator) -> None
     h = 1e-7
     (ahead,), (behind,) = flux.fluxes([s + h * v]), flux.fluxes([s - h * v])
     (found,) = flux.tangent(flux.linearize([s]), [v])
-    np.testing.assert_allclose(np.array(found), (np.array(ahead) - np.array(behind)) / (2 * h), atol=1e-6)
+    np.testing.assert_allclose(
+        np.array(found), (np.array(ahead) - np.array(behind)) / (2 * h), atol=1e-6
+    )
 
 
 def test_memory_of_training_does_not_depend_on_the_iterations() -> None:
@@ -296,7 +401,14 @@ for n in (10, 200):
 print("MEMORY", *sizes)
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     few, many = (int(x) for x in done.stdout.split("MEMORY")[1].split())
     assert few > 1e5
@@ -314,9 +426,19 @@ def test_certificates_say_what_the_theorems_do() -> None:
 
     for tau in (0.1, 1e4):
         monotone = certificate("charbonnier", tau)
-        assert (monotone.norm_gain, monotone.lipschitz, monotone.averaged, monotone.energy_descent) == (1.0, 1.0, 0.5, True)
+        assert (
+            monotone.norm_gain,
+            monotone.lipschitz,
+            monotone.averaged,
+            monotone.energy_descent,
+        ) == (1.0, 1.0, 0.5, True)
     weak = certificate("perona_malik", 1.0)  # τμκ² = 1/8·4 = ½
-    assert (weak.norm_gain, weak.lipschitz, weak.averaged, weak.energy_descent) == (1.0, 2.0, None, True)
+    assert (weak.norm_gain, weak.lipschitz, weak.averaged, weak.energy_descent) == (
+        1.0,
+        2.0,
+        None,
+        True,
+    )
     strong = certificate("perona_malik", 2.0)
     assert strong.norm_stable
     assert np.isinf(strong.lipschitz)
@@ -333,8 +455,18 @@ def test_certificates_say_what_the_theorems_do() -> None:
 
 
 def test_gradient_ascent_does_not_break_the_lipschitz_bound(rng: np.random.Generator) -> None:
-    layer = ImplicitDiffusion("forward", activations.PeronaMalik(0.2), 1.6, tolerance=1e-11, max_iterations=5000, dtype="float64")
-    f, h = tf.Variable(rng.standard_normal((4, 12, 1)) * 0.5), tf.Variable(rng.standard_normal((4, 12, 1)) * 0.5)
+    layer = ImplicitDiffusion(
+        "forward",
+        activations.PeronaMalik(0.2),
+        1.6,
+        tolerance=1e-11,
+        max_iterations=5000,
+        dtype="float64",
+    )
+    f, h = (
+        tf.Variable(rng.standard_normal((4, 12, 1)) * 0.5),
+        tf.Variable(rng.standard_normal((4, 12, 1)) * 0.5),
+    )
     bound, largest = 0.0, 0.0
     optimizer = keras.optimizers.Adam(0.02)
 
@@ -354,10 +486,24 @@ def test_gradient_ascent_does_not_break_the_lipschitz_bound(rng: np.random.Gener
 
 
 @pytest.mark.parametrize("name", ["perona_malik", "charbonnier"])
-def test_gradient_ascent_does_not_break_norm_stability_or_firmness(name: str, rng: np.random.Generator) -> None:
-    """Norm stability for every τ, whether or not solutions are unique; firm nonexpansiveness for the monotone flux."""
+def test_gradient_ascent_does_not_break_norm_stability_or_firmness(
+    name: str, rng: np.random.Generator
+) -> None:
+    """Norm stability for every τ, whether or not solutions are unique.
+
+    Firm nonexpansiveness for the monotone flux.
+    """
     flux = FluxActivation(name, 0.3, coupled=True)
-    layer = ImplicitDiffusion("forward", flux, 40.0, "lagged_diffusivity", tolerance=1e-10, max_iterations=500, on_failure="nan", dtype="float64")
+    layer = ImplicitDiffusion(
+        "forward",
+        flux,
+        40.0,
+        "lagged_diffusivity",
+        tolerance=1e-10,
+        max_iterations=500,
+        on_failure="nan",
+        dtype="float64",
+    )
     f, h = (tf.Variable(0.5 * rng.standard_normal((3, 7, 6, 1))) for _ in range(2))
     optimizer = keras.optimizers.Adam(0.05)
     layer(f)
@@ -371,7 +517,9 @@ def test_gradient_ascent_does_not_break_norm_stability_or_firmness(name: str, rn
             firm = tf.reduce_sum(d * d, (1, 2, 3)) / tf.abs(tf.reduce_sum(d * (f - h), (1, 2, 3)))
             loss = -tf.reduce_sum(gain) - (tf.reduce_sum(firm) if name == "charbonnier" else 0.0)
         gradients = tape.gradient(loss, [f, h])
-        optimizer.apply_gradients(zip([g if g is not None else tf.zeros_like(f) for g in gradients], [f, h], strict=True))
+        optimizer.apply_gradients(
+            zip([g if g is not None else tf.zeros_like(f) for g in gradients], [f, h], strict=True)
+        )
         return tf.reduce_max(gain), tf.reduce_max(firm)
 
     gains, firms = zip(*[[float(x) for x in ascend()] for _ in range(25)], strict=True)
@@ -386,11 +534,15 @@ def test_gradient_ascent_does_not_break_norm_stability_or_firmness(name: str, rn
 # --- the equilibrium denoiser, and other surroundings ---
 
 
-def test_the_equilibrium_denoiser_learns_and_keeps_its_certificate(rng: np.random.Generator) -> None:
+def test_the_equilibrium_denoiser_learns_and_keeps_its_certificate(
+    rng: np.random.Generator,
+) -> None:
     clean = np.kron(rng.random((8, 4, 4, 1)), np.ones((1, 4, 4, 1))).astype("float32")
     sigma = rng.uniform(0.05, 0.2, 8).astype("float32")
     noisy = clean + sigma[:, None, None, None] * rng.standard_normal(clean.shape).astype("float32")
-    flux = SplineFlux(8, 3.0, (-0.9, 6.0), contrast=0.1, learn_contrast=True, noise_conditioned=True)
+    flux = SplineFlux(
+        8, 3.0, (-0.9, 6.0), contrast=0.1, learn_contrast=True, noise_conditioned=True
+    )
     net = ImplicitRecurrent(filters=(4, 8), kernel_size=3, flux=flux)
     net.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
     before = net.evaluate([noisy, sigma], clean, verbose=0)
@@ -405,7 +557,11 @@ def test_the_equilibrium_denoiser_learns_and_keeps_its_certificate(rng: np.rando
 def test_export_saves_the_loop_for_every_size(tmp_path: Any, rng: np.random.Generator) -> None:
     net = ImplicitRecurrent(2, filters=3, kernel_size=3)
     net(np.zeros((1, 8, 8, 1)))
-    net.export(tmp_path / "net", input_signature=[keras.InputSpec(shape=(None, None, None, 1), dtype="float32")], verbose=False)
+    net.export(
+        tmp_path / "net",
+        input_signature=[keras.InputSpec(shape=(None, None, None, 1), dtype="float32")],
+        verbose=False,
+    )
     served = tf.saved_model.load(tmp_path / "net")
     for size in ((8, 8), (13, 10)):
         f = rng.random((2, *size, 1)).astype("float32")
@@ -413,11 +569,15 @@ def test_export_saves_the_loop_for_every_size(tmp_path: Any, rng: np.random.Gene
 
 
 def test_another_time_keeps_the_weights() -> None:
-    net = ImplicitRecurrent(4, block=ImplicitDiffusion(ConvOperator(3, 3, normalize=True), "charbonnier", "learned"))
+    net = ImplicitRecurrent(
+        4, block=ImplicitDiffusion(ConvOperator(3, 3, normalize=True), "charbonnier", "learned")
+    )
     net.build((None, None, None, 1))
     slow = net.with_time(10.0)
     assert slow.time == pytest.approx(10.0)
-    np.testing.assert_array_equal(slow.blocks[0].operator.kernels[0], net.blocks[0].operator.kernels[0])
+    np.testing.assert_array_equal(
+        slow.blocks[0].operator.kernels[0], net.blocks[0].operator.kernels[0]
+    )
     assert net.with_time(4e4).time == pytest.approx(4e4)  # where exp(τ) overflows
     with pytest.raises(ValueError, match="finite and > 0"):
         net.with_time(0.0)
@@ -442,18 +602,34 @@ def test_options_of_the_solvers_act(rng: np.random.Generator) -> None:
     f = rng.random((1, 16, 16, 1))
 
     def iterations(solver: Any) -> int:
-        layer = ImplicitDiffusion("forward", activations.Charbonnier(0.1), 10.0, solver, tolerance=1e-8, max_iterations=5000, dtype="float64")
+        layer = ImplicitDiffusion(
+            "forward",
+            activations.Charbonnier(0.1),
+            10.0,
+            solver,
+            tolerance=1e-8,
+            max_iterations=5000,
+            dtype="float64",
+        )
         found = solved(layer, f)
         assert bool(found.converged[0])
         return int(found.iterations[0])
 
     plain = iterations(solvers.FixedPoint())
     assert iterations(solvers.FixedPoint(0.01)) > plain
-    assert iterations(solvers.Accelerated("nesterov")) != iterations(solvers.Accelerated("chebyshev")) < plain
+    assert (
+        iterations(solvers.Accelerated("nesterov"))
+        != iterations(solvers.Accelerated("chebyshev"))
+        < plain
+    )
     assert iterations(solvers.Anderson(memory=8)) < iterations(solvers.Anderson(memory=1)) < plain
     assert iterations(solvers.Anderson(regularization=10.0)) != iterations(solvers.Anderson())
-    assert iterations(solvers.LaggedDiffusivity(inner_tolerance=0.01)) < iterations(solvers.LaggedDiffusivity(inner_tolerance=0.9))
-    assert iterations(solvers.LaggedDiffusivity(inner_iterations=1)) > iterations(solvers.LaggedDiffusivity())
+    assert iterations(solvers.LaggedDiffusivity(inner_tolerance=0.01)) < iterations(
+        solvers.LaggedDiffusivity(inner_tolerance=0.9)
+    )
+    assert iterations(solvers.LaggedDiffusivity(inner_iterations=1)) > iterations(
+        solvers.LaggedDiffusivity()
+    )
     for solver in SOLVERS.values():
         assert solvers.get(solvers.serialize(solver)) == solver
 
@@ -466,7 +642,10 @@ IMPLICIT = sorted(keras_pde.list_presets("*_implicit_*"))
 
 @pytest.mark.parametrize("name", IMPLICIT)
 def test_an_implicit_preset_is_its_filter(name: str, rng: np.random.Generator) -> None:
-    """Against lagged diffusivity by sparse direct solves, for one channel; 1-D as an image of one row, without coupling to it."""
+    """Against lagged diffusivity by sparse direct solves, for one channel.
+
+    1-D as an image of one row, without coupling to it.
+    """
     import json
 
     entry = keras_pde.presets.index()[name]
@@ -501,11 +680,19 @@ def test_nesterov_converges_on_the_weakly_convex_preset_and_chebyshev_stalls() -
 
     net = keras_pde.from_preset("weakly_convex_equilibrium_2d")
     clean = data.camera()[100:164, 100:164, None] / 255
-    noisy = (clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape)).astype("float32")[None]
+    noisy = (clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape)).astype(
+        "float32"
+    )[None]
 
     def diagnosis(method: str) -> Any:
-        options = {"solver": solvers.Accelerated(method), "max_iterations": 200, "on_failure": "ignore"}
-        twin = ImplicitRecurrent(1, block=ImplicitDiffusion.from_config({**net.blocks[0].get_config(), **options}))
+        options = {
+            "solver": solvers.Accelerated(method),
+            "max_iterations": 200,
+            "on_failure": "ignore",
+        }
+        twin = ImplicitRecurrent(
+            1, block=ImplicitDiffusion.from_config({**net.blocks[0].get_config(), **options})
+        )
         twin.build([(None, None, None, 1), (None,)])
         twin.set_weights(net.get_weights())
         return twin.diagnose([noisy, np.array([25 / 255], "float32")])

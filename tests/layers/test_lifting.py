@@ -11,7 +11,15 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, FluxActivation, ImplicitDiffusion, ImplicitRecurrent, Lifting
+from keras_pde import (
+    ConvOperator,
+    DiffusionBlock,
+    DiffusionResNet,
+    FluxActivation,
+    ImplicitDiffusion,
+    ImplicitRecurrent,
+    Lifting,
+)
 from keras_pde.certificates.evolution import evolution_certificate
 
 SIZES = [(1, 6, 8, 2), (2, 7, 9, 1), (1, 1, 5, 3), (1, 11, 2), (1, 3, 4, 5, 1)]
@@ -26,9 +34,13 @@ def test_the_transpose_is_the_adjoint_and_the_inverse(shape, patch, rng):
     state = np.array(lifting(u))
     assert state.shape == lifting.compute_output_shape(shape)
     v = rng.normal(size=state.shape)
-    np.testing.assert_array_equal(np.array(lifting.lower(ops.convert_to_tensor(state), shape[1:-1])), u)
+    np.testing.assert_array_equal(
+        np.array(lifting.lower(ops.convert_to_tensor(state), shape[1:-1])), u
+    )
     assert np.sum(state**2) == pytest.approx(np.sum(u**2), rel=1e-14)
-    assert np.sum(state * v) == pytest.approx(np.sum(u * np.array(lifting.lower(ops.convert_to_tensor(v), shape[1:-1]))), rel=1e-12)
+    assert np.sum(state * v) == pytest.approx(
+        np.sum(u * np.array(lifting.lower(ops.convert_to_tensor(v), shape[1:-1]))), rel=1e-12
+    )
 
 
 def test_a_patch_is_a_patch():
@@ -76,8 +88,13 @@ def test_isometric_lifting_keeps_the_constants_and_learned_multiplies_them(rng):
     for net in (plain, isometric, learned):
         net.build((None, None, None, 1))
     inner = dataclasses.replace(isometric.certificate(), energy_descent=True)
-    unlifted = evolution_certificate("", isometric.schedule, [block.facts() for block in isometric.blocks], tied=False)
-    assert (isometric.certificate().norm_gain, isometric.certificate().lipschitz) == (1.0, unlifted.lipschitz)
+    unlifted = evolution_certificate(
+        "", isometric.schedule, [block.facts() for block in isometric.blocks], tied=False
+    )
+    assert (isometric.certificate().norm_gain, isometric.certificate().lipschitz) == (
+        1.0,
+        unlifted.lipschitz,
+    )
     assert 1 < unlifted.lipschitz <= 1.25**3
     assert not isometric.certificate().energy_descent
     kernel = rng.normal(size=(4, 7))
@@ -86,7 +103,10 @@ def test_isometric_lifting_keeps_the_constants_and_learned_multiplies_them(rng):
     assert learned.certificate().norm_gain == pytest.approx(squared, rel=1e-6)
     assert learned.certificate().averaged is None
     assert "times ‖lifting‖²" in learned.certificate().reasons["norm"]
-    assert learned.lifting.certify(dataclasses.replace(inner, norm_gain=math.inf)).norm_gain == math.inf
+    assert (
+        learned.lifting.certify(dataclasses.replace(inner, norm_gain=math.inf)).norm_gain
+        == math.inf
+    )
 
 
 @pytest.mark.parametrize("kind", ["explicit", "implicit"])
@@ -97,7 +117,12 @@ def test_a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it(kind, rng):
         net = DiffusionResNet(2, block=DiffusionBlock(ConvOperator(12, 3, boundary="dirichlet", normalize=True), "charbonnier", fraction=0.5),
                               lifting=Lifting(7, 2), dtype="float64")  # fmt: skip
     else:
-        block = ImplicitDiffusion(ConvOperator(12, 3, boundary="dirichlet", normalize=True), "charbonnier", 3.0, tolerance=1e-10)
+        block = ImplicitDiffusion(
+            ConvOperator(12, 3, boundary="dirichlet", normalize=True),
+            "charbonnier",
+            3.0,
+            tolerance=1e-10,
+        )
         net = ImplicitRecurrent(1, block=block, lifting=Lifting(7, 2), dtype="float64")
     u = tf.Variable(rng.normal(size=(4, 7, 9, 1)))
     v = tf.Variable(u + 0.1 * rng.normal(size=u.shape))
@@ -108,7 +133,9 @@ def test_a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it(kind, rng):
     def violation():
         # θ-averaged: ‖Nu − Nv‖² + (1 − θ)/θ ‖(I − N)u − (I − N)v‖² ≤ ‖u − v‖²
         moved, apart = net(u) - net(v), u - v
-        left = tf.reduce_sum(moved**2, (1, 2, 3)) + (1 - theta) / theta * tf.reduce_sum((apart - moved) ** 2, (1, 2, 3))
+        left = tf.reduce_sum(moved**2, (1, 2, 3)) + (1 - theta) / theta * tf.reduce_sum(
+            (apart - moved) ** 2, (1, 2, 3)
+        )
         return left / tf.reduce_sum(apart**2, (1, 2, 3))
 
     optimizer = keras.optimizers.Adam(0.05)
@@ -120,9 +147,17 @@ def test_a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it(kind, rng):
 
 
 def test_auxiliary_channels_change_the_regulariser(rng):
-    """They are minimised over: the result differs from that of a state of patches alone, and is still a proximal map."""
+    """They are minimised over.
+
+    The result differs from that of a state of patches alone, and is still a proximal map.
+    """
     f = rng.normal(size=(1, 8, 8, 1))
-    block = ImplicitDiffusion(ConvOperator(12, 3, boundary="dirichlet", normalize=True), "charbonnier", 3.0, tolerance=1e-9)
+    block = ImplicitDiffusion(
+        ConvOperator(12, 3, boundary="dirichlet", normalize=True),
+        "charbonnier",
+        3.0,
+        tolerance=1e-9,
+    )
     net = ImplicitRecurrent(1, block=block, lifting=Lifting(7, 2), dtype="float64")
     net(f)
     states = net.features(f)
@@ -132,10 +167,18 @@ def test_auxiliary_channels_change_the_regulariser(rng):
 
 def test_a_noise_map_of_one_level_is_that_level_for_sizes_that_patches_do_not_divide(rng):
     flux = FluxActivation("perona_malik", 0.2, noise_conditioned=True, learn_contrast=True)
-    net = DiffusionResNet(2, block=DiffusionBlock(ConvOperator(12, 3, boundary="dirichlet", normalize=True), flux), lifting=Lifting(9, 2))
+    net = DiffusionResNet(
+        2,
+        block=DiffusionBlock(ConvOperator(12, 3, boundary="dirichlet", normalize=True), flux),
+        lifting=Lifting(9, 2),
+    )
     u = rng.random((2, 7, 9, 1)).astype("float32")
     level = np.array([0.1, 0.2], "float32")
     whole = np.array(net([u, level]))
-    np.testing.assert_allclose(np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), whole, atol=1e-6)
-    left = np.where(np.arange(9)[None, None, :, None] < 2, level[:, None, None, None], 0.05) * np.ones((2, 7, 1, 1), "float32")
+    np.testing.assert_allclose(
+        np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), whole, atol=1e-6
+    )
+    left = np.where(
+        np.arange(9)[None, None, :, None] < 2, level[:, None, None, None], 0.05
+    ) * np.ones((2, 7, 1, 1), "float32")
     assert np.abs(np.array(net([u, left.astype("float32")])) - whole)[:, :, -1].max() > 1e-4

@@ -31,14 +31,18 @@ def classical(flux: str = "charbonnier", coupled: bool = True, **options: Any) -
 
 MODELS = {
     "explicit, coupled stencil": lambda: DiffusionResNet(7, block=classical(), tied=True),
-    "explicit, channelwise stencil": lambda: DiffusionResNet(7, block=classical("perona_malik", coupled=False), tied=True),
+    "explicit, channelwise stencil": lambda: DiffusionResNet(
+        7, block=classical("perona_malik", coupled=False), tied=True
+    ),
     "explicit, data term": lambda: DiffusionResNet(7, block=classical(data_weight=0.4), tied=True),
     "explicit, linear": lambda: DiffusionResNet(7, block=classical("linear"), tied=True),
     "explicit, relu": lambda: DiffusionResNet(7, block=classical("relu", coupled=False), tied=True),
     "FSI, stencil": lambda: FSIResNet(2, 5, block=classical("weickert")),
     "FSI, learned": lambda: FSIResNet(2, 5, filters=4, kernel_size=3),
     "Du Fort-Frankel, stencil": lambda: DuFortFrankelResNet(6, block=classical("truncated_tv")),
-    "Du Fort-Frankel, learned": lambda: DuFortFrankelResNet(6, filters=4, kernel_size=3, flux=SplineFlux()),
+    "Du Fort-Frankel, learned": lambda: DuFortFrankelResNet(
+        6, filters=4, kernel_size=3, flux=SplineFlux()
+    ),
     "FED, stencil": lambda: FEDResNet(2, 5, block=classical(), tied=True),
     "FED, untied": lambda: FEDResNet(2, 5, filters=4, kernel_size=3),
 }
@@ -50,14 +54,25 @@ def test_a_looped_evolution_is_the_step_by_step_one(name: str, rng: np.random.Ge
     states = model.features(u)
     np.testing.assert_allclose(np.array(model(u)), np.array(states[-1]), atol=2e-6)
     assert np.abs(np.array(states[-1]) - u).max() > 0.01
-    steps = len(model.schedule) // model.schedule.cycle_length if model.schedule.frozen else len(model.schedule)
+    steps = (
+        len(model.schedule) // model.schedule.cycle_length
+        if model.schedule.frozen
+        else len(model.schedule)
+    )
     assert len(states) == steps + 1
 
 
 LEARNED = {
-    "bare kernels, bias": lambda: DiffusionResNet(2, block=DiffusionBlock(ConvOperator(3), step_size=0.05, use_bias=True, data_weight="learned")),
-    "gated": lambda: DiffusionResNet(2, block=DiffusionBlock(4, GatedFlux(learn_contrast=True, per_channel=True), "learned")),
-    "lifted": lambda: FEDResNet(2, 3, filters=4, kernel_size=3, lifting=Lifting(6, 2, learned=True)),
+    "bare kernels, bias": lambda: DiffusionResNet(
+        2,
+        block=DiffusionBlock(ConvOperator(3), step_size=0.05, use_bias=True, data_weight="learned"),
+    ),
+    "gated": lambda: DiffusionResNet(
+        2, block=DiffusionBlock(4, GatedFlux(learn_contrast=True, per_channel=True), "learned")
+    ),
+    "lifted": lambda: FEDResNet(
+        2, 3, filters=4, kernel_size=3, lifting=Lifting(6, 2, learned=True)
+    ),
     "spline": MODELS["Du Fort-Frankel, learned"],
 }
 
@@ -79,12 +94,18 @@ def test_a_snapshot_keeps_its_weights(name: str, rng: np.random.Generator) -> No
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
 def test_a_snapshot_holds_its_kernels_as_constants(rng: np.random.Generator) -> None:
-    model, u = DiffusionResNet(2, filters=9, kernel_size=5), rng.random((1, 12, 10, 1)).astype("float32")
+    model, u = (
+        DiffusionResNet(2, filters=9, kernel_size=5),
+        rng.random((1, 12, 10, 1)).astype("float32"),
+    )
     model(u)
     graph = compiled(model.snapshot()).get_concrete_function(u).graph
-    shapes = [tuple(t.shape) for t in graph.inputs]  # of the image, and of what the graph reads from outside
+    # of the image, and of what the graph reads from outside
+    shapes = [tuple(t.shape) for t in graph.inputs]
     assert (5, 5, 1, 9) not in shapes
-    assert (5, 5, 1, 9) in [tuple(o.outputs[0].shape) for o in graph.get_operations() if o.type == "Const"]
+    assert (5, 5, 1, 9) in [
+        tuple(o.outputs[0].shape) for o in graph.get_operations() if o.type == "Const"
+    ]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -96,7 +117,12 @@ def test_features_are_the_states_of_the_scheme(name: str, rng: np.random.Generat
     for k in range(len(model.schedule)):
         block, w = model.blocks[k // model._sharing], model.schedule.extrapolations[k]
         previous = states[k] if k % model.schedule.cycle_length == 0 else states[k - 1]
-        v = block.step(keras.ops.convert_to_tensor(states[k]), block.prepare(), source=states[0], scale=model.schedule.step_sizes[k])
+        v = block.step(
+            keras.ops.convert_to_tensor(states[k]),
+            block.prepare(),
+            source=states[0],
+            scale=model.schedule.step_sizes[k],
+        )
         np.testing.assert_allclose(states[k + 1], w * np.array(v) + (1 - w) * previous, atol=1e-5)
 
 
@@ -109,7 +135,10 @@ def test_with_schedule_keeps_weights_and_time(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(a, b)
     a, b = np.array(slow(u)), np.array(net(u))
     assert np.linalg.norm(a - b) < 0.2 * np.linalg.norm(b - u)
-    with pytest.raises(ValueError, match=r"explicit steps reach time 5 at most, and 14 is needed. Take at least 14 steps"):
+    with pytest.raises(
+        ValueError,
+        match=r"explicit steps reach time 5 at most, and 14 is needed. Take at least 14 steps",
+    ):
         net.with_schedule(schemes.explicit(5))
     untied = DiffusionResNet(3, filters=4, kernel_size=3)
     untied(u)
@@ -140,7 +169,10 @@ def test_receptive_field_is_the_printed_one() -> None:
 
 
 def test_lifting_starts_as_the_identity(rng: np.random.Generator) -> None:
-    net, u = DiffusionResNet(1, filters=4, kernel_size=3, lifting=Lifting(6, learned=True)), rng.random((1, 8, 8, 2))
+    net, u = (
+        DiffusionResNet(1, filters=4, kernel_size=3, lifting=Lifting(6, learned=True)),
+        rng.random((1, 8, 8, 2)),
+    )
     net(u)
     lifted = np.array(net.lifting.kernel) @ np.array(net.lifting.kernel).T
     np.testing.assert_allclose(lifted, np.eye(2), atol=1e-6)
@@ -160,9 +192,13 @@ def test_options_that_exclude_each_other_are_refused() -> None:
         noisy(np.zeros((1, 8, 8, 1)))
 
 
-@pytest.mark.parametrize(("operator", "loops"), [("forward", True), (4, False)], ids=["stencil", "learned"])
+@pytest.mark.parametrize(
+    ("operator", "loops"), [("forward", True), (4, False)], ids=["stencil", "learned"]
+)
 def test_stencils_loop_and_convolutions_are_written_out(operator: str | int, loops: bool) -> None:
-    """XLA for the CPU recomputes unrolled stencils, and runs convolutions inside loops on one thread."""
+    """XLA for the CPU recomputes unrolled stencils, and runs convolutions inside loops on one
+    thread.
+    """
     tf = pytest.importorskip("tensorflow")
     net = DiffusionResNet(7, block=DiffusionBlock(operator), tied=True)
     u = np.zeros((1, 8, 9, 1), "float32")

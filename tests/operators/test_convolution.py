@@ -1,4 +1,6 @@
-"""The adjoint by rows against the transposed convolution, its gradients against finite differences, and pointwise parts in one pass."""
+"""The adjoint by rows against the transposed convolution, its gradients against finite differences,
+and pointwise parts in one pass.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +34,27 @@ def turned(v, kernel):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("window", "channels", "filters"), [((5, 5), 1, 8), ((7, 7), 3, 9), ((9, 9), 4, 8), ((5, 7), 2, 8), ((9, 5), 1, 32)])
-def test_the_adjoint_by_rows_is_the_transposed_convolution_to_1e_13(rng, size, window, channels, filters):
+@pytest.mark.parametrize(
+    ("window", "channels", "filters"),
+    [((5, 5), 1, 8), ((7, 7), 3, 9), ((9, 9), 4, 8), ((5, 7), 2, 8), ((9, 5), 1, 32)],
+)
+def test_the_adjoint_by_rows_is_the_transposed_convolution_to_1e_13(
+    rng, size, window, channels, filters
+):
     kernel = rng.normal(size=(*window, channels, filters))
     assert is_narrow(kernel)
     u, v = rng.normal(size=(2, *size, channels)), rng.normal(size=(2, *size, filters))
     Ku, KTv = value(convolve(u, kernel)), value(convolve_adjoint(v, kernel))
     np.testing.assert_allclose(Ku, value(plain(ops.convert_to_tensor(u), kernel)), atol=1e-12)
     np.testing.assert_allclose(KTv, value(turned(ops.convert_to_tensor(v), kernel)), atol=1e-12)
-    assert abs((Ku * v).sum() - (u * KTv).sum()) <= 1e-13 * np.linalg.norm(Ku) * np.linalg.norm(v) * 10
+    assert (
+        abs((Ku * v).sum() - (u * KTv).sum()) <= 1e-13 * np.linalg.norm(Ku) * np.linalg.norm(v) * 10
+    )
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 1, 8), (6, 6, 1, 8), (5, 5, 5, 8), (5, 5, 1, 7), (5, 1, 8), (5, 5, 5, 1, 8)])
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 1, 8), (6, 6, 1, 8), (5, 5, 5, 8), (5, 5, 1, 7), (5, 1, 8), (5, 5, 5, 1, 8)]
+)
 def test_other_kernels_take_the_common_way_and_stay_adjoint(rng, shape):
     *window, channels, filters = shape
     assert not is_narrow(np.zeros(shape))
@@ -82,13 +93,18 @@ def test_gradients_are_those_of_the_plain_convolutions(rng, xla, channels, filte
 
         return run(u, kernel)
 
-    for ours, theirs in zip(derivatives(convolve, convolve_adjoint), derivatives(plain, turned), strict=True):
+    for ours, theirs in zip(
+        derivatives(convolve, convolve_adjoint), derivatives(plain, turned), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, atol=1e-10 * float(tf.reduce_max(abs(theirs))))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_short_precisions_round_once_and_agree(rng, dtype):
-    kernel, v = rng.normal(size=(7, 7, 1, 16)).astype("float32"), rng.normal(size=(1, 10, 11, 16)).astype("float32")
+    kernel, v = (
+        rng.normal(size=(7, 7, 1, 16)).astype("float32"),
+        rng.normal(size=(1, 10, 11, 16)).astype("float32"),
+    )
     exact = value(convolve_adjoint(v.astype("float64"), kernel.astype("float64")))
     out = convolve_adjoint(ops.cast(v, dtype), ops.cast(kernel, dtype))
     assert keras.backend.standardize_dtype(out.dtype) == dtype
@@ -98,16 +114,24 @@ def test_short_precisions_round_once_and_agree(rng, dtype):
 
 
 def net(flux) -> DiffusionResNet:
-    block = DiffusionBlock(ConvOperator(8, 5, boundary="dirichlet", zero_mean=True, normalize=True), flux, step_size="learned")
+    block = DiffusionBlock(
+        ConvOperator(8, 5, boundary="dirichlet", zero_mean=True, normalize=True),
+        flux,
+        step_size="learned",
+    )
     model = DiffusionResNet(3, block=block)
-    model.build([(None, None, None, 1), (None,)] if block.flux.noise_conditioned else (None, None, None, 1))
+    model.build(
+        [(None, None, None, 1), (None,)] if block.flux.noise_conditioned else (None, None, None, 1)
+    )
     return model
 
 
 @pytest.mark.parametrize(
     "flux",
     [
-        FluxActivation("perona_malik", 0.1, learn_contrast=True, per_channel=True, noise_conditioned=True),
+        FluxActivation(
+            "perona_malik", 0.1, learn_contrast=True, per_channel=True, noise_conditioned=True
+        ),
         FluxActivation("charbonnier", 0.1),
         SplineFlux(4, slopes=(-0.5, 1.0), contrast=0.1, learn_contrast=True),
     ],

@@ -21,7 +21,9 @@ def value(x) -> np.ndarray:
     return ops.convert_to_numpy(x)
 
 
-def operator(rng, ndim, channels, filters, k, boundary, positive=False, initializer=None) -> ConvOperator:
+def operator(
+    rng, ndim, channels, filters, k, boundary, positive=False, initializer=None
+) -> ConvOperator:
     K = ConvOperator(filters, k, boundary=boundary, initializer=initializer, dtype="float64")
     K.build((None, *[None] * ndim, channels))
     for kernel in K.kernels if initializer is None else []:
@@ -33,7 +35,9 @@ def operator(rng, ndim, channels, filters, k, boundary, positive=False, initiali
 def true_norm(K, shape) -> float:
     n = int(np.prod(shape)) * K.channels
     rows = value(K(np.eye(n).reshape(n, *shape, K.channels))).reshape(n, -1)
-    return math.sqrt(np.linalg.eigvalsh(rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows)[-1])
+    return math.sqrt(
+        np.linalg.eigvalsh(rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows)[-1]
+    )
 
 
 def plain_supremum(K) -> float:
@@ -59,10 +63,14 @@ CASES = [
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize(("ndim", "channels", "filters", "k", "positive"), CASES)
-def test_every_method_is_an_upper_bound_of_the_dense_norm(rng, boundary, ndim, channels, filters, k, positive):
+def test_every_method_is_an_upper_bound_of_the_dense_norm(
+    rng, boundary, ndim, channels, filters, k, positive
+):
     for _ in range(2):
         K = operator(rng, ndim, channels, filters, k, boundary, positive)
-        sizes = {1: [(3,), (20,), (60,)], 2: [(2, 3), (9, 9), (12, 14)], 3: [(2, 3, 2), (5, 5, 5)]}[ndim]
+        sizes = {1: [(3,), (20,), (60,)], 2: [(2, 3), (9, 9), (12, 14)], 3: [(2, 3, 2), (5, 5, 5)]}[
+            ndim
+        ]
         norm = max(true_norm(K, size) for size in sizes)
         methods = ["fourier", "gram", "l1", "auto", *["gershgorin"] * (isinstance(filters, int))]
         for method in methods:
@@ -71,11 +79,14 @@ def test_every_method_is_an_upper_bound_of_the_dense_norm(rng, boundary, ndim, c
             assert norm <= K.norm_bound(method) * (1 + 1e-12), method
         in_graph, best = float(value(K.squared_norm_bound())), K.norm_bound()
         assert norm <= math.sqrt(in_graph)
-        assert best <= math.sqrt(in_graph) * (1 + 1e-6)  # a certificate never contradicts the step it certifies
+        # a certificate never contradicts the step it certifies
+        assert best <= math.sqrt(in_graph) * (1 + 1e-6)
         assert best <= min(K.norm_bound(m) for m in methods if m not in ("gram", "auto"))
 
 
-@pytest.mark.parametrize(("ndim", "channels", "filters", "k", "positive"), [c for c in CASES if c[0] > 1 or c[3] > 2])
+@pytest.mark.parametrize(
+    ("ndim", "channels", "filters", "k", "positive"), [c for c in CASES if c[0] > 1 or c[3] > 2]
+)
 def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, filters, k, positive):
     for _ in range(2 if k == 2 and ndim == 2 and channels == 1 else 1):
         K = operator(rng, ndim, channels, filters, k, "neumann", positive)
@@ -87,14 +98,18 @@ def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, fi
         assert norm <= K.norm_bound() * (1 + 1e-12)
 
 
-def test_19_of_20_random_2x2_filters_exceed_the_symbol_by_up_to_2_3_in_the_square_and_a_diagonal_shift_by_4(rng):
+def test_19_of_20_random_2x2_filters_exceed_the_symbol_by_up_to_2_3_in_the_square_and_a_diagonal_shift_by_4(
+    rng,
+):
     K = operator(rng, 2, 1, 1, 2, "neumann")
     for draw in (rng.random, lambda size: rng.normal(size=size)):
         ratios = []
         for _ in range(100):
             kernel = draw((2, 2, 1, 1))
             K.kernels[0].assign(kernel)
-            ratios.append((true_norm(K, (6, 6)) / np.abs(np.fft.fft2(kernel[..., 0, 0], (64, 64))).max()) ** 2)
+            ratios.append(
+                (true_norm(K, (6, 6)) / np.abs(np.fft.fft2(kernel[..., 0, 0], (64, 64))).max()) ** 2
+            )
         assert np.quantile(ratios, 0.95) == pytest.approx(2.3, abs=0.25)
         assert max(ratios) <= 4 + 1e-12  # 2^ndim mirror images, the proved limit
     K.kernels[0].assign(np.array([[0.0, 0.0], [0.0, 1.0]]).reshape(2, 2, 1, 1))
@@ -127,7 +142,9 @@ def test_sum_of_absolute_values_is_about_twice_the_norm_square_of_random_3x3_ker
 
 
 def test_gram_iteration_converges_from_above_within_n_to_the_1_over_2_to_the_j(rng):
-    """On the Gram matrices of random n×n matrices, in terms of the norm (the root of the eigenvalue)."""
+    """On the Gram matrices of random n×n matrices, in terms of the norm (the root of the
+    eigenvalue).
+    """
     for n in (4, 16, 64):
         gram = np.stack([a @ a.T for a in rng.normal(size=(20, n, n))])
         true = np.linalg.eigvalsh(gram)[:, -1]
@@ -141,14 +158,18 @@ def test_gram_iteration_converges_from_above_within_n_to_the_1_over_2_to_the_j(r
 
 
 def test_gram_bound_is_1_16_1_01_1_004_1_0001_times_the_norm_after_2_4_6_8_squarings():
-    """MATHS.md's figures arise for random 48×48 matrices: the mean after 2 and 4 squarings, the worst draws after 6 and 8."""
+    """MATHS.md's figures arise for random 48×48 matrices.
+
+    The mean after 2 and 4 squarings, the worst draws after 6 and 8.
+    """
     rng = np.random.default_rng(0)
     gram = np.stack([a @ a.T for a in rng.normal(size=(300, 48, 48))])
     true = np.linalg.eigvalsh(gram)[:, -1]
     ratio = {j: np.sqrt(norms.gram_iteration(gram, j) / true) for j in (2, 4, 6, 8)}
     assert ratio[2].mean() == pytest.approx(1.16, abs=0.02)
     assert ratio[4].mean() == pytest.approx(1.01, abs=0.002)
-    assert 1.003 < ratio[6].max() < 2 ** (1 / 2**7) + 1e-4  # two nearly equal largest values: at most 1.0054
+    # two nearly equal largest values: at most 1.0054
+    assert 1.003 < ratio[6].max() < 2 ** (1 / 2**7) + 1e-4
     assert 1.0001 < ratio[8].max() < 2 ** (1 / 2**9) + 1e-4
 
 
@@ -175,8 +196,13 @@ def test_gram_iteration_in_the_graph_equals_numpy_and_survives_zeros_and_huge_va
 
 
 @pytest.mark.parametrize(("steps", "claimed"), [(1, 3.10), (5, 1.22), (100, 1.0017)])
-def test_power_iteration_approaches_from_below_so_a_step_chosen_by_it_is_not_nonexpansive(steps, claimed):
-    """τ = 2/est² has the Lipschitz constant 2κ²/est² − 1 > 1; MATHS.md's 3.10, 1.22, 1.0017 lie among 40 random 4-filter kernels."""
+def test_power_iteration_approaches_from_below_so_a_step_chosen_by_it_is_not_nonexpansive(
+    steps, claimed
+):
+    """τ = 2/est² has the Lipschitz constant 2κ²/est² − 1 > 1.
+
+    MATHS.md's 3.10, 1.22, 1.0017 lie among 40 random 4-filter kernels.
+    """
     excess = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -199,7 +225,8 @@ def test_a_block_at_the_limit_by_power_iteration_expands_and_by_the_certified_bo
     for _ in range(5):
         u = matrix.T @ (matrix @ (u / np.linalg.norm(u)))
     lipschitz = [
-        np.abs(np.linalg.eigvalsh(np.eye(n * n) - 2 / bound * matrix.T @ matrix)).max() for bound in (np.linalg.norm(u), K.norm_bound() ** 2)
+        np.abs(np.linalg.eigvalsh(np.eye(n * n) - 2 / bound * matrix.T @ matrix)).max()
+        for bound in (np.linalg.norm(u), K.norm_bound() ** 2)
     ]
     assert lipschitz[0] > 1.02
     assert lipschitz[1] <= 1 + 1e-12
@@ -207,10 +234,20 @@ def test_a_block_at_the_limit_by_power_iteration_expands_and_by_the_certified_bo
 
 def test_gershgorin_sums_bound_KKt_from_above_for_every_boundary_and_tiny_sizes(rng):
     for boundary in BOUNDARIES:
-        for ndim, channels, filters, k in ((1, 1, 3, 2), (1, 2, 2, 3), (1, 1, 2, 5), (2, 1, 3, 2), (2, 2, 2, 3)):
+        for ndim, channels, filters, k in (
+            (1, 1, 3, 2),
+            (1, 2, 2, 3),
+            (1, 1, 2, 5),
+            (2, 1, 3, 2),
+            (2, 2, 2, 3),
+        ):
             K = operator(rng, ndim, channels, filters, k, boundary)
             sums = value(K.gershgorin_sums(K.effective_kernels()))
-            for size in [(1,), (2,), (3,), (4,), (11,)] if ndim == 1 else [(1, 1), (2, 2), (1, 4), (3, 2), (5, 6)]:
+            for size in (
+                [(1,), (2,), (3,), (4,), (11,)]
+                if ndim == 1
+                else [(1, 1), (2, 2), (1, 4), (3, 2), (5, 6)]
+            ):
                 n = int(np.prod(size)) * channels
                 rows = value(K(np.eye(n).reshape(n, *size, channels))).reshape(n, -1).T
                 slack = np.diag(np.tile(sums, int(np.prod(size)))) - rows @ rows.T
@@ -218,9 +255,14 @@ def test_gershgorin_sums_bound_KKt_from_above_for_every_boundary_and_tiny_sizes(
 
 
 def test_reflecting_boundary_needs_the_mirrored_correlation_in_gershgorins_sums():
-    """Without it the sums of a positive 2×2 filter would be too small: the option is exercised, not idle."""
+    """Without it the sums of a positive 2×2 filter would be too small.
+
+    The option is exercised, not idle.
+    """
     kernel = np.array([[0.1, 0.2], [0.2, 1.0]]).reshape(2, 2, 1, 1)
-    plain, mirrored = (float(norms.correlation_sums(kernel, (0, 0), b)[0, 0]) for b in ("periodic", "neumann"))
+    plain, mirrored = (
+        float(norms.correlation_sums(kernel, (0, 0), b)[0, 0]) for b in ("periodic", "neumann")
+    )
     K = ConvOperator(1, 2, dtype="float64")
     K.build((None, None, None, 1))
     K.kernels[0].assign(kernel)
@@ -238,13 +280,18 @@ def test_reflecting_boundary_needs_the_mirrored_correlation_in_gershgorins_sums(
     positive=st.booleans(),
     sparse=st.booleans(),
 )
-def test_bounds_hold_for_any_kernel_hypothesis(seed, ndim, channels, filters, k, boundary, positive, sparse):
+def test_bounds_hold_for_any_kernel_hypothesis(
+    seed, ndim, channels, filters, k, boundary, positive, sparse
+):
     rng = np.random.default_rng(seed)
     K = operator(rng, ndim, channels, filters, k, boundary, positive)
     if sparse:
         for kernel in K.kernels:
             kernel.assign(value(kernel) * (rng.random(kernel.shape) < 0.4))
-    norm = max(true_norm(K, size) for size in ([(1,), (4,), (17,)] if ndim == 1 else [(1, 2), (3, 4), (8, 7)]))
+    norm = max(
+        true_norm(K, size)
+        for size in ([(1,), (4,), (17,)] if ndim == 1 else [(1, 2), (3, 4), (8, 7)])
+    )
     for method in ("fourier", "l1", "gram"):
         assert norm <= K.norm_bound(method) * (1 + 1e-9) + 1e-9
     assert norm <= math.sqrt(float(value(K.squared_norm_bound()))) + 1e-6 or boundary == "neumann"
@@ -264,16 +311,36 @@ def test_the_bound_of_a_difference_stencil_has_a_finite_gradient(boundary: str) 
     assert np.abs(gradient).max() > 0
 
 
-@pytest.mark.parametrize("shape", [(7, 7, 1, 32), (11, 11, 1, 8), (4, 9, 6, 1), (13, 13, 1, 3), (1, 1, 1, 2), (8, 1, 5), (3, 3, 3, 1, 4)])
-def test_the_bound_of_a_training_step_is_at_most_a_per_cent_above_the_supremum_for_one_channel(rng, shape):
-    """The supremum by brute force; noise, and waves whose peaks lie between the points of the grid."""
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (7, 7, 1, 32),
+        (11, 11, 1, 8),
+        (4, 9, 6, 1),
+        (13, 13, 1, 3),
+        (1, 1, 1, 2),
+        (8, 1, 5),
+        (3, 3, 3, 1, 4),
+    ],
+)
+def test_the_bound_of_a_training_step_is_at_most_a_per_cent_above_the_supremum_for_one_channel(
+    rng, shape
+):
+    """The supremum by brute force.
+
+    Noise, and waves whose peaks lie between the points of the grid.
+    """
     ndim = len(shape) - 2
     places = np.stack(np.meshgrid(*map(np.arange, shape[:-2]), indexing="ij"), -1)
     wave = np.cos(places @ rng.uniform(0.3, 3, size=ndim) + 1)[..., None, None] + np.zeros(shape)
     for kernel in (rng.normal(size=shape), wave):
         points = [512 if ndim < 3 else 96] * ndim
-        supremum = (np.abs(np.fft.fftn(kernel, points, axes=range(ndim))) ** 2).sum(axis=(-2, -1)).max()
-        in_graph = norms.fourier([ops.convert_to_tensor(kernel, dtype="float32")], ops, IN_GRAPH_BUDGET)
+        supremum = (
+            (np.abs(np.fft.fftn(kernel, points, axes=range(ndim))) ** 2).sum(axis=(-2, -1)).max()
+        )
+        in_graph = norms.fourier(
+            [ops.convert_to_tensor(kernel, dtype="float32")], ops, IN_GRAPH_BUDGET
+        )
         bounds = [float(norms.fourier([kernel])), float(value(in_graph))]
         for bound in bounds:
             assert supremum <= bound * (1 + norms.OUTWARD)

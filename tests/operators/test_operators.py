@@ -1,4 +1,7 @@
-"""ConvOperator against numpy.pad and explicit loops; its adjoint; stencils, options, normalisation."""
+"""ConvOperator against numpy.pad and explicit loops; its adjoint.
+
+Stencils, options, normalisation.
+"""
 
 from __future__ import annotations
 
@@ -55,10 +58,14 @@ def reference(u, kernels, boundary) -> np.ndarray:
     """Correlation of the padded state, by loops; the state is extended once for all kernels."""
     total = [sum(k.shape[a] - 1 for k in kernels) for a in range(u.ndim - 1)]
     before = [sum((k.shape[a] - 1) // 2 for k in kernels) for a in range(u.ndim - 1)]
-    wide = np.pad(u, [*[(b, t - b) for b, t in zip(before, total, strict=True)], (0, 0)], mode=PAD[boundary])
+    wide = np.pad(
+        u, [*[(b, t - b) for b, t in zip(before, total, strict=True)], (0, 0)], mode=PAD[boundary]
+    )
     for kernel in kernels:
         window = kernel.shape[:-2]
-        out = np.zeros([n - k + 1 for n, k in zip(wide.shape[:-1], window, strict=True)] + [kernel.shape[-1]])
+        out = np.zeros(
+            [n - k + 1 for n, k in zip(wide.shape[:-1], window, strict=True)] + [kernel.shape[-1]]
+        )
         for place in itertools.product(*map(range, window)):
             at = tuple(slice(p, p + n) for p, n in zip(place, out.shape[:-1], strict=True))
             out += wide[at] @ kernel[place]
@@ -76,21 +83,32 @@ def test_operator_equals_numpy_pad_and_loops_and_its_adjoint_is_exact_to_1e_13(r
         for size in SIZES[ndim]:
             u = rng.normal(size=(1, *size, 2))
             Ku = value(K(u))
-            np.testing.assert_allclose(Ku[0], reference(u[0], kernels, boundary), rtol=0, atol=1e-12 * max(1, np.abs(Ku).max()))
+            np.testing.assert_allclose(
+                Ku[0],
+                reference(u[0], kernels, boundary),
+                rtol=0,
+                atol=1e-12 * max(1, np.abs(Ku).max()),
+            )
             v = rng.normal(size=Ku.shape)
             KTv = value(K.adjoint(v))
             assert KTv.shape == u.shape
-            assert abs((Ku * v).sum() - (u * KTv).sum()) <= 1e-13 * np.linalg.norm(Ku) * np.linalg.norm(v), (k, out, size)
+            assert abs((Ku * v).sum() - (u * KTv).sum()) <= 1e-13 * np.linalg.norm(
+                Ku
+            ) * np.linalg.norm(v), (k, out, size)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("name", STENCILS)
-def test_adjoint_of_every_stencil_is_exact_to_1e_13_and_the_sliced_form_equals_the_convolution(rng, name, boundary):
+def test_adjoint_of_every_stencil_is_exact_to_1e_13_and_the_sliced_form_equals_the_convolution(
+    rng, name, boundary
+):
     for ndim, size in ((d, n) for d in (1, 2, 3) for n in SIZES[d]):
         for width in (2, 3, 4) if name == "dct" and ndim < 3 else (3,):
             rows = stencil(name, ndim, width).shape[-1]
             fixed = operator(ndim, 2, kernel_size=width, initializer=name, boundary=boundary)
-            conv = operator(ndim, 2, 2 * rows, fixed.kernel_size, initializer=name, boundary=boundary)
+            conv = operator(
+                ndim, 2, 2 * rows, fixed.kernel_size, initializer=name, boundary=boundary
+            )
             assert (fixed.fixed, conv.fixed) == (True, False)
             u = rng.normal(size=(2, *size, 2))
             Ku = value(fixed(u))
@@ -99,7 +117,9 @@ def test_adjoint_of_every_stencil_is_exact_to_1e_13_and_the_sliced_form_equals_t
             v = rng.normal(size=Ku.shape)
             np.testing.assert_allclose(value(fixed.adjoint(v)), value(conv.adjoint(v)), atol=1e-13)
             difference = abs((Ku * v).sum() - (u * value(fixed.adjoint(v))).sum())
-            assert difference <= 1e-13 * max(np.linalg.norm(Ku), np.linalg.norm(u)) * np.linalg.norm(v)
+            assert difference <= 1e-13 * max(
+                np.linalg.norm(Ku), np.linalg.norm(u)
+            ) * np.linalg.norm(v)
 
 
 def test_dense_adjoint_is_the_transpose(rng):
@@ -110,13 +130,32 @@ def test_dense_adjoint_is_the_transpose(rng):
 
 def test_stencils_are_the_textbook_differences():
     u = np.array([1.0, 4.0, 9.0, 16.0, 25.0])
-    forward, central, second = np.append(np.diff(u), 0), np.convolve(np.pad(u, 1, "edge"), [0.5, 0, -0.5], "valid"), np.diff(np.pad(u, 1, "edge"), 2)
-    for name, expected in (("forward", forward), ("central", central), ("second", second), ("laplacian", second)):
-        np.testing.assert_allclose(value(operator(1, 1, initializer=name)(u.reshape(1, -1, 1)))[0, :, 0], expected, atol=1e-14)
+    forward, central, second = (
+        np.append(np.diff(u), 0),
+        np.convolve(np.pad(u, 1, "edge"), [0.5, 0, -0.5], "valid"),
+        np.diff(np.pad(u, 1, "edge"), 2),
+    )
+    for name, expected in (
+        ("forward", forward),
+        ("central", central),
+        ("second", second),
+        ("laplacian", second),
+    ):
+        np.testing.assert_allclose(
+            value(operator(1, 1, initializer=name)(u.reshape(1, -1, 1)))[0, :, 0],
+            expected,
+            atol=1e-14,
+        )
     image = np.random.default_rng(0).normal(size=(1, 5, 6, 1))
     rows = value(operator(2, 1, initializer="second")(image))
-    np.testing.assert_allclose(rows.sum(-1), value(operator(2, 1, initializer="laplacian")(image))[..., 0], atol=1e-13)
-    np.testing.assert_allclose(rows[0, :, :, 0], np.diff(np.pad(image[0, :, :, 0], ((1, 1), (0, 0)), "edge"), 2, axis=0), atol=1e-13)
+    np.testing.assert_allclose(
+        rows.sum(-1), value(operator(2, 1, initializer="laplacian")(image))[..., 0], atol=1e-13
+    )
+    np.testing.assert_allclose(
+        rows[0, :, :, 0],
+        np.diff(np.pad(image[0, :, :, 0], ((1, 1), (0, 0)), "edge"), 2, axis=0),
+        atol=1e-13,
+    )
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
@@ -152,12 +191,19 @@ def test_squared_norms_of_the_stencils_tend_to_4_8_16(name, ndim, limit, step, b
 
 
 def test_even_dct_exceeds_norm_one_at_a_reflecting_boundary_by_1_10_and_1_25_and_its_bound_says_so():
-    for ndim, k, size, true in ((1, 4, (32,), 1.0964), (2, 4, (8, 8), 1.2487), (2, 2, (8, 8), 1.2083)):
+    for ndim, k, size, true in (
+        (1, 4, (32,), 1.0964),
+        (2, 4, (8, 8), 1.2487),
+        (2, 2, (8, 8), 1.2083),
+    ):
         K = operator(ndim, 1, kernel_size=k, initializer="dct")
         norm = true_norm(K, size)
         assert norm == pytest.approx(true, abs=1e-4)
         assert norm <= K.norm_bound()
-        assert operator(ndim, 1, kernel_size=k, initializer="dct", boundary="periodic").norm_bound() == 1
+        assert (
+            operator(ndim, 1, kernel_size=k, initializer="dct", boundary="periodic").norm_bound()
+            == 1
+        )
         assert operator(ndim, 1, kernel_size=3, initializer="dct").norm_bound() == 1
 
 
@@ -167,7 +213,8 @@ def test_zero_mean_kernels_annihilate_constants_and_diffusion_keeps_the_mean(rng
         K = randomize(operator(2, 2, filters, 3, boundary=boundary, zero_mean=True), rng)
         constant = value(K(np.ones((1, 6, 5, 2)) * np.array([1.0, -2.0])))
         v = value(K.adjoint(rng.normal(size=(1, 6, 5, 4)))).sum((0, 1, 2))
-        if boundary == "dirichlet":  # zeros beyond the boundary are not constant: only the interior is annihilated
+        # zeros beyond the boundary are not constant: only the interior is annihilated
+        if boundary == "dirichlet":
             reach = K._widths[0]
             assert np.abs(constant[:, reach[0] : -reach[1], reach[0] : -reach[1]]).max() < 1e-13
             assert np.abs(constant).max() > 0.1
@@ -179,10 +226,14 @@ def test_zero_mean_kernels_annihilate_constants_and_diffusion_keeps_the_mean(rng
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize(("ndim", "filters", "k"), [(1, 3, 3), (1, (2, 2), 2), (2, 2, 2), (2, 3, 3)])
+@pytest.mark.parametrize(
+    ("ndim", "filters", "k"), [(1, 3, 3), (1, (2, 2), 2), (2, 2, 2), (2, 3, 3)]
+)
 def test_normalize_keeps_the_norm_at_most_one_for_all_weights(rng, boundary, ndim, filters, k):
     for channels, scale in ((1, 1.0), (2, 1e4), (1, 1e-4)):
-        K = randomize(operator(ndim, channels, filters, k, boundary=boundary, normalize=True), rng, scale)
+        K = randomize(
+            operator(ndim, channels, filters, k, boundary=boundary, normalize=True), rng, scale
+        )
         if scale == 1.0 and ndim == 2:  # positive kernels are the worst at reflecting boundaries
             K.kernels[0].assign(np.abs(value(K.kernels[0])))
         # the bound in the graph holds from 18 pixels a side on
@@ -232,14 +283,18 @@ def test_normalize_is_differentiable_and_its_gradient_equals_finite_differences(
 
     with tf.GradientTape() as tape:
         y = loss()
-    for kernel, gradient in zip(K.kernels, tape.gradient(y, [k.value for k in K.kernels]), strict=True):
+    for kernel, gradient in zip(
+        K.kernels, tape.gradient(y, [k.value for k in K.kernels]), strict=True
+    ):
         at, direction = value(kernel), rng.normal(size=kernel.shape)
         values = []
         for h in (1e-5, -1e-5):
             kernel.assign(at + h * direction)
             values.append(float(loss()))
         kernel.assign(at)
-        assert (values[0] - values[1]) / 2e-5 == pytest.approx(float((value(gradient) * direction).sum()), rel=1e-5, abs=1e-8)
+        assert (values[0] - values[1]) / 2e-5 == pytest.approx(
+            float((value(gradient) * direction).sum()), rel=1e-5, abs=1e-8
+        )
 
 
 def test_each_option_acts(rng):
@@ -247,7 +302,16 @@ def test_each_option_acts(rng):
 
     def run(**options):
         keras.utils.set_random_seed(3)
-        K = operator(2, 2, **{"filters": 3, "kernel_size": 3, "initializer": keras.initializers.RandomNormal(stddev=1.0, seed=2), **options})
+        K = operator(
+            2,
+            2,
+            **{
+                "filters": 3,
+                "kernel_size": 3,
+                "initializer": keras.initializers.RandomNormal(stddev=1.0, seed=2),
+                **options,
+            },
+        )
         return value(K(u))
 
     base = run()
@@ -290,7 +354,10 @@ def test_impossible_inputs_and_methods_are_refused(rng):
         with pytest.raises(ValueError, match="1-D to 3-D, channels fixed"):
             ConvOperator().build(shape)
     K = operator(1, 1, 2)
-    for options, message in (({"method": "power"}, "method must be one of"), ({"shape": (4,)}, "periodic")):
+    for options, message in (
+        ({"method": "power"}, "method must be one of"),
+        ({"shape": (4,)}, "periodic"),
+    ):
         with pytest.raises(ValueError, match=message):
             K.norm_bound(**options)
     with pytest.raises(ValueError, match="reflected"):
@@ -306,7 +373,9 @@ def test_stencil_initializer_places_and_refuses():
         taps = stencil(name, 2, 3)
         width = taps.shape[0]
         start = 0 if width == 3 else 1
-        np.testing.assert_array_equal(kernel[start : start + width, start : start + width, 1, 1], taps[..., 0])
+        np.testing.assert_array_equal(
+            kernel[start : start + width, start : start + width, 1, 1], taps[..., 0]
+        )
         assert (kernel[:, :, 0, 1] == 0).all()
     with pytest.raises(ValueError, match="cannot hold it"):
         Stencil("laplacian")((2, 2, 1, 1))

@@ -21,12 +21,24 @@ import keras_pde
 from keras_pde import FEDResNet, FSIResNet, presets
 
 NAMES = sorted(presets.index())
-CLASSICAL = [name for name in NAMES if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet") and not presets.index()[name]["params"]]
-SOLVERS = [name for name in NAMES if presets.index()[name]["class"] == "MultigridUNet" and not presets.index()[name]["params"]]
-tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
+CLASSICAL = [
+    name
+    for name in NAMES
+    if presets.index()[name]["class"] in ("FEDResNet", "DiffusionResNet")
+    and not presets.index()[name]["params"]
+]
+SOLVERS = [
+    name
+    for name in NAMES
+    if presets.index()[name]["class"] == "MultigridUNet" and not presets.index()[name]["params"]
+]
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
+)
 
 
-# --- an independent computation: sparse matrices and the formulas of the literature, nothing of keras_pde ---
+# --- an independent computation: sparse matrices and the formulas of the literature, nothing of
+# keras_pde ---
 
 
 def difference_matrix(n: int) -> Any:
@@ -61,14 +73,28 @@ def diffusivity(flux: str, s2: np.ndarray, lam: float) -> np.ndarray:
             "truncated_tv": lambda: np.where(r > 1, 1 / np.sqrt(np.maximum(r, 1e-300)), 1.0),
             "perona_malik": lambda: 1 / (1 + r),
             "perona_malik_exponential": lambda: np.exp(-r / 2),
-            "weickert": lambda: np.where(r > 0, 1 - np.exp(-3.31488 / np.maximum(r, 1e-300) ** 4), 1.0),
+            "weickert": lambda: np.where(
+                r > 0, 1 - np.exp(-3.31488 / np.maximum(r, 1e-300) ** 4), 1.0
+            ),
             "truncated_bfb": lambda: np.where(r > 1, 1 / np.maximum(r, 1e-300), 1.0),
             "fab": lambda: 2 * np.exp(-4 * np.log(2) / 3 * r) - np.exp(-np.log(2) / 3 * r),
         }[flux]()
 
 
-def classical(f: np.ndarray, flux: str, stencil: str, lam: float, time: float, cycles: int, steps: int, explicit: bool) -> np.ndarray:
-    """The evolution of (pixels..., channels) by the textbook scheme, in extended precision: FED in plain order loses digits."""
+def classical(
+    f: np.ndarray,
+    flux: str,
+    stencil: str,
+    lam: float,
+    time: float,
+    cycles: int,
+    steps: int,
+    explicit: bool,
+) -> np.ndarray:
+    """The evolution of (pixels..., channels) by the textbook scheme, in extended precision.
+
+    FED in plain order loses digits.
+    """
     size, channels = f.shape[:-1], f.shape[-1]
     k = stencil_matrix(stencil, size).toarray().astype(np.longdouble)
     u = f.astype(np.longdouble).reshape(-1, channels)
@@ -83,7 +109,9 @@ def classical(f: np.ndarray, flux: str, stencil: str, lam: float, time: float, c
             u = u - time / steps * (k.T @ (g(u) * (k @ u)))
         return u.reshape(f.shape)
     tau_max = 3 * time / cycles / (steps * (steps + 1))
-    taus = [tau_max / (2 * np.cos(np.pi * (2 * i + 1) / (4 * steps + 2)) ** 2) for i in range(steps)]
+    taus = [
+        tau_max / (2 * np.cos(np.pi * (2 * i + 1) / (4 * steps + 2)) ** 2) for i in range(steps)
+    ]
     for _ in range(cycles):
         frozen = g(u)
         for tau in sorted(taus):  # any order, in exact arithmetic
@@ -100,7 +128,13 @@ def test_a_preset_is_the_classical_filter(name: str, dtype: str, tolerance: floa
     model = keras_pde.from_preset(name, dtype=dtype)
     block, rng = model.blocks[0], np.random.default_rng(3)
     size = (31,) if entry["ndim"] == 1 else (13, 10)
-    f = np.clip(0.5 + 0.4 * np.sign(np.indices(size)[0] - 5.5)[..., None] + 0.15 * rng.standard_normal((*size, entry["channels"])), 0, 1)
+    f = np.clip(
+        0.5
+        + 0.4 * np.sign(np.indices(size)[0] - 5.5)[..., None]
+        + 0.15 * rng.standard_normal((*size, entry["channels"])),
+        0,
+        1,
+    )
     explicit = model.schedule.kind == "explicit"
     expected = classical(
         f,
@@ -127,7 +161,9 @@ def test_a_solver_preset_solves_its_equation(name: str, rng: np.random.Generator
     solver, b = keras_pde.from_preset(name), rng.standard_normal((1, *size, 1))
     if presets.index()[name]["task"] == "inpaint":
         known = rng.random(size) < 0.2
-        found = solver.solve([b, known[None, ..., None].astype(float)], tolerance=1e-11, accelerate=True)
+        found = solver.solve(
+            [b, known[None, ..., None].astype(float)], tolerance=1e-11, accelerate=True
+        )
         expected = inpainted(b[0], known, 2)[None]
     else:
         found = solver.solve(b, tolerance=1e-11)
@@ -187,16 +223,22 @@ def test_listing_is_a_list_and_a_table() -> None:
     lines = repr(names).splitlines()
     assert lines[0].split()[:3] == ["preset", "class", "task"]
     assert len(lines) == len(names) + 1
-    assert "29.80 / 27.23 / 24.27 dB" in next(line for line in lines if line.startswith("perona_malik_2d"))
+    assert "29.80 / 27.23 / 24.27 dB" in next(
+        line for line in lines if line.startswith("perona_malik_2d")
+    )
     both = keras_pde.list_presets("*_2d")
-    assert "a cycle" in next(line for line in repr(both).splitlines() if line.startswith("multigrid_poisson_2d"))
+    assert "a cycle" in next(
+        line for line in repr(both).splitlines() if line.startswith("multigrid_poisson_2d")
+    )
     assert keras_pde.list_presets(task="inpaint") == ["multigrid_inpaint_2d"]
     assert len(NAMES) >= 10
 
 
 def test_presets_of_a_class() -> None:
     assert "perona_malik_2d" in FEDResNet.presets
-    assert set(FSIResNet.presets) == {name for name, entry in presets.index().items() if entry["class"] == "FSIResNet"}
+    assert set(FSIResNet.presets) == {
+        name for name, entry in presets.index().items() if entry["class"] == "FSIResNet"
+    }
     with pytest.raises(ValueError, match="is a FEDResNet, no FSIResNet"):
         FSIResNet.from_preset("perona_malik_2d")
 
@@ -212,7 +254,8 @@ def test_with_time_and_with_schedule_keep_the_filter() -> None:
     fast = model.with_time(5.0)
     assert len(fast.schedule) < 12
     assert abs(fast.time - 5) < 1e-9
-    mode = np.cos(np.pi * (np.arange(16) + 0.5) / 16)[None, :, None, None] * np.ones((1, 16, 16, 1))  # eigenvector of the Laplacian
+    # eigenvector of the Laplacian
+    mode = np.cos(np.pi * (np.arange(16) + 0.5) / 16)[None, :, None, None] * np.ones((1, 16, 16, 1))
     for model in (slow, fast):
         factor = np.array(model(mode.astype("float32")))[0, 0, 0, 0] / mode[0, 0, 0, 0]
         assert abs(factor - np.exp(-5 * (2 - 2 * np.cos(np.pi / 16)))) < 0.01
@@ -234,7 +277,12 @@ def saved(tmp_path: Path) -> tuple[Path, Any]:
 
 def test_a_saved_preset_loads_with_the_same_weights(saved: tuple[Path, Any]) -> None:
     folder, net = saved
-    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "golden.npz", "metadata.json", "model.weights.h5"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.json",
+        "golden.npz",
+        "metadata.json",
+        "model.weights.h5",
+    ]
     same = FEDResNet.from_preset(folder)
     for a, b in zip(net.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -265,7 +313,9 @@ def restated(folder: Path) -> None:
     (folder / "metadata.json").write_text(json.dumps(metadata))
 
 
-def test_weights_that_do_not_fit_are_an_error_even_with_a_matching_hash(saved: tuple[Path, Any]) -> None:
+def test_weights_that_do_not_fit_are_an_error_even_with_a_matching_hash(
+    saved: tuple[Path, Any],
+) -> None:
     folder, _ = saved
     other = FEDResNet(1, 3, filters=6, kernel_size=3)
     other.build((None, None, None, 1))
@@ -282,11 +332,26 @@ def test_weights_that_do_not_fit_are_an_error_even_with_a_matching_hash(saved: t
 @pytest.mark.parametrize(
     "forged",
     [
-        {"module": "os", "class_name": "system", "config": {}, "registered_name": "keras_pde>system"},
+        {
+            "module": "os",
+            "class_name": "system",
+            "config": {},
+            "registered_name": "keras_pde>system",
+        },
         {"module": "keras.layers", "class_name": "Lambda", "config": {}, "registered_name": None},
         {"class_name": "__lambda__", "config": {"value": "4wAAAA=="}},
-        {"module": "keras_pde_evil", "class_name": "X", "config": {}, "registered_name": "keras_pde>X"},
-        {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "function"},
+        {
+            "module": "keras_pde_evil",
+            "class_name": "X",
+            "config": {},
+            "registered_name": "keras_pde>X",
+        },
+        {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "eval",
+            "registered_name": "function",
+        },
     ],
 )
 def test_foreign_classes_are_refused(saved: tuple[Path, Any], forged: dict[str, Any]) -> None:
@@ -310,7 +375,9 @@ def test_nothing_is_overwritten_but_a_preset(saved: tuple[Path, Any], tmp_path: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "precious"]
 
 
-def test_an_interrupted_save_leaves_the_old_preset(saved: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_save_leaves_the_old_preset(
+    saved: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, net = saved
     before = presets.file_hash(folder / "model.weights.h5")
 
@@ -325,7 +392,9 @@ def test_an_interrupted_save_leaves_the_old_preset(saved: tuple[Path, Any], monk
 
 
 @pytest.fixture
-def archive(saved: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+def archive(
+    saved: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, str]:
     from keras_pde.presets import download
 
     monkeypatch.setattr(download, "cache_root", lambda: tmp_path / "cache")
@@ -336,20 +405,29 @@ def archive(saved: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyP
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_url_loads_with_its_hash_and_is_cached(archive: tuple[Path, str], saved: tuple[Path, Any]) -> None:
+def test_a_url_loads_with_its_hash_and_is_cached(
+    archive: tuple[Path, str], saved: tuple[Path, Any]
+) -> None:
     path, digest = archive
     first = keras_pde.from_preset(path.as_uri(), sha256=digest)
     path.unlink()
     again = keras_pde.from_preset(path.as_uri(), sha256=digest)
-    for a, b, c in zip(saved[1].get_weights(), first.get_weights(), again.get_weights(), strict=True):
+    for a, b, c in zip(
+        saved[1].get_weights(), first.get_weights(), again.get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
 
 
-def test_a_tar_archive_loads_as_well(saved: tuple[Path, Any], archive: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_tar_archive_loads_as_well(
+    saved: tuple[Path, Any], archive: tuple[Path, str], tmp_path: Path
+) -> None:
     made = Path(shutil.make_archive(str(tmp_path / "preset"), "gztar", saved[0]))
     digest = hashlib.sha256(made.read_bytes()).hexdigest()
-    assert keras_pde.from_preset(made.as_uri(), sha256=digest).count_params() == saved[1].count_params()
+    assert (
+        keras_pde.from_preset(made.as_uri(), sha256=digest).count_params()
+        == saved[1].count_params()
+    )
 
 
 def test_a_url_with_a_wrong_hash_leaves_nothing(archive: tuple[Path, str], tmp_path: Path) -> None:
@@ -361,7 +439,9 @@ def test_a_url_with_a_wrong_hash_leaves_nothing(archive: tuple[Path, str], tmp_p
         keras_pde.from_preset(path.as_uri())
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(archive: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_archive_that_leaves_its_folder_is_refused(
+    archive: tuple[Path, str], tmp_path: Path
+) -> None:
     path = tmp_path / "evil.zip"
     with zipfile.ZipFile(path, "w") as bundle:
         bundle.writestr("../escaped.txt", "x")

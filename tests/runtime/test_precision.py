@@ -1,4 +1,6 @@
-"""Each preset is as accurate in each precision as benchmarks/everywhere.csv states, measured against float64 on its golden input."""
+"""Each preset is as accurate in each precision as benchmarks/everywhere.csv states, measured
+against float64 on its golden input.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,19 @@ from keras_pde import presets
 TABLE = ROOT / "benchmarks" / "everywhere.csv"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 # whatever is stated: five, one and two digits, of images in [0, 1]
-LEAST = {"float32": 1e-5, "mixed_bfloat16": 0.1, "bfloat16": 0.1, "mixed_float16": 0.01, "float16": 0.01}
+LEAST = {
+    "float32": 1e-5,
+    "mixed_bfloat16": 0.1,
+    "bfloat16": 0.1,
+    "mixed_float16": 0.01,
+    "float16": 0.01,
+}
 pytestmark = [
     pytest.mark.skipif(not TABLE.is_file(), reason="benchmarks come with the sources only"),
-    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64, which is compared with, needs TensorFlow"),
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="float64, which is compared with, needs TensorFlow",
+    ),
 ]
 
 
@@ -29,7 +40,9 @@ def stated() -> dict[str, dict[str, str]]:
 def output(name: str, precision: str) -> np.ndarray:
     with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
-    return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype("float64")
+    return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype(
+        "float64"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(presets.index()))

@@ -1,4 +1,6 @@
-"""Multigrid: the model is the textbook cycle, converges as theory says, and the learned net starts as the cycle itself."""
+"""Multigrid: the model is the textbook cycle, converges as theory says, and the learned net starts
+as the cycle itself.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,19 @@ import pytest
 import textbook
 from scipy.sparse.linalg import spsolve
 
-from keras_pde import FluxActivation, MultigridUNet, Prolongation, Restriction, activations, problems, smoothers
+from keras_pde import (
+    FluxActivation,
+    MultigridUNet,
+    Prolongation,
+    Restriction,
+    activations,
+    problems,
+    smoothers,
+)
 
-tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
+)
 BOUNDARIES = ("dirichlet", "neumann", "periodic")
 SIZES = {
     "dirichlet": [(15,), (8,), (7, 15), (6, 9), (7, 7, 7)],
@@ -35,17 +47,28 @@ def as_batch(v: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 @tensorflow_only
 @pytest.mark.parametrize("learned", [False, True])
 @pytest.mark.parametrize(("boundary", "size"), [(b, s) for b in BOUNDARIES for s in SIZES[b]])
-def test_transfers_are_the_textbook_s_and_transposes_of_each_other(boundary: str, size: tuple[int, ...], learned: bool, rng: Any) -> None:
+def test_transfers_are_the_textbook_s_and_transposes_of_each_other(
+    boundary: str, size: tuple[int, ...], learned: bool, rng: Any
+) -> None:
     coarse = textbook.coarser(size, boundary)
-    down, up = Restriction(boundary, learned, dtype="float64"), Prolongation(boundary, learned, dtype="float64")
+    down, up = (
+        Restriction(boundary, learned, dtype="float64"),
+        Prolongation(boundary, learned, dtype="float64"),
+    )
     u, e = rng.standard_normal((2, *size, 3)), rng.standard_normal((2, *coarse, 3))
     restricted, prolonged = np.array(down(u)), np.array(up(e, like=u))
     assert restricted.shape == e.shape == tuple(down.compute_output_shape(u.shape))
     p = textbook.prolongation(size, boundary)
     for sample in range(2):
         for channel in range(3):
-            np.testing.assert_allclose(prolonged[sample, ..., channel].ravel(), p @ e[sample, ..., channel].ravel(), atol=1e-14)
-    np.testing.assert_allclose((restricted * e).sum() * 2 ** len(size), (u * prolonged).sum(), rtol=1e-12)
+            np.testing.assert_allclose(
+                prolonged[sample, ..., channel].ravel(),
+                p @ e[sample, ..., channel].ravel(),
+                atol=1e-14,
+            )
+    np.testing.assert_allclose(
+        (restricted * e).sum() * 2 ** len(size), (u * prolonged).sum(), rtol=1e-12
+    )
 
 
 def test_a_prolongation_needs_its_fine_grid() -> None:
@@ -57,14 +80,20 @@ def test_a_prolongation_needs_its_fine_grid() -> None:
         Restriction("zero")
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compiled by TensorFlow here; on JAX within the table's U-net")
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="compiled by TensorFlow here; on JAX within the table's U-net",
+)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_a_prolongation_saves_learns_and_compiles(boundary: str, tmp_path: Any, rng: Any) -> None:
     import tensorflow as tf
 
     size = (9, 12)
     coarse = textbook.coarser(size, boundary)
-    e, like = rng.standard_normal((2, *coarse, 3)).astype("float32"), np.zeros((2, *size, 1), "float32")
+    e, like = (
+        rng.standard_normal((2, *coarse, 3)).astype("float32"),
+        np.zeros((2, *size, 1), "float32"),
+    )
     layer = Prolongation(boundary, learned=True)
     with tf.GradientTape() as tape:
         out = layer(e, like=like)
@@ -73,25 +102,43 @@ def test_a_prolongation_saves_learns_and_compiles(boundary: str, tmp_path: Any, 
     layer.kernel.assign(layer.kernel + 0.1 * rng.standard_normal(layer.kernel.shape))
     out = np.array(layer(e, like=like))
     signature = [tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, None, None, 1))]
-    compiled = tf.function(lambda u, v: layer(u, like=v), input_signature=signature, jit_compile=True)
+    compiled = tf.function(
+        lambda u, v: layer(u, like=v), input_signature=signature, jit_compile=True
+    )
     np.testing.assert_allclose(np.array(compiled(e, like)), out, atol=1e-5)
     half = Prolongation.from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
     half.build(e.shape)
     half.set_weights(layer.get_weights())
-    np.testing.assert_allclose(np.array(keras.ops.cast(half(e, like=like), "float32")), out, atol=0.2)
+    np.testing.assert_allclose(
+        np.array(keras.ops.cast(half(e, like=like), "float32")), out, atol=0.2
+    )
     inputs = [keras.Input((None, None, 3)), keras.Input((None, None, 1))]
     model = keras.Model(inputs, layer(inputs[0], like=inputs[1]))
     model.save(tmp_path / "p.keras")
-    np.testing.assert_allclose(np.array(keras.models.load_model(tmp_path / "p.keras")([e, like])), out, atol=1e-6)
+    np.testing.assert_allclose(
+        np.array(keras.models.load_model(tmp_path / "p.keras")([e, like])), out, atol=1e-6
+    )
 
 
 # --- the cycle is the textbook's ---
 
 
 SMOOTHERS = {
-    "jacobi": (smoothers.Jacobi(0.7), lambda d, sizes: (textbook.jacobi(0.7, 2), textbook.jacobi(0.7, 1))),
-    "chebyshev": ("chebyshev", lambda d, sizes: (textbook.chebyshev(1 / d, 2, [0, 1], 3), textbook.chebyshev(1 / d, 2, [2], 3))),
-    "red_black": (smoothers.RedBlack(1.0), lambda d, sizes: (textbook.red_black(sizes, 2), textbook.red_black(sizes, 1))),
+    "jacobi": (
+        smoothers.Jacobi(0.7),
+        lambda d, sizes: (textbook.jacobi(0.7, 2), textbook.jacobi(0.7, 1)),
+    ),
+    "chebyshev": (
+        "chebyshev",
+        lambda d, sizes: (
+            textbook.chebyshev(1 / d, 2, [0, 1], 3),
+            textbook.chebyshev(1 / d, 2, [2], 3),
+        ),
+    ),
+    "red_black": (
+        smoothers.RedBlack(1.0),
+        lambda d, sizes: (textbook.red_black(sizes, 2), textbook.red_black(sizes, 1)),
+    ),
 }
 
 
@@ -99,7 +146,9 @@ SMOOTHERS = {
 @pytest.mark.parametrize("smoother", SMOOTHERS)
 @pytest.mark.parametrize("kind", ["V", "W", "F", "FMG"])
 @pytest.mark.parametrize("size", [(31,), (15, 7)])
-def test_a_cycle_is_the_textbook_s_to_rounding(size: tuple[int, ...], kind: str, smoother: str, rng: Any) -> None:
+def test_a_cycle_is_the_textbook_s_to_rounding(
+    size: tuple[int, ...], kind: str, smoother: str, rng: Any
+) -> None:
     ours, theirs = SMOOTHERS[smoother]
     model = MultigridUNet("poisson", f"{kind}(2,1)", smoother=ours, dtype="float64")
     levels = textbook.rediscretised(size, "dirichlet", depth=None)
@@ -110,41 +159,73 @@ def test_a_cycle_is_the_textbook_s_to_rounding(size: tuple[int, ...], kind: str,
     if kind == "FMG":
         found, expected = model(b), textbook.full_multigrid(levels, as_vector(b), before, after)
     else:
-        found, expected = model([b, x]), textbook.cycle(levels, as_vector(b), as_vector(x), before, after, kind)
+        found, expected = (
+            model([b, x]),
+            textbook.cycle(levels, as_vector(b), as_vector(x), before, after, kind),
+        )
     np.testing.assert_allclose(as_vector(found), expected, atol=1e-12 * np.abs(expected).max())
 
 
 @tensorflow_only
 @pytest.mark.parametrize("kind", ["V", "W", "F"])
-@pytest.mark.parametrize("problem", [problems.Poisson(), problems.Poisson("periodic"), problems.ScreenedPoisson(3.0), problems.Biharmonic()])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        problems.Poisson(),
+        problems.Poisson("periodic"),
+        problems.ScreenedPoisson(3.0),
+        problems.Biharmonic(),
+    ],
+)
 def test_fas_equals_linear_multigrid_on_linear_operators(problem: Any, kind: str, rng: Any) -> None:
     b, x = rng.standard_normal((2, 11, 14, 1)), rng.standard_normal((2, 11, 14, 1))
     if problem.singular:
         x -= x.mean(axis=(1, 2), keepdims=True)
-    outputs = [np.array(MultigridUNet(problem, f"{kind}(2,1)", fas=fas, dtype="float64")([b, x])) for fas in (False, True)]
+    outputs = [
+        np.array(MultigridUNet(problem, f"{kind}(2,1)", fas=fas, dtype="float64")([b, x]))
+        for fas in (False, True)
+    ]
     np.testing.assert_allclose(*outputs, atol=1e-12 * np.abs(outputs[0]).max())
 
 
 @tensorflow_only
 @pytest.mark.parametrize(("boundary", "size"), [(b, s) for b in BOUNDARIES for s in SIZES[b]])
-def test_coarse_operators_are_galerkin_s_along_each_axis(boundary: str, size: tuple[int, ...]) -> None:
-    """Stiffness RSP of each axis, masses ½Pᵀm of the others: for 2ᵏ − 1 points the textbook's rediscretised stencil."""
+def test_coarse_operators_are_galerkin_s_along_each_axis(
+    boundary: str, size: tuple[int, ...]
+) -> None:
+    """Stiffness RSP of each axis, masses ½Pᵀm of the others.
+
+    For 2ᵏ − 1 points the textbook's rediscretised stencil.
+    """
     model = MultigridUNet(problems.Poisson(boundary))
     _, coarse = model.problem.levels(model.grids(size, "float64")[:2], "float64")
     expected: Any = 0
     for axis, n in enumerate(size):
         p = textbook.prolongation_line(n, boundary)
         stiffness = p.T @ textbook.laplacian_line(n, boundary) @ p / 2
-        masses = [np.asarray(textbook.prolongation_line(m, boundary).T.sum(axis=1)).ravel() / 2 for m in size]
-        factors = [stiffness if i == axis else textbook.sp.diags(masses[i]) for i in range(len(size))]
+        masses = [
+            np.asarray(textbook.prolongation_line(m, boundary).T.sum(axis=1)).ravel() / 2
+            for m in size
+        ]
+        factors = [
+            stiffness if i == axis else textbook.sp.diags(masses[i]) for i in range(len(size))
+        ]
         expected = expected + textbook.kron(factors)
     shape = textbook.coarser(size, boundary)
     n = int(np.prod(shape))
     basis = np.eye(n).reshape(n, *shape, 1)
-    np.testing.assert_allclose(np.array(coarse.operator(basis)).reshape(n, n), expected.toarray(), atol=1e-14)
-    np.testing.assert_allclose(np.broadcast_to(np.array(coarse.diagonal()), (1, *shape, 1)).ravel(), expected.diagonal(), atol=1e-14)
+    np.testing.assert_allclose(
+        np.array(coarse.operator(basis)).reshape(n, n), expected.toarray(), atol=1e-14
+    )
+    np.testing.assert_allclose(
+        np.broadcast_to(np.array(coarse.diagonal()), (1, *shape, 1)).ravel(),
+        expected.diagonal(),
+        atol=1e-14,
+    )
     if boundary == "dirichlet" and all(m in (7, 15) for m in size):
-        np.testing.assert_allclose(expected.toarray(), textbook.poisson(shape, boundary, 2.0).toarray(), atol=1e-14)
+        np.testing.assert_allclose(
+            expected.toarray(), textbook.poisson(shape, boundary, 2.0).toarray(), atol=1e-14
+        )
 
 
 # --- convergence ---
@@ -165,18 +246,30 @@ def reduction(model: Any, size: tuple[int, ...], cycles: int, seed: int = 0) -> 
 
 @tensorflow_only
 @pytest.mark.parametrize(
-    ("cycle", "levels", "factor"), [("V(1,1)", 2, 1 / 9), ("V(1,1)", "auto", 0.16), ("V(2,1)", "auto", 0.095), ("V(2,2)", "auto", 0.077)]
+    ("cycle", "levels", "factor"),
+    [
+        ("V(1,1)", 2, 1 / 9),
+        ("V(1,1)", "auto", 0.16),
+        ("V(2,1)", "auto", 0.095),
+        ("V(2,2)", "auto", 0.077),
+    ],
 )
 @pytest.mark.parametrize("n", [63, 255])
 def test_convergence_factors_of_1d_poisson(n: int, cycle: str, levels: Any, factor: float) -> None:
-    """MATHS section 8: Jacobi 2/3; the V-cycles' numbers are the residual's reduction in the sixth cycle."""
+    """MATHS section 8: Jacobi 2/3.
+
+    The V-cycles' numbers are the residual's reduction in the sixth cycle.
+    """
     model = MultigridUNet("poisson", cycle, levels, smoothers.Jacobi(2 / 3), dtype="float64")
     assert reduction(model, (n,), 6)[-1] == pytest.approx(factor, rel=0.06)
 
 
 @pytest.mark.parametrize("n", [63, 255, 1023])
 def test_a_2d_cycle_contracts_by_012_at_most_for_every_size(n: int) -> None:
-    """In float32, as solve runs it; the residuals are float64. Its last ratios are the asymptotic factor."""
+    """In float32, as solve runs it; the residuals are float64.
+
+    Its last ratios are the asymptotic factor.
+    """
     b = np.random.default_rng(1).standard_normal((1, n, n, 1))
     solution = MultigridUNet("poisson", "V(2,1)").solve(b, tolerance=1e-12, max_cycles=8)
     ratios = solution.residuals[1:, 0] / solution.residuals[:-1, 0]
@@ -202,15 +295,29 @@ CASES = [
     (problems.Poisson(), (6, 9, 7), textbook.poisson),
     (problems.Poisson("neumann"), (12, 17), textbook.poisson),
     (problems.Poisson("periodic"), (16, 10), textbook.poisson),
-    (problems.ScreenedPoisson(50.0), (19, 24), lambda s, b: textbook.screened(s, b, step_size=50.0)),
-    (problems.ScreenedPoisson(0.3, "periodic"), (1, 9), lambda s, b: textbook.screened((9,), b, step_size=0.3)),
+    (
+        problems.ScreenedPoisson(50.0),
+        (19, 24),
+        lambda s, b: textbook.screened(s, b, step_size=50.0),
+    ),
+    (
+        problems.ScreenedPoisson(0.3, "periodic"),
+        (1, 9),
+        lambda s, b: textbook.screened((9,), b, step_size=0.3),
+    ),
     (problems.Biharmonic(), (15, 12), textbook.biharmonic),
     (problems.Biharmonic("neumann"), (14, 9), textbook.biharmonic),
 ]
 
 
-@pytest.mark.parametrize(("problem", "size", "matrix"), CASES, ids=lambda x: repr(x) if isinstance(x, problems.Problem) else "")
-def test_solve_equals_a_sparse_direct_solver(problem: Any, size: tuple[int, ...], matrix: Any, rng: Any) -> None:
+@pytest.mark.parametrize(
+    ("problem", "size", "matrix"),
+    CASES,
+    ids=lambda x: repr(x) if isinstance(x, problems.Problem) else "",
+)
+def test_solve_equals_a_sparse_direct_solver(
+    problem: Any, size: tuple[int, ...], matrix: Any, rng: Any
+) -> None:
     b = rng.standard_normal((2, *size, 2))
     if problem.singular:
         b -= b.mean(axis=tuple(range(1, b.ndim - 1)), keepdims=True)
@@ -269,7 +376,9 @@ def test_zero_and_a_batch_of_scales(rng: Any) -> None:
 def test_a_sample_does_not_depend_on_its_batch(rng: Any) -> None:
     b = rng.standard_normal((3, 15, 15, 1))
     solver = MultigridUNet("screened_poisson")
-    np.testing.assert_allclose(solver.solve(b, 1e-10).x[1:2], solver.solve(b[1:2], 1e-10).x, atol=1e-9)
+    np.testing.assert_allclose(
+        solver.solve(b, 1e-10).x[1:2], solver.solve(b[1:2], 1e-10).x, atol=1e-9
+    )
 
 
 @tensorflow_only
@@ -308,14 +417,22 @@ def test_coarse_operators_of_inpainting_are_galerkin_s(rng: Any) -> None:
         model = MultigridUNet(problems.Inpainting(order))
         grids = model.grids(size, "float64")
         mask = keras.ops.convert_to_tensor(1.0 - unknown[None, ..., None])
-        _, coarse, _ = model.problem.levels(grids[:3], "float64", model.problem.prepare(grids[:3], "float64", mask))
+        _, coarse, _ = model.problem.levels(
+            grids[:3], "float64", model.problem.prepare(grids[:3], "float64", mask)
+        )
         m = textbook.sp.diags(unknown.ravel().astype(float))
         p = m @ textbook.prolongation(size, "neumann")
-        a = textbook.poisson(size, "neumann") if order == 2 else textbook.biharmonic(size, "neumann")
+        a = (
+            textbook.poisson(size, "neumann")
+            if order == 2
+            else textbook.biharmonic(size, "neumann")
+        )
         expected = (p.T @ a @ p / 4).toarray()
         n = len(expected)
         basis = np.eye(n).reshape(n, *textbook.coarser(size, "neumann"), 1)
-        np.testing.assert_allclose(np.array(coarse.operator(basis)).reshape(n, n).T, expected, atol=1e-12)
+        np.testing.assert_allclose(
+            np.array(coarse.operator(basis)).reshape(n, n).T, expected, atol=1e-12
+        )
 
 
 # --- the learned net ---
@@ -334,11 +451,15 @@ def test_coarse_operators_of_inpainting_are_galerkin_s(rng: Any) -> None:
     ],
     ids=repr,
 )
-def test_a_learned_net_starts_as_the_cycle_itself(problem: Any, size: tuple[int, ...], levels: int, smoother: str, rng: Any) -> None:
+def test_a_learned_net_starts_as_the_cycle_itself(
+    problem: Any, size: tuple[int, ...], levels: int, smoother: str, rng: Any
+) -> None:
     b = rng.standard_normal((2, *size, 2))
     for kind in ("V", "W", "F"):
         scheme = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, dtype="float64")
-        learned = MultigridUNet(problem, f"{kind}(2,1)", levels, smoother, channels=5, dtype="float64")
+        learned = MultigridUNet(
+            problem, f"{kind}(2,1)", levels, smoother, channels=5, dtype="float64"
+        )
         np.testing.assert_allclose(np.array(learned(b)), np.array(scheme(b)), atol=1e-10)
 
 
@@ -351,7 +472,9 @@ def test_a_trained_net_is_the_same_for_sizes_known_and_unknown(boundary: str, rn
     b = rng.standard_normal((2, 12, 9, 1)).astype("float32")
     net(b)
     net.set_weights([w + 0.2 * rng.standard_normal(w.shape) for w in net.get_weights()])
-    graph = tf.function(net, input_signature=[tf.TensorSpec((None, None, None, 1))], autograph=False)
+    graph = tf.function(
+        net, input_signature=[tf.TensorSpec((None, None, None, 1))], autograph=False
+    )
     np.testing.assert_allclose(np.array(graph(b)), np.array(net(b)), atol=1e-4)
 
 
@@ -362,20 +485,30 @@ def test_a_net_built_inside_a_graph_starts_as_the_cycle_too(rng: Any) -> None:
     b = tf.constant(rng.standard_normal((1, 12, 9, 2)), "float32")
     net = MultigridUNet("screened_poisson", levels=3, smoother="chebyshev", channels=3)
     out = tf.function(net, autograph=False)(b)
-    np.testing.assert_allclose(np.array(out), np.array(MultigridUNet("screened_poisson", levels=3, smoother="chebyshev")(b)), atol=1e-5)
+    np.testing.assert_allclose(
+        np.array(out),
+        np.array(MultigridUNet("screened_poisson", levels=3, smoother="chebyshev")(b)),
+        atol=1e-5,
+    )
 
 
 def test_a_learned_net_learns_and_classifies(rng: Any) -> None:
     clean = np.kron(rng.random((8, 4, 4, 1)), np.ones((1, 4, 4, 1))).astype("float32")
     noisy = clean + 0.1 * rng.standard_normal(clean.shape).astype("float32")
-    net = MultigridUNet(problems.Diffusion(activations.PeronaMalik(0.1), 2.0), "V(1,1)", levels=2, channels=4)
+    net = MultigridUNet(
+        problems.Diffusion(activations.PeronaMalik(0.1), 2.0), "V(1,1)", levels=2, channels=4
+    )
     net.compile(keras.optimizers.Adam(0.01), "mse")
     before = float(net.evaluate(noisy, clean, verbose=0))
     net.fit(noisy, clean, epochs=15, batch_size=4, verbose=0)
     assert float(net.evaluate(noisy, clean, verbose=0)) < 0.7 * before
     classes = (clean[..., 0] > 0.5).astype("int32")
     net = MultigridUNet("screened_poisson", "V(1,1)", levels=2, channels=4, outputs=2)
-    net.compile(keras.optimizers.Adam(0.03), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    net.compile(
+        keras.optimizers.Adam(0.03),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
     net.fit(noisy, classes, epochs=30, batch_size=8, verbose=0)
     assert net.evaluate(noisy, classes, verbose=0)[1] > 0.9
 
@@ -396,15 +529,24 @@ def test_features_of_every_level(rng: Any) -> None:
 def test_solver_and_learned_net_export_for_every_size(tmp_path: Any, rng: Any) -> None:
     import tensorflow as tf
 
-    for name, model in (("solver", MultigridUNet("poisson", levels=4)), ("net", MultigridUNet("diffusion", "V(1,1)", levels=3, channels=3))):
+    for name, model in (
+        ("solver", MultigridUNet("poisson", levels=4)),
+        ("net", MultigridUNet("diffusion", "V(1,1)", levels=3, channels=3)),
+    ):
         model(np.zeros((1, 17, 20, 1)))
-        model.export(tmp_path / name, input_signature=[keras.InputSpec(shape=(None, None, None, 1), dtype="float32")], verbose=False)
+        model.export(
+            tmp_path / name,
+            input_signature=[keras.InputSpec(shape=(None, None, None, 1), dtype="float32")],
+            verbose=False,
+        )
         artifact = tf.saved_model.load(tmp_path / name)
         for size in ((17, 20), (33, 24)):
             b = rng.standard_normal((2, *size, 1)).astype("float32")
             np.testing.assert_allclose(np.array(artifact.serve(b)), np.array(model(b)), atol=1e-5)
     with pytest.raises(ValueError, match="give levels a number"):
-        tf.function(MultigridUNet("poisson"), input_signature=[tf.TensorSpec((1, None, None, 1))]).get_concrete_function()
+        tf.function(
+            MultigridUNet("poisson"), input_signature=[tf.TensorSpec((1, None, None, 1))]
+        ).get_concrete_function()
 
 
 # --- what the user is told ---
@@ -475,17 +617,37 @@ def test_options_of_smoothers_act() -> None:
     split, symmetric = (smoothers.Chebyshev(symmetric=s).steps(2, 2, bounds) for s in (False, True))
     assert [s.weight for s in symmetric[0]] == [s.weight for s in symmetric[1][::-1]]
     assert [s.weight for s in split[0]] != [s.weight for s in split[1][::-1]]
-    assert smoothers.damping([*split[0], *split[1]], bounds) < smoothers.damping([*symmetric[0], *symmetric[1]], bounds) < 0.05
+    assert (
+        smoothers.damping([*split[0], *split[1]], bounds)
+        < smoothers.damping([*symmetric[0], *symmetric[1]], bounds)
+        < 0.05
+    )
     assert smoothers.Chebyshev(0.1).steps(1, 0, bounds)[0][0].weight == pytest.approx(1 / 1.1)
     assert smoothers.RedBlack(1.3).steps(1, 0, bounds)[0][1] == (1.3, 1)
-    for made in (smoothers.Jacobi(0.5), smoothers.Chebyshev(0.2, symmetric=True), smoothers.RedBlack(1.2)):
+    for made in (
+        smoothers.Jacobi(0.5),
+        smoothers.Chebyshev(0.2, symmetric=True),
+        smoothers.RedBlack(1.2),
+    ):
         assert smoothers.get(keras.saving.serialize_keras_object(made)) == made
-    for wrong in (lambda: smoothers.Jacobi(1.5), lambda: smoothers.Chebyshev(1.0), lambda: smoothers.RedBlack(2.0)):
+    for wrong in (
+        lambda: smoothers.Jacobi(1.5),
+        lambda: smoothers.Chebyshev(1.0),
+        lambda: smoothers.RedBlack(2.0),
+    ):
         with pytest.raises(ValueError, match="Received"):
             wrong()
-    for problem in (problems.ScreenedPoisson(2.0, "periodic"), problems.Inpainting(4), problems.Diffusion("weickert", 3.0, "periodic")):
+    for problem in (
+        problems.ScreenedPoisson(2.0, "periodic"),
+        problems.Inpainting(4),
+        problems.Diffusion("weickert", 3.0, "periodic"),
+    ):
         assert problems.get(keras.saving.serialize_keras_object(problem)) == problem
-    for refused in (lambda: problems.ScreenedPoisson(0.0), lambda: problems.Inpainting(3), lambda: problems.Diffusion(boundary="dirichlet")):
+    for refused in (
+        lambda: problems.ScreenedPoisson(0.0),
+        lambda: problems.Inpainting(3),
+        lambda: problems.Diffusion(boundary="dirichlet"),
+    ):
         with pytest.raises(ValueError, match=r"step_size|order|boundary"):
             refused()
 
@@ -503,7 +665,9 @@ def test_a_noise_conditioned_net_scales_with_the_noise(rng):
     plain.set_weights(net.get_weights())
     ratio = (level * 255 / 25)[:, None, None, None]
     np.testing.assert_allclose(out, ratio * np.array(plain(u / ratio)), atol=1e-6)
-    np.testing.assert_allclose(np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), out, atol=1e-6)
+    np.testing.assert_allclose(
+        np.array(net([u, np.broadcast_to(level[:, None, None, None], u.shape)])), out, atol=1e-6
+    )
     copy = MultigridUNet.from_config(net.get_config())
     assert copy.noise_conditioned
     assert len(net.features([u, level])) == 2

@@ -1,4 +1,7 @@
-"""Step sizes and extrapolation weights: every number of MATHS.md sections 4 to 6, in NumPy alone."""
+"""Step sizes and extrapolation weights.
+
+Every number of MATHS.md sections 4 to 6, in NumPy alone.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ def intermediate(schedule, lam) -> np.ndarray:
     return np.array(values)
 
 
-# FED (section 4) ----------------------------------------------------------------------------------------------------------
+# FED (section 4)
+# ----------------------------------------------------------------------------------------------------------
 
 
 def test_fed_step_sizes_of_10_50_and_100_steps():
@@ -52,7 +56,11 @@ def test_time_100_takes_200_explicit_24_fed_and_5_times_11_fed_steps():
     assert len(schemes.explicit(time=100, max_step=0.5)) == 200
     assert len(schemes.fed(time=100, max_step=0.5)) == 24
     assert len(schemes.fed(time=100, cycles=5, max_step=0.5)) == 55
-    for schedule in (schemes.fed(time=100, max_step=0.5), schemes.fed(time=100, cycles=5, max_step=0.5), schemes.fsi(time=100, max_step=0.5)):
+    for schedule in (
+        schemes.fed(time=100, max_step=0.5),
+        schemes.fed(time=100, cycles=5, max_step=0.5),
+        schemes.fsi(time=100, max_step=0.5),
+    ):
         assert schedule.time == pytest.approx(100, rel=1e-12)
 
 
@@ -63,7 +71,9 @@ def test_fed_length_is_the_formula_of_the_paper_and_one_step_fewer_does_not_reac
     assert len(schedule) == n
     q = 3 * time / (0.5 * n * (n + 1))
     assert q <= 1
-    np.testing.assert_allclose(schedule.step_sizes, np.array(schemes.fed(n, max_step=0.5).step_sizes) * q, rtol=1e-12)
+    np.testing.assert_allclose(
+        schedule.step_sizes, np.array(schemes.fed(n, max_step=0.5).step_sizes) * q, rtol=1e-12
+    )
     if n > 1:
         with pytest.raises(ValueError, match=f"Take at least {n} steps"):
             schemes.fed(n - 1, time=time, max_step=0.5)
@@ -89,7 +99,10 @@ def test_fed_cycle_is_stable_though_its_single_steps_are_not(n):
     assert np.abs(p).max() == 1
     assert abs(schedule.amplification(4.0)) == pytest.approx(1 / (2 * n + 1), rel=1e-9)
     theta = np.arcsin(np.sqrt(LAM[1:] / 4))
-    np.testing.assert_allclose(p[1:], np.sin((2 * n + 1) * theta) / ((2 * n + 1) * np.sin(theta)), atol=1e-11)  # the box filter's transfer function
+    # the box filter's transfer function
+    np.testing.assert_allclose(
+        p[1:], np.sin((2 * n + 1) * theta) / ((2 * n + 1) * np.sin(theta)), atol=1e-11
+    )
     if n > 1:
         assert max(schedule.step_sizes) > 0.5
 
@@ -98,7 +111,9 @@ def float32_cycle(tau, size=100) -> tuple[float, float]:
     """(largest value met, error) of a float32 cycle on random grey values up to 255."""
     u = 255 * np.random.default_rng(0).random(size)
     spectrum = 2 - 2 * np.cos(2 * np.pi * np.fft.fftfreq(size))
-    exact = np.fft.ifft(np.fft.fft(u) * schemes.fed(len(tau), max_step=0.5).amplification(spectrum)).real
+    exact = np.fft.ifft(
+        np.fft.fft(u) * schemes.fed(len(tau), max_step=0.5).amplification(spectrum)
+    ).real
     u = u.astype(np.float32)
     peak = 0.0
     for t in np.asarray(tau, np.float32):
@@ -138,18 +153,23 @@ def test_leja_order_starts_at_the_largest_and_maximises_the_products(rng):
 def test_fed_in_leja_order_has_moderate_intermediate_states():
     for n in (10, 40, 100):
         peak = np.abs(intermediate(schemes.fed(n, max_step=0.5), LAM)).max()
-        decreasing = Schedule(sorted(schemes.fed(n, max_step=0.5).step_sizes, reverse=True), (1.0,) * n)
+        decreasing = Schedule(
+            sorted(schemes.fed(n, max_step=0.5).step_sizes, reverse=True), (1.0,) * n
+        )
         assert peak < 100 * n**2
         assert n == 10 or np.abs(intermediate(decreasing, LAM)).max() > 1e6 * peak
 
 
-# FSI (section 5) ----------------------------------------------------------------------------------------------------------
+# FSI (section 5)
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 40])
 def test_fsi_cycle_equals_fed_to_4e_15_with_every_intermediate_p_at_most_one(n):
     fsi, fed = schemes.fsi(n, max_step=0.5), schemes.fed(n, max_step=0.5)
-    np.testing.assert_allclose(fsi.extrapolations, [(4 * k + 2) / (2 * k + 3) for k in range(n)], rtol=1e-15)
+    np.testing.assert_allclose(
+        fsi.extrapolations, [(4 * k + 2) / (2 * k + 3) for k in range(n)], rtol=1e-15
+    )
     assert np.abs(fsi.amplification(LAM) - fed.amplification(LAM)).max() <= 4e-15 * max(1, n / 10)
     assert np.abs(intermediate(fsi, LAM)).max() <= 1 + 1e-13
 
@@ -169,7 +189,10 @@ def stepwise_worst_case(n) -> float:
 
 
 def test_fsi_with_an_operator_of_its_own_per_block_grows_to_4_6_for_n_4_and_82_for_n_8():
-    """The stepwise bound is the worst case: 1×1 operators Bₖ ∈ {0, 2/τ} of alternating sign attain it."""
+    """The stepwise bound is the worst case.
+
+    1×1 operators Bₖ ∈ {0, 2/τ} of alternating sign attain it.
+    """
     for n, claimed in ((4, 4.6), (8, 82)):
         attained = 0.0
         for choice in itertools.product((1.0, -1.0), repeat=n):  # 1 − τBₖ of scalar operators
@@ -182,7 +205,8 @@ def test_fsi_with_an_operator_of_its_own_per_block_grows_to_4_6_for_n_4_and_82_f
         assert attained == pytest.approx(claimed, rel=0.01)
 
 
-# Du Fort-Frankel (section 6) ----------------------------------------------------------------------------------------------
+# Du Fort-Frankel (section 6)
+# ----------------------------------------------------------------------------------------------
 
 
 def largest_root(tau, alpha, rho=4.0) -> float:
@@ -209,7 +233,10 @@ def test_dufort_frankel_transient_is_at_most_max_1_2_tau_alpha(w):
 
 
 def test_alternating_operators_at_w_4_over_3_grow_beyond_2e18_in_100_steps():
-    """K at the limit and 0 in turn: 6.6e18 or 1.0e19, by which comes first; 2e18 in MATHS.md for a K somewhat below."""
+    """K at the limit and 0 in turn: 6.6e18 or 1.0e19, by which comes first.
+
+    2e18 in MATHS.md for a K somewhat below.
+    """
     growth = {}
     for w, first in itertools.product((1.333, 0.9), (0, 1)):
         old = new = 1.0
@@ -230,7 +257,9 @@ def test_fsi_is_dufort_frankel_with_alpha_tau_2k_plus_1_over_4():
 @pytest.mark.parametrize("w", [0.5, 0.9, 1.2, 4 / 3, 1.7])
 @pytest.mark.parametrize("flux", ["charbonnier", "perona_malik"])
 def test_dufort_frankel_lyapunov_energy_decreases(rng, w, flux):
-    """E + (|w − 1|α/w)‖uᵏ − uᵏ⁻¹‖² for w ≤ 1 and α ≥ Lκ²/4, or w ≥ 1 and a physical step τ ≤ 2/(Lκ²)."""
+    """E + (|w − 1|α/w)‖uᵏ − uᵏ⁻¹‖² for w ≤ 1 and α ≥ Lκ²/4, or w ≥ 1 and a physical step τ ≤
+    2/(Lκ²).
+    """
     phi, psi = {
         "charbonnier": (lambda s: s / np.sqrt(1 + s**2), lambda s: np.sqrt(1 + s**2) - 1),
         "perona_malik": (lambda s: s / (1 + s**2), lambda s: np.log1p(s**2) / 2),
@@ -275,7 +304,8 @@ def test_dufort_frankel_meets_a_stopping_time_with_the_least_steps():
         assert schemes.dufort_frankel(len(schedule) - 1, max_step=0.5, extrapolation=w).time < 12.3
 
 
-# schedules ----------------------------------------------------------------------------------------------------------------
+# schedules
+# ----------------------------------------------------------------------------------------------------------------
 
 ALL = [
     schemes.explicit(7, max_step=0.3),
@@ -311,7 +341,11 @@ def test_amplification_is_what_the_recursion_does_to_a_matrix(rng, schedule):
 def test_scaled_multiplies_step_sizes_limit_and_time_and_retimed_keeps_the_limit(schedule):
     double = schedule.scaled(2.0)
     assert double.time == pytest.approx(2 * schedule.time, rel=1e-12)
-    assert (double.max_step, double.extrapolations, double.kind) == (2 * schedule.max_step, schedule.extrapolations, schedule.kind)
+    assert (double.max_step, double.extrapolations, double.kind) == (
+        2 * schedule.max_step,
+        schedule.extrapolations,
+        schedule.kind,
+    )
     longer = schemes.retimed(schedule, 5.3)
     assert longer.time == pytest.approx(5.3, rel=1e-9)
     assert longer.frozen == schedule.frozen
@@ -330,11 +364,17 @@ def test_cycles_restart_and_flags_are_carried():
     assert not schemes.fed(3).extrapolates
     assert schemes.fed(3).frozen
     assert not schemes.fsi(3).frozen
-    np.testing.assert_allclose(schedule.amplification(LAM), schedule.cycles[0].amplification(LAM) ** 2, rtol=1e-14)
+    np.testing.assert_allclose(
+        schedule.amplification(LAM), schedule.cycles[0].amplification(LAM) ** 2, rtol=1e-14
+    )
 
 
 def test_repr_states_cycles_time_and_gain():
-    assert repr(schemes.fed(10, max_step=0.5)) == "Schedule fed: 1 cycle of 10 steps, time 18.33 (3.67 times the 10 explicit steps of 0.5), frozen"
+    assert (
+        repr(schemes.fed(10, max_step=0.5))
+        == "Schedule fed: 1 cycle of 10 steps, time 18.33 (3.67 times the 10 explicit steps of"
+        " 0.5), frozen"
+    )
     assert repr(schemes.explicit(4, max_step=0.25)) == "Schedule explicit: 4 steps, time 1"
 
 
@@ -346,8 +386,14 @@ def test_repr_states_cycles_time_and_gain():
         (lambda: schemes.explicit(0), r"whole number >= 1\. Received: steps=0"),
         (lambda: schemes.fsi(2.5), "whole number >= 1"),
         (lambda: schemes.fed(True), "whole number >= 1"),
-        (lambda: schemes.explicit(3, time=2, max_step=0.5), "reach time 1.5 at most, and time=2 .* Take at least 4 steps"),
-        (lambda: schemes.fed(3, time=3, max_step=0.5), "reach time 2 at most, and time=3 .* Take at least 4 steps"),
+        (
+            lambda: schemes.explicit(3, time=2, max_step=0.5),
+            "reach time 1.5 at most, and time=2 .* Take at least 4 steps",
+        ),
+        (
+            lambda: schemes.fed(3, time=3, max_step=0.5),
+            "reach time 2 at most, and time=3 .* Take at least 4 steps",
+        ),
         (lambda: schemes.dufort_frankel(2, time=9, max_step=0.5), "Take at least"),
         (lambda: schemes.fed(3, max_step=0), "max_step must be finite and > 0"),
         (lambda: schemes.fed(3, max_step=math.inf), "max_step must be finite"),
@@ -368,8 +414,22 @@ def test_errors_state_the_numbers(make, message):
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
-@given(st.integers(1, 30), st.integers(1, 4), st.floats(1e-3, 1e3), st.sampled_from(["explicit", "fed", "fsi"]))
+@given(
+    st.integers(1, 30),
+    st.integers(1, 4),
+    st.floats(1e-3, 1e3),
+    st.sampled_from(["explicit", "fed", "fsi"]),
+)
 def test_any_cycle_is_stable_on_its_spectrum_hypothesis(n, cycles, max_step, kind):
-    schedule = schemes.explicit(n, max_step=max_step) if kind == "explicit" else getattr(schemes, kind)(n, cycles=cycles, max_step=max_step)
+    schedule = (
+        schemes.explicit(n, max_step=max_step)
+        if kind == "explicit"
+        else getattr(schemes, kind)(n, cycles=cycles, max_step=max_step)
+    )
     assert np.abs(schedule.amplification(np.linspace(0, 2 / max_step, 301))).max() <= 1 + 1e-9
-    assert np.abs(schedule.amplification(2.2 / max_step)) > 1 or kind == "fed" or n * cycles < 3 or kind == "fsi"
+    assert (
+        np.abs(schedule.amplification(2.2 / max_step)) > 1
+        or kind == "fed"
+        or n * cycles < 3
+        or kind == "fsi"
+    )

@@ -1,4 +1,7 @@
-"""The cards of the trained presets are what their recipe, weights and measured numbers say; nothing in them is typed by hand."""
+"""The cards of the trained presets are what their recipe, weights and measured numbers say.
+
+Nothing in them is typed by hand.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,17 @@ NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 def test_a_card_is_what_the_zoo_writes(name: str) -> None:
     folder, model = presets.folder_of(name), from_preset(name)
     shipped = (folder / "README.md").read_text(encoding="utf-8")
-    made = card(Recipe.load(folder), model, presets.index()[name], json.loads((folder / "training.json").read_text(encoding="utf-8")))
-    assert f"\n{model}\n" in shipped  # as loaded, which multigrid networks are not any more once they have seen an image
+    made = card(
+        Recipe.load(folder),
+        model,
+        presets.index()[name],
+        json.loads((folder / "training.json").read_text(encoding="utf-8")),
+    )
+    # as loaded, which multigrid networks are not any more once they have seen an image
+    assert f"\n{model}\n" in shipped
     assert NUMBER.sub("0", made).split() == NUMBER.sub("0", shipped).split()
     # the last digits of a certificate's constants are rounding, and not the same on every machine
-    numbers = [[float(x.replace(",", "")) for x in NUMBER.findall(text)] for text in (made, shipped)]
+    numbers = [
+        [float(x.replace(",", "")) for x in NUMBER.findall(text)] for text in (made, shipped)
+    ]
     np.testing.assert_allclose(*numbers, rtol=1e-3)

@@ -1,4 +1,7 @@
-"""A collection of images by many workers: a few hundred photographs, a kill in the middle, bad files, and what is refused."""
+"""A collection of images by many workers.
+
+A few hundred photographs, a kill in the middle, bad files, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.many.collection import Summary, denoise_collection
 from keras_pde.tasks.many.worker import ATTEMPTS, BEGUN, Job, Worker
 
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra [collection]")
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="needs the extra [collection]"
+)
 COUNT, PRESET = 240, "charbonnier_explicit_2d"
 
 
@@ -41,8 +46,22 @@ def write(path: Path, values: np.ndarray, depth: int = 8) -> None:
 
 
 def command(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """The command in a session of its own, so that a kill meets Ray's processes too, as it does when a machine dies."""
-    full = [sys.executable, "-m", "keras_pde", "denoise-many", "noisy", "out", "--preset", PRESET, "--sigma", "25", *options]
+    """The command in a session of its own, so that a kill meets Ray's processes too, as it does
+    when a machine dies.
+    """
+    full = [
+        sys.executable,
+        "-m",
+        "keras_pde",
+        "denoise-many",
+        "noisy",
+        "out",
+        "--preset",
+        PRESET,
+        "--sigma",
+        "25",
+        *options,
+    ]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
@@ -67,54 +86,93 @@ def worker_of(process: subprocess.Popen[bytes]) -> int:
 
 
 def outputs(folder: Path) -> dict[str, Path]:
-    return {str(p.relative_to(folder)): p for p in folder.rglob("*.png") if not p.name.startswith(".")}
+    return {
+        str(p.relative_to(folder)): p for p in folder.rglob("*.png") if not p.name.startswith(".")
+    }
 
 
 @needs_ray
-@pytest.mark.skipif(sys.platform != "linux", reason="processes that die with their parent are Linux's")
-@pytest.mark.skipif(not (DATA / "bsd").is_dir(), reason="../shared/data/bsd is not beside the checkout")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="processes that die with their parent are Linux's"
+)
+@pytest.mark.skipif(
+    not (DATA / "bsd").is_dir(), reason="../shared/data/bsd is not beside the checkout"
+)
 def test_a_run_that_is_killed_is_taken_up_and_bad_images_are_named(tmp_path: Path) -> None:
     clean = {}
-    for i, path in enumerate([*sorted((DATA / "bsd/train400_gray").glob("*.png"))[:COUNT], *sorted((DATA / "bsd/bsd68_gray").glob("*.png"))[:6]]):
+    for i, path in enumerate(
+        [
+            *sorted((DATA / "bsd/train400_gray").glob("*.png"))[:COUNT],
+            *sorted((DATA / "bsd/bsd68_gray").glob("*.png"))[:6],
+        ]
+    ):
         name = f"{'deep/er/' if i % 3 else ''}{path.name}"
         clean[name] = images.read(path).pixels
         write(tmp_path / "noisy" / name, noise.add_noise(clean[name], 25, i))
     whole = (tmp_path / "noisy" / next(iter(clean))).read_bytes()
-    for name, data in (("cut.png", whole[: len(whole) // 2]), ("deep/empty.png", b""), ("text.jpg", b"no image")):
+    for name, data in (
+        ("cut.png", whole[: len(whole) // 2]),
+        ("deep/empty.png", b""),
+        ("text.jpg", b"no image"),
+    ):
         (tmp_path / "noisy" / name).write_bytes(data)
     (tmp_path / "noisy" / "notes.txt").write_text("no image, and none by name")
 
     first = command(tmp_path)
     deadline = time.monotonic() + 120
-    while len(outputs(tmp_path / "out")) < 20 and first.poll() is None and time.monotonic() < deadline:
+    while (
+        len(outputs(tmp_path / "out")) < 20 and first.poll() is None and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     kill_all(first)
-    before = {name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in outputs(tmp_path / "out").items()}
+    before = {
+        name: (path.stat().st_mtime_ns, path.read_bytes())
+        for name, path in outputs(tmp_path / "out").items()
+    }
     assert 20 <= len(before) < len(clean), (tmp_path / "log").read_text(errors="replace")[-3000:]
     for name, (_, data) in before.items():
         (tmp_path / "check.png").write_bytes(data)
         assert images.read(tmp_path / "check.png").pixels.shape == clean[name].shape  # none is half
 
     second = command(tmp_path)
-    while len(outputs(tmp_path / "out")) < len(before) + 10 and second.poll() is None and time.monotonic() < deadline + 120:
+    while (
+        len(outputs(tmp_path / "out")) < len(before) + 10
+        and second.poll() is None
+        and time.monotonic() < deadline + 120
+    ):
         time.sleep(0.02)
     worker = worker_of(second)
     os.kill(worker, signal.SIGKILL)  # the engine starts another one
     assert finish(second) == 1, "some images are bad"
     text = (tmp_path / "log").read_text(errors="replace")
-    for name, reason in (("cut.png", "damaged"), ("deep/empty.png", "is empty"), ("text.jpg", "not an image")):
+    for name, reason in (
+        ("cut.png", "damaged"),
+        ("deep/empty.png", "is empty"),
+        ("text.jpg", "not an image"),
+    ):
         assert any(name in line and reason in line for line in text.splitlines()), text
     assert f"{len(clean) - len(before)} images (" in text
     assert f"images a second; {len(before)} were there already" in text
     after = outputs(tmp_path / "out")
     assert set(after) == set(clean)
-    assert all(after[name].stat().st_mtime_ns == stamp and after[name].read_bytes() == data for name, (stamp, data) in before.items())
-    errors = {name: [np.square(images.read(f).pixels - clean[name]).mean() for f in (tmp_path / "noisy" / name, after[name])] for name in clean}
+    assert all(
+        after[name].stat().st_mtime_ns == stamp and after[name].read_bytes() == data
+        for name, (stamp, data) in before.items()
+    )
+    errors = {
+        name: [
+            np.square(images.read(f).pixels - clean[name]).mean()
+            for f in (tmp_path / "noisy" / name, after[name])
+        ]
+        for name in clean
+    }
     gain = [10 * np.log10(noisy / denoised) for noisy, denoised in errors.values()]
     assert np.mean(gain) > 5
     assert min(gain) > 0
     for name in [*list(clean)[:2], *list(clean)[-2:]]:
-        alone = keras_pde.denoise(images.read(tmp_path / "noisy" / name).pixels, 25, PRESET).clip(0, 1)
+        alone = keras_pde.denoise(images.read(tmp_path / "noisy" / name).pixels, 25, PRESET).clip(
+            0, 1
+        )
         assert np.abs(images.read(after[name]).pixels - alone).max() <= 1.01 / 255
     assert not (tmp_path / "out" / BEGUN).exists()
 
@@ -135,17 +193,32 @@ def test_rows_of_parquet_and_tfrecord_files(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     pyarrow.parquet.write_table(table, tmp_path / "set/part.parquet")
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord-00000-of-00001")) as writer:
-        for name, data in [*files.items(), ("0.png", files["1.png"]), ("../out.png", files["0.png"])]:
+        for name, data in [
+            *files.items(),
+            ("0.png", files["1.png"]),
+            ("../out.png", files["0.png"]),
+        ]:
             values = {"image/encoded": data, "name": name.encode()}
-            features = {key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()}
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+            features = {
+                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                for key, value in values.items()
+            }
+            writer.write(
+                tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+            )
     write(tmp_path / "set-out/x/3.png", np.ones((2, 2, 1)))
     (tmp_path / "set-out/collection.json").write_text(json.dumps({"preset": PRESET, "sigma": 25.0}))
     kinds = (
         ("set", "x", 5, {"bad.png": "not an image"}),
-        ("a.tfrecord-00000-of-00001", ".", 6, {"0.png": "several images", "../out.png": "leads out"}),
+        (
+            "a.tfrecord-00000-of-00001",
+            ".",
+            6,
+            {"0.png": "several images", "../out.png": "leads out"},
+        ),
     )
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")  # one for both
+    # one for both
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         for source, folder, done, bad in kinds:
             target = tmp_path / f"{source}-out"
@@ -154,16 +227,24 @@ def test_rows_of_parquet_and_tfrecord_files(tmp_path: Path) -> None:
             assert all(bad[name] in reason for name, reason in summary.failed.items())
             assert (summary.done, summary.skipped) == (done, 1)
             for name in files.keys() - {"3.png"}:
-                alone = keras_pde.denoise(images.read(tmp_path / "in" / name).pixels, 25, PRESET).clip(0, 1)
-                assert np.abs(images.read(target / folder / name).pixels - alone).max() <= 1.01 / 255
+                alone = keras_pde.denoise(
+                    images.read(tmp_path / "in" / name).pixels, 25, PRESET
+                ).clip(0, 1)
+                assert (
+                    np.abs(images.read(target / folder / name).pixels - alone).max() <= 1.01 / 255
+                )
     finally:
         ray.shutdown()
-    assert images.read(tmp_path / "set-out/x/3.png").pixels.shape == (2, 2, 1)  # what is there is kept
+    # what is there is kept
+    assert images.read(tmp_path / "set-out/x/3.png").pixels.shape == (2, 2, 1)
     assert not (tmp_path / "out.png").exists()
 
 
 def test_a_worker_keeps_depth_colour_and_alpha_and_estimates_each_level(tmp_path: Path) -> None:
-    astronaut, camera = samples.astronaut()[100:164, 180:250] / 255, samples.camera()[100:170, 200:264, None] / 255
+    astronaut, camera = (
+        samples.astronaut()[100:164, 180:250] / 255,
+        samples.camera()[100:170, 200:264, None] / 255,
+    )
     write(tmp_path / "in/colour.png", noise.add_noise(astronaut, 15))
     write(tmp_path / "in/deep.tif", noise.add_noise(camera, 40), 16)
     alpha = np.linspace(0, 1, 70 * 64).reshape(70, 64).astype("float32")
@@ -178,7 +259,9 @@ def test_a_worker_keeps_depth_colour_and_alpha_and_estimates_each_level(tmp_path
         assert level == denoising.noise_level(source.pixels)
         assert (result.depth, result.alpha is None) == (source.depth, source.alpha is None)
         expected = keras_pde.denoise(source.pixels, level).clip(0, 1)
-        assert np.abs(result.pixels - expected).max() <= 1.01 / (2**source.depth - 1 if source.depth == 8 else 4095)
+        assert np.abs(result.pixels - expected).max() <= 1.01 / (
+            2**source.depth - 1 if source.depth == 8 else 4095
+        )
 
 
 def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
@@ -197,11 +280,16 @@ def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", ["certified_resnet_2d", "truncated_tv_implicit_2d"])
-def test_a_flexible_program_computes_what_the_compiled_one_does(preset: str, rng: np.random.Generator) -> None:
+def test_a_flexible_program_computes_what_the_compiled_one_does(
+    preset: str, rng: np.random.Generator
+) -> None:
     chosen = denoising.choose_filter(preset, (40, 41, 1), 25)
     traced = chosen.model.traced() if hasattr(chosen.model, "traced") else chosen.model
     pixels = rng.random((40, 41, 1)).astype("float32")
-    one, other = (denoising.filter_image(f, pixels, 25).pixels for f in (chosen, chosen._replace(program=flexible(traced))))
+    one, other = (
+        denoising.filter_image(f, pixels, 25).pixels
+        for f in (chosen, chosen._replace(program=flexible(traced)))
+    )
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -232,7 +320,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_cannot_be_done_is_refused_before_workers_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_done_is_refused_before_workers_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ValueError, match="is the source or in it"):
         denoise_collection(folder / "in", folder / "in" / "out")
     with pytest.raises(ValueError, match="at least 1"):
@@ -265,7 +355,9 @@ def test_a_cluster_that_is_not_there_is_said_so(folder: Path) -> None:
 
 
 @needs_ray
-def test_a_cluster_that_asks_for_a_token_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_that_asks_for_a_token_is_said_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     import ray
 
     def refused(**options: Any) -> None:
@@ -278,14 +370,19 @@ def test_a_cluster_that_asks_for_a_token_is_said_so(folder: Path, monkeypatch: p
     assert "InvalidAuthToken" not in capfd.readouterr().err
 
 
-def test_results_of_other_options_are_not_mixed_and_a_complete_target_needs_no_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_other_options_are_not_mixed_and_a_complete_target_needs_no_workers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError):
         denoise_collection(folder / "in", folder / "out", PRESET, 25.0)
     with pytest.raises(ValueError, match="holds results made with"):
         denoise_collection(folder / "in", folder / "out", PRESET, 20.0)
     write(folder / "out/a.png", np.ones((3, 3, 1)))
-    assert str(denoise_collection(folder / "in", folder / "out", PRESET, 25.0)) == "no image was filtered; 1 were there already"
+    assert (
+        str(denoise_collection(folder / "in", folder / "out", PRESET, 25.0))
+        == "no image was filtered; 1 were there already"
+    )
 
 
 def test_a_summary_counts_images_a_second() -> None:

@@ -1,4 +1,7 @@
-"""keras_pde.denoise and its command: types and ranges, the choice of the preset, the estimated noise."""
+"""keras_pde.denoise and its command.
+
+Types and ranges, the choice of the preset, the estimated noise.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ def astronaut() -> np.ndarray:
 
 @pytest.mark.parametrize("sigma", [10, 15, 25, 35, 50])
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "uint16"])
-def test_noise_of_the_camera_is_estimated_within_15_percent(camera: np.ndarray, sigma: float, dtype: str) -> None:
+def test_noise_of_the_camera_is_estimated_within_15_percent(
+    camera: np.ndarray, sigma: float, dtype: str
+) -> None:
     noisy = noise.add_noise(camera, sigma)
     if dtype != "float32":  # clipped to the type's range
         peak = np.iinfo(dtype).max
@@ -64,7 +69,8 @@ def test_noise_of_channels_of_flat_and_of_tiny_images() -> None:
     assert noise.estimate(flat) == pytest.approx(0, abs=1e-6)
     for shape in ((1, 1, 1), (3, 50, 3), (50, 2, 1)):
         assert noise.estimate(np.random.default_rng(0).random(shape)) == 0
-    assert noise.estimate(np.uint8(255 * (np.random.default_rng(0).random((60, 60, 1)) > 0.5))) > 50  # every pixel black or white
+    # every pixel black or white
+    assert noise.estimate(np.uint8(255 * (np.random.default_rng(0).random((60, 60, 1)) > 0.5))) > 50
 
 
 def test_large_images_are_estimated_from_a_part(camera: np.ndarray) -> None:
@@ -74,7 +80,9 @@ def test_large_images_are_estimated_from_a_part(camera: np.ndarray) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("kind", ["plane", "grey", "colour"])
-def test_shape_and_type_are_kept(camera: np.ndarray, astronaut: np.ndarray, dtype: str, kind: str) -> None:
+def test_shape_and_type_are_kept(
+    camera: np.ndarray, astronaut: np.ndarray, dtype: str, kind: str
+) -> None:
     noisy = noise.add_noise(astronaut if kind == "colour" else camera[:100, 200:280], 20)
     noisy = noisy[..., 0] if kind == "plane" else noisy
     peak = 1 if dtype.startswith("float") else np.iinfo(dtype).max
@@ -83,11 +91,17 @@ def test_shape_and_type_are_kept(camera: np.ndarray, astronaut: np.ndarray, dtyp
     result = keras_pde.denoise(image, 20, COLOUR if kind == "colour" else GREY)
     np.testing.assert_array_equal(image, before)
     assert (result.shape, result.dtype) == (image.shape, image.dtype)
-    model = denoising.choose_filter(COLOUR if kind == "colour" else GREY, noisy.shape if kind != "plane" else (100, 80, 1), 20).model
+    model = denoising.choose_filter(
+        COLOUR if kind == "colour" else GREY, noisy.shape if kind != "plane" else (100, 80, 1), 20
+    ).model
     values = np.float32(image.astype(np.float64) / peak)
-    expected = levels_of.denoise(model, values if kind != "plane" else values[..., None], 20).reshape(image.shape)
+    expected = levels_of.denoise(
+        model, values if kind != "plane" else values[..., None], 20
+    ).reshape(image.shape)
     if peak > 1:
-        assert np.abs(result - expected.clip(0, 1) * np.float64(peak)).max() <= 0.5 + 1e-3 * peak / 255
+        assert (
+            np.abs(result - expected.clip(0, 1) * np.float64(peak)).max() <= 0.5 + 1e-3 * peak / 255
+        )
         if dtype == "uint16":
             assert len(np.unique(result)) > 2000, "16 bits, not 8"
     else:
@@ -104,23 +118,32 @@ def test_floats_are_not_clipped_and_integers_are() -> None:
 def test_tiles_change_nothing(camera: np.ndarray) -> None:
     noisy = noise.add_noise(camera, 15)
     calls: list[tuple[int, int]] = []
-    tiled = keras_pde.denoise(noisy, 15, GREY, tile=20_000, progress=lambda *done: calls.append(done))
+    tiled = keras_pde.denoise(
+        noisy, 15, GREY, tile=20_000, progress=lambda *done: calls.append(done)
+    )
     np.testing.assert_allclose(tiled, keras_pde.denoise(noisy, 15, GREY), atol=1e-6)
     assert calls[-1] == (len(calls), len(calls))
     assert len(calls) > 10
 
 
-def test_it_denoises_whatever_the_noise_without_being_told(camera: np.ndarray, astronaut: np.ndarray) -> None:
+def test_it_denoises_whatever_the_noise_without_being_told(
+    camera: np.ndarray, astronaut: np.ndarray
+) -> None:
     for clean in (camera[100:260, 150:350], astronaut):
         for sigma in (10, 25, 50):
             noisy = noise.add_noise(clean, sigma)
-            gain = [peak_signal_noise_ratio(clean, x, data_range=1) for x in (noisy, keras_pde.denoise(noisy), keras_pde.denoise(noisy, sigma))]
+            gain = [
+                peak_signal_noise_ratio(clean, x, data_range=1)
+                for x in (noisy, keras_pde.denoise(noisy), keras_pde.denoise(noisy, sigma))
+            ]
             assert gain[1] > gain[0] + 3
             assert abs(gain[1] - gain[2]) < 0.35
 
 
 def test_a_clean_image_is_nearly_kept(camera: np.ndarray) -> None:
-    assert peak_signal_noise_ratio(camera, keras_pde.denoise(camera, preset=GREY), data_range=1) > 40
+    assert (
+        peak_signal_noise_ratio(camera, keras_pde.denoise(camera, preset=GREY), data_range=1) > 40
+    )
     flat = np.full((50, 60), 128, np.uint8)
     np.testing.assert_allclose(keras_pde.denoise(flat), flat, atol=2)
 
@@ -128,15 +151,23 @@ def test_a_clean_image_is_nearly_kept(camera: np.ndarray) -> None:
 def test_time_acts(camera: np.ndarray) -> None:
     image = camera[:64, :64]
     long = keras_pde.denoise(image, 25, "linear_2d", time=12.5)
-    np.testing.assert_allclose(long, np.asarray(keras_pde.from_preset("linear_2d").with_time(12.5)(image[None]))[0], atol=1e-6)
+    np.testing.assert_allclose(
+        long,
+        np.asarray(keras_pde.from_preset("linear_2d").with_time(12.5)(image[None]))[0],
+        atol=1e-6,
+    )
 
 
 def test_pillow_images(camera: np.ndarray) -> None:
     grey = np.uint8(np.rint(camera[:48, :64, 0] * 255))
     picture = PIL.Image.fromarray(grey)
-    np.testing.assert_array_equal(keras_pde.denoise(picture, 10, GREY), keras_pde.denoise(grey, 10, GREY))
+    np.testing.assert_array_equal(
+        keras_pde.denoise(picture, 10, GREY), keras_pde.denoise(grey, 10, GREY)
+    )
     assert keras_pde.denoise(picture.convert("RGB"), 10, COLOUR).shape == (48, 64, 3)
-    assert keras_pde.denoise(PIL.Image.fromarray(np.uint16(grey) * 257), 10, GREY).dtype == np.uint16
+    assert (
+        keras_pde.denoise(PIL.Image.fromarray(np.uint16(grey) * 257), 10, GREY).dtype == np.uint16
+    )
     for mode, to in (("P", "RGB"), ("RGBA", "RGB"), ("CMYK", "RGB"), ("1", "L"), ("LA", "L")):
         with pytest.raises(ValueError, match=rf"mode '{mode}'.*convert\('{to}'\)"):
             keras_pde.denoise(picture.convert(mode))
@@ -144,8 +175,16 @@ def test_pillow_images(camera: np.ndarray) -> None:
 
 GOOD = np.full((16, 16), 0.5, np.float32)
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "grey and alpha": (np.zeros((8, 8, 2), np.uint8), {}, r"2 channels.*alpha.*image\[\.\.\., :1\]"),
-    "colour and alpha": (np.zeros((8, 8, 4), np.uint8), {}, r"4 channels.*alpha.*image\[\.\.\., :3\]"),
+    "grey and alpha": (
+        np.zeros((8, 8, 2), np.uint8),
+        {},
+        r"2 channels.*alpha.*image\[\.\.\., :1\]",
+    ),
+    "colour and alpha": (
+        np.zeros((8, 8, 4), np.uint8),
+        {},
+        r"4 channels.*alpha.*image\[\.\.\., :3\]",
+    ),
     "channels first": (np.zeros((3, 8, 9), np.uint8), {}, "as last axis. Received: shape"),
     "batch": (np.zeros((2, 8, 9, 1), np.uint8), {}, "One image is"),
     "empty": (np.zeros((0, 9), np.uint8), {}, "not empty"),
@@ -174,7 +213,15 @@ def test_errors_say_what_to_do(name: str) -> None:
 
 def entry(metric: float, psnr: dict[str, float] | None = None, **other: Any) -> dict[str, Any]:
     measured = {} if psnr is None else {"psnr": psnr}
-    return {"task": "denoise", "ndim": 2, "channels": 1, "certified": "norm", "metric": {"value": metric}, **measured, **other}
+    return {
+        "task": "denoise",
+        "ndim": 2,
+        "channels": 1,
+        "certified": "norm",
+        "metric": {"value": metric},
+        **measured,
+        **other,
+    }
 
 
 def test_auto_compares_psnr_at_the_nearest_level() -> None:
@@ -186,47 +233,93 @@ def test_auto_compares_psnr_at_the_nearest_level() -> None:
         "uncertified": entry(1, {"15": 40.0, "25": 40.0, "50": 40.0}, certified="no"),
         "colour": entry(1, {"15": 1.0}, channels=3),
     }
-    for sigma, best in ((1, "weak"), (15, "weak"), (19, "weak"), (20, "strong"), (None, "strong"), (36, "strong"), (300, "strong")):
+    for sigma, best in (
+        (1, "weak"),
+        (15, "weak"),
+        (19, "weak"),
+        (20, "strong"),
+        (None, "strong"),
+        (36, "strong"),
+        (300, "strong"),
+    ):
         assert levels_of.choose_preset(entries, 1, sigma) == best
     assert levels_of.choose_preset(entries, 3, 50) == "colour"
-    assert levels_of.choose_preset({k: v for k, v in entries.items() if "psnr" not in v}, 1, 50) == "classical"
+    assert (
+        levels_of.choose_preset({k: v for k, v in entries.items() if "psnr" not in v}, 1, 50)
+        == "classical"
+    )
 
 
 def test_auto_of_the_zoo_is_what_the_command_takes(tmp_path: Path, camera: np.ndarray) -> None:
     images.write(tmp_path / "in.png", Image(noise.add_noise(camera[:96, :96], 30).clip(0, 1)))
-    result = CliRunner().invoke(main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png")])
+    result = CliRunner().invoke(
+        main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png")]
+    )
     assert result.exit_code == 0, result.output
     pixels = images.read(tmp_path / "in.png").pixels
     level = denoising.noise_level(pixels)
     assert f"noise {level:.1f} estimated (--sigma tells another level)" in result.output
     best = levels_of.choose_preset(presets.index(), 1, level)
     assert f"\n{best}: " in result.output
-    np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, keras_pde.denoise(pixels).clip(0, 1), atol=0.51 / 255)
-    told = CliRunner().invoke(main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--sigma", "12"])
+    np.testing.assert_allclose(
+        images.read(tmp_path / "out.png").pixels,
+        keras_pde.denoise(pixels).clip(0, 1),
+        atol=0.51 / 255,
+    )
+    told = CliRunner().invoke(
+        main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--sigma", "12"]
+    )
     assert "noise 12\n" in told.output
 
 
-def test_the_command_says_how_it_tiled(tmp_path: Path, camera: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_says_how_it_tiled(
+    tmp_path: Path, camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images.write(tmp_path / "in.png", Image(camera[:200, :150], depth=16))
-    run = ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--sigma", "10", "--preset"]
+    run = [
+        "denoise",
+        str(tmp_path / "in.png"),
+        str(tmp_path / "out.png"),
+        "--sigma",
+        "10",
+        "--preset",
+    ]
     whole = CliRunner().invoke(main, [*run, GREY])
     assert "tiles" not in whole.output
     before = images.read(tmp_path / "out.png")
     monkeypatch.setattr(tiles, "TILE", 8000)
     monkeypatch.setattr(tiles, "WHOLE", 20_000)
     tiled = CliRunner().invoke(main, [*run, GREY])
-    assert re.search(r"\n\d+ tiles of \d+ × \d+ pixels, halo \d+; equal to the untiled result to rounding\n", tiled.output)
+    assert re.search(
+        r"\n\d+ tiles of \d+ × \d+ pixels, halo \d+; equal to the untiled result to rounding\n",
+        tiled.output,
+    )
     after = images.read(tmp_path / "out.png")
     assert after.depth == 16
     np.testing.assert_allclose(after.pixels, before.pixels, atol=1.01 / 65535)
 
 
-def test_an_implicit_preset_is_solved_once(tmp_path: Path, camera: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_implicit_preset_is_solved_once(
+    tmp_path: Path, camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts: list[int] = []
     run = tiles.run
-    monkeypatch.setattr(tiles, "run", lambda function, *args: run(lambda part: counts.append(1) or function(part), *args))
+    monkeypatch.setattr(
+        tiles,
+        "run",
+        lambda function, *args: run(lambda part: counts.append(1) or function(part), *args),
+    )
     images.write(tmp_path / "in.png", Image(camera[:64, :64]))
-    result = CliRunner().invoke(main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--preset", "truncated_tv_implicit_2d"])
+    result = CliRunner().invoke(
+        main,
+        [
+            "denoise",
+            str(tmp_path / "in.png"),
+            str(tmp_path / "out.png"),
+            "--preset",
+            "truncated_tv_implicit_2d",
+        ],
+    )
     assert result.exit_code == 0, result.output
     assert counts == [1]
     assert "iterations a step, largest relative residual" in result.output
@@ -240,5 +333,11 @@ def test_the_second_image_of_a_size_is_not_compiled_again(camera: np.ndarray) ->
 
 def test_import_stays_light() -> None:
     code = "import sys, keras_pde; print(keras_pde.denoise.__name__, 'skimage' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(keras_pde.__file__).parent.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(keras_pde.__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["denoise", "False"]

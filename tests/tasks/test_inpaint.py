@@ -21,7 +21,9 @@ from keras_pde.data.images import Image
 from keras_pde.tasks import inpaint as inpainting
 from keras_pde.tasks import quality as qualities
 
-tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here")
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,14 @@ def hole(shape: tuple[int, int]) -> np.ndarray:
 @pytest.mark.parametrize("order", [2, 4])
 @pytest.mark.parametrize("kind", ["random", "hole"])
 def test_the_solution_is_scipy_s(camera: np.ndarray, order: int, kind: str) -> None:
-    known = inpainting.random_mask(camera.shape[:2], 0.1, seed=2) if kind == "random" else hole(camera.shape[:2])
-    found = inpainting.solve(np.where(known[..., None], camera, np.nan), known, order, tolerance=1e-10)
+    known = (
+        inpainting.random_mask(camera.shape[:2], 0.1, seed=2)
+        if kind == "random"
+        else hole(camera.shape[:2])
+    )
+    found = inpainting.solve(
+        np.where(known[..., None], camera, np.nan), known, order, tolerance=1e-10
+    )
     assert found.converged
     assert found.pixels.dtype == np.float64
     np.testing.assert_allclose(found.pixels, direct(camera, known, order), atol=1e-6)
@@ -81,17 +89,25 @@ def test_hard_masks_converge(kind: str, order: int) -> None:
 def test_the_default_tolerance_is_below_one_grey_level(camera: np.ndarray) -> None:
     known = inpainting.random_mask(camera.shape[:2], 0.1)
     for order in (2, 4):
-        error = np.abs(inpainting.inpaint(camera, known, order) - direct(camera, known, order)).max()
+        error = np.abs(
+            inpainting.inpaint(camera, known, order) - direct(camera, known, order)
+        ).max()
         assert error < 0.1 / 255
 
 
 @tensorflow_only
 def test_colours_are_solved_side_by_side(astronaut: np.ndarray) -> None:
     known = inpainting.random_mask(astronaut.shape[:2], 0.15)
-    np.testing.assert_allclose(inpainting.inpaint(astronaut, known, tolerance=1e-10), direct(astronaut, known, 2), atol=1e-6)
+    np.testing.assert_allclose(
+        inpainting.inpaint(astronaut, known, tolerance=1e-10),
+        direct(astronaut, known, 2),
+        atol=1e-6,
+    )
 
 
-def test_order_two_obeys_the_max_min_principle_and_order_four_overshoots(camera: np.ndarray) -> None:
+def test_order_two_obeys_the_max_min_principle_and_order_four_overshoots(
+    camera: np.ndarray,
+) -> None:
     known = inpainting.random_mask(camera.shape[:2], 0.05)
     u, smooth = (inpainting.inpaint(camera, known, order, tolerance=1e-9) for order in (2, 4))
     assert camera[known].min() - 1e-6 <= u.min()
@@ -113,7 +129,11 @@ def test_tiny_images(size: tuple[int, int]) -> None:
     known = np.zeros(size, bool)
     known[0, 0] = True
     for order in (2, 4):
-        np.testing.assert_allclose(inpainting.inpaint(f, known, order, tolerance=1e-9), np.full_like(f, f[0, 0, 0]), atol=1e-5)
+        np.testing.assert_allclose(
+            inpainting.inpaint(f, known, order, tolerance=1e-9),
+            np.full_like(f, f[0, 0, 0]),
+            atol=1e-5,
+        )
 
 
 def test_all_known_is_returned_as_it_is(camera: np.ndarray) -> None:
@@ -124,7 +144,11 @@ def test_all_known_is_returned_as_it_is(camera: np.ndarray) -> None:
 
 def test_the_callback_sees_every_cycle(camera: np.ndarray) -> None:
     seen: list[tuple[int, float]] = []
-    found = inpainting.solve(camera, hole(camera.shape[:2]), callback=lambda cycle, residual: seen.append((cycle, residual)))
+    found = inpainting.solve(
+        camera,
+        hole(camera.shape[:2]),
+        callback=lambda cycle, residual: seen.append((cycle, residual)),
+    )
     assert [cycle for cycle, _ in seen] == list(range(1, found.cycles + 1))
     assert seen[-1][1] == pytest.approx(found.residual)
     assert found.residual <= 1e-6
@@ -134,7 +158,9 @@ def test_what_is_out_of_reach_is_a_warning(camera: np.ndarray) -> None:
     with pytest.warns(RuntimeWarning, match="above tolerance=1e-30"):
         u = inpainting.inpaint(camera[:16, :16], hole((16, 16)), tolerance=1e-30)
     with warnings.catch_warnings(action="error"):
-        np.testing.assert_allclose(inpainting.inpaint(camera[:16, :16], hole((16, 16)), tolerance=1e-9), u, atol=1e-6)
+        np.testing.assert_allclose(
+            inpainting.inpaint(camera[:16, :16], hole((16, 16)), tolerance=1e-9), u, atol=1e-6
+        )
 
 
 def test_random_masks() -> None:
@@ -166,7 +192,9 @@ def test_random_masks() -> None:
 )
 def test_errors(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        inpainting.inpaint(**{"pixels": np.zeros((8, 9, 1)), "mask": np.ones((8, 9), bool), **changes})
+        inpainting.inpaint(
+            **{"pixels": np.zeros((8, 9, 1)), "mask": np.ones((8, 9), bool), **changes}
+        )
 
 
 # --- the command ---
@@ -179,7 +207,9 @@ def files(tmp_path: Path, camera: np.ndarray) -> Path:
     (tmp_path / "out").mkdir()
     pixels = camera.astype(np.float32)
     images.write(tmp_path / "in" / "grey.png", Image(pixels))
-    images.write(tmp_path / "in" / "mask.png", Image(hole(camera.shape[:2])[..., None].astype(np.float32)))
+    images.write(
+        tmp_path / "in" / "mask.png", Image(hole(camera.shape[:2])[..., None].astype(np.float32))
+    )
     images.write(tmp_path / "in" / "black.png", Image(np.zeros_like(pixels)))
     images.write(tmp_path / "in" / "small.png", Image(np.ones((5, 4, 1), np.float32)))
     images.write(tmp_path / "in" / "deep.png", Image(pixels, depth=16))
@@ -197,11 +227,26 @@ def printed(text: str) -> tuple[int, float]:
 @pytest.mark.parametrize("order", [2, 4])
 def test_a_share_of_the_pixels(files: Path, camera: np.ndarray, order: int) -> None:
     out, compare = files / "out" / "u.png", files / "out" / "compare.png"
-    result = call("inpaint", files / "in" / "grey.png", out, "--keep", 0.2, "--order", order, "--seed", 5, "--compare", compare)
+    result = call(
+        "inpaint",
+        files / "in" / "grey.png",
+        out,
+        "--keep",
+        0.2,
+        "--order",
+        order,
+        "--seed",
+        5,
+        "--compare",
+        compare,
+    )
     known = inpainting.random_mask(camera.shape[:2], 0.2, seed=5)
     u = direct(images.read(files / "in" / "grey.png").pixels.astype(np.float64), known, order)
     np.testing.assert_allclose(images.read(out).pixels, u.clip(0, 1), atol=0.52 / 255)
-    assert f"grey.png: 44 × 60, grey, 8 bit; {100 * known.mean():.3g} % of the pixels known, chosen at random, seed 5\n" in result.stdout
+    assert (
+        f"grey.png: 44 × 60, grey, 8 bit; {100 * known.mean():.3g} % of the pixels known, chosen at"
+        " random, seed 5\n" in result.stdout
+    )
     assert f"order {order}, {cli_inpaint.EQUATIONS[order]}: " in result.stdout
     assert printed(result.stdout)[1] <= 1e-6
     row = re.search(r"^\s*inpainted\s+([\d.]+)\s+([\d.]+)\s*$", result.stdout, re.MULTILINE)
@@ -212,14 +257,24 @@ def test_a_share_of_the_pixels(files: Path, camera: np.ndarray, order: int) -> N
     picture = images.read(compare).pixels
     assert picture.shape == (26 + 240 + 8, 3 * 184 + 8, 3)
     panels = [picture[26:266:4, 8 + i * 184 : 184 + i * 184 : 4, :1] for i in range(3)]
-    for panel, shown in zip(panels, (camera * known[..., None], u, 128 / 255 + camera - u), strict=True):
+    for panel, shown in zip(
+        panels, (camera * known[..., None], u, 128 / 255 + camera - u), strict=True
+    ):
         np.testing.assert_allclose(panel, shown.clip(0, 1), atol=0.52 / 255)
     assert sorted(os.listdir(files / "out")) == ["compare.png", "u.png"]
 
 
 def test_a_mask_file(files: Path, camera: np.ndarray) -> None:
     out, compare = files / "out" / "u.png", files / "out" / "compare.png"
-    result = call("inpaint", files / "in" / "deep.png", out, "--mask", files / "in" / "mask.png", "--compare", compare)
+    result = call(
+        "inpaint",
+        files / "in" / "deep.png",
+        out,
+        "--mask",
+        files / "in" / "mask.png",
+        "--compare",
+        compare,
+    )
     known = hole(camera.shape[:2])
     np.testing.assert_allclose(images.read(out).pixels, direct(camera, known, 2), atol=1e-5)
     assert images.read(out).depth == 16
@@ -236,30 +291,48 @@ def test_colour_with_alpha(tmp_path: Path, astronaut: np.ndarray, rng: np.random
     np.testing.assert_array_equal(after.alpha, before.alpha)
     assert after.depth == 16
     known = inpainting.random_mask(astronaut.shape[:2], 0.3)
-    np.testing.assert_allclose(after.pixels, direct(before.pixels.astype(np.float64), known, 2), atol=2e-5)
+    np.testing.assert_allclose(
+        after.pixels, direct(before.pixels.astype(np.float64), known, 2), atol=2e-5
+    )
 
 
 def test_a_colour_mask_is_white_where_it_is_bright(files: Path, camera: np.ndarray) -> None:
-    mask = np.where(hole(camera.shape[:2])[..., None], [1.0, 0.8, 0.6], [0.2, 0.3, 0.6]).astype(np.float32)
+    mask = np.where(hole(camera.shape[:2])[..., None], [1.0, 0.8, 0.6], [0.2, 0.3, 0.6]).astype(
+        np.float32
+    )
     images.write(files / "in" / "mask.tif", Image(mask))
     outputs = []
     for name in ("mask.tif", "mask.png"):
-        call("inpaint", files / "in" / "grey.png", files / "out" / "u.png", "--mask", files / "in" / name)
+        call(
+            "inpaint",
+            files / "in" / "grey.png",
+            files / "out" / "u.png",
+            "--mask",
+            files / "in" / name,
+        )
         outputs.append((files / "out" / "u.png").read_bytes())
     assert outputs[0] == outputs[1]
 
 
-@pytest.mark.parametrize("args", [("OUT", "--sample"), ("--sample", "OUT"), ("--sample", "coins", "OUT")])
-def test_samples(tmp_path: Path, args: tuple[str, ...], camera: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "args", [("OUT", "--sample"), ("--sample", "OUT"), ("--sample", "coins", "OUT")]
+)
+def test_samples(
+    tmp_path: Path, args: tuple[str, ...], camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(images, "read", lambda path: Image(camera[:9, :9].astype(np.float32)))
-    result = call("inpaint", *[tmp_path / "out.png" if a == "OUT" else a for a in args], "--keep", 0.5)
+    result = call(
+        "inpaint", *[tmp_path / "out.png" if a == "OUT" else a for a in args], "--keep", 0.5
+    )
     assert result.stdout.startswith("coins: " if "coins" in args else "camera: ")
     assert (tmp_path / "out.png").exists()
 
 
 def test_tolerance_acts_and_one_out_of_reach_is_exit_code_one(files: Path) -> None:
     base = ("inpaint", files / "in" / "grey.png", files / "out" / "u.png", "--keep", 0.2)
-    few, more = (printed(call(*base, "--tolerance", tolerance).stdout) for tolerance in ("1e-2", "1e-9"))
+    few, more = (
+        printed(call(*base, "--tolerance", tolerance).stdout) for tolerance in ("1e-2", "1e-9")
+    )
     assert few[0] < more[0]
     assert more[1] <= 1e-9
     result = call(*base, "--tolerance", "1e-30", code=1)
@@ -267,7 +340,9 @@ def test_tolerance_acts_and_one_out_of_reach_is_exit_code_one(files: Path) -> No
     assert (files / "out" / "u.png").exists()
 
 
-def test_the_bar_follows_the_residual(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bar_follows_the_residual(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import sys
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -279,48 +354,83 @@ def test_the_bar_follows_the_residual(monkeypatch: pytest.MonkeyPatch, capsys: p
 BAD = {
     "neither mask nor share": (("GREY", "OUT"), "one of the two"),
     "mask and share": (("GREY", "OUT", "--keep", "0.1", "--mask", "IN/mask.png"), "one of the two"),
-    "seed with a mask": (("GREY", "OUT", "--mask", "IN/mask.png", "--seed", "1"), "nothing to choose"),
+    "seed with a mask": (
+        ("GREY", "OUT", "--mask", "IN/mask.png", "--seed", "1"),
+        "nothing to choose",
+    ),
     "share zero": (("GREY", "OUT", "--keep", "0"), "not a finite number > 0"),
     "share above one": (("GREY", "OUT", "--keep", "10"), "not a share in (0, 1]"),
     "share NaN": (("GREY", "OUT", "--keep", "nan"), "not a finite number > 0"),
     "order three": (("GREY", "OUT", "--keep", "0.1", "--order", "3"), "not one of"),
-    "tolerance zero": (("GREY", "OUT", "--keep", "0.1", "--tolerance", "0"), "not a finite number > 0"),
+    "tolerance zero": (
+        ("GREY", "OUT", "--keep", "0.1", "--tolerance", "0"),
+        "not a finite number > 0",
+    ),
     "negative seed": (("GREY", "OUT", "--keep", "0.1", "--seed", "-1"), "not in the range"),
     "no such file": (("IN/no.png", "OUT", "--keep", "0.1"), "does not exist"),
     "no such mask": (("GREY", "OUT", "--mask", "IN/no.png"), "does not exist"),
     "mask no image": (("GREY", "OUT", "--mask", "IN/text.png"), "not an image"),
-    "mask of another size": (("GREY", "OUT", "--mask", "IN/small.png"), "small.png is 4 × 5, and the image 44 × 60: they must be alike"),
+    "mask of another size": (
+        ("GREY", "OUT", "--mask", "IN/small.png"),
+        "small.png is 4 × 5, and the image 44 × 60: they must be alike",
+    ),
     "black mask": (("GREY", "OUT", "--mask", "IN/black.png"), "has no white pixel"),
     "unknown sample": (("--sample", "lena", "OUT", "--keep", "0.1"), "No sample is called 'lena'"),
     "one name": (("GREY", "--keep", "0.1"), "received 1 file names"),
     "unknown extension": (("GREY", "DIR/out.webp", "--keep", "0.1"), "no format to write"),
     "16 bit in JPEG": (("IN/deep.png", "DIR/out.jpg", "--keep", "0.1"), "JPEG cannot hold 16 bit"),
     "OUT in no folder": (("GREY", "DIR/no/out.png", "--keep", "0.1"), "does not exist"),
-    "comparison no PNG": (("GREY", "OUT", "--keep", "0.1", "--compare", "DIR/c.jpg"), "Use the extension .png"),
-    "comparison over OUT": (("GREY", "OUT", "--keep", "0.1", "--compare", "OUT"), "would overwrite"),
-    "comparison over the mask": (("GREY", "OUT", "--mask", "IN/mask.png", "--compare", "IN/mask.png"), "would overwrite"),
+    "comparison no PNG": (
+        ("GREY", "OUT", "--keep", "0.1", "--compare", "DIR/c.jpg"),
+        "Use the extension .png",
+    ),
+    "comparison over OUT": (
+        ("GREY", "OUT", "--keep", "0.1", "--compare", "OUT"),
+        "would overwrite",
+    ),
+    "comparison over the mask": (
+        ("GREY", "OUT", "--mask", "IN/mask.png", "--compare", "IN/mask.png"),
+        "would overwrite",
+    ),
     "OUT over the mask": (("GREY", "IN/mask.png", "--mask", "IN/mask.png"), "would be overwritten"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_nothing_written(files: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_one_line_and_nothing_written(
+    files: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(files)
     args, message = BAD[name]
     before = {p: p.read_bytes() for p in (files / "in").iterdir()}
     names = {"GREY": "in/grey.png", "OUT": "out/u.png"}
-    result = call("inpaint", *[names.get(a, a).replace("IN/", "in/").replace("DIR/", "out/") for a in args], code=2)
+    result = call(
+        "inpaint",
+        *[names.get(a, a).replace("IN/", "in/").replace("DIR/", "out/") for a in args],
+        code=2,
+    )
     assert message in result.stderr
     assert os.listdir(files / "out") == []
     assert before == {p: p.read_bytes() for p in (files / "in").iterdir()}
 
 
-def test_nothing_is_written_when_writing_fails(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_when_writing_fails(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from keras_pde.data import side_by_side as compare
 
     def fails(*_: Any) -> bytes:
         raise OSError("no memory")
 
     monkeypatch.setattr(compare, "comparison_png", fails)
-    call("inpaint", files / "in" / "grey.png", files / "out" / "u.png", "--keep", 0.2, "--compare", files / "out" / "c.png", code=2)
+    call(
+        "inpaint",
+        files / "in" / "grey.png",
+        files / "out" / "u.png",
+        "--keep",
+        0.2,
+        "--compare",
+        files / "out" / "c.png",
+        code=2,
+    )
     assert os.listdir(files / "out") == []

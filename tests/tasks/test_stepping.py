@@ -1,4 +1,7 @@
-"""Many training steps in one program, on JAX: the same weights as one call of `train_on_batch` a step."""
+"""Many training steps in one program, on JAX.
+
+The same weights as one call of `train_on_batch` a step.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ print(json.dumps({
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs the extra [jax]")
 def test_steps_in_one_program_are_the_steps_one_by_one() -> None:
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["count"] == 12

@@ -23,7 +23,11 @@ def built(model: Any, channels: int = 1) -> Any:
 
 
 def learned(boundary: str = "neumann", **options: Any) -> DiffusionBlock:
-    return DiffusionBlock(ConvOperator(4, 3, boundary=boundary, zero_mean=True, normalize=True), "perona_malik", **options)
+    return DiffusionBlock(
+        ConvOperator(4, 3, boundary=boundary, zero_mean=True, normalize=True),
+        "perona_malik",
+        **options,
+    )
 
 
 def stencil(name: str, boundary: str = "neumann") -> DiffusionBlock:
@@ -35,15 +39,30 @@ def stacked(boundary: str) -> DiffusionBlock:
 
 
 MODELS = {
-    **{f"explicit, {b}": lambda b=b: keras_pde.DiffusionResNet(4, block=learned(b)) for b in ("neumann", "dirichlet", "periodic")},
-    **{f"stacked even kernels, {b}": lambda b=b: keras_pde.DiffusionResNet(2, block=stacked(b)) for b in ("neumann", "dirichlet", "periodic")},
-    **{f"stencil {s}": lambda s=s: keras_pde.FEDResNet(1, 5, block=stencil(s), tied=True) for s in ("forward", "central", "laplacian")},
-    "stencil second, periodic": lambda: keras_pde.FEDResNet(1, 4, block=stencil("second", "periodic"), tied=True),
+    **{
+        f"explicit, {b}": lambda b=b: keras_pde.DiffusionResNet(4, block=learned(b))
+        for b in ("neumann", "dirichlet", "periodic")
+    },
+    **{
+        f"stacked even kernels, {b}": lambda b=b: keras_pde.DiffusionResNet(2, block=stacked(b))
+        for b in ("neumann", "dirichlet", "periodic")
+    },
+    **{
+        f"stencil {s}": lambda s=s: keras_pde.FEDResNet(1, 5, block=stencil(s), tied=True)
+        for s in ("forward", "central", "laplacian")
+    },
+    "stencil second, periodic": lambda: keras_pde.FEDResNet(
+        1, 4, block=stencil("second", "periodic"), tied=True
+    ),
     "FED": lambda: keras_pde.FEDResNet(2, 3, filters=4, kernel_size=3),
-    "FSI": lambda: keras_pde.FSIResNet(1, 5, block=learned("dirichlet", data_weight=0.1), tied=True),
+    "FSI": lambda: keras_pde.FSIResNet(
+        1, 5, block=learned("dirichlet", data_weight=0.1), tied=True
+    ),
     "Du Fort-Frankel": lambda: keras_pde.DuFortFrankelResNet(5, block=learned(), tied=True),
     **{
-        f"lifted, {b}": lambda b=b: keras_pde.DiffusionResNet(3, block=learned(b), tied=True, lifting=Lifting(12, 3))
+        f"lifted, {b}": lambda b=b: keras_pde.DiffusionResNet(
+            3, block=learned(b), tied=True, lifting=Lifting(12, 3)
+        )
         for b in ("neumann", "dirichlet", "periodic")
     },
 }
@@ -56,7 +75,9 @@ def randomised(model: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_receptive_radius_is_where_the_output_stops_changing(name: str, rng: np.random.Generator) -> None:
+def test_receptive_radius_is_where_the_output_stops_changing(
+    name: str, rng: np.random.Generator
+) -> None:
     model = randomised(built(MODELS[name]()))
     radius = tiles.receptive_radius(model)
     assert radius is not None
@@ -72,7 +93,9 @@ def test_receptive_radius_is_where_the_output_stops_changing(name: str, rng: np.
 
 @pytest.mark.parametrize("shape", [(97, 130), (61, 300), (150, 7), (3, 2)])
 @pytest.mark.parametrize("name", MODELS)
-def test_tiled_is_the_whole_to_rounding(name: str, shape: tuple[int, int], rng: np.random.Generator) -> None:
+def test_tiled_is_the_whole_to_rounding(
+    name: str, shape: tuple[int, int], rng: np.random.Generator
+) -> None:
     model = randomised(built(MODELS[name]()))
     u = rng.random((*shape, 1)).astype("float32")
     seen: list[tuple[int, ...]] = []
@@ -92,9 +115,20 @@ def test_tiled_is_the_whole_to_rounding(name: str, shape: tuple[int, int], rng: 
 
 @pytest.mark.parametrize("size", [*range(1, 40), 100, 101, 102, 103, 997])
 @pytest.mark.parametrize(
-    ("halo", "patch", "wrap"), [(3, 1, False), (0, 1, False), (4, 2, False), (6, 3, False), (3, 1, True), (6, 3, True), (4, 2, True)]
+    ("halo", "patch", "wrap"),
+    [
+        (3, 1, False),
+        (0, 1, False),
+        (4, 2, False),
+        (6, 3, False),
+        (3, 1, True),
+        (6, 3, True),
+        (4, 2, True),
+    ],
 )
-def test_axes_are_covered_once_with_whole_halos(size: int, halo: int, patch: int, wrap: bool) -> None:
+def test_axes_are_covered_once_with_whole_halos(
+    size: int, halo: int, patch: int, wrap: bool
+) -> None:
     length, starts = tiles._axis(size, max(20, 4 * halo), halo, patch, wrap)
     tiling = tiles.Tiling((size, 1), (length, 1), halo, True, (starts, (0,)), patch)
     covered = np.zeros(size, int)
@@ -132,7 +166,9 @@ def test_halo_grows_the_tile_and_the_image_bounds_it() -> None:
     assert np.prod(tiles.plan(wide, (5000, 5000)).tile) <= tiles.NUMBERS / 512
     assert np.prod(tiles.plan(deep, (5000, 5000), batch=3).tile) <= tiles.TILE / 3
     for bad in (0, -3, 1.5, "big"):
-        with pytest.raises(ValueError, match=r"tile is a number of pixels, a whole number >= 1\. Received"):
+        with pytest.raises(
+            ValueError, match=r"tile is a number of pixels, a whole number >= 1\. Received"
+        ):
             tiles.plan(deep, (5000, 5000), tile=bad)  # type: ignore[arg-type]
 
 
@@ -145,7 +181,10 @@ def test_a_model_may_state_its_radius_itself() -> None:
 
 
 def test_twenty_megapixels_need_a_tile_of_memory() -> None:
-    """A stub that records what the model is given: no input is larger than the budget, and the image is never copied whole."""
+    """A stub that records what the model is given.
+
+    No input is larger than the budget, and the image is never copied whole.
+    """
     model = keras_pde.from_preset("truncated_tv_2d")
     sizes: list[int] = []
 
@@ -167,7 +206,8 @@ def test_twenty_megapixels_need_a_tile_of_memory() -> None:
     assert max(sizes) <= tiles.TILE
     assert len(set(sizes)) == 1
     assert calls == [(i + 1, result.tiling.count) for i in range(result.tiling.count)]
-    assert peak < image.nbytes + 8 * 4 * tiles.TILE  # the result, and a few float32 copies of a tile
+    # the result, and a few float32 copies of a tile
+    assert peak < image.nbytes + 8 * 4 * tiles.TILE
 
 
 def test_colour_image_by_a_grey_model_in_tiles(rng: np.random.Generator) -> None:
@@ -180,7 +220,9 @@ def test_colour_image_by_a_grey_model_in_tiles(rng: np.random.Generator) -> None
 
 def test_noise_conditioned_model_in_tiles(rng: np.random.Generator) -> None:
     flux = keras_pde.FluxActivation("charbonnier", contrast=0.02, noise_conditioned=True)
-    block = DiffusionBlock(ConvOperator(16, 3, boundary="dirichlet", normalize=True), flux, "learned")
+    block = DiffusionBlock(
+        ConvOperator(16, 3, boundary="dirichlet", normalize=True), flux, "learned"
+    )
     model = randomised(built(keras_pde.DiffusionResNet(3, block=block, lifting=Lifting(16, 2))))
     u = rng.random((131, 117, 1)).astype("float32")
     for sigma in (5, 50):
@@ -189,7 +231,9 @@ def test_noise_conditioned_model_in_tiles(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(result.pixels, levels_of.denoise(model, u, sigma), atol=1e-6)
 
 
-def test_implicit_models_are_whole_up_to_a_limit_and_near_the_whole_beyond(camera: np.ndarray) -> None:
+def test_implicit_models_are_whole_up_to_a_limit_and_near_the_whole_beyond(
+    camera: np.ndarray,
+) -> None:
     model = keras_pde.from_preset("truncated_tv_implicit_2d")
     assert tiles.plan(model, (2048, 2048)).count == 1
     large = tiles.plan(model, (3000, 3000))
@@ -220,17 +264,30 @@ def camera() -> np.ndarray:
 
 def test_influence_radius_follows_the_step() -> None:
     def model(step: float, **options: Any) -> Any:
-        return built(keras_pde.ImplicitRecurrent(1, block=ImplicitDiffusion("forward", "charbonnier", step_size=step), **options))
+        return built(
+            keras_pde.ImplicitRecurrent(
+                1, block=ImplicitDiffusion("forward", "charbonnier", step_size=step), **options
+            )
+        )
 
-    near, far, lifted = (tiles.influence_radius(m) for m in (model(1.0), model(30.0), model(30.0, lifting=Lifting(4, 2))))
+    near, far, lifted = (
+        tiles.influence_radius(m)
+        for m in (model(1.0), model(30.0), model(30.0, lifting=Lifting(4, 2)))
+    )
     assert near == 64
     assert 64 < far < lifted <= tiles.MAX_INFLUENCE
     assert tiles.influence_radius(model(1e6)) == tiles.MAX_INFLUENCE
-    assert tiles.influence_radius(keras_pde.from_preset("perona_malik_implicit_2d")) == tiles.MAX_INFLUENCE  # τμ‖K‖² >= 1: no rate is known
+    # τμ‖K‖² >= 1: no rate is known
+    assert (
+        tiles.influence_radius(keras_pde.from_preset("perona_malik_implicit_2d"))
+        == tiles.MAX_INFLUENCE
+    )
 
 
 def test_influence_is_below_the_accuracy_at_the_radius(rng: np.random.Generator) -> None:
-    block = ImplicitDiffusion("forward", keras_pde.activations.get("linear"), step_size=60.0, tolerance=1e-5)
+    block = ImplicitDiffusion(
+        "forward", keras_pde.activations.get("linear"), step_size=60.0, tolerance=1e-5
+    )
     model = built(keras_pde.ImplicitRecurrent(1, block=block))
     radius = tiles.influence_radius(model)
     u = np.zeros((1, 2 * radius + 21, 9, 1), np.float32)
@@ -240,7 +297,14 @@ def test_influence_is_below_the_accuracy_at_the_radius(rng: np.random.Generator)
 
 
 def test_nan_of_a_tile_that_did_not_converge_is_kept(rng: np.random.Generator) -> None:
-    block = ImplicitDiffusion("forward", "charbonnier", step_size=50.0, solver="fixed_point", max_iterations=1, on_failure="nan")
+    block = ImplicitDiffusion(
+        "forward",
+        "charbonnier",
+        step_size=50.0,
+        solver="fixed_point",
+        max_iterations=1,
+        on_failure="nan",
+    )
     model = built(keras_pde.ImplicitRecurrent(1, block=block))
     result = filter_image(filter_of(model), rng.random((32, 32, 1)), 25)
     assert np.isnan(result.pixels).all()

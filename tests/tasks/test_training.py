@@ -1,4 +1,6 @@
-"""The training path: recipes, determinism, resuming, the preset that it writes, and the numbers of the zoo's trained presets."""
+"""The training path: recipes, determinism, resuming, the preset that it writes, and the numbers of
+the zoo's trained presets.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,20 @@ MODEL = {
     "lifting": {"class": "Lifting", "channels": 6, "patch_size": 2},
     "block": {
         "class": "DiffusionBlock",
-        "operator": {"class": "ConvOperator", "filters": 8, "kernel_size": 3, "boundary": "dirichlet", "normalize": True},
-        "flux": {"class": "FluxActivation", "flux": "perona_malik", "contrast": 0.05, "learn_contrast": True, "noise_conditioned": True},
+        "operator": {
+            "class": "ConvOperator",
+            "filters": 8,
+            "kernel_size": 3,
+            "boundary": "dirichlet",
+            "normalize": True,
+        },
+        "flux": {
+            "class": "FluxActivation",
+            "flux": "perona_malik",
+            "contrast": 0.05,
+            "learn_contrast": True,
+            "noise_conditioned": True,
+        },
         "step_size": "learned",
     },
 }
@@ -45,7 +59,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from skimage import data as samples
 
     folder = tmp_path_factory.mktemp("bsd")
-    photographs = {"train": [samples.camera(), samples.coins(), samples.moon()], "test": [samples.camera()[::2, ::2]]}
+    photographs = {
+        "train": [samples.camera(), samples.coins(), samples.moon()],
+        "test": [samples.camera()[::2, ::2]],
+    }
     for name, pictures in photographs.items():
         (folder / name).mkdir()
         for i, picture in enumerate(pictures):
@@ -62,7 +79,9 @@ def weights(recipe: Recipe, data: Path, work: Path) -> list[np.ndarray]:
     return run.model.get_weights()
 
 
-def test_two_runs_with_one_seed_end_with_the_same_weights_and_another_seed_does_not(data: Path, tmp_path: Path) -> None:
+def test_two_runs_with_one_seed_end_with_the_same_weights_and_another_seed_does_not(
+    data: Path, tmp_path: Path
+) -> None:
     short = dataclasses.replace(QUICK, steps=12)
     one, two = (weights(short, data, tmp_path / name) for name in "ab")
     other = weights(dataclasses.replace(short, seed=1), data, tmp_path / "c")
@@ -70,13 +89,28 @@ def test_two_runs_with_one_seed_end_with_the_same_weights_and_another_seed_does_
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(data: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(
+    data: Path, tmp_path: Path
+) -> None:
     recipe = dataclasses.replace(QUICK, steps=400, validate_every=20)
     path = tmp_path / "recipe.json"
     path.write_text(recipe.text(), encoding="utf-8")
-    command = [sys.executable, "-m", "keras_pde.tasks.training.train", str(path), "--data", str(data), "--work", str(tmp_path / "killed"), "--out", "nowhere"]
+    command = [
+        sys.executable,
+        "-m",
+        "keras_pde.tasks.training.train",
+        str(path),
+        "--data",
+        str(data),
+        "--work",
+        str(tmp_path / "killed"),
+        "--out",
+        "nowhere",
+    ]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     checkpoint = tmp_path / "killed" / "checkpoint.npz"
     deadline = time.monotonic() + 120
     while not checkpoint.is_file() and process.poll() is None and time.monotonic() < deadline:
@@ -87,13 +121,18 @@ def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(data: Pa
         reached = int(stored["step"])
     assert 0 < reached < 400
     assert not (tmp_path / "nowhere").exists()
-    resumed, unbroken = weights(recipe, data, tmp_path / "killed"), weights(recipe, data, tmp_path / "whole")
+    resumed, unbroken = (
+        weights(recipe, data, tmp_path / "killed"),
+        weights(recipe, data, tmp_path / "whole"),
+    )
     assert all(np.array_equal(a, b) for a, b in zip(resumed, unbroken, strict=True))
 
 
 def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
     shown = []
-    folder = train(QUICK, data, tmp_path / "preset", tmp_path / "work", lambda *told: shown.append(told))
+    folder = train(
+        QUICK, data, tmp_path / "preset", tmp_path / "work", lambda *told: shown.append(told)
+    )
     assert presets.verify(folder) < 1e-5
     card = (folder / "README.md").read_text(encoding="utf-8")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -109,7 +148,14 @@ def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
     assert recomputed > noisy + 3  # it has learned something in 40 steps
     assert shown[-1][:2] == (QUICK, 40)
     assert shown[-1][2]["step"] == 40
-    for file in ("fluxes.png", "kernels.png", "example.png", "recipe.json", "golden.npz", "training.json"):
+    for file in (
+        "fluxes.png",
+        "kernels.png",
+        "example.png",
+        "recipe.json",
+        "golden.npz",
+        "training.json",
+    ):
         assert (folder / file).stat().st_size > 0
     assert Recipe.load(folder) == QUICK
     assert not (presets.zoo_root() / "quick").exists()
@@ -118,8 +164,19 @@ def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:
 
 def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_path: Path) -> None:
     first = dataclasses.replace(QUICK, steps=20)
-    second = dataclasses.replace(QUICK, steps=10, learning_rate=1e-9, patch_size=24, before={"steps": 20, "learning_rate": QUICK.learning_rate,
-                                                                                            "patch_size": QUICK.patch_size})  # fmt: skip
+    second = dataclasses.replace(
+        QUICK,
+        steps=10,
+        learning_rate=1e-9,
+        patch_size=24,
+        before={
+            "steps": 20,
+            "learning_rate": QUICK.learning_rate,
+            # fmt:
+            # skip
+            "patch_size": QUICK.patch_size,
+        },
+    )
     third = dataclasses.replace(second, steps=5, before={"steps": 10, "before": second.before})
     assert third.stages == [first, second, third]
     told: list[tuple[int, int]] = []
@@ -127,16 +184,26 @@ def test_a_stage_starts_from_the_weights_of_the_stage_before(data: Path, tmp_pat
     def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
         told.extend([(len(stage.stages), step)] * ("step" in logs))
 
-    folders = [train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}", show) for i, recipe in enumerate(third.stages)]
+    folders = [
+        train(recipe, data, tmp_path / f"p{i}", tmp_path / f"w{i}", show)
+        for i, recipe in enumerate(third.stages)
+    ]
     assert told[-4:] == [(1, 10), (1, 20), (2, 10), (3, 5)]
     for folder, recipe, steps in zip(folders, third.stages, (20, 30, 35), strict=True):
-        for a, b in zip(presets.from_preset(folders[0]).get_weights(), presets.from_preset(folder).get_weights(), strict=True):
+        for a, b in zip(
+            presets.from_preset(folders[0]).get_weights(),
+            presets.from_preset(folder).get_weights(),
+            strict=True,
+        ):
             np.testing.assert_allclose(a, b, atol=1e-6)
         assert json.loads((folder / "training.json").read_text())["steps"] == steps
         assert Recipe.load(folder) == recipe
     text = (folders[2] / "README.md").read_text(encoding="utf-8")
-    assert all(f"{recipe.steps} steps of {recipe.batch_size} patches" in text for recipe in third.stages)
-    train(second, data, tmp_path / "again", tmp_path / "w1")  # a finished run is published again, not trained again
+    assert all(
+        f"{recipe.steps} steps of {recipe.batch_size} patches" in text for recipe in third.stages
+    )
+    # a finished run is published again, not trained again
+    train(second, data, tmp_path / "again", tmp_path / "w1")
     assert len((tmp_path / "w1" / "before" / "log.csv").read_text().splitlines()) == 3
 
 
@@ -146,12 +213,32 @@ def test_the_command_trains_and_says_which_stage_it_is_in(data: Path, tmp_path: 
     from keras_pde.cli.main import main
 
     path, out = tmp_path / "recipe.json", tmp_path / "preset"
-    path.write_text(dataclasses.replace(QUICK, levels=(15, 25, 50), steps=10, before={"steps": 20}).text(), encoding="utf-8")
-    done = CliRunner().invoke(main, ["train", str(path), "--data", str(data), "--out", str(out), "--work", str(tmp_path / "work")])
+    path.write_text(
+        dataclasses.replace(QUICK, levels=(15, 25, 50), steps=10, before={"steps": 20}).text(),
+        encoding="utf-8",
+    )
+    done = CliRunner().invoke(
+        main,
+        [
+            "train",
+            str(path),
+            "--data",
+            str(data),
+            "--out",
+            str(out),
+            "--work",
+            str(tmp_path / "work"),
+        ],
+    )
     assert done.exit_code == 0, done.output
     lines = [line for line in done.output.splitlines() if "validation" in line]
-    assert [line.split(":")[0] for line in lines] == ["stage 1 of 2, step 10", "stage 1 of 2, step 20", "stage 2 of 2, step 10"]
-    assert all(line.endswith(" s") for line in lines)  # each on one line, also where it is no terminal
+    assert [line.split(":")[0] for line in lines] == [
+        "stage 1 of 2, step 10",
+        "stage 1 of 2, step 20",
+        "stage 2 of 2, step 10",
+    ]
+    # each on one line, also where it is no terminal
+    assert all(line.endswith(" s") for line in lines)
     assert f"wrote {out}" in done.output
     assert presets.verify(out) < 1e-5
 
@@ -173,10 +260,17 @@ def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_pa
         expected[inner] = given
         np.testing.assert_allclose(now, expected, atol=1e-6)
     first = {"model": MODEL, "steps": 10, "learning_rate": QUICK.learning_rate}
-    staged = train(dataclasses.replace(recipe, start="", before=first), data, tmp_path / "staged", tmp_path / "w2")
+    staged = train(
+        dataclasses.replace(recipe, start="", before=first),
+        data,
+        tmp_path / "staged",
+        tmp_path / "w2",
+    )
     for a, b in zip(presets.from_preset(staged).get_weights(), grown.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    fewer = f"of a network with {source.count_params():,} parameters, which was grown, then 10 steps"
+    fewer = (
+        f"of a network with {source.count_params():,} parameters, which was grown, then 10 steps"
+    )
     assert fewer in (staged / "README.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="does not fit in"):
         grow(source, grown)
@@ -190,15 +284,39 @@ def test_a_larger_network_starts_from_the_weights_of_a_preset(data: Path, tmp_pa
 def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
     learned = dict.fromkeys(("learn_contrast", "per_channel", "noise_conditioned"), True)
     law = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05, **learned}
-    operator = {"class": "ConvOperator", "filters": 4, "kernel_size": 3, "zero_mean": True, "normalize": True, "boundary": "dirichlet"}
+    operator = {
+        "class": "ConvOperator",
+        "filters": 4,
+        "kernel_size": 3,
+        "zero_mean": True,
+        "normalize": True,
+        "boundary": "dirichlet",
+    }
     block = {"class": "DiffusionBlock", "operator": operator, "flux": law, "step_size": "learned"}
     bounded = Recipe("bounded", {"class": "DiffusionResNet", "schedule": 3, "block": block})
-    free = {**block, "operator": {**operator, "normalize": False, "filters": 6}, "step_size": 0.8, "use_bias": True}
-    source, model = bounded.build(), Recipe("free", {"class": "DiffusionResNet", "schedule": 3, "block": free}).build()
+    free = {
+        **block,
+        "operator": {**operator, "normalize": False, "filters": 6},
+        "step_size": 0.8,
+        "use_bias": True,
+    }
+    source, model = (
+        bounded.build(),
+        Recipe("free", {"class": "DiffusionResNet", "schedule": 3, "block": free}).build(),
+    )
     rng = np.random.default_rng(0)
-    for weight in source.weights:  # as after a training: steps and contrasts that differ, kernels of a norm above 1
-        scale = 3.0 if weight.name.startswith("kernel") else 0.3 if weight.name != "raw_contrast" else 0.0
-        weight.assign(np.array(weight) + scale * rng.standard_normal(weight.shape).astype("float32"))
+    # as after a training: steps and contrasts that differ, kernels of a norm above 1
+    for weight in source.weights:
+        scale = (
+            3.0
+            if weight.name.startswith("kernel")
+            else 0.3
+            if weight.name != "raw_contrast"
+            else 0.0
+        )
+        weight.assign(
+            np.array(weight) + scale * rng.standard_normal(weight.shape).astype("float32")
+        )
     grow(model, source)
     for step in model.blocks:  # without what it has more of
         (kernel,) = step.operator.kernels
@@ -211,25 +329,60 @@ def test_a_network_without_a_bound_starts_as_the_one_with_it(flux: str) -> None:
         np.testing.assert_allclose(np.array(model([u, noise])), expected, atol=most)
     assert source.certificate().norm_stable
     assert not model.certificate().norm_stable
-    fixed = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05}  # cannot follow the kernels' scale
+    # cannot follow the kernels' scale
+    fixed = {"class": flux, "flux": "perona_malik_exponential", "contrast": 0.05}
     unlike = [(source, {"flux": fixed}), (source, {"operator": operator})]
-    unlike.append((Recipe("constant", {"class": "DiffusionResNet", "schedule": 3, "block": {**block, "flux": fixed}}).build(), {"flux": fixed}))
-    constant = {**block, "flux": fixed, "step_size": "auto"}  # as many weights as without the bound, of another meaning
-    unlike.append((Recipe("constant", {"class": "DiffusionResNet", "schedule": 3, "block": constant}).build(), {"flux": fixed}))
+    unlike.append(
+        (
+            Recipe(
+                "constant",
+                {"class": "DiffusionResNet", "schedule": 3, "block": {**block, "flux": fixed}},
+            ).build(),
+            {"flux": fixed},
+        )
+    )
+    # as many weights as without the bound, of another meaning
+    constant = {**block, "flux": fixed, "step_size": "auto"}
+    unlike.append(
+        (
+            Recipe(
+                "constant", {"class": "DiffusionResNet", "schedule": 3, "block": constant}
+            ).build(),
+            {"flux": fixed},
+        )
+    )
     for given, other in unlike:
-        model = Recipe("unlike", {"class": "DiffusionResNet", "schedule": 3, "block": {**free, **other, "use_bias": False}}).build()
+        model = Recipe(
+            "unlike",
+            {
+                "class": "DiffusionResNet",
+                "schedule": 3,
+                "block": {**free, **other, "use_bias": False},
+            },
+        ).build()
         with pytest.raises(ValueError, match="the same layers are needed"):
             grow(model, given)
 
 
-def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(data: Path, tmp_path: Path) -> None:
-    folder = train(dataclasses.replace(QUICK, learning_rate=1e-9, patience=2), data, tmp_path / "preset", tmp_path / "work")
+def test_patience_stops_a_run_that_gains_nothing_and_the_card_says_so(
+    data: Path, tmp_path: Path
+) -> None:
+    folder = train(
+        dataclasses.replace(QUICK, learning_rate=1e-9, patience=2),
+        data,
+        tmp_path / "preset",
+        tmp_path / "work",
+    )
     # the first validation is a gain, the next two are none
     assert json.loads((folder / "training.json").read_text(encoding="utf-8"))["steps"] == 30
-    assert "40 steps of 4 patches of 24×24, ended after 30, " in (folder / "README.md").read_text(encoding="utf-8")
+    assert "40 steps of 4 patches of 24×24, ended after 30, " in (folder / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
-def test_a_training_that_could_not_write_its_card_does_not_begin(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_could_not_write_its_card_does_not_begin(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'keras-pde\[plot\]'"):
         train(QUICK, data, tmp_path / "preset", tmp_path / "work")
@@ -244,7 +397,10 @@ def test_a_checkpoint_of_another_recipe_is_refused(data: Path, tmp_path: Path) -
 
 def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
     recipe = dataclasses.replace(QUICK, final={"block": {"step_size": "auto"}})
-    assert (recipe.build().blocks[0].step_size, recipe.build(final=True).blocks[0].step_size) == ("learned", "auto")
+    assert (recipe.build().blocks[0].step_size, recipe.build(final=True).blocks[0].step_size) == (
+        "learned",
+        "auto",
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,7 +412,10 @@ def test_a_finer_tolerance_is_merged_into_the_trained_model() -> None:
         ('{"nose": 1}', "unknown fields nose"),
         ('{"name": "x", "model": {}, "before": {"nose": 1}}', "before has unknown fields nose"),
         ('{"name": "x", "model": {}, "before": 3}', "before is an object"),
-        ('{"name": "x", "model": {}, "before": {"steps": 1, "before": {"nose": 1}}}', "before has unknown fields nose"),
+        (
+            '{"name": "x", "model": {}, "before": {"steps": 1, "before": {"nose": 1}}}',
+            "before has unknown fields nose",
+        ),
     ],
 )
 def test_a_broken_recipe_is_refused(text: str, what: str, tmp_path: Path) -> None:
@@ -272,12 +431,16 @@ def test_a_recipe_names_classes_of_keras_pde_only() -> None:
 
 def test_images_of_several_sizes_are_measured_one_by_one() -> None:
     rng = np.random.default_rng(0)
-    pictures = [rng.random((*size, 1)).astype("float32") for size in ((9, 8), (8, 9), (9, 8), (9, 8))]
+    pictures = [
+        rng.random((*size, 1)).astype("float32") for size in ((9, 8), (8, 9), (9, 8), (9, 8))
+    ]
     denoiser = denoiser_of(QUICK.build())
     together = psnr_of(denoiser, pictures, 15)
     for i, picture in enumerate(pictures):
         out = denoiser(noisy_image(picture, 15, i), 15)
-        assert together[i] == pytest.approx(-10 * np.log10(np.mean((out.astype("float64") - picture) ** 2)), abs=1e-4)
+        assert together[i] == pytest.approx(
+            -10 * np.log10(np.mean((out.astype("float64") - picture) ** 2)), abs=1e-4
+        )
 
 
 # --- the zoo's trained presets ---
@@ -295,7 +458,9 @@ def test_the_number_on_the_card_is_that_of_the_index_and_of_the_weights(name: st
     entry = presets.index()[name]
     card = (presets.folder_of(name) / "README.md").read_text(encoding="utf-8")
     row = next(line for line in card.splitlines() if line.startswith(f"| **{name}**"))
-    assert [f"{v:.2f}" for v in entry["psnr"].values()] == [cell.strip() for cell in row.split("|")[4:-1]]
+    assert [f"{v:.2f}" for v in entry["psnr"].values()] == [
+        cell.strip() for cell in row.split("|")[4:-1]
+    ]
     assert entry["metric"]["value"] == entry["psnr"]["25"]
     stored = json.loads((presets.folder_of(name) / "metrics.json").read_text(encoding="utf-8"))
     assert stored["psnr"] == entry["psnr"]
@@ -305,14 +470,22 @@ def test_the_number_on_the_card_is_that_of_the_index_and_of_the_weights(name: st
 
 
 def test_classical_filters_are_measured_like_the_trained_ones() -> None:
-    entries = {name: e for name, e in presets.index().items() if e["task"] == "denoise" and e["ndim"] == 2}
+    entries = {
+        name: e for name, e in presets.index().items() if e["task"] == "denoise" and e["ndim"] == 2
+    }
     for name, entry in entries.items():
         stored = json.loads((presets.folder_of(name) / "metrics.json").read_text(encoding="utf-8"))
         assert stored["psnr"] == entry["psnr"], name
-        assert f"{entry['psnr']['25']:.2f}" in (presets.folder_of(name) / "README.md").read_text(encoding="utf-8"), name
+        assert f"{entry['psnr']['25']:.2f}" in (presets.folder_of(name) / "README.md").read_text(
+            encoding="utf-8"
+        ), name
 
 
 @pytest.mark.parametrize("name", ["truncated_tv_2d", "charbonnier_implicit_color"])
 def test_numbers_of_classical_filters_are_those_of_the_weights(name: str) -> None:
-    subset = json.loads((presets.folder_of(name) / "metrics.json").read_text(encoding="utf-8"))["subset"]
-    assert evaluate(name, bsd(), limit=subset["images"], levels=(25,))["25"] == pytest.approx(subset["psnr"]["25"], abs=0.02)
+    subset = json.loads((presets.folder_of(name) / "metrics.json").read_text(encoding="utf-8"))[
+        "subset"
+    ]
+    assert evaluate(name, bsd(), limit=subset["images"], levels=(25,))["25"] == pytest.approx(
+        subset["psnr"]["25"], abs=0.02
+    )

@@ -1,4 +1,6 @@
-"""Ready for accelerators: every model and preset lowers whole to XLA for fixed shapes, without a call back to the host.
+"""Ready for accelerators.
+
+Every model and preset lowers whole to XLA for fixed shapes, without a call back to the host.
 
 That the compiled program computes the same is tested in test_conformance.py.
 """
@@ -17,19 +19,41 @@ from table import VARIANTS, Case, arguments, takes_noise
 import keras_pde
 from keras_pde import presets
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="lowered by TensorFlow; JAX lowers by itself")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="lowered by TensorFlow; JAX lowers by itself"
+)
 # operations of TensorFlow's graph that run on the host
-HOST = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "Print", "PrintV2", "Assert", "HostCompute", "XlaHostCompute", "StringFormat"}
-MODELS = [(case, variant) for case, variant in VARIANTS if case.cls.__module__.startswith("keras_pde.models")]
+HOST = {
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    "Print",
+    "PrintV2",
+    "Assert",
+    "HostCompute",
+    "XlaHostCompute",
+    "StringFormat",
+}
+MODELS = [
+    (case, variant)
+    for case, variant in VARIANTS
+    if case.cls.__module__.startswith("keras_pde.models")
+]
 
 
 def lowered(function: Callable[..., Any], *inputs: Any) -> str:
-    """The program of XLA, in words; refused if anything of it would run on the host, in float64 or on sizes not known."""
+    """The program of XLA, in words.
+
+    Refused if anything of it would run on the host, in float64 or on sizes not known.
+    """
     import tensorflow as tf
 
     traced = tf.function(function, jit_compile=True, autograph=False)
     graph = traced.get_concrete_function(*inputs).graph
-    definitions = [graph.as_graph_def().node, *[f.node_def for f in graph.as_graph_def().library.function]]
+    definitions = [
+        graph.as_graph_def().node,
+        *[f.node_def for f in graph.as_graph_def().library.function],
+    ]
     assert {node.op for nodes in definitions for node in nodes} & HOST == set()
     text = traced.experimental_get_compiler_ir(*inputs)(stage="hlo")
     assert "HloModule" in text

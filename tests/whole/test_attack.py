@@ -1,4 +1,7 @@
-"""Gradient ascent on the input of every certified 2-D denoiser of the zoo: 1,000 tries, and no violation of its certificate."""
+"""Gradient ascent on the input of every certified 2-D denoiser of the zoo.
+
+1,000 tries, and no violation of its certificate.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,25 @@ import tensorflow as tf
 from keras_pde import from_preset, presets
 
 TRIES, STEPS, SIZE = 1000, 6, (7, 8)
-CERTIFIED = [n for n, e in presets.index().items() if e["task"] == "denoise" and e["ndim"] == 2 and e["certified"] != "no" and e["params"]]
+CERTIFIED = [
+    n
+    for n, e in presets.index().items()
+    if e["task"] == "denoise" and e["ndim"] == 2 and e["certified"] != "no" and e["params"]
+]
 
 
-def ascend(model, certificate, rng: np.random.Generator, noise: np.ndarray | None) -> dict[str, float]:
-    """Largest gain, Lipschitz quotient and averagedness quotient that gradient ascent from random inputs finds."""
+def ascend(
+    model, certificate, rng: np.random.Generator, noise: np.ndarray | None
+) -> dict[str, float]:
+    """Largest gain, Lipschitz quotient and averagedness quotient that gradient ascent from random
+    inputs finds.
+    """
     shape = (TRIES, *SIZE, model.input_channels)
     scale = np.exp(rng.uniform(math.log(1e-3), math.log(3.0), size=(TRIES, 1, 1, 1)))
     u = tf.Variable(scale * rng.normal(size=shape))
-    v = tf.Variable(u + scale * np.exp(rng.uniform(-6, 0, size=(TRIES, 1, 1, 1))) * rng.normal(size=shape))
+    v = tf.Variable(
+        u + scale * np.exp(rng.uniform(-6, 0, size=(TRIES, 1, 1, 1))) * rng.normal(size=shape)
+    )
     theta = certificate.averaged
 
     @tf.function(autograph=False)  # XLA runs convolutions in float64 seven times slower
@@ -32,10 +45,15 @@ def ascend(model, certificate, rng: np.random.Generator, noise: np.ndarray | Non
             return tf.reduce_sum(x * x, (1, 2, 3))
 
         out, other = run(u), run(v)
-        found = {"norm": tf.sqrt(squared(out) / squared(u)), "lipschitz": tf.sqrt(squared(out - other) / squared(u - v))}
+        found = {
+            "norm": tf.sqrt(squared(out) / squared(u)),
+            "lipschitz": tf.sqrt(squared(out - other) / squared(u - v)),
+        }
         if theta is not None:
             moved, apart = out - other, u - v
-            found["averaged"] = (squared(moved) + (1 - theta) / theta * squared(apart - moved)) / squared(apart)
+            found["averaged"] = (
+                squared(moved) + (1 - theta) / theta * squared(apart - moved)
+            ) / squared(apart)
         return found
 
     @tf.function(autograph=False)

@@ -1,6 +1,7 @@
 """TensorFlow, JAX and PyTorch: what is saved by one loads on the others and computes the same.
 
-The table of all layers and models and the zoo run on each backend by test_conformance.py and test_presets.py under KERAS_BACKEND: see .ci/run.
+The table of all layers and models and the zoo run on each backend by test_conformance.py and
+test_presets.py under KERAS_BACKEND: see .ci/run.
 """
 
 from __future__ import annotations
@@ -20,12 +21,19 @@ from table import VARIANTS, Case, arguments, takes_noise
 
 BACKEND = keras.backend.backend()
 OTHERS = [
-    pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"needs {name}"))
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"needs {name}"),
+    )
     for name in ("tensorflow", "jax", "torch")
     if name != BACKEND
 ]
 # a variant of each layer and model, with the most weights
-SAVED = [(case, variant) for case, variant in VARIANTS if variant == "full" and not takes_noise(case, variant)]
+SAVED = [
+    (case, variant)
+    for case, variant in VARIANTS
+    if variant == "full" and not takes_noise(case, variant)
+]
 BY_FUNCTION = """
 import sys
 sys.path[:0] = sys.argv[1:4]
@@ -69,8 +77,23 @@ def load_all(folder: str) -> None:
 def on(backend: str, function: str, folder: Path) -> str:
     """Output of a function of this file on another backend."""
     here = Path(__file__).resolve().parent
-    command = [sys.executable, "-c", BY_FUNCTION, str(here), str(here.parent), str(ROOT), function, str(folder)]
-    done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-c",
+        BY_FUNCTION,
+        str(here),
+        str(here.parent),
+        str(ROOT),
+        function,
+        str(folder),
+    ]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -82,7 +105,9 @@ def test_saved_here_loads_there(other: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_saved_there_loads_here(other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_saved_there_loads_here(
+    other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     on(other, "save_all", tmp_path)
     load_all(str(tmp_path))
     assert capsys.readouterr().out.count("ok ") == len(SAVED)
@@ -102,7 +127,13 @@ def test_no_layer_has_a_method_that_pytorch_calls_by_another_meaning() -> None:
     taken = {*dir(torch.nn.Module()), *vars(torch.nn.Module())} - set(dir(object))
     found = 0
     for cls in subclasses(keras.layers.Layer):
-        own = {n for base in cls.__mro__ if base.__module__.startswith("keras_pde") for n in vars(base) if not n.startswith("__")}
+        own = {
+            n
+            for base in cls.__mro__
+            if base.__module__.startswith("keras_pde")
+            for n in vars(base)
+            if not n.startswith("__")
+        }
         found += bool(own)
         assert not own & taken, cls
     assert found > 12

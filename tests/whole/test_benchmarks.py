@@ -11,7 +11,9 @@ import pytest
 from conftest import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
-pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks come with the sources only")
+pytestmark = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="benchmarks come with the sources only"
+)
 
 
 @pytest.fixture
@@ -44,7 +46,11 @@ def test_convolution_prints_what_rows_gain(script, capsys):
 
 def test_loops_agree_with_unrolled_steps(script, capsys):
     script("loops").main(["--quick"])
-    rows = [line for line in capsys.readouterr().out.splitlines() if "forward" in line or "backward" in line]
+    rows = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if "forward" in line or "backward" in line
+    ]
     assert len(rows) == 10
     assert all(float(row.strip("│ ").split()[-1]) < 1e-5 for row in rows)
 
@@ -95,11 +101,18 @@ def test_translation_trains_resumes_and_draws(script, tmp_path, capsys):
     parameters = {(row["architecture"], row["comparison"]): int(row["parameters"]) for row in rows}
     # two blocks, two filters: kernels, a contrast each, and the standard network's biases
     assert parameters["standard", "reference"] == 2 * (2 * 18 + 1 + 2)
-    assert parameters["symmetric", "equal filters"] == parameters["FSI", "equal filters"] == 2 * (18 + 1)
+    assert (
+        parameters["symmetric", "equal filters"]
+        == parameters["FSI", "equal filters"]
+        == 2 * (18 + 1)
+    )
     assert parameters["Du Fort-Frankel", "equal parameters"] == 2 * (36 + 1)
     assert {row["certified"] for row in rows if row["architecture"] == "symmetric"} == {"yes"}
     assert {row["certified"] for row in rows if row["architecture"] == "FSI"} == {"not proved"}
-    assert all((tmp_path / f"translation_{against}.png").stat().st_size > 10_000 for against in ("blocks", "parameters"))
+    assert all(
+        (tmp_path / f"translation_{against}.png").stat().st_size > 10_000
+        for against in ("blocks", "parameters")
+    )
     capsys.readouterr()
     assert translation.main(["--quick", "--out", str(tmp_path)]) == rows
     assert "7/7" not in capsys.readouterr().out
@@ -118,21 +131,43 @@ def test_everywhere_measures_each_cell_or_says_why_not(script, tmp_path, capsys)
     for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert", "jax"):
         pytest.importorskip(name)
     everywhere, out = script("everywhere"), tmp_path / "all.csv"
-    old = {name: dict.fromkeys(everywhere.COLUMNS, "0.5") | {"preset": name, "of": everywhere.digest(name)} for name in ("linear_1d", "linear_2d")}
+    old = {
+        name: (
+            dict.fromkeys(everywhere.COLUMNS, "0.5")
+            | {
+                "preset": name,
+                "of": everywhere.digest(name),
+            }
+        )
+        for name in ("linear_1d", "linear_2d")
+    }
     everywhere.write(out, old)
     rows = everywhere.main(["linear_1d", "--fresh", "--out", str(out)])
     row = rows["linear_1d"]
-    assert rows["linear_2d"] == everywhere.read(out)["linear_2d"] == old["linear_2d"]  # what was not asked for is kept
-    assert all(float(row[kind]) <= 1e-5 for kind in ("saved_model", "onnx", "litert", "tensorflow float32", "jax float32"))
-    assert all(1e-5 < float(row[f"{backend} mixed_bfloat16"]) < 0.1 for backend in ("tensorflow", "jax"))
+    # what was not asked for is kept
+    assert rows["linear_2d"] == everywhere.read(out)["linear_2d"] == old["linear_2d"]
+    assert all(
+        float(row[kind]) <= 1e-5
+        for kind in ("saved_model", "onnx", "litert", "tensorflow float32", "jax float32")
+    )
+    assert all(
+        1e-5 < float(row[f"{backend} mixed_bfloat16"]) < 0.1 for backend in ("tensorflow", "jax")
+    )
     torch = importlib.util.find_spec("torch")
-    assert float(row["torch float32"]) <= 1e-5 if torch else row["torch float32"] == "torch is not installed"
+    assert (
+        float(row["torch float32"]) <= 1e-5
+        if torch
+        else row["torch float32"] == "torch is not installed"
+    )
     assert all(row[column] for column in everywhere.COLUMNS)
     page = out.with_suffix(".md").read_text()
     assert "| linear_1d |" in page
     assert torch or "[1] torch is not installed" in page
     # a second run has nothing to do, but where the preset has changed
-    assert f"{0 if torch else 1} measured now" in (everywhere.main(["linear_1d", "--out", str(out)]), capsys.readouterr().err)[1]
+    assert (
+        f"{0 if torch else 1} measured now"
+        in (everywhere.main(["linear_1d", "--out", str(out)]), capsys.readouterr().err)[1]
+    )
     out.write_text(out.read_text().replace(row["of"], "another"))
     assert list(everywhere.read(out)) == ["linear_2d"]
 
@@ -140,17 +175,41 @@ def test_everywhere_measures_each_cell_or_says_why_not(script, tmp_path, capsys)
 def test_device_runs_from_a_bare_checkout_without_tensorflow(tmp_path):
     pytest.importorskip("jax")
     # None in sys.modules: importing it fails, as where it is not installed
-    code = "import sys; sys.modules['tensorflow'] = None; sys.path.insert(0, sys.argv[1]); import device; device.main(sys.argv[2:])"
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; sys.path.insert(0, sys.argv[1]); import"
+        " device; device.main(sys.argv[2:])"
+    )
     out = tmp_path / "device.csv"
-    command = [sys.executable, "-c", code, str(BENCHMARKS), "--quick", "--budget", "500", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(BENCHMARKS),
+        "--quick",
+        "--budget",
+        "500",
+        "--out",
+        str(out),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = list(csv.DictReader(out.open()))
-    exact = [float(row["golden"]) for row in rows if row["pass"] == "golden" and row["precision"] == "float32 highest"]
+    exact = [
+        float(row["golden"])
+        for row in rows
+        if row["pass"] == "golden" and row["precision"] == "float32 highest"
+    ]
     assert len(exact) == 2
     assert max(exact) < 1e-5
     timed = [row for row in rows if row["pass"] != "golden"]
     assert {row["pass"] for row in timed} == {"forward", "training"}
-    assert all(float(row["images_per_second"]) > 0 and float(row["over_bare"]) > 0 and not row["note"] for row in timed)
-    rounded = [float(row["golden"]) for row in rows if row["pass"] == "golden" and row["precision"] == "mixed_bfloat16"]
+    assert all(
+        float(row["images_per_second"]) > 0 and float(row["over_bare"]) > 0 and not row["note"]
+        for row in timed
+    )
+    rounded = [
+        float(row["golden"])
+        for row in rows
+        if row["pass"] == "golden" and row["precision"] == "mixed_bfloat16"
+    ]
     assert min(rounded) > 1e-4  # it does compute in 16 bits

@@ -1,4 +1,7 @@
-"""Gradient ascent that tries to break a certificate: on the input, on pairs of inputs, on the energy, and on the weights."""
+"""Gradient ascent that tries to break a certificate.
+
+On the input, on pairs of inputs, on the energy, and on the weights.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,24 @@ D = {"dtype": "float64"}
 BATCH, STEPS = 6, 40
 
 
-def learned(filters=2, kernel_size=2, boundary="neumann", normalize=True, zero_mean=False, **options) -> ConvOperator:
-    return ConvOperator(filters, kernel_size, boundary=boundary, normalize=normalize, zero_mean=zero_mean, **options, **D)
+def learned(
+    filters=2, kernel_size=2, boundary="neumann", normalize=True, zero_mean=False, **options
+) -> ConvOperator:
+    return ConvOperator(
+        filters,
+        kernel_size,
+        boundary=boundary,
+        normalize=normalize,
+        zero_mean=zero_mean,
+        **options,
+        **D,
+    )
 
 
 def block(flux="charbonnier", step_size="auto", operator=None, **options) -> DiffusionBlock:
-    return DiffusionBlock(learned() if operator is None else operator, flux, step_size, **options, **D)
+    return DiffusionBlock(
+        learned() if operator is None else operator, flux, step_size, **options, **D
+    )
 
 
 def spline(low) -> SplineFlux:
@@ -82,7 +97,9 @@ MODELS = {
 
 
 def build(name, seed=0) -> DiffusionResNet:
-    """The model with random kernels, adversarially positive where that is the worst case, in float64."""
+    """The model with random kernels, adversarially positive where that is the worst case, in
+    float64.
+    """
     make, positive = MODELS[name]
     keras.utils.set_random_seed(seed)
     model = make()
@@ -111,7 +128,10 @@ def norm(x):
 
 
 def ascend(objective, start, steps=STEPS, rate=0.05) -> np.ndarray:
-    """The best values that Adam finds, start by start; the step is relative to the size of the start."""
+    """The best values that Adam finds, start by start.
+
+    The step is relative to the size of the start.
+    """
     x = tf.Variable(start)
     scale = tf.reshape(norm(x) / math.sqrt(np.prod(start.shape[1:])), [-1] + [1] * (start.ndim - 1))
 
@@ -134,7 +154,10 @@ def ascend(objective, start, steps=STEPS, rate=0.05) -> np.ndarray:
 
 
 def starts(rng, n, batch=BATCH) -> np.ndarray:
-    """Noise of sizes 1e-3 to 30: in the linear, the nonlinear and the saturated range of the flux; the last one is oscillating."""
+    """Noise of sizes 1e-3 to 30: in the linear, the nonlinear and the saturated range of the flux.
+
+    The last one is oscillating.
+    """
     x = rng.normal(size=(batch, n, n, 1)) * np.geomspace(1e-3, 30, batch).reshape(-1, 1, 1, 1)
     x[-1] = (-1.0) ** np.indices((n, n)).sum(0)[..., None] + 0.05 * x[0]
     return x
@@ -147,11 +170,16 @@ def tiny_difference(u, d):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_gradient_ascent_does_not_break_the_certificate(name, monkeypatch):
-    """Four attacks in one batch: on ‖N(u)‖/‖u‖, on ‖N(u) − N(v)‖/‖u − v‖, on averagedness, on the energy."""
+    """Four attacks in one batch.
+
+    On ‖N(u)‖/‖u‖, on ‖N(u) − N(v)‖/‖u − v‖, on averagedness, on the energy.
+    """
     model = build(name)
     certificate = model.certificate()
     for layer in model.blocks:  # the weights stay: normalise them once, not at every step
-        monkeypatch.setattr(layer, "prepare", functools.partial(lambda ready: ready, layer.prepare()))
+        monkeypatch.setattr(
+            layer, "prepare", functools.partial(lambda ready: ready, layer.prepare())
+        )
     n, theta = size(model), certificate.averaged or 1.0
     rng = np.random.default_rng(1)
     start = np.concatenate([np.concatenate([starts(rng, n), starts(rng, n)], -1)] * 4)
@@ -164,7 +192,11 @@ def test_gradient_ascent_does_not_break_the_certificate(name, monkeypatch):
             tf.math.log(norm(Nu) / norm(u)),
             tf.math.log(norm(Nv - Nu) / norm(d)),
             tf.math.log(norm((Nv - Nu - (1 - theta) * d) / theta) / norm(d)),
-            (model.energy(Nu, source=u) - model.energy(u, source=u)) / norm(u) ** 2 if certificate.energy_descent else tf.zeros_like(norm(u)),
+            (
+                (model.energy(Nu, source=u) - model.energy(u, source=u)) / norm(u) ** 2
+                if certificate.energy_descent
+                else tf.zeros_like(norm(u))
+            ),
         ]
         return tf.reduce_sum(tf.stack(values, 1) * tf.one_hot(row, 4, dtype="float64"), 1)
 
@@ -178,14 +210,18 @@ def test_gradient_ascent_does_not_break_the_certificate(name, monkeypatch):
 def test_the_ascent_finds_the_growth_that_there_is():
     """The attack is no straw man: it finds the known constants of models without a guarantee."""
     rng = np.random.default_rng(0)
-    model = DiffusionResNet(1, block=DiffusionBlock(ConvOperator(boundary="periodic", **D), "perona_malik", 0.25, **D))
+    model = DiffusionResNet(
+        1, block=DiffusionBlock(ConvOperator(boundary="periodic", **D), "perona_malik", 0.25, **D)
+    )
     model.build((None, None, None, 1))
 
     def expansion(pair):
         u, d = pair[..., :1], tiny_difference(pair[..., :1], pair[..., 1:])
         return tf.math.log(norm(model(u + d) - model(u)) / norm(d))
 
-    found = math.exp(ascend(expansion, np.concatenate([starts(rng, 6), starts(rng, 6)], -1), 150).max())
+    found = math.exp(
+        ascend(expansion, np.concatenate([starts(rng, 6), starts(rng, 6)], -1), 150).max()
+    )
     assert 1.15 < found <= 1.25 + 1e-6  # Perona-Malik's 1.25
 
     beyond = model.with_schedule(schemes.explicit(1))
@@ -194,15 +230,25 @@ def test_the_ascent_finds_the_growth_that_there_is():
     def gain(u):
         return tf.math.log(norm(beyond(u))) - tf.math.log(norm(u))
 
-    assert math.exp(ascend(gain, starts(rng, 6), 100).max()) == pytest.approx(2, abs=0.03)  # 2c − 1 at c = 1.5
+    # 2c − 1 at c = 1.5
+    assert math.exp(ascend(gain, starts(rng, 6), 100).max()) == pytest.approx(2, abs=0.03)
     assert beyond.certificate().norm_gain == pytest.approx(2)
 
 
 @pytest.mark.parametrize(
-    "name", ["explicit untied perona-malik 2x2", "explicit learned data term", "explicit per channel", "fed untied perona-malik", "fsi frozen"]
+    "name",
+    [
+        "explicit untied perona-malik 2x2",
+        "explicit learned data term",
+        "explicit per channel",
+        "fed untied perona-malik",
+        "fsi frozen",
+    ],
 )
 def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stability(name):
-    """Normalisation, automatic, learned and per-channel steps hold for the weights that an attacker would learn, too."""
+    """Normalisation, automatic, learned and per-channel steps hold for the weights that an attacker
+    would learn, too.
+    """
     model = build(name)
     n = size(model)
     u = tf.Variable(starts(np.random.default_rng(2), n))
@@ -221,7 +267,11 @@ def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stabil
         gain, gradients = attack()
         best = max(best, float(tf.reduce_max(gain)))
         assert all(np.isfinite(ops.convert_to_numpy(g)).all() for g in gradients if g is not None)
-        pairs = [(g, v) for g, v in zip(gradients[:-1], model.trainable_variables, strict=True) if g is not None]
+        pairs = [
+            (g, v)
+            for g, v in zip(gradients[:-1], model.trainable_variables, strict=True)
+            if g is not None
+        ]
         optimizer.apply([-g for g, _ in pairs], [v for _, v in pairs])
         u.assign_add(0.04 * tf.sign(gradients[-1]) * tf.reshape(norm(u), (-1, 1, 1, 1)) / n)
     assert math.exp(best) <= 1 + 1e-9
@@ -245,9 +295,13 @@ def test_a_noise_level_does_not_break_the_certificate():
 
 
 def test_tied_fsi_never_grew_from_40_random_starts_over_20_cycles():
-    """No theorem, but MATHS.md's observation for Charbonnier, Perona-Malik and Huber with tied kernels."""
+    """No theorem, but MATHS.md's observation for Charbonnier, Perona-Malik and Huber with tied
+    kernels.
+    """
     for flux in ("charbonnier", "perona_malik", "truncated_tv"):
-        model = FSIResNet(20, 5, block=block(flux, operator=learned(3, 3, "periodic", zero_mean=True)))
+        model = FSIResNet(
+            20, 5, block=block(flux, operator=learned(3, 3, "periodic", zero_mean=True))
+        )
         model.build((None, None, 1))
         rng = np.random.default_rng(0)
         model.blocks[0].operator.kernels[0].assign(rng.normal(size=(3, 1, 3)))

@@ -1,4 +1,7 @@
-"""What every layer and model of the table does: Keras's own suite, saving, gradients, XLA, precision, dynamic sizes."""
+"""What every layer and model of the table does.
+
+Keras's own suite, saving, gradients, XLA, precision, dynamic sizes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ import keras_pde
 
 BACKEND = keras.backend.backend()
 SUITE = testing.TestCase()
-each_variant = pytest.mark.parametrize(("case", "variant"), VARIANTS, ids=lambda x: str(x).replace(" ", "_"))
+each_variant = pytest.mark.parametrize(
+    ("case", "variant"), VARIANTS, ids=lambda x: str(x).replace(" ", "_")
+)
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
@@ -31,14 +36,18 @@ def data(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> np.nd
 def made(case: Case, variant: str, **kwargs: Any) -> tuple[Any, np.ndarray, dict[str, Any]]:
     """A built layer, an input and the further call arguments."""
     layer = case.cls(**arguments(case, variant), **kwargs)
-    call = {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else {}
+    call = (
+        {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else {}
+    )
     x = data(case.shape, "float64" if kwargs.get("dtype") == "float64" else "float32")
     layer.build(case.shape)
     return layer, x, call
 
 
 def output(layer: Any, x: Any, call: dict[str, Any]) -> Any:
-    """The layer's output: eager on TensorFlow, jitted on JAX, where compiling op by op takes minutes."""
+    """The layer's output: eager on TensorFlow, jitted on JAX, where compiling op by op takes
+    minutes.
+    """
     if BACKEND == "jax":
         import jax
 
@@ -54,11 +63,16 @@ def perturbed(layer: Any) -> None:
 
 @each_case
 def test_full_variant_sets_every_argument_away_from_its_default(case: Case) -> None:
-    apart = ("self", "kwargs", *["noise_conditioned"] * issubclass(case.cls, keras.Model))  # a pair of inputs: see test_multigrid.py
-    parameters = {n: p for n, p in inspect.signature(case.cls.__init__).parameters.items() if n not in apart}
+    # a pair of inputs: see test_multigrid.py
+    apart = ("self", "kwargs", *["noise_conditioned"] * issubclass(case.cls, keras.Model))
+    parameters = {
+        n: p for n, p in inspect.signature(case.cls.__init__).parameters.items() if n not in apart
+    }
     given: dict[str, Any] = {}
     for variant in ("full", *case.elsewhere):
-        given.update({k: v for k, v in arguments(case, variant).items() if v != parameters[k].default})
+        given.update(
+            {k: v for k, v in arguments(case, variant).items() if v != parameters[k].default}
+        )
     assert set(given) == set(parameters)
     config = made(case, "default")[0].get_config()
     assert set(parameters) - set(config) <= {"block"}  # block and filters exclude each other
@@ -66,7 +80,9 @@ def test_full_variant_sets_every_argument_away_from_its_default(case: Case) -> N
 
 @each_variant
 def test_keras_layer_suite(case: Case, variant: str) -> None:
-    call = {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else None
+    call = (
+        {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else None
+    )
     SUITE.run_layer_test(
         case.cls,
         init_kwargs=arguments(case, variant),
@@ -83,37 +99,53 @@ def gradients(layer: Any, x: np.ndarray, call: dict[str, Any]) -> list[np.ndarra
         import jax
 
         def loss(trainable: Any) -> Any:
-            out, _ = layer.stateless_call(trainable, [v.value for v in layer.non_trainable_variables], x, **call)
+            out, _ = layer.stateless_call(
+                trainable, [v.value for v in layer.non_trainable_variables], x, **call
+            )
             return ops.sum(out * weights)
 
-        return [np.array(g) for g in jax.jit(jax.grad(loss))([v.value for v in layer.trainable_variables])]
+        return [
+            np.array(g)
+            for g in jax.jit(jax.grad(loss))([v.value for v in layer.trainable_variables])
+        ]
     if BACKEND == "torch":
         import torch
 
         if not layer.trainable_variables:
             return []
         loss = ops.sum(layer(x, **call) * ops.convert_to_tensor(weights))
-        found = torch.autograd.grad(loss, [v.value for v in layer.trainable_variables], allow_unused=True)
+        found = torch.autograd.grad(
+            loss, [v.value for v in layer.trainable_variables], allow_unused=True
+        )
         return [None if g is None else ops.convert_to_numpy(g) for g in found]
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         loss = ops.sum(layer(x, **call) * weights)
-    return [None if g is None else np.array(g) for g in tape.gradient(loss, [v.value for v in layer.trainable_variables])]
+    return [
+        None if g is None else np.array(g)
+        for g in tape.gradient(loss, [v.value for v in layer.trainable_variables])
+    ]
 
 
 @each_variant
 def test_every_weight_gets_a_gradient(case: Case, variant: str) -> None:
     layer, x, call = made(case, variant)
     perturbed(layer)
-    for variable, gradient in zip(layer.trainable_variables, gradients(layer, x, call), strict=True):
+    for variable, gradient in zip(
+        layer.trainable_variables, gradients(layer, x, call), strict=True
+    ):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
         assert np.abs(gradient).max() > 0, variable.path
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="the PyTorch backend runs op by op")
-@pytest.mark.parametrize(("case", "variant"), [v for v in VARIANTS if v[1] != "default" or "layers" in v[0].cls.__module__], ids=str)
+@pytest.mark.parametrize(
+    ("case", "variant"),
+    [v for v in VARIANTS if v[1] != "default" or "layers" in v[0].cls.__module__],
+    ids=str,
+)
 def test_compiled_with_dynamic_sizes_equals_eager(case: Case, variant: str) -> None:
     layer, x, call = made(case, variant)
     eager = np.array(layer(x, **call))
@@ -127,7 +159,9 @@ def test_compiled_with_dynamic_sizes_equals_eager(case: Case, variant: str) -> N
         signature = [tf.TensorSpec((None, None, None, case.shape[-1]), tf.float32)]
         graph = tf.function(lambda u: layer(u, **call), input_signature=signature)
         np.testing.assert_allclose(np.array(graph(x)), eager, atol=2e-5)
-        compiled = tf.function(lambda u: layer(u, **call), input_signature=signature, jit_compile=True)(x)
+        compiled = tf.function(
+            lambda u: layer(u, **call), input_signature=signature, jit_compile=True
+        )(x)
     np.testing.assert_allclose(np.array(compiled), eager, atol=2e-5)
 
 
@@ -135,22 +169,36 @@ def test_compiled_with_dynamic_sizes_equals_eager(case: Case, variant: str) -> N
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_precisions_agree(case: Case, variant: str, policy: str) -> None:
     if BACKEND != "tensorflow" and policy == "float64":
-        pytest.skip("Keras promotes to float32 on JAX (unless x64 is enabled) and PyTorch; the float64 claims are tested on TensorFlow")
+        pytest.skip(
+            "Keras promotes to float32 on JAX (unless x64 is enabled) and PyTorch; the float64"
+            " claims are tested on TensorFlow"
+        )
     layer, x, call = made(case, variant)
     other = type(layer).from_config({**layer.get_config(), "dtype": policy})
     other.build(case.shape)
     other.set_weights(layer.get_weights())
     out = output(other, x, call)
-    assert keras.backend.standardize_dtype(out.dtype) == {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16", "float64": "float64"}[policy]
-    error = np.abs(ops.convert_to_numpy(ops.cast(out, "float32")) - ops.convert_to_numpy(output(layer, x, call))).max()
+    assert (
+        keras.backend.standardize_dtype(out.dtype)
+        == {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16", "float64": "float64"}[policy]
+    )
+    error = np.abs(
+        ops.convert_to_numpy(ops.cast(out, "float32"))
+        - ops.convert_to_numpy(output(layer, x, call))
+    ).max()
     assert error < {"mixed_float16": 0.03, "mixed_bfloat16": 0.3, "float64": 2e-5}[policy]
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.cls.__module__.startswith("keras_pde.models")], ids=str)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.cls.__module__.startswith("keras_pde.models")], ids=str
+)
 def test_a_stateless_call_computes_in_the_model_s_precision(case: Case) -> None:
     model, x, call = made(case, "full", dtype="mixed_bfloat16")
     perturbed(model)
-    weights = [[v.value for v in variables] for variables in (model.trainable_variables, model.non_trainable_variables)]
+    weights = [
+        [v.value for v in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
     def stateless(u: Any, **call: Any) -> Any:  # what JAX's fit and predict run
         return model.stateless_call(*weights, u, **call)[0]
@@ -182,7 +230,10 @@ for path, noise in json.load(open(sys.argv[1])):
 def test_saved_models_load_in_a_fresh_process(tmp_path: Any) -> None:
     paths = []
     for case, variant in VARIANTS:
-        if not (case.cls.__module__.startswith("keras_pde.models") or variant in ("full", "per channel", "number of filters")):
+        if not (
+            case.cls.__module__.startswith("keras_pde.models")
+            or variant in ("full", "per channel", "number of filters")
+        ):
             continue
         layer, x, call = made(case, variant)
         perturbed(layer)
@@ -197,13 +248,21 @@ def test_saved_models_load_in_a_fresh_process(tmp_path: Any) -> None:
         paths.append((path, bool(call)))
     (tmp_path / "list.json").write_text(json.dumps(paths))
     environment = {**os.environ, "KERAS_BACKEND": BACKEND}
-    done = subprocess.run([sys.executable, "-c", LOADER, str(tmp_path / "list.json")], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADER, str(tmp_path / "list.json")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("ok") == len(paths)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="float64 needs TensorFlow here")
-@pytest.mark.parametrize("variant", ["default", "full", "per channel", "number of filters", "step by number"])
+@pytest.mark.parametrize(
+    "variant", ["default", "full", "per channel", "number of filters", "step by number"]
+)
 def test_a_block_has_a_symmetric_jacobian(variant: str) -> None:
     import tensorflow as tf
 
@@ -227,4 +286,7 @@ def test_any_spatial_rank(case: Case, variant: str) -> None:
         if shape == (1, 7, 2) or variant in ("default", "dct", "per channel"):
             layer = case.cls(**arguments(case, variant))
             layer.build(shape)
-            assert tuple(output(layer, data(shape), call).shape)[:-1] == tuple(layer.compute_output_shape(shape))[:-1]
+            assert (
+                tuple(output(layer, data(shape), call).shape)[:-1]
+                == tuple(layer.compute_output_shape(shape))[:-1]
+            )

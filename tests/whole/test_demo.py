@@ -1,4 +1,7 @@
-"""The demo page in a real browser: it computes what Python computes, says what is proved, and stays usable when things go wrong."""
+"""The demo page in a real browser.
+
+It computes what Python computes, says what is proved, and stays usable when things go wrong.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +34,27 @@ from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
 
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
 )
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 MISSING = [
     name
-    for name, there in {"npm": shutil.which("npm"), "Chromium": CHROMIUM, "playwright": importlib.util.find_spec("playwright")}.items()
+    for name, there in {
+        "npm": shutil.which("npm"),
+        "Chromium": CHROMIUM,
+        "playwright": importlib.util.find_spec("playwright"),
+    }.items()
     if not there
 ]
-MISSING += [name for name in ("onnx", "tf2onnx", "onnxruntime") if not importlib.util.find_spec(name)]
-pytestmark = pytest.mark.skipif(bool(MISSING) and not os.environ.get("CI"), reason=f"the demo needs {', '.join(MISSING)}")
+MISSING += [
+    name for name in ("onnx", "tf2onnx", "onnxruntime") if not importlib.util.find_spec(name)
+]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) and not os.environ.get("CI"), reason=f"the demo needs {', '.join(MISSING)}"
+)
 SECOND = 1000
 PATIENCE = 240 * SECOND
 
@@ -50,7 +64,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page, built as the README says, and beside its networks one more to try."""
     folder = tmp_path_factory.mktemp("demo") / "site"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(ROOT / "demo" / "build.py"), str(folder)], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "demo" / "build.py"), str(folder)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "largest difference" in done.stdout
     return folder
@@ -64,7 +84,9 @@ def address(site: Path) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -77,7 +99,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with sync_playwright() as tools:
         profile = tmp_path_factory.mktemp("profile")
         context = tools.chromium.launch_persistent_context(
-            str(profile), executable_path=CHROMIUM, args=FLAGS.split(), headless=True, viewport={"width": 1280, "height": 900}
+            str(profile),
+            executable_path=CHROMIUM,
+            args=FLAGS.split(),
+            headless=True,
+            viewport={"width": 1280, "height": 900},
         )
         yield context
         context.close()
@@ -126,7 +152,10 @@ class Page:
             return { shape: [before.height, before.width, before.channels], before: text(before.data), after: text(after.data) };
         }"""
         found = self.tab.evaluate(script)
-        before, after = (np.frombuffer(base64.b64decode(found[k]), "float32").reshape(found["shape"]) for k in ("before", "after"))
+        before, after = (
+            np.frombuffer(base64.b64decode(found[k]), "float32").reshape(found["shape"])
+            for k in ("before", "after")
+        )
         return before, after
 
     def saved(self) -> np.ndarray:
@@ -148,7 +177,10 @@ def shared(browser: Any, address: str) -> Iterator[Page]:
 
 @pytest.fixture
 def page(shared: Page) -> Iterator[Page]:
-    """The page with the grey sample and its controls as at first; nothing may have failed at the end, and nothing been asked of others."""
+    """The page with the grey sample and its controls as at first.
+
+    Nothing may have failed at the end, and nothing been asked of others.
+    """
     shared.tab.set_viewport_size({"width": 1280, "height": 900})
     shared.choose("resnet")
     shared.set(sigma_auto=True, added=25)
@@ -161,7 +193,9 @@ def page(shared: Page) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One of BSD68 and one of CBSD68 where they are there, else parts of scikit-image's photographs; 8-bit PNG, small and odd in size."""
+    """One of BSD68 and one of CBSD68 where they are there, else parts of scikit-image's
+    photographs; 8-bit PNG, small and odd in size.
+    """
     folder = tmp_path_factory.mktemp("photographs")
     out = {}
     for kind, name, sample in (("grey", "bsd68_gray", "camera"), ("colour", "cbsd68", "chelsea")):
@@ -186,22 +220,39 @@ def by_python(filter_key: str, noisy: np.ndarray, sigma: float, time: float | No
     }
     name = names[filter_key][noisy.shape[-1]]
     if filter_key != "diffusion":
-        return denoising.filter_image(denoising.choose_filter(name, noisy.shape, sigma), noisy, sigma).pixels
-    chosen = levels_of.stopping_time(presets.index()[name]["noise"], sigma) if time is None else time
-    return denoising.filter_image(denoising.filter_of(Timed(from_preset(name)).at(chosen), tuned=True), noisy, sigma).pixels
+        return denoising.filter_image(
+            denoising.choose_filter(name, noisy.shape, sigma), noisy, sigma
+        ).pixels
+    chosen = (
+        levels_of.stopping_time(presets.index()[name]["noise"], sigma) if time is None else time
+    )
+    return denoising.filter_image(
+        denoising.filter_of(Timed(from_preset(name)).at(chosen), tuned=True), noisy, sigma
+    ).pixels
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour"])
 @pytest.mark.parametrize(
     ("key", "sigma", "time"),
-    [("resnet", 25, None), ("resnet", 40, None), ("diffusion", 15, None), ("diffusion", 25, 3.0), ("diffusion", 25, 12.5), ("equilibrium", 25, None)],
+    [
+        ("resnet", 25, None),
+        ("resnet", 40, None),
+        ("diffusion", 15, None),
+        ("diffusion", 25, 3.0),
+        ("diffusion", 25, 12.5),
+        ("equilibrium", 25, None),
+    ],
 )
 def test_the_page_computes_what_python_computes(
     page: Page, photographs: dict[str, Path], kind: str, key: str, sigma: float, time: float | None
 ) -> None:
     page.open(photographs[kind])
     page.choose(key)
-    status = page.set(added=25, sigma=sigma, **({"time": time} if time else {"time_auto": True} if key == "diffusion" else {}))
+    status = page.set(
+        added=25,
+        sigma=sigma,
+        **({"time": time} if time else {"time_auto": True} if key == "diffusion" else {}),
+    )
     before, after = page.floats()
     clean = np.atleast_3d(np.asarray(Image.open(photographs[kind])))
     assert before.shape == clean.shape
@@ -210,11 +261,18 @@ def test_the_page_computes_what_python_computes(
     np.testing.assert_allclose(after, expected, atol=1e-5)
     pixels = page.saved()[..., : clean.shape[-1]].astype(int)
     assert np.abs(pixels - np.rint(255 * expected.clip(0, 1))).max() <= 1
-    for value in (qualities.quality(clean / 255, before).psnr, qualities.quality(clean / 255, after.clip(0, 1)).psnr):
-        assert any(abs(float(shown) - value) < 0.006 for shown in re.findall(r"([\d.]+) dB", status)), (value, status)
+    for value in (
+        qualities.quality(clean / 255, before).psnr,
+        qualities.quality(clean / 255, after.clip(0, 1)).psnr,
+    ):
+        assert any(
+            abs(float(shown) - value) < 0.006 for shown in re.findall(r"([\d.]+) dB", status)
+        ), (value, status)
 
 
-def test_a_picture_without_noise_added_is_read_as_it_is(page: Page, photographs: dict[str, Path]) -> None:
+def test_a_picture_without_noise_added_is_read_as_it_is(
+    page: Page, photographs: dict[str, Path]
+) -> None:
     page.open(photographs["colour"])
     status = page.set(added=0)
     before, after = page.floats()
@@ -222,7 +280,8 @@ def test_a_picture_without_noise_added_is_read_as_it_is(page: Page, photographs:
     np.testing.assert_array_equal(np.rint(255 * before).astype("uint8"), clean)
     assert "dB" not in status
     level = denoising.noise_level(clean)
-    assert float(page.tab.input_value("#sigma")) == pytest.approx(level, abs=0.26)  # the slider's step is half a grey level
+    # the slider's step is half a grey level
+    assert float(page.tab.input_value("#sigma")) == pytest.approx(level, abs=0.26)
     assert "estimated" in page.tab.text_content("#sigma-how")
     np.testing.assert_allclose(after, by_python("resnet", before, level, None), atol=1e-4)
     status = page.set(sigma=0)
@@ -230,7 +289,9 @@ def test_a_picture_without_noise_added_is_read_as_it_is(page: Page, photographs:
     np.testing.assert_array_equal(*page.floats())
 
 
-def test_the_stopping_time_changes_the_filter_and_the_certificate_with_it(page: Page, photographs: dict[str, Path]) -> None:
+def test_the_stopping_time_changes_the_filter_and_the_certificate_with_it(
+    page: Page, photographs: dict[str, Path]
+) -> None:
     page.open(photographs["grey"])
     page.choose("diffusion")
     timed, results = Timed(from_preset("charbonnier_explicit_2d")), []
@@ -253,7 +314,9 @@ def test_the_stopping_time_changes_the_filter_and_the_certificate_with_it(page: 
     assert float(page.tab.input_value("#time")) == pytest.approx(7.9)
 
 
-def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_words(page: Page, site: Path) -> None:
+def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_words(
+    page: Page, site: Path
+) -> None:
     """Of the files on the page, and of all denoisers in the zoo, which a page may come to offer."""
     script = """async (name) => (await import('./metadata.js')).metadata(new Uint8Array(await (await fetch(`models/${name}`)).arrayBuffer()))"""
     known = []
@@ -261,9 +324,14 @@ def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_word
         known.append(page.tab.evaluate(script, path.name))
         assert known[-1] == export.load_exported(path)[1]
     assert len(known) == 5
-    known += [{"name": name, **export.Served(from_preset(name)).about()} for name in presets.list_presets("*_2d", task="denoise")]
+    known += [
+        {"name": name, **export.Served(from_preset(name)).about()}
+        for name in presets.list_presets("*_2d", task="denoise")
+    ]
     said = page.tab.evaluate(
-        "async (known) => { const { explain } = await import('./certificate.js'); return known.map((a) => explain(a, 5)); }", known
+        "async (known) => { const { explain } = await import('./certificate.js'); return"
+        " known.map((a) => explain(a, 5)); }",
+        known,
     )
     assert len(said) > 20
     for about, found in zip(known, said, strict=True):
@@ -275,14 +343,22 @@ def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_word
 
 def test_tiles_cover_the_picture_and_begin_where_patches_do(page: Page) -> None:
     script = "async ([args]) => (await import('./tiles.js')).plan(...args)"
-    for width, height, reach, patch in ((1700, 901, 36, 1), (1301, 777, 35, 4), (50, 9000, 100, 3), (300, 200, 36, 1)):
+    for width, height, reach, patch in (
+        (1700, 901, 36, 1),
+        (1301, 777, 35, 4),
+        (50, 9000, 100, 3),
+        (300, 200, 36, 1),
+    ):
         times = np.zeros((height, width), int)
         for tile in page.tab.evaluate(script, [[width, height, reach, 512, patch]]):
             (left, top, right, bottom), window = tile["core"], tile["window"]
             times[top:bottom, left:right] += 1
             assert window[0] % patch == window[1] % patch == 0
             assert all(
-                near == edge or abs(near - inner) >= reach for near, inner, edge in zip(window, tile["core"], (0, 0, width, height), strict=True)
+                near == edge or abs(near - inner) >= reach
+                for near, inner, edge in zip(
+                    window, tile["core"], (0, 0, width, height), strict=True
+                )
             )
             assert (window[2] - window[0]) * (window[3] - window[1]) <= 4 * 512**2
         assert (times == 1).all()
@@ -312,18 +388,33 @@ def test_noise_is_measured_as_in_python(page: Page, rng: np.random.Generator) ->
     }"""
     table = presets.index()["charbonnier_explicit_2d"]["noise"]
     sizes = {"width": 70, "height": 90, "channels": 3}
-    found = page.tab.evaluate(script, {"clean": clean.ravel().tolist(), "noisy": noisy.ravel().tolist(), "table": table, **sizes})
+    found = page.tab.evaluate(
+        script,
+        {"clean": clean.ravel().tolist(), "noisy": noisy.ravel().tolist(), "table": table, **sizes},
+    )
     assert found["psnr"] == pytest.approx(qualities.quality(clean, noisy).psnr, abs=1e-4)
     assert found["estimate"] == pytest.approx(noise.estimate(noisy), rel=1e-5)
-    assert found["times"] == pytest.approx([levels_of.stopping_time(table, s) for s in (1, 5, 20, 25, 70)])
+    assert found["times"] == pytest.approx(
+        [levels_of.stopping_time(table, s) for s in (1, 5, 20, 25, 70)]
+    )
     added = 255 * np.array(found["added"])
     assert abs(added.mean()) < 0.4
     assert added.std() == pytest.approx(30, rel=0.01)
     assert np.mean(np.abs(added) < 30) == pytest.approx(0.6827, abs=0.006)
 
 
-def test_a_large_picture_in_tiles_is_that_as_a_whole_and_can_be_stopped(page: Page, tmp_path: Path, rng: np.random.Generator) -> None:
-    pixels = np.uint8(np.clip(120 + 60 * np.sin(np.indices((620, 900)).sum(0) / 9) + 20 * rng.standard_normal((620, 900)), 0, 255))
+def test_a_large_picture_in_tiles_is_that_as_a_whole_and_can_be_stopped(
+    page: Page, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    pixels = np.uint8(
+        np.clip(
+            120
+            + 60 * np.sin(np.indices((620, 900)).sum(0) / 9)
+            + 20 * rng.standard_normal((620, 900)),
+            0,
+            255,
+        )
+    )
     Image.fromarray(pixels).save(tmp_path / "large.png")
     status = page.open(tmp_path / "large.png")
     assert "tiles, equal to the whole" in status
@@ -371,9 +462,13 @@ def test_a_missing_network_or_runtime_is_explained(browser: Any, address: str) -
 
     tab = browser.new_page()
     tab.set_default_timeout(PATIENCE)
-    for pattern, words in (("**/models/*", "could not be loaded (404"), ("**/vendor/ort*", "could not start")):
+    for pattern, words in (
+        ("**/models/*", "could not be loaded (404"),
+        ("**/vendor/ort*", "could not start"),
+    ):
         tab.route(pattern, lambda route: route.fulfill(status=404))
-        # seen once in a full run: a page that neither loads nor says why, for minutes; loaded again, it does
+        # seen once in a full run: a page that neither loads nor says why, for minutes; loaded
+        # again, it does
         for last in (False, True):
             tab.goto(address)
             with contextlib.suppress(*() if last else (TimeoutError,)):
@@ -390,25 +485,39 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     reached = []
     for _ in range(20):
         page.tab.keyboard.press("Tab")
-        reached.append(page.tab.evaluate("document.activeElement.id || document.activeElement.value || document.activeElement.tagName"))
-    assert {"file", "split", "save", "resnet", "added", "sigma", "sigma-auto", "SUMMARY"} <= set(reached), reached
+        reached.append(
+            page.tab.evaluate(
+                "document.activeElement.id || document.activeElement.value ||"
+                " document.activeElement.tagName"
+            )
+        )
+    assert {"file", "split", "save", "resnet", "added", "sigma", "sigma-auto", "SUMMARY"} <= set(
+        reached
+    ), reached
     page.tab.focus("#split")
     before = page.tab.evaluate("getComputedStyle(document.getElementById('before')).clipPath")
     page.tab.keyboard.press("ArrowRight")
-    assert page.tab.evaluate("getComputedStyle(document.getElementById('before')).clipPath") != before
+    assert (
+        page.tab.evaluate("getComputedStyle(document.getElementById('before')).clipPath") != before
+    )
     page.tab.focus("input[value=resnet]")
     page.tab.keyboard.press("ArrowDown")
     page.settle()
     assert page.tab.is_checked("input[value=diffusion]")
     assert page.tab.is_visible("#time")
     named = "(e) => e.labels?.length || e.ariaLabel || e.textContent.trim()"
-    unnamed = f"[...document.querySelectorAll('input, button, a, progress')].filter((e) => !({named})(e)).length"
+    unnamed = (
+        "[...document.querySelectorAll('input, button, a, progress')].filter((e) =>"
+        f" !({named})(e)).length"
+    )
     assert page.tab.evaluate(unnamed) == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_small_and_large_windows_light_and_dark(page: Page, width: int, scheme: str) -> None:
+def test_it_fits_small_and_large_windows_light_and_dark(
+    page: Page, width: int, scheme: str
+) -> None:
     page.tab.set_viewport_size({"width": width, "height": 800})
     page.tab.emulate_media(color_scheme=scheme)
     assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -423,14 +532,26 @@ def test_it_fits_small_and_large_windows_light_and_dark(page: Page, width: int, 
             return (a + 0.05) / (b + 0.05);
         });
     }"""
-    ratios = page.tab.evaluate(script, "h1, p, legend, label, small, dt, dd, dt span, .hint, li, button, summary, output")
+    ratios = page.tab.evaluate(
+        script, "h1, p, legend, label, small, dt, dd, dt span, .hint, li, button, summary, output"
+    )
     assert len(ratios) > 30
     assert min(ratios) >= 4.5  # WCAG AA
     page.tab.emulate_media(color_scheme="light")
 
 
-@pytest.mark.parametrize("name", ["truncated_tv_implicit_2d", "perona_malik_implicit_2d", "weakly_convex_equilibrium_2d", "fsi_resnet_2d"])
-def test_other_presets_run_in_the_browser_too(page: Page, site: Path, name: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "truncated_tv_implicit_2d",
+        "perona_malik_implicit_2d",
+        "weakly_convex_equilibrium_2d",
+        "fsi_resnet_2d",
+    ],
+)
+def test_other_presets_run_in_the_browser_too(
+    page: Page, site: Path, name: str, rng: np.random.Generator
+) -> None:
     """Loops and all: what the page does not offer, a page of your own can."""
     path = export.export(name, site / "models" / f"{name}.onnx", "onnx").path
     try:
@@ -446,7 +567,10 @@ def test_other_presets_run_in_the_browser_too(page: Page, site: Path, name: str,
             if (noise.length) feeds.noise = new ort.Tensor('float32', Float32Array.from(noise), [1]);
             return Array.from((await session.run(feeds))[session.outputNames[0]].data);
         }"""
-        out = page.tab.evaluate(script, {"name": name, "image": image.ravel().tolist(), "noise": [float(x[0]) for x in more]})
+        out = page.tab.evaluate(
+            script,
+            {"name": name, "image": image.ravel().tolist(), "noise": [float(x[0]) for x in more]},
+        )
         np.testing.assert_allclose(np.reshape(out, image.shape), run(image, *more), atol=1e-5)
     finally:
         path.unlink()
@@ -454,7 +578,12 @@ def test_other_presets_run_in_the_browser_too(page: Page, site: Path, name: str,
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
-    done = subprocess.run([sys.executable, str(ROOT / "demo" / "build.py"), str(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "demo" / "build.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != 0
     assert "no demo page" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
@@ -463,4 +592,5 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_the_lock_names_no_registry() -> None:
     text = (ROOT / "demo" / "package-lock.json").read_text()
     assert "integrity" in text
-    assert "http" not in re.sub(r'"url": "https?://[^"]*"', "", text)  # funding pages of authors apart
+    # funding pages of authors apart
+    assert "http" not in re.sub(r'"url": "https?://[^"]*"', "", text)

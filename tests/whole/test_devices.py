@@ -1,4 +1,7 @@
-"""Several devices, and what is refused: a mirrored training is a single one, and quantisation is no silent no-op."""
+"""Several devices, and what is refused.
+
+A mirrored training is a single one, and quantisation is no silent no-op.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ print("RESULT", max(np.abs(a - b).max() for a, b in zip(alone, trained(net))))
 
 
 def test_mirrored_training_on_two_devices_is_that_on_one(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout.split("RESULT")[1]) < 1e-5
 

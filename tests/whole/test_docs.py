@@ -18,7 +18,9 @@ from conftest import ROOT
 import keras_pde
 
 MODULES = sorted(
-    m.name for m in pkgutil.walk_packages(keras_pde.__path__, "keras_pde.") if not m.name.endswith(("__main__", ".zoo")) and ".zoo." not in m.name
+    m.name
+    for m in pkgutil.walk_packages(keras_pde.__path__, "keras_pde.")
+    if not m.name.endswith(("__main__", ".zoo")) and ".zoo." not in m.name
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -49,11 +51,15 @@ def test_docstring_examples_run(name: str) -> None:
     module = importlib.import_module(name)
     for public in getattr(module, "__all__", []):
         getattr(module, public)  # names made on demand have examples too
-    result = doctest.testmod(module, extraglobs={"np": np, "keras": keras, "ops": keras.ops}, optionflags=FLAGS)
+    result = doctest.testmod(
+        module, extraglobs={"np": np, "keras": keras, "ops": keras.ops}, optionflags=FLAGS
+    )
     assert result.failed == 0
 
 
-@pytest.mark.parametrize(("name", "thing"), public_objects(), ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("name", "thing"), public_objects(), ids=lambda x: x if isinstance(x, str) else ""
+)
 def test_public_names_have_an_example(name: str, thing: Any) -> None:
     text = inspect.getdoc(thing)
     assert text, name
@@ -61,16 +67,22 @@ def test_public_names_have_an_example(name: str, thing: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [t for _, t in public_objects() if inspect.isclass(t) and issubclass(t, keras.layers.Layer)], ids=lambda c: c.__name__
+    "cls",
+    [t for _, t in public_objects() if inspect.isclass(t) and issubclass(t, keras.layers.Layer)],
+    ids=lambda c: c.__name__,
 )
 def test_layers_and_models_state_mathematics_shapes_errors_and_source(cls: type) -> None:
     text = inspect.getdoc(cls) or ""
-    assert re.search(r"[Φ∂τψ]|[AKPR] u|u⁺|uᵏ", text.splitlines()[0]), "the first line is the mathematics"
+    assert re.search(r"[Φ∂τψ]|[AKPR] u|u⁺|uᵏ", text.splitlines()[0]), (
+        "the first line is the mathematics"
+    )
     for word in ("Args:", "Source:", "Example:"):
         assert word in text, word
     assert "Raises:" in text or "errors: as" in text
     assert "hape" in text
-    parameters = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
+    parameters = [
+        p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")
+    ]
     assert all(re.search(rf"\b{p}\b", text) for p in parameters)
 
 
@@ -82,10 +94,16 @@ def test_exported_names_are_all_there() -> None:
 
 
 def readme_blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(
+        rf"```{language}\n(.*?)```",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
 
 
-def test_readme_python_runs(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_readme_python_runs(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = readme_blocks("python")
     assert blocks
@@ -115,13 +133,21 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     index, clean = keras_pde.presets.index(), sample(1, 2)[0]
     best = levels_of.choose_preset(index, 1, 25)
     noisy = noise.add_noise(clean, 25)
-    before, after = (qualities.quality(clean, x).psnr for x in (noisy, keras_pde.denoise(noisy, 25).clip(0, 1)))
+    before, after = (
+        qualities.quality(clean, x).psnr for x in (noisy, keras_pde.denoise(noisy, 25).clip(0, 1))
+    )
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"`{best}`: {before:.2f} dB become {after:.2f} dB" in text
     for test in NAMES:
-        assert overview(test) in text, f"python -m keras_pde.tasks.training.publish --table prints the table of {test}"
+        assert overview(test) in text, (
+            f"python -m keras_pde.tasks.training.publish --table prints the table of {test}"
+        )
 
 
 def test_source_files_stay_readable() -> None:
-    long = {str(p.relative_to(ROOT)): n for p in (ROOT / "keras_pde").rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in (ROOT / "keras_pde").rglob("*.py")
+        if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300
+    }
     assert not long

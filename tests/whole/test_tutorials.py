@@ -1,4 +1,6 @@
-"""The tutorials run from top to bottom, in a process of their own, and end in a picture and a measured number."""
+"""The tutorials run from top to bottom, in a process of their own, and end in a picture and a
+measured number.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +18,39 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def pictures(notebook) -> int:
-    return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    return sum(
+        "image/png" in output.get("data", {})
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
 
 
 def last_words(notebook) -> str:
-    return "".join(output.get("text", "") for output in notebook.cells[-1].outputs if output.output_type == "stream" and output.name == "stdout")
+    return "".join(
+        output.get("text", "")
+        for output in notebook.cells[-1].outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_tutorial_runs_and_shows_what_is_stored(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tutorial_runs_and_shows_what_is_stored(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if path.stem.startswith("03"):
         pytest.importorskip("onnxruntime")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
     run = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(run, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(
+        run, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     assert pictures(run) == pictures(stored) >= 1
     assert re.search(r"\d", last_words(stored))
-    assert re.sub(r"[\d.e,+-]+", "0", last_words(run)) == re.sub(r"[\d.e,+-]+", "0", last_words(stored))
+    assert re.sub(r"[\d.e,+-]+", "0", last_words(run)) == re.sub(
+        r"[\d.e,+-]+", "0", last_words(stored)
+    )
 
 
 def test_there_are_tutorials() -> None:

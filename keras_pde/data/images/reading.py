@@ -14,18 +14,22 @@ import numpy as np
 
 from keras_pde.data.images.image import EXTENSIONS, FLOAT, Image
 
-# the decoders log what they raise and what is harmless; without a handler of their own Python would print that to stderr
+# the decoders log what they raise and what is harmless; without a handler of their own Python would
+# print that to stderr
 for decoder in ("tifffile", "imagecodecs"):
     logging.getLogger(decoder).addHandler(logging.NullHandler())
 
 
 def read(path: str | os.PathLike[str]) -> Image:
-    """Read a PNG, JPEG or TIFF file; palettes become colour, EXIF orientation is applied, further metadata is dropped.
+    """Read a PNG, JPEG or TIFF file.
+
+    Palettes become colour, EXIF orientation is applied, further metadata is dropped.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not an image, empty, damaged, or of a kind that would lose information (several pages, signed or 32-bit
-            integers, more than 3 channels and alpha); float values that are not finite or far outside [0, 1].
+        ValueError: not an image, empty, damaged, or of a kind that would lose information (several
+            pages, signed or 32-bit integers, more than 3 channels and alpha); float values that are
+            not finite or far outside [0, 1].
 
     Example:
         >>> import tempfile
@@ -45,7 +49,8 @@ def read(path: str | os.PathLike[str]) -> Image:
 
 
 def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
-    """The image in the bytes of a PNG, JPEG or TIFF file, and its name for errors, which are those of `read`.
+    """The image in the bytes of a PNG, JPEG or TIFF file, and its name for errors, which are those
+    of `read`.
 
     Example:
         >>> from keras_pde.data.images.reading import decode
@@ -59,13 +64,17 @@ def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
         raise ValueError(f"{path} is empty (0 bytes)")
     reader = _reader(data)
     if reader is None:
-        raise ValueError(f"{path} is not an image that can be read: expected PNG, JPEG or TIFF ({', '.join(EXTENSIONS)})")
+        raise ValueError(
+            f"{path} is not an image that can be read: expected PNG, JPEG or TIFF"
+            f" ({', '.join(EXTENSIONS)})"
+        )
     try:
         with warnings.catch_warnings(action="ignore"):
             image = reader(data)
     except _UnsupportedError as error:
         raise ValueError(f"{path} {error}") from None
-    except Exception as error:  # decoders raise anything, from SyntaxError to zlib.error, on a damaged file
+    # decoders raise anything, from SyntaxError to zlib.error, on a damaged file
+    except Exception as error:
         raise ValueError(f"{path} is damaged or no valid image: {error}") from None
     _check_values(path, image)
     return image
@@ -88,13 +97,20 @@ def _check_values(path: Path, image: Image) -> None:
         if values is None:
             continue
         if values.size == 0:
-            raise ValueError(f"{path} has no pixels: its size is {values.shape[1]} × {values.shape[0]}")
+            raise ValueError(
+                f"{path} has no pixels: its size is {values.shape[1]} × {values.shape[0]}"
+            )
         bad = values.size - int(np.isfinite(values).sum())
         if bad:
-            raise ValueError(f"{path} has {bad} {name} that are NaN or infinite. Replace them by numbers first.")
+            raise ValueError(
+                f"{path} has {bad} {name} that are NaN or infinite. Replace them by numbers first."
+            )
         low, high = float(values.min()), float(values.max())
         if low < -1 or high > 2:  # noise reaches beyond [0, 1], another unit far beyond
-            raise ValueError(f"{path} has float {name} from {low:.4g} to {high:.4g}, and black must be 0, white 1. Rescale them first.")
+            raise ValueError(
+                f"{path} has float {name} from {low:.4g} to {high:.4g}, and black must be 0, white"
+                " 1. Rescale them first."
+            )
 
 
 def _read_pillow(data: bytes) -> Image:
@@ -106,16 +122,20 @@ def _read_pillow(data: bytes) -> Image:
         grey = file.mode in ("1", "L", "LA")
         if not grey and file.mode not in ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"):
             raise _UnsupportedError(
-                f"stores samples of a kind that is not supported (Pillow mode {file.mode}): convert it to 8 or 16 bit per channel"
+                f"stores samples of a kind that is not supported (Pillow mode {file.mode}): convert"
+                " it to 8 or 16 bit per channel"
             )
         if file.mode in ("CMYK", "YCbCr", "LAB"):
             profile = None  # describes the ink or luminance channels, no longer there
         # a grey image with one transparent level keeps it on the way to RGBA only
         mode = "RGBA" if transparent else "L" if grey else "RGB"
         samples = np.asarray(file.convert(mode))
-        orientation = file.getexif().get(0x0112, 1)  # after the pixels: Pillow turns a TIFF when it loads them
+        # after the pixels: Pillow turns a TIFF when it loads them
+        orientation = file.getexif().get(0x0112, 1)
     samples = samples[..., None] if samples.ndim == 2 else samples
-    return _image(samples[..., [0, 3]] if transparent and grey else samples, 8, profile, orientation)
+    return _image(
+        samples[..., [0, 3]] if transparent and grey else samples, 8, profile, orientation
+    )
 
 
 def _read_png(data: bytes) -> Image:
@@ -143,29 +163,55 @@ def _read_tiff(data: bytes) -> Image:
         if not pages:
             raise ValueError("it holds no image")
         if len(pages) > 1:
-            raise _UnsupportedError(f"holds {len(pages)} pages, and one image is needed: split it first")
+            raise _UnsupportedError(
+                f"holds {len(pages)} pages, and one image is needed: split it first"
+            )
         page = pages[0].aspage()
         photometric = str(getattr(page.photometric, "name", page.photometric))
-        simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in ("YX", "YXS", "SYX")
+        simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in (
+            "YX",
+            "YXS",
+            "SYX",
+        )
         if simple and page.sampleformat == 3:
             depth = FLOAT
         elif simple and page.sampleformat == 1 and page.bitspersample in (8, 16):
             depth = page.bitspersample
-        elif page.sampleformat == 1 and isinstance(page.bitspersample, int) and page.bitspersample <= 8 and page.samplesperpixel <= 4:
+        elif (
+            page.sampleformat == 1
+            and isinstance(page.bitspersample, int)
+            and page.bitspersample <= 8
+            and page.samplesperpixel <= 4
+        ):
             return _read_pillow(data)  # bilevel, palette, CMYK, YCbCr
         else:
-            kind = {1: "unsigned", 2: "signed", 3: "float"}.get(page.sampleformat, "complex or untyped")
-            what = f"stores {page.bitspersample}-bit {kind} samples, axes {page.axes}, as {photometric}"
+            kind = {1: "unsigned", 2: "signed", 3: "float"}.get(
+                page.sampleformat, "complex or untyped"
+            )
+            what = (
+                f"stores {page.bitspersample}-bit {kind} samples, axes {page.axes}, as"
+                f" {photometric}"
+            )
             raise _UnsupportedError(f"{what}: convert it to 8 or 16 bit or float, grey or RGB")
         samples = page.asarray()
-        samples = samples[..., None] if page.axes == "YX" else np.moveaxis(samples, 0, -1) if page.axes == "SYX" else samples
+        samples = (
+            samples[..., None]
+            if page.axes == "YX"
+            else np.moveaxis(samples, 0, -1)
+            if page.axes == "SYX"
+            else samples
+        )
         colours = 3 if photometric == "RGB" else 1
         if samples.shape[-1] - colours not in (0, 1):
-            raise _UnsupportedError(f"has {samples.shape[-1]} channels, and grey or RGB with at most one alpha channel is needed")
+            raise _UnsupportedError(
+                f"has {samples.shape[-1]} channels, and grey or RGB with at most one alpha channel"
+                " is needed"
+            )
         white = 1 if depth == FLOAT else 2**depth - 1
         if photometric == "MINISWHITE":
             samples = np.concatenate([white - samples[..., :1], samples[..., 1:]], axis=-1)
-        if samples.shape[-1] > colours and page.extrasamples and int(page.extrasamples[0]) == 1:  # premultiplied
+        # premultiplied
+        if samples.shape[-1] > colours and page.extrasamples and int(page.extrasamples[0]) == 1:
             alpha = samples[..., -1:].astype(np.float64)
             colour = np.where(alpha > 0, samples[..., :-1] * (white / np.maximum(alpha, 1e-9)), 0)
             colour = colour if depth == FLOAT else np.rint(np.clip(colour, 0, white))
@@ -177,7 +223,11 @@ def _read_tiff(data: bytes) -> Image:
 def _image(samples: np.ndarray, depth: int, profile: Any, orientation: int) -> Image:
     samples = _orient(samples, orientation)
     # by a table: exactly rounded, without float64 in the size of the image
-    values = samples.astype(np.float32) if depth == FLOAT else (np.arange(2**depth) / (2**depth - 1)).astype(np.float32)[samples]
+    values = (
+        samples.astype(np.float32)
+        if depth == FLOAT
+        else (np.arange(2**depth) / (2**depth - 1)).astype(np.float32)[samples]
+    )
     alpha = np.ascontiguousarray(values[..., -1]) if values.shape[-1] in (2, 4) else None
     colour = np.ascontiguousarray(values[..., : 3 if values.shape[-1] >= 3 else 1])
     return Image(colour, alpha, depth, bytes(profile) if profile else None)

@@ -22,7 +22,8 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
     """Raise now what `write` would raise later: before a long computation, not after.
 
     Raises:
-        ValueError: an extension that no format has, or a format that cannot hold the image's alpha or depth.
+        ValueError: an extension that no format has, or a format that cannot hold the image's alpha
+            or depth.
         OSError: a directory, a missing or unwritable folder, a write-protected file.
 
     Example:
@@ -35,22 +36,40 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
     path = Path(path)
     known = list(EXTENSIONS)
     if path.suffix.lower() not in known:
-        raise ValueError(f"{path}: the extension {path.suffix!r} is no format to write. Use {', '.join(known[:-1])} or {known[-1]}.")
+        raise ValueError(
+            f"{path}: the extension {path.suffix!r} is no format to write. Use"
+            f" {', '.join(known[:-1])} or {known[-1]}."
+        )
     if image is not None and EXTENSIONS[path.suffix.lower()] == "JPEG":
-        lost = "alpha" if image.alpha is not None else "16 bit" if image.depth == 16 else "float values" if image.depth == FLOAT else None
+        lost = (
+            "alpha"
+            if image.alpha is not None
+            else "16 bit"
+            if image.depth == 16
+            else "float values"
+            if image.depth == FLOAT
+            else None
+        )
         if lost:
-            raise ValueError(f"{path}: JPEG cannot hold {lost}, which the image has. Write {path.with_suffix('.png').name} or .tif instead.")
+            raise ValueError(
+                f"{path}: JPEG cannot hold {lost}, which the image has. Write"
+                f" {path.with_suffix('.png').name} or .tif instead."
+            )
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory: name a file to write")
     if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist. Create it first.")
+        raise FileNotFoundError(
+            f"{path}: the folder {path.parent} does not exist. Create it first."
+        )
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise PermissionError(f"{path} is write-protected or no ordinary file")
     probe = _stage(path)
     try:
         probe.open("xb").close()
     except OSError as error:
-        raise type(error)(f"{path}: cannot write in the folder {path.parent}: {error.strerror}") from None
+        raise type(error)(
+            f"{path}: cannot write in the folder {path.parent}: {error.strerror}"
+        ) from None
     finally:
         probe.unlink(missing_ok=True)
 
@@ -69,11 +88,19 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
     """
     check_output(path, image)
     if not np.isfinite(image.pixels).all():
-        raise ValueError(f"{Path(path)}: the image to write holds NaN or infinite values: nothing was written")
+        raise ValueError(
+            f"{Path(path)}: the image to write holds NaN or infinite values: nothing was written"
+        )
     kind = EXTENSIONS[Path(path).suffix.lower()]
-    planes = image.pixels if image.alpha is None else np.concatenate([image.pixels, image.alpha[..., None]], axis=-1)
+    planes = (
+        image.pixels
+        if image.alpha is None
+        else np.concatenate([image.pixels, image.alpha[..., None]], axis=-1)
+    )
     if kind == "TIFF":
-        return _encode_tiff(planes if image.depth == FLOAT else _integers(planes, image.depth), image)
+        return _encode_tiff(
+            planes if image.depth == FLOAT else _integers(planes, image.depth), image
+        )
     samples = _integers(planes, 8 if image.depth == 8 else 16)
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
     if samples.dtype == np.uint16:
@@ -91,7 +118,9 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
 def _integers(values: np.ndarray, depth: int) -> np.ndarray:
     out = np.empty(values.shape, np.uint8 if depth == 8 else np.uint16)
     for start in range(0, len(values), BAND):  # float64 in bands, not in the size of the image
-        out[start : start + BAND] = np.rint(np.clip(values[start : start + BAND].astype(np.float64), 0, 1) * (2**depth - 1))
+        out[start : start + BAND] = np.rint(
+            np.clip(values[start : start + BAND].astype(np.float64), 0, 1) * (2**depth - 1)
+        )
     return out
 
 
@@ -126,7 +155,8 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     """Write an image file whole or not at all, in the format of the extension.
 
     Raises:
-        ValueError, OSError: as `check_output`; nothing is left behind, an existing file is untouched.
+        ValueError, OSError: as `check_output`; nothing is left behind, an existing file is
+            untouched.
 
     Example:
         >>> import tempfile
@@ -141,7 +171,9 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put bytes in a file through a neighbour that then takes its place; links and permissions stay.
+    """Put bytes in a file through a neighbour that then takes its place.
+
+    Links and permissions stay.
 
     Raises:
         OSError: the disk is full or the place not writable; an existing file is untouched.

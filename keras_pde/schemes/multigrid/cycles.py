@@ -1,7 +1,8 @@
-"""Cycles: smoothing, restriction of the residual, coarse correction and its prolongation, as a recursion over levels.
+"""Cycles: smoothing, restriction of the residual, coarse correction and its prolongation, as a
+recursion over levels.
 
-In architecture: a U-net. Smoothing steps are residual blocks with a source skip b, restriction and prolongation the down- and
-upsampling, x + Pe the additive skip between the two sides.
+In architecture: a U-net. Smoothing steps are residual blocks with a source skip b, restriction and
+prolongation the down- and upsampling, x + Pe the additive skip between the two sides.
 """
 
 from __future__ import annotations
@@ -72,10 +73,13 @@ class CycleType:
         Raises:
             ValueError: another notation, no smoothing at all.
         """
-        match = re.fullmatch(r"(V|W|F|FMG)\((\d+), ?(\d+)\)", text) if isinstance(text, str) else None
+        match = (
+            re.fullmatch(r"(V|W|F|FMG)\((\d+), ?(\d+)\)", text) if isinstance(text, str) else None
+        )
         if match is None or int(match[2]) + int(match[3]) == 0:
             raise ValueError(
-                f'cycle is V, W, F or FMG with the smoothing steps before and after the coarse correction, such as "V(2,1)". Received: cycle={text!r}'
+                "cycle is V, W, F or FMG with the smoothing steps before and after the coarse"
+                f' correction, such as "V(2,1)". Received: cycle={text!r}'
             )
         return cls(match[1], int(match[2]), int(match[3]))
 
@@ -90,7 +94,8 @@ class Cycle:
     Args:
         levels: operators, from the finest to the coarsest.
         plans: smoothing steps (before, after) of each level.
-        kind: "V", "W", "F" or "FMG" (full multigrid: from the coarsest level up, one V-cycle a level).
+        kind: "V", "W", "F" or "FMG" (full multigrid: from the coarsest level up, one V-cycle a
+            level).
         fas: full approximation scheme instead of the correction scheme.
     """
 
@@ -105,7 +110,9 @@ class Cycle:
         return self.full(b) if self.kind == "FMG" and x is None else self._cycle(0, b, x, self.kind)
 
     def full(self, b: Any) -> Any:
-        """Full multigrid: the right-hand side on every grid, then from coarse to fine one V-cycle each."""
+        """Full multigrid: the right-hand side on every grid, then from coarse to fine one V-cycle
+        each.
+        """
         sources = [b]
         for level in self.levels[:-1]:
             sources.append(level.restrict(sources[-1]))
@@ -136,12 +143,19 @@ class Cycle:
         if index + 2 == len(self.levels) or kind in ("V", "FMG"):
             coarse = self._cycle(index + 1, source, coarse, "V")
         elif kind == "F":
-            coarse = self._cycle(index + 1, source, self._cycle(index + 1, source, coarse, "F"), "V")
+            coarse = self._cycle(
+                index + 1, source, self._cycle(index + 1, source, coarse, "F"), "V"
+            )
         else:  # a loop, as W-cycles written out would be 2ˡ programs of level l
             first = ops.zeros_like(source) if coarse is None else coarse
             twice = ops.zeros((2,), dtype=source.dtype)
             apart = level.convolves or self.record is not None
-            coarse = repeat(lambda x, _: self._cycle(index + 1, source, x, "W"), first, [twice], written_out=apart)
+            coarse = repeat(
+                lambda x, _: self._cycle(index + 1, source, x, "W"),
+                first,
+                [twice],
+                written_out=apart,
+            )
         correction = level.prolong(coarse if start is None else coarse - start)
         return correction if x is None else x + correction
 
@@ -151,13 +165,18 @@ class Cycle:
             return level.solve(b)
         before, after = self.plans[-1]
         sweeps = ops.zeros((SWEEPS_OF_THE_COARSEST,), dtype=b.dtype)
-        return repeat(lambda u, _: smooth(level, [*before, *after], b, u), ops.zeros_like(b) if x is None else x, [sweeps])
+        return repeat(
+            lambda u, _: smooth(level, [*before, *after], b, u),
+            ops.zeros_like(b) if x is None else x,
+            [sweeps],
+        )
 
 
 def smooth(level: LevelLike, steps: Sequence[Step], b: Any, x: Any) -> Any:
     """Weighted steps x + ωD⁻¹(b − Ax), from 0 if x is None.
 
-    As a loop where A is a stencil: written out under XLA, fusion recomputes each step for every neighbour that reads it in the next.
+    As a loop where A is a stencil: written out under XLA, fusion recomputes each step for every
+    neighbour that reads it in the next.
     """
     if x is None and steps:
         x, steps = _step(level, b, None, steps[0].weight, _sign(steps[0])), steps[1:]
@@ -167,14 +186,25 @@ def smooth(level: LevelLike, steps: Sequence[Step], b: Any, x: Any) -> Any:
         return x
     weights = ops.stack([_tensor(step.weight, b.dtype) for step in steps])
     if steps[0].colour is None:
-        return repeat(lambda u, s: _step(level, b, u, s[0], None), x, [weights], written_out=level.convolves)
+        return repeat(
+            lambda u, s: _step(level, b, u, s[0], None), x, [weights], written_out=level.convolves
+        )
     signs = ops.convert_to_tensor([_sign(step) for step in steps], dtype=b.dtype)
-    return repeat(lambda u, s: _step(level, b, u, s[0], s[1]), x, [weights, signs], written_out=level.convolves)
+    return repeat(
+        lambda u, s: _step(level, b, u, s[0], s[1]),
+        x,
+        [weights, signs],
+        written_out=level.convolves,
+    )
 
 
 def _tensor(weight: Any, dtype: Any) -> Any:
     # a number through ops.cast alone would be rounded to float32 on its way
-    return ops.convert_to_tensor(weight, dtype=dtype) if isinstance(weight, float | int) else ops.cast(weight, dtype)
+    return (
+        ops.convert_to_tensor(weight, dtype=dtype)
+        if isinstance(weight, float | int)
+        else ops.cast(weight, dtype)
+    )
 
 
 def _sign(step: Step) -> float | None:
@@ -189,6 +219,11 @@ def _step(level: LevelLike, b: Any, x: Any, weight: Any, sign: Any) -> Any:
     return update if x is None else x + update
 
 
-def plans_for(smoother: Smoother, cycle: CycleType, levels: Sequence[Any]) -> list[tuple[list[Step], list[Step]]]:
+def plans_for(
+    smoother: Smoother, cycle: CycleType, levels: Sequence[Any]
+) -> list[tuple[list[Step], list[Step]]]:
     """Smoothing steps of each level."""
-    return [smoother.steps(cycle.before, cycle.after, level.smoothing_range, level.ndim) for level in levels]
+    return [
+        smoother.steps(cycle.before, cycle.after, level.smoothing_range, level.ndim)
+        for level in levels
+    ]

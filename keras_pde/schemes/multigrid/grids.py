@@ -1,9 +1,12 @@
-"""Grids of a multigrid hierarchy: per axis the masses m of the points and the conductances c of the edges.
+"""Grids of a multigrid hierarchy.
 
-The operators live on a product of axes. With S = Kᵀ diag(c) K (K forward differences) the stiffness of an axis and M = diag(m)
-its mass, the Laplacian is Σₐ Sₐ ⊗ M_others. The next coarser axis has the Galerkin stiffness ½PᵀSP, which is tridiagonal again, and
-the restricted mass ½Pᵀm: on a grid of 2ᵏ − 1 points with zero boundary that is the textbook stencil of grid size 2h, and for
-every other size and boundary it is the finite-volume stencil of the grid that every second point makes.
+Per axis the masses m of the points and the conductances c of the edges.
+
+The operators live on a product of axes. With S = Kᵀ diag(c) K (K forward differences) the stiffness
+of an axis and M = diag(m) its mass, the Laplacian is Σₐ Sₐ ⊗ M_others. The next coarser axis has
+the Galerkin stiffness ½PᵀSP, which is tridiagonal again, and the restricted mass ½Pᵀm: on a grid of
+2ᵏ − 1 points with zero boundary that is the textbook stencil of grid size 2h, and for every other
+size and boundary it is the finite-volume stencil of the grid that every second point makes.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from keras_pde.operators.transfer import coarse_size, inject_axis, prolong_axis,
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: size, conductance of the edge after each point, conductance of the wall before the first, and mass of each point."""
+    """One axis: size, conductance of the edge after each point, conductance of the wall before the
+    first, and mass of each point.
+    """
 
     size: Any
     boundary: str
@@ -33,10 +38,14 @@ class Axis:
         """Grid size 1; a tensor as size makes everything a tensor."""
         xp = np if isinstance(size, int) else ops
         one = xp.ones((size,), dtype="float64" if xp is np else dtype)
-        conductance = one if boundary != "neumann" else xp.concatenate([one[:-1], xp.zeros_like(one[:1])], 0)
+        conductance = (
+            one if boundary != "neumann" else xp.concatenate([one[:-1], xp.zeros_like(one[:1])], 0)
+        )
         if xp is np and size == 1 and boundary == "periodic":
             conductance = xp.zeros_like(one)  # the only point is its own neighbour
-        return cls(size, boundary, conductance, one[0] if boundary == "dirichlet" else 0 * one[0], one)
+        return cls(
+            size, boundary, conductance, one[0] if boundary == "dirichlet" else 0 * one[0], one
+        )
 
     @property
     def coarsens(self) -> bool:
@@ -59,14 +68,22 @@ class Axis:
         if xp is np and size == 1 and self.boundary == "periodic":
             conductance = xp.zeros_like(conductance)
         mass = restrict_axis(self.mass, 0, self.boundary, xp)
-        return Axis(size, self.boundary, conductance, (self.wall + c[0]) / 8 if self.boundary == "dirichlet" else self.wall, mass)
+        return Axis(
+            size,
+            self.boundary,
+            conductance,
+            (self.wall + c[0]) / 8 if self.boundary == "dirichlet" else self.wall,
+            mass,
+        )
 
     @property
     def before(self) -> Any:
         """Conductance of the edge or wall before each point."""
         c = self.conductance
         xp = np if isinstance(self.size, int) else ops
-        return xp.concatenate([c[-1:] if self.boundary == "periodic" else xp.reshape(self.wall, (1,)), c[:-1]], 0)
+        return xp.concatenate(
+            [c[-1:] if self.boundary == "periodic" else xp.reshape(self.wall, (1,)), c[:-1]], 0
+        )
 
     @property
     def degree(self) -> Any:
@@ -127,14 +144,20 @@ class Grid:
         return u
 
     def along(self, vector: Any, i: int, dtype: str) -> Any:
-        """A vector of axis i as a tensor to multiply (batch, *spatial, channels) with; a number where it is constant."""
+        """A vector of axis i as a tensor to multiply (batch, *spatial, channels) with.
+
+        A number where it is constant.
+        """
         if isinstance(vector, np.ndarray) and np.ptp(vector) <= 1e-14 * abs(vector[0]):
             return float(vector[0])
         shape = (1,) * (i + 1) + (-1,) + (1,) * (len(self.axes) - i)
         return ops.cast(ops.reshape(ops.convert_to_tensor(vector, dtype=dtype), shape), dtype)
 
     def mass(self, dtype: str, skip: int | None = None) -> Any:
-        """Product of the masses of all axes but one: what weighs a point, or an edge along axis ``skip``."""
+        """Product of the masses of all axes but one.
+
+        What weighs a point, or an edge along axis ``skip``.
+        """
         product: Any = 1.0
         for i, axis in enumerate(self.axes):
             if i != skip:
@@ -142,7 +165,10 @@ class Grid:
         return product
 
     def edge_weight(self, i: int, dtype: str) -> Any:
-        """c ⊗ m_others of the edges along axis i; the missing edge behind a reflecting end counts as its neighbour."""
+        """c ⊗ m_others of the edges along axis i.
+
+        The missing edge behind a reflecting end counts as its neighbour.
+        """
         axis = self.axes[i]
         c = axis.conductance
         if axis.boundary == "neumann":
@@ -153,18 +179,29 @@ class Grid:
     def neighbour_weights(self, i: int, dtype: str) -> tuple[Any, Any]:
         """What a point's neighbours before and after it along axis i count in the Laplacian."""
         axis, others = self.axes[i], self.mass(dtype, i)
-        return self.along(axis.before, i, dtype) * others, self.along(axis.conductance, i, dtype) * others
+        return (
+            self.along(axis.before, i, dtype) * others,
+            self.along(axis.conductance, i, dtype) * others,
+        )
 
     def degree(self, dtype: str) -> Any:
         """Diagonal of the Laplacian."""
-        return sum(self.along(axis.degree, i, dtype) * self.mass(dtype, i) for i, axis in enumerate(self.axes))
+        return sum(
+            self.along(axis.degree, i, dtype) * self.mass(dtype, i)
+            for i, axis in enumerate(self.axes)
+        )
 
     def wall(self, dtype: str) -> Any:
-        """Diagonal that the walls before the first points add to Σ Kᵀ diag(c ⊗ m)K; 0 without walls."""
+        """Diagonal that the walls before the first points add to Σ Kᵀ diag(c ⊗ m)K.
+
+        0 without walls.
+        """
         total: Any = 0.0
         for i, axis in enumerate(self.axes):
             if axis.boundary == "dirichlet":
                 xp = np if isinstance(axis.size, int) else ops
-                first = xp.concatenate([xp.reshape(axis.wall, (1,)), xp.zeros_like(axis.mass[1:])], 0)
+                first = xp.concatenate(
+                    [xp.reshape(axis.wall, (1,)), xp.zeros_like(axis.mass[1:])], 0
+                )
                 total = total + self.along(first, i, dtype) * self.mass(dtype, i)
         return total

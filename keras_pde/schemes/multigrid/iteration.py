@@ -1,7 +1,8 @@
 """Cycles until convergence: the residual in float64, the correction in the model's own precision.
 
-For a linear operator one cycle from x is x + C(b − Ax) with C the cycle from 0. So only the residual needs float64, and the cycles
-run in float32 at half the traffic: defect correction, which reaches the accuracy of float64 all the same.
+For a linear operator one cycle from x is x + C(b − Ax) with C the cycle from 0. So only the
+residual needs float64, and the cycles run in float32 at half the traffic: defect correction, which
+reaches the accuracy of float64 all the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from keras_pde.runtime.compiling import compiled, double_precision
 
 __all__ = ["Solution", "iterate"]
 
-# cycles without a new least residual after which rounding is taken to be all that is left; that of conjugate gradients may rise for long
+# cycles without a new least residual after which rounding is taken to be all that is left; that of
+# conjugate gradients may rise for long
 PATIENCE, PATIENCE_CONJUGATE = 4, 25
 
 
@@ -58,7 +60,10 @@ class Solution:
 
     def __str__(self) -> str:
         how = "converged" if self.converged else f"NOT converged to {self.tolerance:g}"
-        return f"{how}: relative residual {self.residuals[-1].max():.2e} after {self.cycles} cycles, factor {self.factor:.3f} a cycle"
+        return (
+            f"{how}: relative residual {self.residuals[-1].max():.2e} after {self.cycles} cycles,"
+            f" factor {self.factor:.3f} a cycle"
+        )
 
 
 @dataclass(repr=False)
@@ -69,7 +74,8 @@ class Iteration:
         prepare: mask or None ↦ data of the levels.
         cycle: (b, x or None, data) ↦ one cycle, in the working precision.
         residual: (b, x, data) ↦ b − Ax in float64.
-        dtype: working precision of a correction; None for a nonlinear operator, whose cycles run in float64 themselves.
+        dtype: working precision of a correction; None for a nonlinear operator, whose cycles run in
+            float64 themselves.
     """
 
     prepare: Callable[..., Any]
@@ -78,11 +84,16 @@ class Iteration:
     dtype: str | None
 
     def __post_init__(self) -> None:
-        # apart from the norms: in one program XLA would compute each residual again inside the sum over it, on one thread
+        # apart from the norms: in one program XLA would compute each residual again inside the sum
+        # over it, on one thread
         self.norms = compiled(_norms)
         self.products = compiled(self._products)
         self.prepare, self.residual = compiled(self.prepare), compiled(self.residual)
-        self.advance, self.correct, self.direct = compiled(self._advance), compiled(self._correction), compiled(self._direct)
+        self.advance, self.correct, self.direct = (
+            compiled(self._advance),
+            compiled(self._correction),
+            compiled(self._direct),
+        )
 
     def _correction(self, r: Any, norm: Any, data: Any) -> Any:
         scale = ops.where(norm > 0, norm, ops.ones_like(norm))
@@ -107,7 +118,10 @@ class Iteration:
         return x + alpha * p
 
     def conjugate_step(self, b: Any, state: list[Any], data: Any) -> list[Any]:
-        """One step of flexible conjugate gradients, preconditioned by a cycle: [x, r, ‖r‖, p, old r, old ⟨r, z⟩] ↦ the next."""
+        """One step of flexible conjugate gradients, preconditioned by a cycle.
+
+        [x, r, ‖r‖, p, old r, old ⟨r, z⟩] ↦ the next.
+        """
         x, r, norm, p, old_r, old_rz = state
         p, rz = self.products(self.correct(r, norm, data), r, old_r, p, old_rz)
         image = -self.residual(ops.zeros_like(b), p, data)
@@ -125,7 +139,9 @@ def _norms(r: Any) -> Any:
 
 
 def _quotient(a: Any, b: Any) -> Any:
-    return ops.where(ops.abs(b) > 0, a / ops.where(ops.abs(b) > 0, b, ops.ones_like(b)), ops.zeros_like(a))
+    return ops.where(
+        ops.abs(b) > 0, a / ops.where(ops.abs(b) > 0, b, ops.ones_like(b)), ops.zeros_like(a)
+    )
 
 
 def iterate(
@@ -139,7 +155,8 @@ def iterate(
     callback: Callable[[int, float], None] | None,
     accelerate: bool,
 ) -> Solution:
-    """Cycles until every sample's residual is at most tolerance·‖b‖, or no cycle lowers it any more, or max_cycles are done.
+    """Cycles until every sample's residual is at most tolerance·‖b‖, or no cycle lowers it any
+    more, or max_cycles are done.
 
     Example:
         >>> from keras_pde import MultigridUNet
@@ -148,14 +165,24 @@ def iterate(
     """
     with double_precision():
         right = ops.convert_to_tensor(b, dtype="float64")
-        x = ops.zeros_like(right) if guess is None else ops.convert_to_tensor(guess, dtype="float64")
-        data = iteration.prepare(ops.zeros((1,)) if mask is None else ops.convert_to_tensor(mask, dtype=iteration.dtype or "float64"))
+        x = (
+            ops.zeros_like(right)
+            if guess is None
+            else ops.convert_to_tensor(guess, dtype="float64")
+        )
+        data = iteration.prepare(
+            ops.zeros((1,))
+            if mask is None
+            else ops.convert_to_tensor(mask, dtype=iteration.dtype or "float64")
+        )
         r = right if guess is None else iteration.residual(right, x, data)
         norm = iteration.norms(r)
         size = ops.convert_to_numpy(iteration.norms(right)).reshape(-1) if scale is None else scale
         size = np.where(size > 0, size, 1.0)
         history = [ops.convert_to_numpy(norm).reshape(-1) / size]
-        state = [x, r, norm, ops.zeros_like(r), r, ops.zeros_like(norm)] if accelerate else [x, r, norm]
+        state = (
+            [x, r, norm, ops.zeros_like(r), r, ops.zeros_like(norm)] if accelerate else [x, r, norm]
+        )
         step = iteration.conjugate_step if accelerate else iteration.step
         best, best_x, since = history[0].max(), x, 0
         patience = PATIENCE_CONJUGATE if accelerate else PATIENCE
@@ -172,4 +199,6 @@ def iterate(
             since = 0 if worst < 0.9 * best else since + 1
             if worst < best:
                 best, best_x = worst, state[0]
-        return Solution(ops.convert_to_numpy(best_x), np.stack(history), tolerance, bool(best <= tolerance))
+        return Solution(
+            ops.convert_to_numpy(best_x), np.stack(history), tolerance, bool(best <= tolerance)
+        )

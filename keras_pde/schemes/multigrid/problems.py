@@ -1,9 +1,13 @@
-r"""Problems A u = b for multigrid, on grids of grid size 1: Poisson, screened Poisson, biharmonic, inpainting, nonlinear diffusion.
+r"""Problems A u = b for multigrid, on grids of grid size 1.
 
-L = −Δ with the stencil −1, 2, −1 along each axis: zero beyond the boundary ("dirichlet"), reflecting at the outer pixel edge
-("neumann") or "periodic". For a grid size h multiply b by h² (h⁴ for the biharmonic problem).
+Poisson, screened Poisson, biharmonic, inpainting, nonlinear diffusion.
 
-Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001); Mainberger et al. (2012) for inpainting with the Laplace equation.
+L = −Δ with the stencil −1, 2, −1 along each axis: zero beyond the boundary ("dirichlet"),
+reflecting at the outer pixel edge ("neumann") or "periodic". For a grid size h multiply b by h² (h⁴
+for the biharmonic problem).
+
+Source: Trottenberg, Oosterlee, Schüller, Multigrid (2001); Mainberger et al. (2012) for inpainting
+with the Laplace equation.
 """
 
 from __future__ import annotations
@@ -55,12 +59,25 @@ class Problem(Configured):
 
     @property
     def singular(self) -> bool:
-        """Whether constants solve A u = 0: then b must have mean 0, and the solution of mean 0 is meant."""
+        """Whether constants solve A u = 0.
+
+        Then b must have mean 0, and the solution of mean 0 is meant.
+        """
         return self.screening == 0 and self.boundary != "dirichlet"
 
     def levels(self, grids: list[Grid], dtype: str, data: Any = None) -> list[Any]:
         """The operator on every grid; ``data`` is what `prepare` made."""
-        return [Level(g, dtype, screening=self.screening, stiffness=self.stiffness, order=self.order, flux=self.flux) for g in grids]
+        return [
+            Level(
+                g,
+                dtype,
+                screening=self.screening,
+                stiffness=self.stiffness,
+                order=self.order,
+                flux=self.flux,
+            )
+            for g in grids
+        ]
 
     def prepare(self, grids: list[Grid], dtype: str, mask: Any) -> Any:
         """What the levels need besides their grids, computed once for many cycles."""
@@ -96,7 +113,9 @@ class Poisson(Problem):
 
 def _positive(step_size: float) -> float:
     if not (isinstance(step_size, int | float) and math.isfinite(step_size) and step_size > 0):
-        raise ValueError(f"step_size must be a finite number > 0. Received: step_size={step_size!r}")
+        raise ValueError(
+            f"step_size must be a finite number > 0. Received: step_size={step_size!r}"
+        )
     return float(step_size)
 
 
@@ -134,7 +153,9 @@ class ScreenedPoisson(Problem):
 
 @_REGISTERED
 class Biharmonic(Problem):
-    """Δ²u = b, as the square of the second-order stencil: u = Δu = 0 on a zero boundary (a simply supported plate).
+    """Δ²u = b, as the square of the second-order stencil.
+
+    U = Δu = 0 on a zero boundary (a simply supported plate).
 
     Args:
         boundary: "dirichlet", "neumann" or "periodic".
@@ -155,10 +176,12 @@ class Biharmonic(Problem):
 
 @_REGISTERED
 class Inpainting(Problem):
-    """u = f where the mask is 1, and −Δu = 0 (order 2) or Δ²u = 0 (order 4) elsewhere, reflecting boundary.
+    """u = f where the mask is 1, and −Δu = 0 (order 2) or Δ²u = 0 (order 4) elsewhere, reflecting
+    boundary.
 
     Args:
-        order: 2, homogeneous diffusion, obeys the max-min principle; 4, biharmonic, smoother, and may overshoot.
+        order: 2, homogeneous diffusion, obeys the max-min principle; 4, biharmonic, smoother, and
+            may overshoot.
 
     Raises:
         ValueError: another order.
@@ -180,7 +203,10 @@ class Inpainting(Problem):
     def __init__(self, order: int = 2) -> None:
         super().__init__("neumann")
         if order not in (2, 4):
-            raise ValueError(f"Inpainting is of order 2 (homogeneous diffusion) or 4 (biharmonic). Received: order={order}")
+            raise ValueError(
+                "Inpainting is of order 2 (homogeneous diffusion) or 4 (biharmonic). Received:"
+                f" order={order}"
+            )
         self.order = order
 
     @property
@@ -191,7 +217,10 @@ class Inpainting(Problem):
     def levels(self, grids: list[Grid], dtype: str, data: Any = None) -> list[Any]:
         """The masked operator, and Galerkin stencils below it."""
         unknown, *stencils = data
-        return [MaskedLevel(grids[0], dtype, unknown, self.order), *(StencilLevel(g, dtype, s) for g, s in zip(grids[1:], stencils, strict=True))]
+        return [
+            MaskedLevel(grids[0], dtype, unknown, self.order),
+            *(StencilLevel(g, dtype, s) for g, s in zip(grids[1:], stencils, strict=True)),
+        ]
 
     def prepare(self, grids: list[Grid], dtype: str, mask: Any) -> Any:
         """Unknown pixels and the weights of every coarser operator."""
@@ -210,17 +239,21 @@ class Inpainting(Problem):
 
 @_REGISTERED
 class Diffusion(Problem):
-    """u + τKᵀΦ(Ku) = b with forward differences K: an implicit step of nonlinear diffusion, for the full approximation scheme.
+    """u + τKᵀΦ(Ku) = b with forward differences K.
+
+    An implicit step of nonlinear diffusion, for the full approximation scheme.
 
     Args:
-        flux: a flux name or `Flux` (coupled: one diffusivity for all directions and channels), or a `FluxActivation` without weights.
+        flux: a flux name or `Flux` (coupled: one diffusivity for all directions and channels), or a
+            `FluxActivation` without weights.
         step_size: τ > 0.
         boundary: "neumann" or "periodic".
 
     Raises:
         ValueError: step_size ≤ 0, a flux with weights, a zero boundary.
 
-    Source: Brandt (1977) for the scheme; Alt et al., arXiv:2107.14742 (2021) for its reading as a U-net.
+    Source: Brandt (1977) for the scheme; Alt et al., arXiv:2107.14742 (2021) for its reading as a
+    U-net.
 
     Example:
         >>> from keras_pde import activations, problems
@@ -228,10 +261,18 @@ class Diffusion(Problem):
         'u + 10KᵀΦ(Ku) = b, charbonnier flux, contrast 0.05'
     """
 
-    def __init__(self, flux: str | activations.Flux | FluxActivation = "charbonnier", step_size: float = 1.0, boundary: str = "neumann") -> None:
+    def __init__(
+        self,
+        flux: str | activations.Flux | FluxActivation = "charbonnier",
+        step_size: float = 1.0,
+        boundary: str = "neumann",
+    ) -> None:
         super().__init__(boundary)
         if boundary == "dirichlet":
-            raise ValueError("Nonlinear diffusion is for boundary='neumann' or 'periodic': across a zero boundary K has no row for the first wall")
+            raise ValueError(
+                "Nonlinear diffusion is for boundary='neumann' or 'periodic': across a zero"
+                " boundary K has no row for the first wall"
+            )
         self.step_size = _positive(step_size)
         self.flux = flux if isinstance(flux, FluxActivation) else FluxActivation(flux, coupled=True)
         if self.flux.learn_contrast or self.flux.noise_conditioned:
@@ -242,17 +283,31 @@ class Diffusion(Problem):
     def equation(self) -> str:  # type: ignore[override]
         """The equation."""
         assert self.flux is not None
-        return f"u + {self.step_size:g}KᵀΦ(Ku) = b, {self.flux.flux.name} flux, contrast {self.flux.contrast:g}"
+        return (
+            f"u + {self.step_size:g}KᵀΦ(Ku) = b, {self.flux.flux.name} flux, contrast"
+            f" {self.flux.contrast:g}"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"flux": serialize_unbuilt(self.flux), "step_size": self.step_size, "boundary": self.boundary}
+        return {
+            "flux": serialize_unbuilt(self.flux),
+            "step_size": self.step_size,
+            "boundary": self.boundary,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Diffusion:
         """Rebuild from `get_config`."""
         flux = config["flux"]
-        return cls(**{**config, "flux": keras.saving.deserialize_keras_object(flux) if isinstance(flux, dict) else flux})
+        return cls(
+            **{
+                **config,
+                "flux": (
+                    keras.saving.deserialize_keras_object(flux) if isinstance(flux, dict) else flux
+                ),
+            }
+        )
 
 
 _NAMES: dict[str, type[Problem]] = {

@@ -1,15 +1,22 @@
-r"""Smoothers x⁺ = x + ωₖD⁻¹(b − Ax): residual blocks with a source skip that damp what a coarser grid cannot represent.
+r"""Smoothers x⁺ = x + ωₖD⁻¹(b − Ax).
 
-With spectrum of D⁻¹A in [low, high] above the coarse grid's frequencies (for d-dimensional Poisson [1/d, 2]), k steps damp it by
+Residual blocks with a source skip that damp what a coarser grid cannot represent.
 
-* `Jacobi`: ((high − low)/(high + low))ᵏ with ω = 2/(high + low): 1/3, 3/5, 5/7 a step in 1-D, 2-D, 3-D;
-* `Chebyshev`: 2qᵏ/(1 + q²ᵏ), q = (√high − √low)/(√high + √low), with ωₖ the inverse Chebyshev nodes: 0.074 for 3 steps in 2-D;
-* `RedBlack`: Gauss-Seidel over two colours, the best of them: 1/4 for a step in 2-D, less with overrelaxation.
+With spectrum of D⁻¹A in [low, high] above the coarse grid's frequencies (for d-dimensional Poisson
+[1/d, 2]), k steps damp it by
 
-A V(ν₁, ν₂) cycle takes the first ν₁ of ν₁ + ν₂ weights before the coarse correction and the others after it: its factor depends
-on their product only.
+* `Jacobi`: ((high − low)/(high + low))ᵏ with ω = 2/(high + low): 1/3, 3/5, 5/7 a step in 1-D, 2-D,
+  3-D;
+* `Chebyshev`: 2qᵏ/(1 + q²ᵏ), q = (√high − √low)/(√high + √low), with ωₖ the inverse Chebyshev
+  nodes: 0.074 for 3 steps in 2-D;
+* `RedBlack`: Gauss-Seidel over two colours, the best of them: 1/4 for a step in 2-D, less with
+  overrelaxation.
 
-Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); Alt et al., arXiv:2107.14742 (2021).
+A V(ν₁, ν₂) cycle takes the first ν₁ of ν₁ + ν₂ weights before the coarse correction and the others
+after it: its factor depends on their product only.
+
+Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); Alt et al.,
+arXiv:2107.14742 (2021).
 """
 
 from __future__ import annotations
@@ -35,7 +42,9 @@ class Step(NamedTuple):
 
 
 class Smoother(Configured):
-    """Base: x⁺ = x + ωₖD⁻¹(b − Ax); a subclass lists the steps before and after the coarse correction.
+    """Base: x⁺ = x + ωₖD⁻¹(b − Ax).
+
+    A subclass lists the steps before and after the coarse correction.
 
     Example:
         >>> from keras_pde import smoothers
@@ -50,8 +59,12 @@ class Smoother(Configured):
         """Name by which `get` finds it."""
         return next(key for key, cls in _NAMES.items() if type(self) is cls)
 
-    def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
-        """Steps before and after the coarse correction, for D⁻¹A in ndim dimensions with its rough part in ``bounds``."""
+    def steps(
+        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+    ) -> tuple[list[Step], list[Step]]:
+        """Steps before and after the coarse correction, for D⁻¹A in ndim dimensions with its rough
+        part in ``bounds``.
+        """
         raise NotImplementedError
 
 
@@ -75,10 +88,14 @@ class Jacobi(Smoother):
 
     def __init__(self, weight: float | None = None) -> None:
         if weight is not None and not 0 < weight <= 1:
-            raise ValueError(f"The weight of damped Jacobi must be in (0, 1]. Received: weight={weight}")
+            raise ValueError(
+                f"The weight of damped Jacobi must be in (0, 1]. Received: weight={weight}"
+            )
         self.weight = weight
 
-    def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
+    def steps(
+        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+    ) -> tuple[list[Step], list[Step]]:
         """Equal steps."""
         step = Step(2 / (bounds[0] + bounds[1]) if self.weight is None else self.weight)
         return [step] * before, [step] * after
@@ -93,9 +110,11 @@ class Chebyshev(Smoother):
     """x⁺ = x + ωₖD⁻¹(b − Ax) with 1/ωₖ the Chebyshev nodes of [low, high], k = 1 … ν₁ + ν₂.
 
     Args:
-        share: low/high, the part of the spectrum left to the coarser grids; None is the level's own (1/(2d) for Poisson).
-        symmetric: the nodes of ν₁ steps before and of ν₂ steps after, instead of one polynomial split in two: V(ν, ν) is then a
-            symmetric preconditioner, which conjugate gradients need, and damps less: 0.048 instead of 0.025 for V(2, 2) in 2-D.
+        share: low/high, the part of the spectrum left to the coarser grids; None is the level's own
+            (1/(2d) for Poisson).
+        symmetric: the nodes of ν₁ steps before and of ν₂ steps after, instead of one polynomial
+            split in two: V(ν, ν) is then a symmetric preconditioner, which conjugate gradients
+            need, and damps less: 0.048 instead of 0.025 for V(2, 2) in 2-D.
 
     Raises:
         ValueError: a share outside (0, 1).
@@ -111,15 +130,23 @@ class Chebyshev(Smoother):
 
     def __init__(self, share: float | None = None, symmetric: bool = False) -> None:
         if share is not None and not 0 < share < 1:
-            raise ValueError(f"share is the part of the spectrum left to coarser grids, in (0, 1). Received: share={share}")
+            raise ValueError(
+                "share is the part of the spectrum left to coarser grids, in (0, 1). Received:"
+                f" share={share}"
+            )
         self.share, self.symmetric = share, symmetric
 
-    def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
+    def steps(
+        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+    ) -> tuple[list[Step], list[Step]]:
         """Short steps first: they damp what the long ones amplify."""
         low, high = bounds if self.share is None else (self.share * bounds[1], bounds[1])
 
         def nodes(n: int) -> list[Step]:
-            return [Step(1 / ((high + low) / 2 + (high - low) / 2 * math.cos(math.pi * (k + 0.5) / n))) for k in range(n)]
+            return [
+                Step(1 / ((high + low) / 2 + (high - low) / 2 * math.cos(math.pi * (k + 0.5) / n)))
+                for k in range(n)
+            ]
 
         if self.symmetric:
             return nodes(before), nodes(after)[::-1]
@@ -133,10 +160,13 @@ class Chebyshev(Smoother):
 
 @_REGISTERED
 class RedBlack(Smoother):
-    """x⁺ = x + ωD⁻¹(b − Ax) on the points of one colour, then on those of the other: red-black Gauss-Seidel.
+    """x⁺ = x + ωD⁻¹(b − Ax) on the points of one colour, then on those of the other.
 
-    In the same order before and after the coarse correction: the reverse order, which would make V(ν, ν) symmetric, doubles the
-    factor. For operators that couple points of different colour only (Poisson, screened Poisson, diffusion).
+    Red-black Gauss-Seidel.
+
+    In the same order before and after the coarse correction: the reverse order, which would make
+    V(ν, ν) symmetric, doubles the factor. For operators that couple points of different colour only
+    (Poisson, screened Poisson, diffusion).
 
     Args:
         weight: ω in (0, 2), overrelaxed beyond 1; None is 1, 1.15, 1.2 in 1-D, 2-D, 3-D.
@@ -156,10 +186,14 @@ class RedBlack(Smoother):
 
     def __init__(self, weight: float | None = None) -> None:
         if weight is not None and not 0 < weight < 2:
-            raise ValueError(f"The weight of Gauss-Seidel must be in (0, 2). Received: weight={weight}")
+            raise ValueError(
+                f"The weight of Gauss-Seidel must be in (0, 2). Received: weight={weight}"
+            )
         self.weight = weight
 
-    def steps(self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2) -> tuple[list[Step], list[Step]]:
+    def steps(
+        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+    ) -> tuple[list[Step], list[Step]]:
         """Red, then black."""
         weight = {1: 1.0, 2: 1.15, 3: 1.2}[ndim] if self.weight is None else self.weight
         pair = [Step(weight, 0), Step(weight, 1)]
@@ -170,7 +204,11 @@ class RedBlack(Smoother):
         return {"weight": self.weight}
 
 
-_NAMES: dict[str, type[Smoother]] = {"jacobi": Jacobi, "chebyshev": Chebyshev, "red_black": RedBlack}
+_NAMES: dict[str, type[Smoother]] = {
+    "jacobi": Jacobi,
+    "chebyshev": Chebyshev,
+    "red_black": RedBlack,
+}
 
 
 def get(smoother: str | Smoother | dict[str, Any]) -> Smoother:

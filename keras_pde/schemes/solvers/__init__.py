@@ -1,4 +1,6 @@
-"""Solvers of the implicit step u + τKᵀΦ(Ku) = f: each iteration a layer of a recurrent network with a skip from f.
+"""Solvers of the implicit step u + τKᵀΦ(Ku) = f.
+
+Each iteration a layer of a recurrent network with a skip from f.
 
 With q = τL‖K‖² and m = τμ‖K‖² (L = sup Φ′, −μ = inf Φ′):
 
@@ -9,8 +11,8 @@ With q = τL‖K‖² and m = τμ‖K‖² (L = sup Φ′, −μ = inf Φ′):
 | `Anderson`           | K, Φ, Kᵀ, 2·memory states       | about √(1 + q)       | nothing                                 |
 | `LaggedDiffusivity`  | about √(1 + q) times K, Kᵀ      | hardly               | g ≥ 0                                   |
 
-All work sample by sample and hold what has converged; the result is the same to the tolerance where the solution is unique
-(m < 1). `Solver` says how they are kept from diverging.
+All work sample by sample and hold what has converged; the result is the same to the tolerance where
+the solution is unique (m < 1). `Solver` says how they are kept from diverging.
 """
 
 from __future__ import annotations
@@ -26,9 +28,19 @@ from keras_pde.schemes.solvers.fixed_point import FixedPoint
 from keras_pde.schemes.solvers.lagged_diffusivity import LaggedDiffusivity
 from keras_pde.schemes.solvers.solver import Solver
 
-__all__ = ["Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity", "Solver", "get", "serialize"]
+__all__ = [
+    "Accelerated",
+    "Anderson",
+    "FixedPoint",
+    "LaggedDiffusivity",
+    "Solver",
+    "get",
+    "serialize",
+]
 
-_BY_NAME: dict[str, type[Solver]] = {cls.key: cls for cls in (FixedPoint, Accelerated, Anderson, LaggedDiffusivity)}
+_BY_NAME: dict[str, type[Solver]] = {
+    cls.key: cls for cls in (FixedPoint, Accelerated, Anderson, LaggedDiffusivity)
+}
 
 
 def get(identifier: str | dict[str, Any] | Solver) -> Solver:

@@ -15,16 +15,20 @@ METHODS = ("nesterov", "chebyshev")
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Accelerated(Solver):
-    """uˡ⁺¹ = uˡ − wF(uˡ) plus momentum from the step before: about √(1 + q) times the digits in iterations.
+    """uˡ⁺¹ = uˡ − wF(uˡ) plus momentum from the step before.
 
-    * "nesterov": x⁺ = u − F(u)/(1 + q), u⁺ = x⁺ + β(x⁺ − x), β = (√κ − 1)/(√κ + 1) for the condition κ = (1 + q)/(1 − m). A
-      sample whose momentum points uphill, ⟨F(u), x⁺ − x⟩ > 0, drops it.
-    * "chebyshev": u⁺ = ω(u − wF(u)) + (1 − ω)u⁻, w = 2/(2 + q − m), ω₁ = 1, ω₂ = 1/(1 − ρ²/2), ωₗ₊₁ = 1/(1 − ρ²ωₗ/4), ρ = (q + m)/(2 + q − m):
-      the Fast Semi-Iterative scheme for elliptic problems, optimal where Φ is linear. It may stall where Φ′ changes sign: on the weakly convex
+    About √(1 + q) times the digits in iterations.
+
+    * "nesterov": x⁺ = u − F(u)/(1 + q), u⁺ = x⁺ + β(x⁺ − x), β = (√κ − 1)/(√κ + 1) for the
+      condition κ = (1 + q)/(1 − m). A sample whose momentum points uphill, ⟨F(u), x⁺ − x⟩ > 0,
+      drops it.
+    * "chebyshev": u⁺ = ω(u − wF(u)) + (1 − ω)u⁻, w = 2/(2 + q − m), ω₁ = 1, ω₂ = 1/(1 − ρ²/2), ωₗ₊₁
+      = 1/(1 − ρ²ωₗ/4), ρ = (q + m)/(2 + q − m): the Fast Semi-Iterative scheme for elliptic
+      problems, optimal where Φ is linear. It may stall where Φ′ changes sign: on the weakly convex
       preset, where "nesterov" takes some 50 iterations, it has not converged after 200.
 
-    Steps are safeguarded (see `Solver`); for m ≥ 1, with no condition number, both take that of a convex energy, κ = 1 + q.
-    Cost: K, Φ and Kᵀ an iteration, two states more.
+    Steps are safeguarded (see `Solver`); for m ≥ 1, with no condition number, both take that of a
+    convex energy, κ = 1 + q. Cost: K, Φ and Kᵀ an iteration, two states more.
 
     Args:
         method: "nesterov" or "chebyshev".
@@ -32,7 +36,8 @@ class Accelerated(Solver):
     Raises:
         ValueError: unknown method.
 
-    Source: Nesterov (1983); restart: O'Donoghue, Candès, arXiv:1204.3982 (2012); Hafner, Ochs, Weickert, Reissel, Grewenig (GCPR 2016).
+    Source: Nesterov (1983); restart: O'Donoghue, Candès, arXiv:1204.3982 (2012); Hafner, Ochs,
+    Weickert, Reissel, Grewenig (GCPR 2016).
 
     Example:
         >>> from keras_pde import ImplicitDiffusion, solvers
@@ -50,28 +55,39 @@ class Accelerated(Solver):
 
     def __init__(self, method: str = "nesterov") -> None:
         if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: method={method!r}")
+            raise ValueError(
+                f"method must be one of {', '.join(METHODS)}. Received: method={method!r}"
+            )
         self.method = method
 
     def start(self, problem: ImplicitStep) -> list[Any]:
         """The point before and the weight of the step to it, 0 where there is none."""
         return [ops.zeros_like(problem.f), ops.zeros_like(dot(problem.f, problem.f))]
 
-    def advance(self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
+    def advance(
+        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any]]:
         """One step with momentum; without memory one of gradient descent."""
         before, weight = memory
         m = choose(problem.m < 1, problem.m, 0.0)
         if self.method == "nesterov":
             root = ((1 + problem.q) / (1 - m)) ** 0.5
-            # the first step is the damped one: it falls by the envelope's rate, which 1/(1 + q) alone does not
-            w = ops.where(weight > 0, 1 / (1 + steepest(problem.q, problem.m)), damping(problem.q, problem.m) + 0 * weight)
+            # the first step is the damped one: it falls by the envelope's rate, which 1/(1 + q)
+            # alone does not
+            w = ops.where(
+                weight > 0,
+                1 / (1 + steepest(problem.q, problem.m)),
+                damping(problem.q, problem.m) + 0 * weight,
+            )
             x = u - spread(w, u) * r
             pushed = ops.logical_and(weight > 0, dot(r, x - before) <= 0)
             beta = ops.cast(pushed, u.dtype) * ((root - 1) / (root + 1))
             return x + spread(beta, u) * (x - before), [x, ops.ones_like(weight)]
         rho = (problem.q + m) / (2 + problem.q - m)
         second = 1 / (1 - rho**2 / 2)
-        omega = ops.where(weight == 0, 1.0, ops.where(weight == 1, second, 1 / (1 - rho**2 * weight / 4)))
+        omega = ops.where(
+            weight == 0, 1.0, ops.where(weight == 1, second, 1 / (1 - rho**2 * weight / 4))
+        )
         w = spread(omega, u)
         return w * (u - damping(problem.q, problem.m) * r) + (1 - w) * before, [u, omega]
 

@@ -14,20 +14,24 @@ from keras_pde.schemes.solvers.solver import Solver, damping
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Anderson(Solver):
-    """uˡ⁺¹ = uˡ − wF(uˡ) − Σⱼγⱼ(Δuⱼ − wΔFⱼ) with γ = argmin ‖F(uˡ) − Σⱼγⱼ ΔFⱼ‖² + ε Σⱼ‖ΔFⱼ‖²γⱼ² over the last steps.
+    """uˡ⁺¹ = uˡ − wF(uˡ) − Σⱼγⱼ(Δuⱼ − wΔFⱼ) with γ = argmin ‖F(uˡ) − Σⱼγⱼ ΔFⱼ‖² + ε Σⱼ‖ΔFⱼ‖²γⱼ²
+    over the last steps.
 
-    For a linear Φ and enough memory as fast as conjugate residuals, without knowing the condition; a nonlinear Φ needs more
-    memory, not another formula. Each sample has its own γ. Steps are safeguarded (see `Solver`), so it converges wherever the damped
-    fixed point does. Cost: K, Φ and Kᵀ an iteration, and 2·memory states to keep and combine.
+    For a linear Φ and enough memory as fast as conjugate residuals, without knowing the condition;
+    a nonlinear Φ needs more memory, not another formula. Each sample has its own γ. Steps are
+    safeguarded (see `Solver`), so it converges wherever the damped fixed point does. Cost: K, Φ and
+    Kᵀ an iteration, and 2·memory states to keep and combine.
 
     Args:
         memory: number of steps that are combined.
-        regularization: ε > 0, relative to each column ΔFⱼ; raised to the rounding error of the precision in use.
+        regularization: ε > 0, relative to each column ΔFⱼ; raised to the rounding error of the
+            precision in use.
 
     Raises:
         ValueError: memory < 1, regularization ≤ 0.
 
-    Source: Anderson (1965); Walker, Ni (2011); safeguards: Zhang, O'Donoghue, Boyd, arXiv:1808.03971 (2018).
+    Source: Anderson (1965); Walker, Ni (2011); safeguards: Zhang, O'Donoghue, Boyd,
+    arXiv:1808.03971 (2018).
 
     Example:
         >>> from keras_pde import ImplicitDiffusion, solvers
@@ -41,7 +45,10 @@ class Anderson(Solver):
 
     def __init__(self, memory: int = 5, regularization: float = 1e-8) -> None:
         if not isinstance(memory, int) or memory < 1 or not regularization > 0:
-            raise ValueError(f"Anderson needs memory >= 1 and regularization > 0. Received: memory={memory}, regularization={regularization}")
+            raise ValueError(
+                f"Anderson needs memory >= 1 and regularization > 0. Received: memory={memory},"
+                f" regularization={regularization}"
+            )
         self.memory, self.regularization = memory, float(regularization)
 
     def start(self, problem: ImplicitStep) -> list[Any]:
@@ -50,33 +57,51 @@ class Anderson(Solver):
         zeros = ops.tile(ops.zeros_like(flat), (1, self.memory, 1))
         return [zeros, zeros]
 
-    def advance(self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
+    def advance(
+        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any]]:
         """The combined step; without memory the damped one."""
         du, dr = memory
         w = damping(problem.q, problem.m)
         column = ops.reshape(r, (ops.shape(r)[0], -1, 1))
         lengths = ops.max(ops.abs(dr), axis=-1, keepdims=True)
-        unit = dr / ops.where(lengths > 0, lengths, 1)  # squares of small differences would underflow
-        gamma = self._least_squares(ops.matmul(unit, ops.transpose(unit, (0, 2, 1))), ops.matmul(unit, column))
+        # squares of small differences would underflow
+        unit = dr / ops.where(lengths > 0, lengths, 1)
+        gamma = self._least_squares(
+            ops.matmul(unit, ops.transpose(unit, (0, 2, 1))), ops.matmul(unit, column)
+        )
         gamma = gamma / ops.where(lengths > 0, lengths, 1)
         change = ops.reshape(ops.sum(gamma * (du - w * dr), axis=1), ops.shape(u))
         return u - w * r - change, memory
 
     def _least_squares(self, gram: Any, right: Any) -> Any:
-        """γ of (G + ε diag G)γ = b, (batch, memory, 1), by LDLᵀ with G scaled to a unit diagonal; 0 for columns of zeros."""
+        """γ of (G + ε diag G)γ = b, (batch, memory, 1), by LDLᵀ with G scaled to a unit diagonal.
+
+        0 for columns of zeros.
+        """
         n = self.memory
-        floor = max(self.regularization, 8 * n * float(np.finfo(keras.backend.standardize_dtype(gram.dtype)).eps))
+        floor = max(
+            self.regularization,
+            8 * n * float(np.finfo(keras.backend.standardize_dtype(gram.dtype)).eps),
+        )
         diagonal = [gram[:, i, i] for i in range(n)]
         root = [ops.rsqrt(ops.where(d > 0, d, ops.ones_like(d))) for d in diagonal]
-        a = [[gram[:, i, j] * root[i] * root[j] + (floor if i == j else 0.0) for j in range(i + 1)] for i in range(n)]
+        a = [
+            [gram[:, i, j] * root[i] * root[j] + (floor if i == j else 0.0) for j in range(i + 1)]
+            for i in range(n)
+        ]
         lower: list[list[Any]] = [[None] * n for _ in range(n)]
         pivots: list[Any] = []
         y: list[Any] = []
         for i in range(n):
             for j in range(i):
-                lower[i][j] = (a[i][j] - sum(lower[i][k] * lower[j][k] * pivots[k] for k in range(j))) / pivots[j]
+                lower[i][j] = (
+                    a[i][j] - sum(lower[i][k] * lower[j][k] * pivots[k] for k in range(j))
+                ) / pivots[j]
             # rounding can take a pivot below the ε that it is at least
-            pivots.append(ops.maximum(a[i][i] - sum(lower[i][k] ** 2 * pivots[k] for k in range(i)), floor))
+            pivots.append(
+                ops.maximum(a[i][i] - sum(lower[i][k] ** 2 * pivots[k] for k in range(i)), floor)
+            )
             y.append(right[:, i, 0] * root[i] - sum(lower[i][k] * y[k] for k in range(i)))
         x: list[Any] = [None] * n
         for i in reversed(range(n)):
@@ -86,7 +111,8 @@ class Anderson(Solver):
     def learn(self, memory: list[Any], du: Any, dr: Any) -> list[Any]:
         """Put the latest step first."""
         return [
-            ops.concatenate([ops.reshape(new, (ops.shape(new)[0], 1, -1)), old[:, :-1]], axis=1) for new, old in zip((du, dr), memory, strict=True)
+            ops.concatenate([ops.reshape(new, (ops.shape(new)[0], 1, -1)), old[:, :-1]], axis=1)
+            for new, old in zip((du, dr), memory, strict=True)
         ]
 
     def get_config(self) -> dict[str, Any]:

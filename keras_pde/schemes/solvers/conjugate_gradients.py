@@ -10,11 +10,15 @@ from keras import ops
 from keras_pde.schemes.solvers.implicit_step import dot, magnitude, spread
 
 
-def conjugate_gradients(apply: Callable[[Any], Any], right: Any, tolerance: float, max_iterations: int) -> tuple[Any, Any]:
-    """x with ‖b − Ax‖ ≤ tolerance·‖b‖ for each sample, from x = 0, and whether that was reached; A symmetric.
+def conjugate_gradients(
+    apply: Callable[[Any], Any], right: Any, tolerance: float, max_iterations: int
+) -> tuple[Any, Any]:
+    """x with ‖b − Ax‖ ≤ tolerance·‖b‖ for each sample, from x = 0, and whether that was reached.
 
-    A sample that has converged is held. One that meets a direction with ⟨p, Ap⟩ ≤ 0, in which A is not positive, stops with the x it has.
-    Every iterate lowers ½⟨x, Ax⟩ − ⟨b, x⟩.
+    A symmetric.
+
+    A sample that has converged is held. One that meets a direction with ⟨p, Ap⟩ ≤ 0, in which A is
+    not positive, stops with the x it has. Every iterate lowers ½⟨x, Ax⟩ − ⟨b, x⟩.
 
     Args:
         apply: x ↦ Ax, sample by sample.

@@ -12,19 +12,25 @@ from keras_pde.schemes.solvers.solver import Solver, damping, describe_bound
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class FixedPoint(Solver):
-    """uˡ⁺¹ = (1 − w)uˡ + w(f − τKᵀΦ(Kuˡ)): a recurrent network; with w = 1 the plain fixed-point iteration.
+    """uˡ⁺¹ = (1 − w)uˡ + w(f − τKᵀΦ(Kuˡ)): a recurrent network.
 
-    It contracts by q = τLκ² at w = 1, so only for q < 1; by (q + m)/(2 + q − m) < 1, m = τμκ², with the automatic damping, for every
-    τ and a flux that is monotone (m = 0: q/(2 + q)) or nearly so (m < 1). For m ≥ 1 the damped iteration still lowers
-    ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an iteration.
+    With w = 1 the plain fixed-point iteration.
+
+    It contracts by q = τLκ² at w = 1, so only for q < 1; by (q + m)/(2 + q − m) < 1, m = τμκ², with
+    the automatic damping, for every τ and a flux that is monotone (m = 0: q/(2 + q)) or nearly so
+    (m < 1). For m ≥ 1 the damped iteration still lowers ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an
+    iteration.
 
     Args:
-        damping: w in (0, 1]; "auto", w = 2/(2 + q − m) for m < 1 and 2/(2 + max(q, m − 2)) beyond; None, w = 1.
+        damping: w in (0, 1]; "auto", w = 2/(2 + q − m) for m < 1 and 2/(2 + max(q, m − 2)) beyond;
+            None, w = 1.
 
     Raises:
-        ValueError: damping out of range; where the layer is built: None with q ≥ 1, or a number w ≥ 2/max(1 + q, m − 1).
+        ValueError: damping out of range; where the layer is built: None with q ≥ 1, or a number w ≥
+            2/max(1 + q, m − 1).
 
-    Source: Alt et al., arXiv:2107.14742 (2021); the damping: Nesterov, Introductory Lectures on Convex Optimization (2004), theorem 2.1.15.
+    Source: Alt et al., arXiv:2107.14742 (2021); the damping: Nesterov, Introductory Lectures on
+    Convex Optimization (2004), theorem 2.1.15.
 
     Example:
         >>> from keras_pde import ImplicitDiffusion, solvers
@@ -38,9 +44,13 @@ class FixedPoint(Solver):
     key = "fixed_point"
 
     def __init__(self, damping: Any = "auto") -> None:
-        number = isinstance(damping, float | int) and not isinstance(damping, bool) and 0 < damping <= 1
+        number = (
+            isinstance(damping, float | int) and not isinstance(damping, bool) and 0 < damping <= 1
+        )
         if not (damping is None or damping == "auto" or number):
-            raise ValueError(f"damping must be a number in (0, 1], 'auto' or None. Received: damping={damping!r}")
+            raise ValueError(
+                f"damping must be a number in (0, 1], 'auto' or None. Received: damping={damping!r}"
+            )
         self.damping = damping
 
     def check(self, q: float | None, m: float | None, flux: Any) -> None:
@@ -50,18 +60,28 @@ class FixedPoint(Solver):
         what = f"FixedPoint(damping={self.damping!r})"
         if self.damping is None and (q is None or q >= 1):
             raise ValueError(
-                f"{what} diverges: the plain fixed-point iteration needs q = τL‖K‖² < 1, and it is {describe_bound(q)}. "
-                "Lower step_size, take several implicit steps, or use solver='fixed_point', which is damped to converge for every step size."
+                f"{what} diverges: the plain fixed-point iteration needs q = τL‖K‖² < 1, and it is"
+                f" {describe_bound(q)}. Lower step_size, take several implicit steps, or use"
+                " solver='fixed_point', which is damped to converge for every step size."
             )
         limit = None if q is None or m is None else 2 / max(1 + q, m - 1)
         if self.damping is not None and (limit is None or self.damping >= limit):
             raise ValueError(
-                f"{what} diverges: it needs damping < 2/(1 + τL‖K‖²), which is {describe_bound(limit)}. Use damping='auto', or lower step_size."
+                f"{what} diverges: it needs damping < 2/(1 + τL‖K‖²), which is"
+                f" {describe_bound(limit)}. Use damping='auto', or lower step_size."
             )
 
-    def advance(self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
+    def advance(
+        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any]]:
         """u − wF(u)."""
-        w = damping(problem.q, problem.m) if self.damping == "auto" else 1.0 if self.damping is None else self.damping
+        w = (
+            damping(problem.q, problem.m)
+            if self.damping == "auto"
+            else 1.0
+            if self.damping is None
+            else self.damping
+        )
         return u - w * r, memory
 
     def get_config(self) -> dict[str, Any]:

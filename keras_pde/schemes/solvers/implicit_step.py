@@ -19,8 +19,12 @@ def spread(values: Any, like: Any) -> Any:
 
 
 def magnitude(x: Any) -> Any:
-    """max|x| of each sample, 1 where that is 0: to divide by before squaring, which would under- or overflow."""
-    largest = ops.max(ops.abs(x), axis=tuple(range(1, len(x.shape))), initial=0)  # an empty batch has no maximum without it
+    """max|x| of each sample, 1 where that is 0.
+
+    To divide by before squaring, which would under- or overflow.
+    """
+    # an empty batch has no maximum without it
+    largest = ops.max(ops.abs(x), axis=tuple(range(1, len(x.shape))), initial=0)
     return ops.where(largest > 0, largest, ops.ones_like(largest))
 
 
@@ -28,8 +32,8 @@ def magnitude(x: Any) -> Any:
 class ImplicitStep:
     r"""F(u) = u + τKᵀΦ(Ku) − f = 0: the gradient of ½‖u − f‖² + τE(u).
 
-    The Jacobian I + τKᵀΦ′(Ku)K is symmetric, with spectrum in [1 − m, 1 + q]: q = τLκ², m = τμκ². For m < 1 the energy is
-    strongly convex and u unique.
+    The Jacobian I + τKᵀΦ′(Ku)K is symmetric, with spectrum in [1 − m, 1 + q]: q = τLκ², m = τμκ².
+    For m < 1 the energy is strongly convex and u unique.
 
     Args:
         f: right-hand side, (batch, \*spatial, channels).
@@ -54,7 +58,9 @@ class ImplicitStep:
         scale = spread(magnitude(self.f), self.f)
         square = dot(self.f / scale, self.f / scale)
         object.__setattr__(self, "_scale", scale)
-        object.__setattr__(self, "_length", ops.sqrt(ops.where(square > 0, square, ops.ones_like(square))))
+        object.__setattr__(
+            self, "_length", ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
+        )
 
     def inner(self, u: Any) -> list[Any]:
         """Ku, in parts."""
@@ -65,7 +71,13 @@ class ImplicitStep:
 
     def residual(self, u: Any) -> Any:
         """F(u)."""
-        return u - self.f + self._outer(self.flux.in_one_pass("fluxes", self.inner(u), parameters=self.parameters))
+        return (
+            u
+            - self.f
+            + self._outer(
+                self.flux.in_one_pass("fluxes", self.inner(u), parameters=self.parameters)
+            )
+        )
 
     def diffusivities(self, u: Any) -> list[Any]:
         """g at u, in parts."""

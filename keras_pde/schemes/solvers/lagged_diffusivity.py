@@ -13,18 +13,22 @@ from keras_pde.schemes.solvers.solver import Solver
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class LaggedDiffusivity(Solver):
-    """(I + τKᵀG(uˡ)K)uˡ⁺¹ = f, G = diag g(|Kuˡ|²): symmetric positive definite, by conjugate gradients for each sample.
+    """(I + τKᵀG(uˡ)K)uˡ⁺¹ = f, G = diag g(|Kuˡ|²).
 
-    Each iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but splines and relu): the quadratic
-    that it minimises touches the energy from above. Conjugate gradients start at uˡ, so also with few of them. Few iterations
-    for every τ, for Perona-Malik as well; each costs a linear system, about √(1 + q) times K and Kᵀ.
+    Symmetric positive definite, by conjugate gradients for each sample.
+
+    Each iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but
+    splines and relu): the quadratic that it minimises touches the energy from above. Conjugate
+    gradients start at uˡ, so also with few of them. Few iterations for every τ, for Perona-Malik as
+    well; each costs a linear system, about √(1 + q) times K and Kᵀ.
 
     Args:
         inner_tolerance: of the linear system, relative to its residual at uˡ.
         inner_iterations: of conjugate gradients at most.
 
     Raises:
-        ValueError: inner_tolerance outside (0, 1), inner_iterations < 1; where the layer is built: a diffusivity that is negative somewhere.
+        ValueError: inner_tolerance outside (0, 1), inner_iterations < 1; where the layer is built:
+            a diffusivity that is negative somewhere.
 
     Source: Vogel, Oman, Iterative methods for total variation denoising (1996); Chan, Mulet (1999).
 
@@ -38,7 +42,11 @@ class LaggedDiffusivity(Solver):
     key = "lagged_diffusivity"
 
     def __init__(self, inner_tolerance: float = 0.1, inner_iterations: int = 100) -> None:
-        if not 0 < inner_tolerance < 1 or not isinstance(inner_iterations, int) or inner_iterations < 1:
+        if (
+            not 0 < inner_tolerance < 1
+            or not isinstance(inner_iterations, int)
+            or inner_iterations < 1
+        ):
             raise ValueError(
                 "LaggedDiffusivity needs inner_tolerance in (0, 1) and inner_iterations >= 1. "
                 f"Received: inner_tolerance={inner_tolerance}, inner_iterations={inner_iterations}"
@@ -49,14 +57,18 @@ class LaggedDiffusivity(Solver):
         """Refuse a system that is not positive definite."""
         if flux.diffusivity_bounds[0] < 0:
             raise ValueError(
-                f"Lagged diffusivity needs g >= 0, for positive definite systems, and this flux has g >= {flux.diffusivity_bounds[0]:.4g}. "
-                "Use solver='fixed_point'."
+                "Lagged diffusivity needs g >= 0, for positive definite systems, and this flux has"
+                f" g >= {flux.diffusivity_bounds[0]:.4g}. Use solver='fixed_point'."
             )
 
-    def advance(self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
+    def advance(
+        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any]]:
         """u + d with (I + τKᵀG(u)K)d = −F(u)."""
         frozen = problem.diffusivities(u)
-        step, _ = conjugate_gradients(lambda v: problem.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations)
+        step, _ = conjugate_gradients(
+            lambda v: problem.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations
+        )
         return u + step, memory
 
     def get_config(self) -> dict[str, Any]:

@@ -17,8 +17,8 @@ SLACK = 10.0  # how far an accelerated step may fall behind the best residual
 class Solution(NamedTuple):
     """What a solver returns.
 
-    u: the solution; iterations, residual, converged: of each sample, (batch,); trace: relative residuals, (iterations + 1, batch),
-    −1 after a sample's end, None unless asked for.
+    u: the solution; iterations, residual, converged: of each sample, (batch,); trace: relative
+    residuals, (iterations + 1, batch), −1 after a sample's end, None unless asked for.
     """
 
     u: Any
@@ -31,14 +31,17 @@ class Solution(NamedTuple):
 class Solver(Configured):
     """Base: iterate until ‖F(u)‖ ≤ tolerance·‖f‖ for every sample, from u = f.
 
-    A sample that has converged is held, so that its result does not depend on what it is batched with; one that is no longer
-    finite is given up. A subclass gives ``advance``, and ``start`` and ``learn`` if it remembers earlier steps.
+    A sample that has converged is held, so that its result does not depend on what it is batched
+    with; one that is no longer finite is given up. A subclass gives ``advance``, and ``start`` and
+    ``learn`` if it remembers earlier steps.
 
-    An accelerated step is a proposal. It is taken where its residual stays below an envelope that falls by the rate of the
-    damped fixed point, ρ = (q + m)/(2 + q − m), with every step taken; elsewhere the memory of that sample is emptied, and
-    the next step is a damped one, which keeps ‖F‖ under the envelope: F(u − wF(u)) = (I − wH)F(u) with the spectrum of H in [1 − m, 1 + q].
-    So for m < 1 a safeguarded solver converges at least half as fast as the damped fixed point. For m ≥ 1, where no rate exists,
-    a proposal must lower the least residual so far; it can do so finitely often, and the damped steps between lower the energy.
+    An accelerated step is a proposal. It is taken where its residual stays below an envelope that
+    falls by the rate of the damped fixed point, ρ = (q + m)/(2 + q − m), with every step taken;
+    elsewhere the memory of that sample is emptied, and the next step is a damped one, which keeps
+    ‖F‖ under the envelope: F(u − wF(u)) = (I − wH)F(u) with the spectrum of H in [1 − m, 1 + q]. So
+    for m < 1 a safeguarded solver converges at least half as fast as the damped fixed point. For m
+    ≥ 1, where no rate exists, a proposal must lower the least residual so far; it can do so
+    finitely often, and the damped steps between lower the energy.
 
     Example:
         >>> from keras_pde import solvers
@@ -55,21 +58,31 @@ class Solver(Configured):
         return self.key
 
     def check(self, q: float | None, m: float | None, flux: Any) -> None:
-        """Refuse a problem that the solver cannot solve; q and m are None where they change with the weights."""
+        """Refuse a problem that the solver cannot solve.
+
+        Q and m are None where they change with the weights.
+        """
 
     def start(self, problem: ImplicitStep) -> list[Any]:
         """An empty memory, all zeros."""
         return []
 
-    def advance(self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
-        """The next u and the memory, from u and r = F(u); with an empty memory a step that is always safe."""
+    def advance(
+        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any]]:
+        """The next u and the memory, from u and r = F(u).
+
+        With an empty memory a step that is always safe.
+        """
         raise NotImplementedError
 
     def learn(self, memory: list[Any], du: Any, dr: Any) -> list[Any]:
         """The memory after a step du has changed the residual by dr."""
         return memory
 
-    def solve(self, problem: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False) -> Solution:
+    def solve(
+        self, problem: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False
+    ) -> Solution:
         """Solve F(u) = 0 for every sample; the arguments of `keras_pde.ImplicitDiffusion`.
 
         Args:
@@ -85,7 +98,17 @@ class Solver(Configured):
         fresh = ops.ones_like(size) > 0
         steps = ops.arange(max_iterations + 1)[:, None]
         traces = [ops.where(steps == 0, size[None], -ops.ones_like(size)[None])] if trace else []
-        state = (ops.zeros((), "int32"), u, r, size, ops.cast(ops.zeros_like(size), "int32"), fresh, rate * size, traces, self.start(problem))
+        state = (
+            ops.zeros((), "int32"),
+            u,
+            r,
+            size,
+            ops.cast(ops.zeros_like(size), "int32"),
+            fresh,
+            rate * size,
+            traces,
+            self.start(problem),
+        )
 
         def running(size: Any) -> Any:
             # not size > tolerance: a residual that is no number has not converged, and will not
@@ -94,7 +117,17 @@ class Solver(Configured):
         def going(k: Any, u: Any, r: Any, size: Any, *rest: Any) -> Any:
             return ops.logical_and(k < max_iterations, ops.any(running(size)))
 
-        def body(k: Any, u: Any, r: Any, size: Any, count: Any, fresh: Any, envelope: Any, traces: list[Any], memory: list[Any]) -> Any:
+        def body(
+            k: Any,
+            u: Any,
+            r: Any,
+            size: Any,
+            count: Any,
+            fresh: Any,
+            envelope: Any,
+            traces: list[Any],
+            memory: list[Any],
+        ) -> Any:
             active = running(size)
             proposal, remembered = self.advance(problem, u, r, memory)
             new = problem.residual(proposal)
@@ -110,7 +143,9 @@ class Solver(Configured):
             size = ops.where(taken, found, size)
             count = count + ops.cast(active, "int32")
             k = k + 1
-            traces = [ops.where(ops.logical_and(steps == k, active[None]), size[None], t) for t in traces]
+            traces = [
+                ops.where(ops.logical_and(steps == k, active[None]), size[None], t) for t in traces
+            ]
             return k, u, r, size, count, fresh, envelope, traces, remembered
 
         _, u, _, size, count, _, _, traces, _ = ops.while_loop(going, body, state)
@@ -119,11 +154,15 @@ class Solver(Configured):
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:
     """``yes`` where the condition holds, else ``no``: of numbers or of scalars in a graph."""
-    return (yes if condition else no) if isinstance(condition, bool) else ops.where(condition, yes, no)
+    return (
+        (yes if condition else no) if isinstance(condition, bool) else ops.where(condition, yes, no)
+    )
 
 
 def damping(q: Any, m: Any) -> Any:
-    """w of u − wF(u): 2/(2 + q − m) for m < 1, with the rate (q + m)/(2 + q − m); else 2/(2 + max(q, m − 2)), which lowers the energy.
+    """w of u − wF(u): 2/(2 + q − m) for m < 1, with the rate (q + m)/(2 + q − m).
+
+    Else 2/(2 + max(q, m − 2)), which lowers the energy.
 
     Example:
         >>> from keras_pde.schemes.solvers.solver import damping
@@ -134,13 +173,20 @@ def damping(q: Any, m: Any) -> Any:
 
 
 def steepest(q: Any, m: Any) -> Any:
-    """max(q, m − 2): with 1 + that in the place of 1 + q, a step that lowers the energy also does so where the energy bends down by m − 1."""
-    return max(q, m - 2) if isinstance(q, float | int) and isinstance(m, float | int) else ops.maximum(q, m - 2)
+    """max(q, m − 2): with 1 + that in the place of 1 + q, a step that lowers the energy also does
+    so where the energy bends down by m − 1.
+    """
+    return (
+        max(q, m - 2)
+        if isinstance(q, float | int) and isinstance(m, float | int)
+        else ops.maximum(q, m - 2)
+    )
 
 
 def _rate(q: Any, m: Any) -> tuple[Any, Any]:
     """Factor of the envelope a step, and its slack."""
-    return choose(m < 1, (q + m) / (2 + q - m), BELOW_ONE), choose(m < 1, SLACK + 0 * m, 1.0)  # in the precision of m
+    # in the precision of m
+    return choose(m < 1, (q + m) / (2 + q - m), BELOW_ONE), choose(m < 1, SLACK + 0 * m, 1.0)
 
 
 def describe_bound(q: float | None) -> str:

@@ -1,9 +1,12 @@
-"""PSNR of a denoiser by the standard protocol: what `keras-pde evaluate` prints, the cards show and a test recomputes.
+"""PSNR of a denoiser by the standard protocol.
+
+What `keras-pde evaluate` prints, the cards show and a test recomputes.
 
     python -m keras_pde.tasks.denoise.evaluate PRESET [--data ../shared/data/bsd]
 
-Gaussian noise of standard deviation σ (grey levels of 255) in float, not clipped; output clipped to [0, 255]; PSNR per image with
-peak 255 by scikit-image, averaged over the images. Noise of image i at level σ comes from default_rng([seed, 1000σ, i]).
+Gaussian noise of standard deviation σ (grey levels of 255) in float, not clipped; output clipped to
+[0, 255]; PSNR per image with peak 255 by scikit-image, averaged over the images. Noise of image i
+at level σ comes from default_rng([seed, 1000σ, i]).
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import numpy as np
 
 LEVELS, SEED, TOLERANCE = (15, 25, 50), 0, 0.02
 NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
-METRICS, SUBSET = "metrics.json", 4  # a file of each preset, and how many images a test measures again
+# a file of each preset, and how many images a test measures again
+METRICS, SUBSET = "metrics.json", 4
 Denoiser = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -29,10 +33,11 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
 
 
 def denoiser_of(model: Any, times: dict[str, float] | None = None) -> Denoiser:
-    """A model as a function of a noisy image in [0, 1] and its noise level, with the output clipped; one program for each size.
+    """A model as a function of a noisy image in [0, 1] and its noise level, with the output
+    clipped; one program for each size.
 
-    A noise-conditioned model is told the level. A classical filter, tuned for noise 25, gets the scaled image and the stopping time of
-    its table ``times``. Others get the image as it is.
+    A noise-conditioned model is told the level. A classical filter, tuned for noise 25, gets the
+    scaled image and the stopping time of its table ``times``. Others get the image as it is.
     """
     from keras_pde.models import retiming
     from keras_pde.tasks.denoise import image as denoising
@@ -44,12 +49,16 @@ def denoiser_of(model: Any, times: dict[str, float] | None = None) -> Denoiser:
         return denoising.filter_of(timed, tuned=bool(times))
 
     def run(noisy: np.ndarray, level: float) -> np.ndarray:
-        return denoising.filter_image(chosen(level if times else 0.0), noisy, level).pixels.clip(0, 1)
+        return denoising.filter_image(chosen(level if times else 0.0), noisy, level).pixels.clip(
+            0, 1
+        )
 
     return run
 
 
-def psnr_of(denoiser: Denoiser, images: Sequence[np.ndarray], level: float, seed: int = SEED) -> np.ndarray:
+def psnr_of(
+    denoiser: Denoiser, images: Sequence[np.ndarray], level: float, seed: int = SEED
+) -> np.ndarray:
     """PSNR of each image.
 
     Example:
@@ -64,25 +73,52 @@ def psnr_of(denoiser: Denoiser, images: Sequence[np.ndarray], level: float, seed
     scores = np.zeros(len(images))
     for i, image in enumerate(images):
         out = denoiser(noisy_image(image, level, i, seed), level)
-        scores[i] = peak_signal_noise_ratio(np.asarray(image, "float64"), out.astype("float64"), data_range=1.0)
+        scores[i] = peak_signal_noise_ratio(
+            np.asarray(image, "float64"), out.astype("float64"), data_range=1.0
+        )
     return scores
 
 
-def table(denoiser: Denoiser, images: Sequence[np.ndarray], levels: Iterable[float] = LEVELS) -> dict[str, float]:
+def table(
+    denoiser: Denoiser, images: Sequence[np.ndarray], levels: Iterable[float] = LEVELS
+) -> dict[str, float]:
     """Average PSNR at each level, rounded to 0.001 dB."""
-    return {f"{level:g}": round(float(psnr_of(denoiser, images, level).mean()), 3) for level in levels}
+    return {
+        f"{level:g}": round(float(psnr_of(denoiser, images, level).mean()), 3) for level in levels
+    }
 
 
 def measure(
-    model: Any, folder: Path, test: str, data: Path, *, times: dict[str, float] | None = None, levels: Sequence[float] = LEVELS
+    model: Any,
+    folder: Path,
+    test: str,
+    data: Path,
+    *,
+    times: dict[str, float] | None = None,
+    levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
-    """Write a preset's metrics.json: PSNR on all images of a test set, and on the first few for a test to compute again; returns the former."""
+    """Write a preset's metrics.json.
+
+    PSNR on all images of a test set, and on the first few for a test to compute again; returns the
+    former.
+    """
     from keras_pde.data import load_images
 
-    denoiser, images = denoiser_of(model, times), load_images(data / test, channels=model.input_channels)
+    denoiser, images = (
+        denoiser_of(model, times),
+        load_images(data / test, channels=model.input_channels),
+    )
     scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
-    whole, few = ({level: round(float(s[:n].mean()), 3) for level, s in scores.items()} for n in (None, SUBSET))
-    measured = {"psnr": whole, "test": test, "seed": SEED, "subset": {"images": min(SUBSET, len(images)), "psnr": few}}
+    whole, few = (
+        {level: round(float(s[:n].mean()), 3) for level, s in scores.items()}
+        for n in (None, SUBSET)
+    )
+    measured = {
+        "psnr": whole,
+        "test": test,
+        "seed": SEED,
+        "subset": {"images": min(SUBSET, len(images)), "psnr": few},
+    }
     (folder / METRICS).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     return whole
 
@@ -96,12 +132,22 @@ def find_data(data: str | Path | None = None) -> Path:
     beside = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "bsd"
     path = Path(data) if data is not None else beside
     if not path.is_dir():
-        raise FileNotFoundError(f"There is no folder {path} with BSD's images (train400_gray, bsd68_gray, ...). Name it: --data DIR.")
+        raise FileNotFoundError(
+            f"There is no folder {path} with BSD's images (train400_gray, bsd68_gray, ...). Name"
+            " it: --data DIR."
+        )
     return path
 
 
-def evaluate(name: str, data: str | Path | None = None, limit: int | None = None, levels: Iterable[float] = LEVELS) -> dict[str, float]:
-    """PSNR table of a preset on its test set: BSD68, in colour CBSD68; of the first ``limit`` images only.
+def evaluate(
+    name: str,
+    data: str | Path | None = None,
+    limit: int | None = None,
+    levels: Iterable[float] = LEVELS,
+) -> dict[str, float]:
+    """PSNR table of a preset on its test set: BSD68, in colour CBSD68.
+
+    Of the first ``limit`` images only.
 
     Raises:
         ValueError: not a 2-D denoiser.
@@ -112,8 +158,13 @@ def evaluate(name: str, data: str | Path | None = None, limit: int | None = None
 
     model, entry = presets.from_preset(name), presets.index().get(name, {})
     if entry.get("task", "denoise") != "denoise" or entry.get("ndim", 2) != 2:
-        raise ValueError(f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task denoise, 2-D")
-    images = load_images(find_data(data) / test_set(model.input_channels), channels=model.input_channels)
+        raise ValueError(
+            f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task"
+            " denoise, 2-D"
+        )
+    images = load_images(
+        find_data(data) / test_set(model.input_channels), channels=model.input_channels
+    )
     return table(denoiser_of(model, entry.get("noise")), images[:limit], levels)
 
 
@@ -126,7 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     import argparse
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("preset", nargs="+")
     parser.add_argument("--data")
     args = parser.parse_args(arguments)

@@ -1,4 +1,7 @@
-"""Denoising an image of any size: the filter for it, the run over its tiles, and the one-liner `keras_pde.denoise`."""
+"""Denoising an image of any size.
+
+The filter for it, the run over its tiles, and the one-liner `keras_pde.denoise`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,16 @@ from keras_pde.tasks.denoise import levels as levels_of
 if TYPE_CHECKING:
     from keras_pde.models.diagnosis import Diagnosis
 
-__all__ = ["Denoised", "Filter", "choose_filter", "denoise", "filter_image", "filter_of", "noise_level", "program_of"]
+__all__ = [
+    "Denoised",
+    "Filter",
+    "choose_filter",
+    "denoise",
+    "filter_image",
+    "filter_of",
+    "noise_level",
+    "program_of",
+]
 
 LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
@@ -46,7 +58,8 @@ class Filter(NamedTuple):
 
 
 class Denoised(NamedTuple):
-    """Pixels, how they were tiled, and what the solvers of an implicit model did (None without solvers).
+    """Pixels, how they were tiled, and what the solvers of an implicit model did (None without
+    solvers).
 
     Example:
         >>> import numpy as np
@@ -72,27 +85,33 @@ def denoise(
 ) -> np.ndarray:
     """The image without its Gaussian noise, by a pretrained network with proved stability.
 
-    Any size in bounded memory: an image beyond a megapixel is run in tiles whose halos are as wide as the network's receptive field, which
-    changes nothing but rounding. Networks whose result depends on the whole image (implicit ones) are tiled beyond 4 megapixels only, and
-    then differ from the whole near the seams: by 3e-4 of the range at most, in measurements on a photograph.
+    Any size in bounded memory: an image beyond a megapixel is run in tiles whose halos are as wide
+    as the network's receptive field, which changes nothing but rounding. Networks whose result
+    depends on the whole image (implicit ones) are tiled beyond 4 megapixels only, and then differ
+    from the whole near the seams: by 3e-4 of the range at most, in measurements on a photograph.
 
     Args:
-        image: (height, width), or (height, width, channels) with 1 or 3 channels; uint8 or uint16, or floats with black 0 and white 1
-            (noise may reach beyond). Also a Pillow image of mode L, RGB, I;16 or F.
-        noise: its standard deviation in grey levels of 255, whatever the type of the image. None estimates it by `keras_pde.data.noise.estimate`
-            and takes at least 1: textured images without noise are then smoothed a little.
-        preset: a name of `keras_pde.list_presets`, or a directory; "auto" is the best certified one for grey or colour and this noise. A
-            preset for one channel filters each channel of a colour image by itself.
+        image: (height, width), or (height, width, channels) with 1 or 3 channels; uint8 or uint16,
+            or floats with black 0 and white 1 (noise may reach beyond). Also a Pillow image of mode
+            L, RGB, I;16 or F.
+        noise: its standard deviation in grey levels of 255, whatever the type of the image. None
+            estimates it by `keras_pde.data.noise.estimate` and takes at least 1: textured images
+            without noise are then smoothed a little.
+        preset: a name of `keras_pde.list_presets`, or a directory; "auto" is the best certified one
+            for grey or colour and this noise. A preset for one channel filters each channel of a
+            colour image by itself.
         time: stopping time of the diffusion, instead of the preset's for the noise level.
         tile: pixels of a tile with its halo, about a million by default.
         progress: called with the number of tiles done and that of all.
 
     Returns:
-        An array of the shape and type of the image. Integers are rounded and clipped; floats are not clipped, and are float32 in precision.
+        An array of the shape and type of the image. Integers are rounded and clipped; floats are
+        not clipped, and are float32 in precision.
 
     Raises:
-        ValueError: another type, shape or unit of the image; values that are not finite; a noise level that is not > 0; an unknown preset,
-            one of another task, or one that does not fit the image.
+        ValueError: another type, shape or unit of the image; values that are not finite; a noise
+            level that is not > 0; an unknown preset, one of another task, or one that does not fit
+            the image.
 
     Example:
         >>> import keras_pde
@@ -104,37 +123,60 @@ def denoise(
     """
     if isinstance(mode := getattr(image, "mode", None), str) and mode not in MODES:
         to = "L" if mode in ("1", "LA", "La") else "RGB"
-        raise ValueError(f"A Pillow image of mode {mode!r} has no plain grey values or colours. Pass image.convert({to!r}).")
+        raise ValueError(
+            f"A Pillow image of mode {mode!r} has no plain grey values or colours. Pass"
+            f" image.convert({to!r})."
+        )
     array = np.asarray(image)
     pixels = _checked(array)
     if noise is not None and not 0 < noise < math.inf:
-        raise ValueError(f"noise is a standard deviation in grey levels of 255, finite and > 0, or None to estimate it. Received: noise={noise!r}")
+        raise ValueError(
+            "noise is a standard deviation in grey levels of 255, finite and > 0, or None to"
+            f" estimate it. Received: noise={noise!r}"
+        )
     sigma = noise_level(pixels) if noise is None else float(noise)
     chosen = choose_filter(preset, pixels.shape, sigma, time)
-    return filter_image(chosen, pixels, sigma, tile=tile, progress=progress).pixels.reshape(array.shape)
+    return filter_image(chosen, pixels, sigma, tile=tile, progress=progress).pixels.reshape(
+        array.shape
+    )
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
     """(height, width, 1 or 3), of a type and in units that are known."""
     if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"An image is uint8 (white 255), uint16 (white 65535) or floating (white 1). Received: dtype {array.dtype}. Convert it.")
+        raise ValueError(
+            "An image is uint8 (white 255), uint16 (white 65535) or floating (white 1). Received:"
+            f" dtype {array.dtype}. Convert it."
+        )
     pixels = array[..., None] if array.ndim == 2 else array
     if pixels.ndim != 3 or 0 in pixels.shape:
-        raise ValueError(f"One image is (height, width) or (height, width, channels), not empty. Received: shape {array.shape}")
+        raise ValueError(
+            "One image is (height, width) or (height, width, channels), not empty. Received: shape"
+            f" {array.shape}"
+        )
     channels = pixels.shape[-1]
     if channels in (2, 4):
         raise ValueError(
-            f"The image has {channels} channels, so the last is probably alpha, which has no noise. Denoise image[..., :{channels - 1}] and put the "
-            "alpha back by np.concatenate; the command keras-pde denoise does that for files."
+            f"The image has {channels} channels, so the last is probably alpha, which has no noise."
+            f" Denoise image[..., :{channels - 1}] and put the alpha back by np.concatenate; the"
+            " command keras-pde denoise does that for files."
         )
     if channels not in (1, 3):
-        raise ValueError(f"Grey images have 1 channel and colour images 3, as last axis. Received: shape {array.shape}. Denoise others one by one.")
+        raise ValueError(
+            "Grey images have 1 channel and colour images 3, as last axis. Received: shape"
+            f" {array.shape}. Denoise others one by one."
+        )
     if np.issubdtype(pixels.dtype, np.floating):
         low, high = float(pixels.min()), float(pixels.max())
         if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError("The image holds NaN or infinite values. Replace them by numbers first.")
+            raise ValueError(
+                "The image holds NaN or infinite values. Replace them by numbers first."
+            )
         if low < -1 or high > 2:  # noise reaches beyond [0, 1], another unit far beyond
-            raise ValueError(f"The image has floats from {low:.4g} to {high:.4g}, and black must be 0, white 1. Rescale it first.")
+            raise ValueError(
+                f"The image has floats from {low:.4g} to {high:.4g}, and black must be 0, white 1."
+                " Rescale it first."
+            )
     return pixels
 
 
@@ -150,7 +192,9 @@ def noise_level(pixels: np.ndarray) -> float:
     return max(noises.estimate(pixels), LEAST)
 
 
-def choose_filter(preset: str, shape: tuple[int, ...], sigma: float, time: float | None = None) -> Filter:
+def choose_filter(
+    preset: str, shape: tuple[int, ...], sigma: float, time: float | None = None
+) -> Filter:
     """A preset for an image and its noise level.
 
     Args:
@@ -172,7 +216,9 @@ def choose_filter(preset: str, shape: tuple[int, ...], sigma: float, time: float
     name = levels_of.choose_preset(index, shape[-1], sigma) if preset == "auto" else preset
     entry = index.get(name, {})
     if entry.get("task", "denoise") != "denoise":
-        raise ValueError(f"{name} is a preset of the task {entry['task']!r}, which keras-pde denoise does not do")
+        raise ValueError(
+            f"{name} is a preset of the task {entry['task']!r}, which keras-pde denoise does not do"
+        )
     table = entry.get("noise")
     time = time or (levels_of.stopping_time(table, sigma) if table else None)
     chosen = _zoo_filter(name, time, bool(table)) if entry else _filter(name, time, False)
@@ -180,8 +226,12 @@ def choose_filter(preset: str, shape: tuple[int, ...], sigma: float, time: float
     return chosen
 
 
-def filter_of(model: Any, name: str = "model", tuned: bool = False, *, snapshot: bool = False) -> Filter:
-    """A `Filter` of a built model; as a snapshot, with the weights as they are now, which is faster.
+def filter_of(
+    model: Any, name: str = "model", tuned: bool = False, *, snapshot: bool = False
+) -> Filter:
+    """A `Filter` of a built model.
+
+    As a snapshot, with the weights as they are now, which is faster.
 
     Example:
         >>> import keras_pde
@@ -196,7 +246,9 @@ def filter_of(model: Any, name: str = "model", tuned: bool = False, *, snapshot:
 
 
 def program_of(model: Any, snapshot: bool = False) -> Any:
-    """What to compile of a model: with the trace of its solvers, or with its weights as they are now, where it has such.
+    """What to compile of a model.
+
+    With the trace of its solvers, or with its weights as they are now, where it has such.
 
     Example:
         >>> import keras_pde
@@ -211,7 +263,9 @@ def program_of(model: Any, snapshot: bool = False) -> Any:
 
 def _filter(name: str, time: float | None, tuned: bool) -> Filter:
     model = presets.from_preset(name)
-    return filter_of(model if time is None else retiming.retime(model, time), name, tuned, snapshot=True)
+    return filter_of(
+        model if time is None else retiming.retime(model, time), name, tuned, snapshot=True
+    )
 
 
 # of a folder of images all but the first find their network compiled
@@ -219,19 +273,26 @@ _zoo_filter = functools.lru_cache(maxsize=2)(_filter)
 
 
 def filter_image(
-    chosen: Filter, pixels: np.ndarray, sigma: float, *, tile: int | None = None, progress: Callable[[int, int], None] | None = None
+    chosen: Filter,
+    pixels: np.ndarray,
+    sigma: float,
+    *,
+    tile: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Denoised:
     """The filter on an image with noise of sigma, in tiles where it is large.
 
     Args:
         chosen: of `choose_filter` for that sigma, or of `filter_of`.
         pixels: (height, width, channels), of a type and in units as `keras_pde.denoise` takes them.
-        sigma: noise level in grey levels of 255; without effect on a network that is neither tuned for levels nor told them.
+        sigma: noise level in grey levels of 255; without effect on a network that is neither tuned
+            for levels nor told them.
         tile: pixels of a tile with its halo.
         progress: called with the number of tiles done and that of all.
 
     Returns:
-        Pixels of the same type (integers rounded and clipped), the tiles, and the diagnosis of an implicit model.
+        Pixels of the same type (integers rounded and clipped), the tiles, and the diagnosis of an
+        implicit model.
 
     Raises:
         ValueError: values that are not finite, a model that does not fit.
@@ -249,7 +310,9 @@ def filter_image(
     levels_of.check_fit(model, pixels.shape)
     level = sigma if chosen.tuned or model.noise_conditioned else levels_of.REFERENCE
     peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else None
-    tiling = tiles.plan(model, pixels.shape, tile, pixels.shape[-1] if model.input_channels == 1 else 1)
+    tiling = tiles.plan(
+        model, pixels.shape, tile, pixels.shape[-1] if model.input_channels == 1 else 1
+    )
 
     def filtered(part: np.ndarray) -> np.ndarray:
         values = part if peak is None else part / np.float32(peak)

@@ -12,7 +12,9 @@ REFERENCE = 25.0
 
 
 def stopping_time(table: Mapping[str, float], sigma: float) -> float:
-    """Stopping time for noise of sigma grey levels: linear in log-log between the table's levels, constant outside.
+    """Stopping time for noise of sigma grey levels.
+
+    Linear in log-log between the table's levels, constant outside.
 
     Example:
         >>> from keras_pde.data import noise
@@ -22,14 +24,26 @@ def stopping_time(table: Mapping[str, float], sigma: float) -> float:
     """
     levels = sorted(table, key=float)
     times = [table[level] for level in levels]
-    return float(np.exp(np.interp(math.log(sigma), np.log([float(level) for level in levels]), np.log(times)))) if sigma else times[0]
+    return (
+        float(
+            np.exp(
+                np.interp(
+                    math.log(sigma), np.log([float(level) for level in levels]), np.log(times)
+                )
+            )
+        )
+        if sigma
+        else times[0]
+    )
 
 
-def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int, sigma: float | None = None) -> str:
+def choose_preset(
+    entries: Mapping[str, Mapping[str, Any]], channels: int, sigma: float | None = None
+) -> str:
     """Name of the best preset for an image: certified, two-dimensional, for as many channels.
 
-    Best by an entry's "psnr", decibels by noise level ({"15": 33.1, "25": ...}), at the level nearest to sigma on a logarithmic scale;
-    where no entry has it, by the highest metric.
+    Best by an entry's "psnr", decibels by noise level ({"15": 33.1, "25": ...}), at the level
+    nearest to sigma on a logarithmic scale; where no entry has it, by the highest metric.
 
     Args:
         entries: the zoo's index.
@@ -49,10 +63,16 @@ def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int, sigma
     fit = {
         name: entry
         for name, entry in entries.items()
-        if entry["task"] == "denoise" and entry["ndim"] == 2 and entry["channels"] == channels and entry["certified"] != "no"
+        if entry["task"] == "denoise"
+        and entry["ndim"] == 2
+        and entry["channels"] == channels
+        and entry["certified"] != "no"
     }
     if not fit:
-        raise ValueError(f"The zoo has no certified 2-D denoising preset for {channels} channels. Name one with --preset.")
+        raise ValueError(
+            f"The zoo has no certified 2-D denoising preset for {channels} channels. Name one with"
+            " --preset."
+        )
     levels = {level for entry in fit.values() for level in entry.get("psnr") or ()}
     if not levels:
         return max(fit, key=lambda name: float(fit[name]["metric"]["value"]))
@@ -63,8 +83,8 @@ def choose_preset(entries: Mapping[str, Mapping[str, Any]], channels: int, sigma
 def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndarray:
     """The image with noise of sigma grey levels removed by a 2-D model tuned for 25.
 
-    A model for one channel filters each channel of a colour image by itself. A noise-conditioned model is told the level
-    instead of being given a scaled image.
+    A model for one channel filters each channel of a colour image by itself. A noise-conditioned
+    model is told the level instead of being given a scaled image.
 
     Args:
         model: of `keras_pde.from_preset`, at the stopping time for sigma.
@@ -75,8 +95,8 @@ def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndar
         Denoised pixels, float32, not clipped.
 
     Raises:
-        ValueError: a model for another dimension or number of channels; an image smaller than its operator; values that
-            are not finite.
+        ValueError: a model for another dimension or number of channels; an image smaller than its
+            operator; values that are not finite.
 
     Example:
         >>> import numpy as np
@@ -95,16 +115,24 @@ def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndar
 
 
 def model_inputs(model: Any, pixels: np.ndarray, sigma: float) -> Any:
-    """A model's input for an image with noise of sigma: brought to the level 25, or with the level; channels as a batch for a model of one.
+    """A model's input for an image with noise of sigma: brought to the level 25, or with the level.
+
+    Channels as a batch for a model of one.
 
     Raises:
         ValueError: values that are not finite.
     """
     values = np.asarray(pixels, dtype=np.float32)
     if not np.isfinite(values).all():
-        raise ValueError("The image to denoise holds NaN or infinite values. Replace them by numbers first.")
+        raise ValueError(
+            "The image to denoise holds NaN or infinite values. Replace them by numbers first."
+        )
     batch = np.moveaxis(values, -1, 0)[..., None] if model.input_channels == 1 else values[None]
-    return [batch, np.full(len(batch), sigma / 255, np.float32)] if model.noise_conditioned else batch * np.float32(REFERENCE / sigma)
+    return (
+        [batch, np.full(len(batch), sigma / 255, np.float32)]
+        if model.noise_conditioned
+        else batch * np.float32(REFERENCE / sigma)
+    )
 
 
 def as_image(model: Any, output: np.ndarray, sigma: float) -> np.ndarray:
@@ -122,7 +150,8 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         shape: (height, width, channels) of the pixels.
 
     Raises:
-        ValueError: a model for another dimension or number of channels, an image smaller than its operator.
+        ValueError: a model for another dimension or number of channels, an image smaller than its
+            operator.
 
     Example:
         >>> import keras_pde
@@ -134,11 +163,22 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
     """
     if not getattr(model, "denoises", False):
-        raise ValueError(f"The preset is a {type(model).__name__}, and no denoiser. keras-pde list --task denoise shows those.")
+        raise ValueError(
+            f"The preset is a {type(model).__name__}, and no denoiser. keras-pde list --task"
+            " denoise shows those."
+        )
     if model.ndim != 2:
-        raise ValueError(f"The preset filters {model.ndim}-D data, and an image is 2-D: choose one whose name ends in _2d or _color")
+        raise ValueError(
+            f"The preset filters {model.ndim}-D data, and an image is 2-D: choose one whose name"
+            " ends in _2d or _color"
+        )
     if model.input_channels not in (1, shape[-1]):
-        mismatch = f"The preset is for {model.input_channels} channels and the image has {shape[-1]}"
+        mismatch = (
+            f"The preset is for {model.input_channels} channels and the image has {shape[-1]}"
+        )
         raise ValueError(f"{mismatch}: choose a preset for grey images, such as truncated_tv_2d")
     if min(shape[:2]) < model.smallest_size:
-        raise ValueError(f"The image is {shape[1]} × {shape[0]} pixels, and the preset's operator needs at least {model.smallest_size} each way")
+        raise ValueError(
+            f"The image is {shape[1]} × {shape[0]} pixels, and the preset's operator needs at least"
+            f" {model.smallest_size} each way"
+        )

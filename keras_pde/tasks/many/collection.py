@@ -1,7 +1,10 @@
-"""Denoising a large collection of images by many workers: a folder to a folder of the same layout, on a Ray cluster or on this machine.
+"""Denoising a large collection of images by many workers.
 
-Ray Data is the engine: it starts the workers, deals out the images, and starts a worker again that has died. A result appears in the target whole or
-not at all, and one that is there is not computed again; so a run that was killed is taken up where it stopped, by starting it again.
+A folder to a folder of the same layout, on a Ray cluster or on this machine.
+
+Ray Data is the engine: it starts the workers, deals out the images, and starts a worker again that
+has died. A result appears in the target whole or not at all, and one that is there is not computed
+again; so a run that was killed is taken up where it stopped, by starting it again.
 """
 
 from __future__ import annotations
@@ -59,8 +62,14 @@ class Summary:
         if not self.done:
             return f"no image was filtered{there}"
         rate = self.done / self.seconds if self.seconds else float("inf")
-        times = f"{self.seconds:.1f} s by {self.workers} worker{'s' * (self.workers != 1)}, {self.starting:.1f} s of them to the first results"
-        return f"{self.done:,} images ({self.pixels / 1e6:,.1f} megapixels) in {times}: {rate:.2f} images a second{there}"
+        times = (
+            f"{self.seconds:.1f} s by {self.workers} worker{'s' * (self.workers != 1)},"
+            f" {self.starting:.1f} s of them to the first results"
+        )
+        return (
+            f"{self.done:,} images ({self.pixels / 1e6:,.1f} megapixels) in {times}: {rate:.2f}"
+            f" images a second{there}"
+        )
 
 
 def denoise_collection(
@@ -73,29 +82,36 @@ def denoise_collection(
     cluster: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
-    """target/name ← the image source/name without its Gaussian noise, for every image in a folder and its subfolders, or of a data set.
+    """target/name ← the image source/name without its Gaussian noise, for every image in a folder
+    and its subfolders, or of a data set.
 
-    Each image is filtered as by `keras_pde.denoise`, in its own depth, with alpha and profile kept. A worker loads the network once.
-    Sizes that occur often have programs compiled by XLA; on TensorFlow one more serves all others, so that many sizes are not many compilations.
+    Each image is filtered as by `keras_pde.denoise`, in its own depth, with alpha and profile kept.
+    A worker loads the network once. Sizes that occur often have programs compiled by XLA; on
+    TensorFlow one more serves all others, so that many sizes are not many compilations.
 
     Args:
-        source: folder of PNG, JPEG and TIFF files; others, and names that begin with a dot, are left out. Or a Parquet or TFRecord file, or a
-            folder of such, with encoded images and names in columns as `keras_pde.tasks.many.sources.Records` says.
+        source: folder of PNG, JPEG and TIFF files; others, and names that begin with a dot, are
+            left out. Or a Parquet or TFRecord file, or a folder of such, with encoded images and
+            names in columns as `keras_pde.tasks.many.sources.Records` says.
         target: folder; made if it is missing. Results that are there are kept.
         preset: name or directory; "auto" is for each image the best certified one.
-        sigma: noise level in grey levels of 255; None estimates it for each image. A classical filter is made for a level, and so made and
-            compiled for each image anew where levels are estimated: name its level.
-        workers: processes; by default one for each GPU of the cluster, without GPUs one for every two cores.
-        cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need keras_pde and the same two folders. By
-            default that of the environment variable RAY_ADDRESS, or else this machine.
-        progress: called with the number of images that are finished and that of all, None for a data set.
+        sigma: noise level in grey levels of 255; None estimates it for each image. A classical
+            filter is made for a level, and so made and compiled for each image anew where levels
+            are estimated: name its level.
+        workers: processes; by default one for each GPU of the cluster, without GPUs one for every
+            two cores.
+        cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need
+            keras_pde and the same two folders. By default that of the environment variable
+            RAY_ADDRESS, or else this machine.
+        progress: called with the number of images that are finished and that of all, None for a
+            data set.
 
     Returns:
         Counts, throughput, and the images that failed with the reason.
 
     Raises:
-        ValueError: no images in the source, a target inside it, one whose images were made with other options or by something else; no whole
-            number of workers >= 1; an unknown preset.
+        ValueError: no images in the source, a target inside it, one whose images were made with
+            other options or by something else; no whole number of workers >= 1; an unknown preset.
         FileNotFoundError: no such source.
         ImportError: Ray is not installed.
         OSError: the cluster cannot be reached, or its workers cannot start.
@@ -111,13 +127,18 @@ def denoise_collection(
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1. Received: workers={workers}")
     if sigma is not None and not 0 < sigma < math.inf:
-        raise ValueError(f"sigma is a noise level in grey levels of 255, finite and > 0, or None to estimate it. Received: sigma={sigma!r}")
+        raise ValueError(
+            "sigma is a noise level in grey levels of 255, finite and > 0, or None to estimate it."
+            f" Received: sigma={sigma!r}"
+        )
     origin = source_of(source)
     _check_target(source, target, origin)
     preset = _checked_preset(preset)
     _claim(target, {"preset": preset, "sigma": sigma})
     wanted = origin.wanted(target)
-    skipped = len(origin.names) - len(wanted) if isinstance(origin, Folder) and wanted is not None else 0
+    skipped = (
+        len(origin.names) - len(wanted) if isinstance(origin, Folder) and wanted is not None else 0
+    )
     if wanted == []:
         return Summary(0, skipped, {}, 0, 0, 0.0, 0.0)
     failed: dict[str, str] = {}
@@ -130,27 +151,47 @@ def denoise_collection(
             failed[outcome.name] = outcome.error
         elif outcome.name in met:
             failed[outcome.name] = "several images have this name, and one result"
-        done, skipped = done + (not outcome.error and not outcome.skipped), skipped + outcome.skipped
+        done, skipped = (
+            done + (not outcome.error and not outcome.skipped),
+            skipped + outcome.skipped,
+        )
         pixels += outcome.pixels
         met.add(outcome.name)
         if progress is not None:
             progress(count, None if wanted is None else len(wanted))
     shutil.rmtree(target / BEGUN, ignore_errors=True)
     seconds = time.perf_counter() - start
-    return Summary(done, skipped, dict(sorted(failed.items())), pixels, len(processes), seconds, max(0.0, first - start))
+    return Summary(
+        done,
+        skipped,
+        dict(sorted(failed.items())),
+        pixels,
+        len(processes),
+        seconds,
+        max(0.0, first - start),
+    )
 
 
 def _check_target(source: Path, target: Path, origin: Folder | Records) -> None:
     if target.resolve().is_relative_to(source.resolve()):
-        raise ValueError(f"{target} is the source or in it: its results would count as images to denoise. Choose a folder elsewhere.")
+        raise ValueError(
+            f"{target} is the source or in it: its results would count as images to denoise. Choose"
+            " a folder elsewhere."
+        )
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file, and a folder for the results is needed")
     if not (target / RECORD).is_file() and (there := origin.there(target)):
-        raise ValueError(f"{target} holds {there[0]}, which this command did not write: choose another folder, or remove what is there")
+        raise ValueError(
+            f"{target} holds {there[0]}, which this command did not write: choose another folder,"
+            " or remove what is there"
+        )
 
 
 def _checked_preset(preset: str) -> str:
-    """The preset as all workers find it, after it was loaded once: its mistakes show before workers start."""
+    """The preset as all workers find it, after it was loaded once.
+
+    Its mistakes show before workers start.
+    """
     from keras_pde import presets
     from keras_pde.tasks.denoise import image as denoising
 
@@ -162,14 +203,20 @@ def _checked_preset(preset: str) -> str:
 
 
 def _claim(target: Path, options: dict[str, Any]) -> None:
-    """Make the target with its record of options, or check that they are those of its record; remove what interrupted writes have left."""
+    """Make the target with its record of options, or check that they are those of its record.
+
+    Remove what interrupted writes have left.
+    """
     from keras_pde.data.images import write_bytes
 
     record = target / RECORD
     if record.is_file():
         former = json.loads(record.read_text(encoding="utf-8"))
         if former != options:
-            raise ValueError(f"{target} holds results made with {former}, and now {options} is asked for: choose another folder")
+            raise ValueError(
+                f"{target} holds results made with {former}, and now {options} is asked for: choose"
+                " another folder"
+            )
     target.mkdir(parents=True, exist_ok=True)
     for rest in target.rglob(".keras-pde-*.tmp"):
         if time.time() - rest.stat().st_mtime > STALE:
@@ -179,7 +226,13 @@ def _claim(target: Path, options: dict[str, Any]) -> None:
     write_bytes(record, (json.dumps(options, indent=1) + "\n").encode())
 
 
-def _run(job: Job, origin: Folder | Records, wanted: list[str] | None, workers: int | None, cluster: str | None) -> Iterator[Outcome]:
+def _run(
+    job: Job,
+    origin: Folder | Records,
+    wanted: list[str] | None,
+    workers: int | None,
+    cluster: str | None,
+) -> Iterator[Outcome]:
     from keras_pde.tasks.many.ray_data import mapped
 
     blocks = min(math.ceil(len(wanted or ()) / TOGETHER), BLOCKS)

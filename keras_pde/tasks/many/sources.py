@@ -1,4 +1,7 @@
-"""Where a collection's images come from: a folder of files, or the rows of Parquet or TFRecord files."""
+"""Where a collection's images come from.
+
+A folder of files, or the rows of Parquet or TFRecord files.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from typing import Any
 
 from keras_pde.tasks.many.worker import Shape, image_in
 
-COMMON, PROGRAMS = 20, 8  # images from which a size has an XLA program of its own, and how many sizes at most
+# images from which a size has an XLA program of its own, and how many sizes at most
+COMMON, PROGRAMS = 20, 8
 SAMPLE = 128  # rows whose sizes stand for those of all
 
 
 class Folder:
-    """The PNG, JPEG and TIFF files of a folder and its subfolders, but for names that begin with a dot.
+    """The PNG, JPEG and TIFF files of a folder and its subfolders, but for names that begin with a
+    dot.
 
     Args:
         path: of the folder.
@@ -43,9 +48,16 @@ class Folder:
         for folder, subfolders, files in os.walk(path, followlinks=True):
             subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
             relative = Path(folder).relative_to(path)
-            self.names += [(relative / file).as_posix() for file in files if Path(file).suffix.lower() in EXTENSIONS and not file.startswith(".")]
+            self.names += [
+                (relative / file).as_posix()
+                for file in files
+                if Path(file).suffix.lower() in EXTENSIONS and not file.startswith(".")
+            ]
         if not self.names:
-            raise ValueError(f"{path} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders")
+            raise ValueError(
+                f"{path} has no image: expected files named"
+                f" {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders"
+            )
         self.names.sort()
 
     def there(self, target: Path) -> list[str]:
@@ -53,10 +65,16 @@ class Folder:
         return [name for name in self.names if (target / name).is_file()]
 
     def wanted(self, target: Path) -> list[str]:
-        """Names of those that have none, in the order of their sizes: a worker then meets few of them."""
+        """Names of those that have none, in the order of their sizes.
+
+        A worker then meets few of them.
+        """
         self.sizes = {name: size_of(self.path / name) for name in self.names}
         there = set(self.there(target))
-        return sorted((name for name in self.names if name not in there), key=lambda name: (self.sizes[name] or (0, 0), name))
+        return sorted(
+            (name for name in self.names if name not in there),
+            key=lambda name: (self.sizes[name] or (0, 0), name),
+        )
 
     def dataset(self, data: Any, wanted: list[str], blocks: int) -> Any:
         """The names as a data set of ray.data."""
@@ -70,8 +88,9 @@ class Folder:
 class Records:
     """The rows of Parquet or TFRecord files: an encoded image, and a name.
 
-    The image is the column "image" (bytes, or bytes and path as Hugging Face's datasets have them) or "image/encoded"; the name "name",
-    "filename", "image/filename" or the path, and without one the first digits of the image's SHA-256.
+    The image is the column "image" (bytes, or bytes and path as Hugging Face's datasets have them)
+    or "image/encoded"; the name "name", "filename", "image/filename" or the path, and without one
+    the first digits of the image's SHA-256.
 
     Args:
         files: of one kind.
@@ -97,7 +116,11 @@ class Records:
 
     def dataset(self, data: Any, wanted: None, blocks: int) -> Any:
         """The rows as a data set of ray.data."""
-        return data.read_parquet(self.files) if self.kind == "parquet" else data.read_tfrecords(self.files)
+        return (
+            data.read_parquet(self.files)
+            if self.kind == "parquet"
+            else data.read_tfrecords(self.files)
+        )
 
     def common(self, dataset: Any) -> tuple[Shape, ...]:
         """The sizes of many images among the first rows."""
@@ -115,10 +138,16 @@ def source_of(path: Path) -> Folder | Records:
     if not path.exists():
         raise FileNotFoundError(f"The folder of images {os.path.relpath(path)} does not exist")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    kinds = {"parquet": [f for f in files if f.suffix == ".parquet"], "tfrecord": [f for f in files if ".tfrecord" in f.name]}
+    kinds = {
+        "parquet": [f for f in files if f.suffix == ".parquet"],
+        "tfrecord": [f for f in files if ".tfrecord" in f.name],
+    }
     found = [(kind, some) for kind, some in kinds.items() if some]
     if len(found) > 1:
-        raise ValueError(f"{path} has Parquet and TFRecord files: name one of them, or a folder with those of one kind")
+        raise ValueError(
+            f"{path} has Parquet and TFRecord files: name one of them, or a folder with those of"
+            " one kind"
+        )
     if found:
         return Records(found[0][1], found[0][0])
     if not path.is_dir():

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 __all__ = ["Job", "Outcome", "Worker"]
 
 Shape = tuple[int, int]
-BEGUN = ".begun"  # folder in the target with a file for each image in work, and in it a dot for each worker that began it
+# folder in the target with a file for each image in work, and in it a dot for each worker that
+# began it
+BEGUN = ".begun"
 ATTEMPTS = 3  # workers that may die over an image
 
 
@@ -72,7 +74,9 @@ class Job:
 
 
 class Worker:
-    """A process that filters images, a few at a time; loads and compiles a network when it first needs it.
+    """A process that filters images, a few at a time.
+
+    Loads and compiles a network when it first needs it.
 
     Args:
         job: what to do.
@@ -94,13 +98,21 @@ class Worker:
         """Filter and write images: of the column "name" of files, or of the rows of a data set."""
         count = len(next(iter(batch.values())))
         if self.job.records:
-            outcomes = [self.outcome(*image_in({key: column[i] for key, column in batch.items()})) for i in range(count)]
+            outcomes = [
+                self.outcome(*image_in({key: column[i] for key, column in batch.items()}))
+                for i in range(count)
+            ]
         else:
             outcomes = [self.outcome(str(name)) for name in batch["name"]]
-        return {field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields}
+        return {
+            field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields
+        }
 
     def outcome(self, name: str, data: bytes | None = None) -> Outcome:
-        """Filter and write an image, of a file or of its bytes; what is wrong with it ends up in the outcome."""
+        """Filter and write an image, of a file or of its bytes.
+
+        What is wrong with it ends up in the outcome.
+        """
         start, level, pixels, error = time.perf_counter(), 0.0, 0, ""
         me, target = f"{platform.node()}:{os.getpid()}", Path(self.job.target, name)
         if data is not None and target.is_file():
@@ -108,15 +120,21 @@ class Worker:
         begun = Path(self.job.target, BEGUN, hashlib.sha256(name.encode()).hexdigest()[:32])
         try:
             if begun.is_file() and begun.stat().st_size >= ATTEMPTS:
-                raise ValueError(f"{ATTEMPTS} workers died while they filtered it: too large for their memory, perhaps")
+                raise ValueError(
+                    f"{ATTEMPTS} workers died while they filtered it: too large for their memory,"
+                    " perhaps"
+                )
             if begun.parent.is_dir():
                 with begun.open("ab") as file:
                     file.write(b".")
             if not target.resolve().is_relative_to(Path(self.job.target).resolve()):
                 raise ValueError(f"Its name {name!r} leads out of the folder of the results")
             target.parent.mkdir(parents=True, exist_ok=True)
-            level, pixels = self._filter(Path(self.job.source, name) if data is None else data, target)
-        except Exception as problem:  # an image that cannot be filtered must not keep the others from it
+            level, pixels = self._filter(
+                Path(self.job.source, name) if data is None else data, target
+            )
+        # an image that cannot be filtered must not keep the others from it
+        except Exception as problem:
             error = " ".join(str(problem).split()) or type(problem).__name__
         begun.unlink(missing_ok=True)
         return Outcome(name, error, level, pixels, time.perf_counter() - start, me)
@@ -139,13 +157,22 @@ class Worker:
         from keras_pde.runtime.compiling import flexible
         from keras_pde.tasks.denoise import image as denoising
 
-        if self.own is None and self.job.preset != "auto" and self.job.preset not in presets.index():
-            self.own = denoising.choose_filter(self.job.preset, shape, level)  # a directory: no table of times, the same for every level
+        if (
+            self.own is None
+            and self.job.preset != "auto"
+            and self.job.preset not in presets.index()
+        ):
+            # a directory: no table of times, the same for every level
+            self.own = denoising.choose_filter(self.job.preset, shape, level)
         chosen = self.own or denoising.choose_filter(self.job.preset, shape, level)
         if shape[:2] in self.job.common:
             return chosen
-        if self.flexible.get("of") is not chosen.model:  # one is enough: a trained network serves every level
-            self.flexible = {"of": chosen.model, "program": flexible(denoising.program_of(chosen.model, snapshot=True))}
+        # one is enough: a trained network serves every level
+        if self.flexible.get("of") is not chosen.model:
+            self.flexible = {
+                "of": chosen.model,
+                "program": flexible(denoising.program_of(chosen.model, snapshot=True)),
+            }
         return chosen._replace(program=self.flexible["program"])
 
 
@@ -172,10 +199,16 @@ def image_in(row: dict[str, Any]) -> tuple[str, bytes]:
         ('c.jpg', b'...')
     """
     image = next((row[key] for key in ("image", "image/encoded") if row.get(key) is not None), b"")
-    data, path = (image.get("bytes") or b"", image.get("path")) if isinstance(image, dict) else (image, None)
+    data, path = (
+        (image.get("bytes") or b"", image.get("path")) if isinstance(image, dict) else (image, None)
+    )
     named = next((row[key] for key in ("name", "filename", "image/filename") if row.get(key)), path)
     data = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b""
-    name = named.decode(errors="replace") if isinstance(named, bytes) else str(named or hashlib.sha256(data).hexdigest()[:16])
+    name = (
+        named.decode(errors="replace")
+        if isinstance(named, bytes)
+        else str(named or hashlib.sha256(data).hexdigest()[:16])
+    )
     from keras_pde.data.images.image import EXTENSIONS
 
     return (name if Path(name).suffix.lower() in EXTENSIONS else f"{name}.png"), data

@@ -1,15 +1,21 @@
-"""One training run on several machines: each computes its rows of every batch, and all make the same updates.
+"""One training run on several machines.
 
-The engine is JAX's own: jax.distributed joins the processes, keras.distribution.DataParallel puts the weights on all of them and divides
-the batch, XLA sums the gradients (gloo on CPUs, NCCL on GPUs). The loss is a mean over the global batch, and clipping sees its whole gradient, so
-N processes compute the updates of one up to rounding. Only the chief, process 0, reads and writes checkpoints, logs and the preset.
+Each computes its rows of every batch, and all make the same updates.
 
-JAX has no elastic training on CPUs: when a process dies, the others end with an error within `HEARTBEAT` seconds. Started again, by hand or by
-whatever starts them (`until ...; do sleep 1; done`, Slurm's requeue, a Kubernetes job), they go on from the last checkpoint.
+The engine is JAX's own: jax.distributed joins the processes, keras.distribution.DataParallel puts
+the weights on all of them and divides the batch, XLA sums the gradients (gloo on CPUs, NCCL on
+GPUs). The loss is a mean over the global batch, and clipping sees its whole gradient, so N
+processes compute the updates of one up to rounding. Only the chief, process 0, reads and writes
+checkpoints, logs and the preset.
 
-TensorFlow's MultiWorkerMirroredStrategy is not used: under Keras 3.15 `fit` and `train_on_batch` fail with it in two processes
-("Invalid reduction dimension 0 for input with 0 dimensions", keras issue 20585), and where a loop of one's own avoids that, Keras's optimizer clips
-each process's gradient by itself: other updates than those of a single process.
+JAX has no elastic training on CPUs: when a process dies, the others end with an error within
+`HEARTBEAT` seconds. Started again, by hand or by whatever starts them (`until ...; do sleep 1;
+done`, Slurm's requeue, a Kubernetes job), they go on from the last checkpoint.
+
+TensorFlow's MultiWorkerMirroredStrategy is not used: under Keras 3.15 `fit` and `train_on_batch`
+fail with it in two processes ("Invalid reduction dimension 0 for input with 0 dimensions", keras
+issue 20585), and where a loop of one's own avoids that, Keras's optimizer clips each process's
+gradient by itself: other updates than those of a single process.
 """
 
 from __future__ import annotations
@@ -27,7 +33,10 @@ import numpy as np
 
 HEARTBEAT = 20  # seconds of silence after which a process counts as dead
 JOIN, LEAVE = 300, 120  # seconds to wait for the others at the start and at the end
-FORM = "auto, or I/N@HOST:PORT: this is process I (0 to N - 1) of N, and process 0 runs at HOST and listens on PORT"
+FORM = (
+    "auto, or I/N@HOST:PORT: this is process I (0 to N - 1) of N, and process 0 runs at HOST and"
+    " listens on PORT"
+)
 
 
 class Alone:
@@ -51,7 +60,10 @@ class Alone:
         return patches
 
     def place(self, batch: Any, axis: int = 0) -> Any:
-        """Arrays for a program of one's own: this process's rows, along ``axis``, as parts of arrays that all processes share."""
+        """Arrays for a program of one's own.
+
+        This process's rows, along ``axis``, as parts of arrays that all processes share.
+        """
         return batch
 
     def agreed(self, value: Any) -> Any:
@@ -63,7 +75,10 @@ class Alone:
         return path.read_bytes() if path.is_file() else None
 
     def check_alike(self, recipe: str, images: Sequence[np.ndarray]) -> None:
-        """Raise ValueError where processes have different recipes or images to train on; all must call it."""
+        """Raise ValueError where processes have different recipes or images to train on.
+
+        All must call it.
+        """
 
     def barrier(self, name: str = "barrier") -> None:
         """Wait until all processes are here."""
@@ -77,7 +92,9 @@ class Alone:
 
 @dataclass(frozen=True)
 class Rows:
-    """Batches of which only the rows start to stop − 1 are kept; the whole is drawn, as noise and patches come from one generator.
+    """Batches of which only the rows start to stop − 1 are kept.
+
+    The whole is drawn, as noise and patches come from one generator.
 
     Example:
         >>> import numpy as np
@@ -99,7 +116,10 @@ class Rows:
 
 
 class Group(Alone):
-    """The processes of one run, joined; Keras's variables made from now on are those of all of them."""
+    """The processes of one run, joined.
+
+    Keras's variables made from now on are those of all of them.
+    """
 
     def __init__(self) -> None:
         import jax
@@ -111,7 +131,10 @@ class Group(Alone):
     def _sharding(self, axis: int = 0) -> Any:
         import jax
 
-        return jax.sharding.NamedSharding(self.distribution.device_mesh.backend_mesh, jax.sharding.PartitionSpec(*[None] * axis, "batch"))
+        return jax.sharding.NamedSharding(
+            self.distribution.device_mesh.backend_mesh,
+            jax.sharding.PartitionSpec(*[None] * axis, "batch"),
+        )
 
     def rows(self, patches: Any) -> Rows:
         """The source of batches, each reduced to the rows of this process.
@@ -122,17 +145,24 @@ class Group(Alone):
         devices = self.distribution.device_mesh.devices.size
         if patches.batch_size % devices:
             raise ValueError(
-                f"The recipe's batch_size={patches.batch_size} cannot be divided over {devices} devices of {self.count} processes: "
-                "use a number of devices that divides it"
+                f"The recipe's batch_size={patches.batch_size} cannot be divided over {devices}"
+                f" devices of {self.count} processes: use a number of devices that divides it"
             )
-        mine = [span[0].indices(patches.batch_size) for span in self._sharding().addressable_devices_indices_map((patches.batch_size,)).values()]
+        mine = [
+            span[0].indices(patches.batch_size)
+            for span in (
+                self._sharding().addressable_devices_indices_map((patches.batch_size,)).values()
+            )
+        ]
         return Rows(patches, min(start for start, _, _ in mine), max(stop for _, stop, _ in mine))
 
     def place(self, batch: Any, axis: int = 0) -> Any:
         """Arrays of all processes, of which this one gives its rows."""
         import jax
 
-        return jax.tree.map(lambda part: jax.make_array_from_process_local_data(self._sharding(axis), part), batch)
+        return jax.tree.map(
+            lambda part: jax.make_array_from_process_local_data(self._sharding(axis), part), batch
+        )
 
     def _broadcast(self, data: bytes) -> bytes:
         from jax.experimental.multihost_utils import broadcast_one_to_all
@@ -147,7 +177,9 @@ class Group(Alone):
 
     def read(self, path: Path) -> bytes | None:
         """The chief's file, which the others need not have: folders need not be shared."""
-        data = self._broadcast(b"1" + path.read_bytes() if self.is_chief and path.is_file() else b"0")
+        data = self._broadcast(
+            b"1" + path.read_bytes() if self.is_chief and path.is_file() else b"0"
+        )
         return data[1:] if data[:1] == b"1" else None
 
     def check_alike(self, recipe: str, images: Sequence[np.ndarray]) -> None:
@@ -162,7 +194,9 @@ class Group(Alone):
         for k, what in enumerate(("recipe", "set of images to train on")):
             other = np.flatnonzero((theirs[:, k] != theirs[0, k]).any(-1))
             if other.size:
-                raise ValueError(f"Process {other[0]} has another {what} than process 0: start all with the same")
+                raise ValueError(
+                    f"Process {other[0]} has another {what} than process 0: start all with the same"
+                )
 
     def barrier(self, name: str = "barrier") -> None:
         """Wait until all processes are here."""
@@ -190,13 +224,17 @@ class Group(Alone):
 
 
 def join(place: str | None) -> Alone:
-    """Join the processes of a run, before anything else is computed; None is a run in a single process.
+    """Join the processes of a run, before anything else is computed.
+
+    None is a run in a single process.
 
     Args:
-        place: "I/N@HOST:PORT", or "auto" for what jax.distributed finds out itself (Slurm, Open MPI, Kubernetes, Cloud TPUs).
+        place: "I/N@HOST:PORT", or "auto" for what jax.distributed finds out itself (Slurm, Open
+            MPI, Kubernetes, Cloud TPUs).
 
     Raises:
-        ValueError: another text, a backend that is not JAX, or a cluster that JAX does not recognise.
+        ValueError: another text, a backend that is not JAX, or a cluster that JAX does not
+            recognise.
 
     Example:
         >>> from keras_pde.tasks.training.distributed import join
@@ -210,16 +248,34 @@ def join(place: str | None) -> Alone:
         raise ValueError(f"--distribute is {FORM}. Received: {place!r}")
     if keras.backend.backend() != "jax":
         raise ValueError(
-            f"Training on several machines needs the JAX backend, and this is {keras.backend.backend()}: pip install 'keras-pde[jax]' and set "
-            "KERAS_BACKEND=jax. Keras does not train under TensorFlow's MultiWorkerMirroredStrategy."
+            "Training on several machines needs the JAX backend, and this is"
+            f" {keras.backend.backend()}: pip install 'keras-pde[jax]' and set KERAS_BACKEND=jax."
+            " Keras does not train under TensorFlow's MultiWorkerMirroredStrategy."
         )
     import jax
 
-    where = {} if parsed is None else {"coordinator_address": parsed[3], "num_processes": int(parsed[2]), "process_id": int(parsed[1])}
+    where = (
+        {}
+        if parsed is None
+        else {
+            "coordinator_address": parsed[3],
+            "num_processes": int(parsed[2]),
+            "process_id": int(parsed[1]),
+        }
+    )
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(**where, initialization_timeout=JOIN, heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=LEAVE)
+        jax.distributed.initialize(
+            **where,
+            initialization_timeout=JOIN,
+            heartbeat_timeout_seconds=HEARTBEAT,
+            shutdown_timeout_seconds=LEAVE,
+        )
     except (ValueError, RuntimeError) as error:
-        found = "JAX found no cluster to join" if parsed is None else f"Process {parsed[1]} could not join {parsed[3]}"
+        found = (
+            "JAX found no cluster to join"
+            if parsed is None
+            else f"Process {parsed[1]} could not join {parsed[3]}"
+        )
         raise ValueError(f"{found}: {error}. --distribute is {FORM}.") from error
     return Group()

@@ -1,4 +1,6 @@
-"""A network's start from the weights of a smaller one that is trained already, or of one with a bound that it does without."""
+"""A network's start from the weights of a smaller one that is trained already, or of one with a
+bound that it does without.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,17 @@ SMALL = 0.3  # what the kernels of further channels and filters start at, of the
 
 
 def grow(model: Any, source: Any) -> None:
-    """Give a model the weights of a source with the same layers, of which it may have more channels and filters.
+    """Give a model the weights of a source with the same layers, of which it may have more channels
+    and filters.
 
-    Each weight gets the source's as its leading part. The rest of a convolution's kernel keeps three tenths of its initial values: with none the
-    further channels would stay at zero for ever, and with all the model would start far from the source.
+    Each weight gets the source's as its leading part. The rest of a convolution's kernel keeps
+    three tenths of its initial values: with none the further channels would stay at zero for ever,
+    and with all the model would start far from the source.
 
-    Blocks of a fixed step τ′, whose kernels may grow, start from blocks of a step τ that is computed so that they are stable:
-    with c² = τ/τ′, cK for K and cλ for λ make the step the same, for Φ(cs; cλ) = cΦ(s; λ). Where the contrast depends on the noise this holds
-    at σ₀ = 25/255, and nearly at other levels. The contrasts must be weights; biases start at zero.
+    Blocks of a fixed step τ′, whose kernels may grow, start from blocks of a step τ that is
+    computed so that they are stable: with c² = τ/τ′, cK for K and cλ for λ make the step the same,
+    for Φ(cs; cλ) = cΦ(s; λ). Where the contrast depends on the noise this holds at σ₀ = 25/255, and
+    nearly at other levels. The contrasts must be weights; biases start at zero.
 
     Raises:
         ValueError: layers that differ, or a source that is larger.
@@ -41,8 +46,13 @@ def grow(model: Any, source: Any) -> None:
     for weight, old in zip(model.weights, _given(model, source), strict=True):
         new = ops.convert_to_numpy(weight).copy()
         if old is not None:
-            if old.ndim != new.ndim or any(n < m for n, m in zip(new.shape, old.shape, strict=True)):
-                raise ValueError(f"{weight.path} has the shape {new.shape}, and that of {source.name} is {old.shape}: it does not fit in")
+            if old.ndim != new.ndim or any(
+                n < m for n, m in zip(new.shape, old.shape, strict=True)
+            ):
+                raise ValueError(
+                    f"{weight.path} has the shape {new.shape}, and that of {source.name} is"
+                    f" {old.shape}: it does not fit in"
+                )
             if weight.name.startswith("kernel") and new.shape != old.shape:
                 new = new * SMALL
             new[tuple(slice(n) for n in old.shape)] = old
@@ -55,31 +65,62 @@ def _given(model: Any, source: Any) -> list[np.ndarray | None]:
     """What the source has for each weight of the model; None where it has none."""
     blocks = list(zip(getattr(model, "blocks", []), getattr(source, "blocks", []), strict=False))
     inside = sum(len(a.weights) for _, a in blocks) == len(source.weights)
-    if inside and blocks and len(model.blocks) == len(source.blocks) and all(_loses_its_bound(b, a) for b, a in blocks):
+    if (
+        inside
+        and blocks
+        and len(model.blocks) == len(source.blocks)
+        and all(_loses_its_bound(b, a) for b, a in blocks)
+    ):
         values = {id(weight): value for b, a in blocks for weight, value in _at_a_fixed_step(b, a)}
         return [values.get(id(weight)) for weight in model.weights]
     for b, a in blocks:
-        if b.operator.normalize != a.operator.normalize or isinstance(b.step_size, str) != isinstance(a.step_size, str):
+        if b.operator.normalize != a.operator.normalize or isinstance(
+            b.step_size, str
+        ) != isinstance(a.step_size, str):
             alike = "so that the same weights are another map: the same layers are needed"
-            raise ValueError(f"{source.name} and {model.name} do not bound kernels and steps in the same way, {alike}")
+            raise ValueError(
+                f"{source.name} and {model.name} do not bound kernels and steps in the same way,"
+                f" {alike}"
+            )
     if len(model.weights) != len(source.weights):
-        raise ValueError(f"{source.name} has {len(source.weights)} weights and {model.name} {len(model.weights)}: the same layers are needed")
+        raise ValueError(
+            f"{source.name} has {len(source.weights)} weights and {model.name}"
+            f" {len(model.weights)}: the same layers are needed"
+        )
     return [ops.convert_to_numpy(weight) for weight in source.weights]
 
 
 def _loses_its_bound(block: Any, source: Any) -> bool:
-    """Whether all of the source's step can be written as one of the block, whose kernels are used as they are."""
-    alike = isinstance(block, DiffusionBlock) and isinstance(source, DiffusionBlock) and type(block.flux) is type(source.flux)
-    if not alike or isinstance(block.step_size, str) or source.step_size not in ("auto", "learned") or block.data_weight or source.data_weight:
+    """Whether all of the source's step can be written as one of the block, whose kernels are used
+    as they are.
+    """
+    alike = (
+        isinstance(block, DiffusionBlock)
+        and isinstance(source, DiffusionBlock)
+        and type(block.flux) is type(source.flux)
+    )
+    if (
+        not alike
+        or isinstance(block.step_size, str)
+        or source.step_size not in ("auto", "learned")
+        or block.data_weight
+        or source.data_weight
+    ):
         return False
-    if source.use_bias or block.operator.normalize or block.operator.zero_mean > source.operator.zero_mean:
+    if (
+        source.use_bias
+        or block.operator.normalize
+        or block.operator.zero_mean > source.operator.zero_mean
+    ):
         return False
     names = [{weight.name for weight in each.weights} for each in (block, source)]
     return "raw_contrast" in names[1] and names[1] - {"raw_step"} <= names[0]
 
 
 def _at_a_fixed_step(block: Any, source: Any) -> list[tuple[Any, np.ndarray | None]]:
-    """The weights of a block, and those of a source whose step is of another size, so that both do the same."""
+    """The weights of a block, and those of a source whose step is of another size, so that both do
+    the same.
+    """
     prepared = source.prepare()
     root = float(np.sqrt(float(ops.convert_to_numpy(prepared.step)) / block.step_size))
     values = {weight.name: ops.convert_to_numpy(weight) for weight in source.weights}

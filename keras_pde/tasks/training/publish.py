@@ -1,7 +1,8 @@
 """The trained denoisers: from weights to preset, index entry and card.
 
-python -m keras_pde.tasks.training.publish [--data DIR] [PRESET ...]     # index entries and cards again, from the shipped weights
-python -m keras_pde.tasks.training.publish --table                     # the README's tables
+python -m keras_pde.tasks.training.publish [--data DIR] [PRESET ...]     # index entries and cards
+again, from the shipped weights python -m keras_pde.tasks.training.publish --table
+# the README's tables
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ TRAINING = "training.json"
 
 
 def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict[str, Any]) -> None:
-    """Write a trained model as a preset with its measured table and card; in the zoo's folder also its index entry.
+    """Write a trained model as a preset with its measured table and card.
+
+    In the zoo's folder also its index entry.
 
     Args:
         model: trained.
@@ -36,14 +39,19 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
     with presets.staged(target) as stage:
         final.write_preset_files(stage)
         (stage / "recipe.json").write_text(recipe.text(), encoding="utf-8")
-        (stage / TRAINING).write_text(json.dumps({"device": _device(), **training}, indent=1) + "\n", encoding="utf-8")
+        (stage / TRAINING).write_text(
+            json.dumps({"device": _device(), **training}, indent=1) + "\n", encoding="utf-8"
+        )
         made = describe(stage, data)
     if target.resolve().parent.parent == presets.zoo_root():
         write_index({recipe.name: made})
 
 
 def describe(folder: Path, data: Path) -> dict[str, Any]:
-    """Measure a preset's shipped weights and write its metrics, pictures and card; returns its entry of the index."""
+    """Measure a preset's shipped weights and write its metrics, pictures and card.
+
+    Returns its entry of the index.
+    """
     recipe, model = Recipe.load(folder), presets.from_preset(folder)
     training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
     scores = measure(model, folder, recipe.test, data, levels=recipe.levels)
@@ -66,8 +74,11 @@ def describe(folder: Path, data: Path) -> dict[str, Any]:
         licence=cards.LICENCE,
     )
     cards.pictures(model, folder)
-    # of the preset as it is loaded: a multigrid network in use describes the grids of its last image
-    (folder / "README.md").write_text(cards.card(recipe, presets.from_preset(folder), made, training), encoding="utf-8")
+    # of the preset as it is loaded: a multigrid network in use describes the grids of its last
+    # image
+    (folder / "README.md").write_text(
+        cards.card(recipe, presets.from_preset(folder), made, training), encoding="utf-8"
+    )
     return made
 
 
@@ -77,8 +88,13 @@ def _device() -> str:
     import keras
 
     kinds = keras.distribution.list_devices()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # those that this process may use
-    return "a GPU" if any("gpu" in kind for kind in kinds) else f"{cores} CPU core{'s' * (cores > 1)}"
+    # those that this process may use
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return (
+        "a GPU" if any("gpu" in kind for kind in kinds) else f"{cores} CPU core{'s' * (cores > 1)}"
+    )
 
 
 def trained() -> list[str]:
@@ -88,10 +104,16 @@ def trained() -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("preset", nargs="*")
     parser.add_argument("--data")
-    parser.add_argument("--table", action="store_true", help="only print the README's tables, from the index and the weights")
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="only print the README's tables, from the index and the weights",
+    )
     args = parser.parse_args(arguments)
     if args.table:
         print(*[f"{title}\n\n{cards.overview(test)}" for test, title in NAMES.items()], sep="\n\n")

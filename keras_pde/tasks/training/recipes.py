@@ -18,32 +18,41 @@ SCHEMES = {name: vars(schemes)[name] for name in ("explicit", "fed", "fsi", "duf
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a trained preset is made from; two runs of one recipe on one machine end with the same weights.
+    """Everything that a trained preset is made from.
+
+    Two runs of one recipe on one machine end with the same weights.
 
     Args:
         name: of the preset.
-        model: {"class": name, argument: value, ...}; values may be such dictionaries too, and name classes of keras_pde.
+        model: {"class": name, argument: value, ...}; values may be such dictionaries too, and name
+            classes of keras_pde.
         description: in a few words, for the list of presets.
         purpose: what it is for, and not for: a sentence for the card.
         channels: of the image.
-        train, test: folders of images under the data directory; test images are never trained or tuned on.
+        train, test: folders of images under the data directory; test images are never trained or
+            tuned on.
         validation: how many of the training images are held out.
         noise: grey levels of 255: a number, or (lowest, highest) for a uniform distribution.
         patch_size, batch_size, steps: of training.
-        learning_rate: highest; rises linearly over the warm-up steps, then falls as a cosine to zero at the last.
+        learning_rate: highest; rises linearly over the warm-up steps, then falls as a cosine to
+            zero at the last.
         warmup: steps.
         clip: of the gradient's norm.
-        ema: momentum of the exponential moving average of the weights, which is validated and saved.
+        ema: momentum of the exponential moving average of the weights, which is validated and
+            saved.
         validate_every: steps from one validation and checkpoint to the next.
         patience: validations without a gain of 0.01 dB before training stops; 0 is never.
         levels: noise levels of validation and test.
         jit: compile the training step by XLA.
         seed: of weights, patches and noise.
-        final: what to change in the model once it is trained, a finer tolerance of its solver, say: merged into model.
-        before: fields of the stage before that differ from those of this recipe (smaller patches, a higher rate, fewer channels and filters): its
-            weights are the start. It may have a stage before it in turn.
-        start: a preset with the same layers and no more channels and filters, whose weights are the start, of the first stage if there are several;
-            `keras_pde.tasks.training.growing.grow` says what else it may be.
+        final: what to change in the model once it is trained, a finer tolerance of its solver, say:
+            merged into model.
+        before: fields of the stage before that differ from those of this recipe (smaller patches, a
+            higher rate, fewer channels and filters): its weights are the start. It may have a stage
+            before it in turn.
+        start: a preset with the same layers and no more channels and filters, whose weights are the
+            start, of the first stage if there are several; `keras_pde.tasks.training.growing.grow`
+            says what else it may be.
 
     Example:
         >>> from keras_pde.tasks.training.recipes import Recipe
@@ -94,20 +103,35 @@ class Recipe:
         names = {f.name for f in dataclasses.fields(Recipe)}
         unknown = sorted(set(data) - names) if isinstance(data, dict) else []
         if not isinstance(data, dict) or unknown or not {"name", "model"} <= set(data):
-            about = f"it has unknown fields {', '.join(unknown)}" if unknown else "it needs name and model"
-            raise ValueError(f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}.")
+            about = (
+                f"it has unknown fields {', '.join(unknown)}"
+                if unknown
+                else "it needs name and model"
+            )
+            raise ValueError(
+                f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}."
+            )
         if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
-            raise ValueError(f"{path}: a preset's name has letters, digits and _ . - only. Received: name={data['name']!r}")
+            raise ValueError(
+                f"{path}: a preset's name has letters, digits and _ . - only. Received:"
+                f" name={data['name']!r}"
+            )
         fields = data
         while fields:
             if unknown := sorted(set(fields) - names):
-                raise ValueError(f"{path}: before has unknown fields {', '.join(unknown)}. Fields: {', '.join(sorted(names))}.")
+                raise ValueError(
+                    f"{path}: before has unknown fields {', '.join(unknown)}. Fields:"
+                    f" {', '.join(sorted(names))}."
+                )
             for key in ("noise", "levels"):
                 if isinstance(fields.get(key), list):
                     fields[key] = tuple(fields[key])
             fields = fields.get("before", {})
             if not isinstance(fields, dict):
-                raise ValueError(f"{path}: before is an object with the fields of the stage before. Received: {fields!r}")
+                raise ValueError(
+                    f"{path}: before is an object with the fields of the stage before. Received:"
+                    f" {fields!r}"
+                )
         return Recipe(**data)
 
     @property
@@ -121,7 +145,10 @@ class Recipe:
         return [*(self.stage_before.stages if self.stage_before else []), self]
 
     def build(self, final: bool = False) -> Any:
-        """The untrained model, built for 2-D images; with the final changes for a model that is trained."""
+        """The untrained model, built for 2-D images.
+
+        With the final changes for a model that is trained.
+        """
         keras.utils.set_random_seed(self.seed)
         model = construct(_merged(self.model, self.final) if final else self.model, name=self.name)
         image = (None, None, None, self.channels)
@@ -131,17 +158,27 @@ class Recipe:
     def text(self) -> str:
         """The recipe as JSON, without the fields that have their default."""
         default = {f.name: f.default for f in dataclasses.fields(Recipe)}
-        own = {k: v for k, v in dataclasses.asdict(self).items() if v and (k in ("name", "model") or v != default[k])}
+        own = {
+            k: v
+            for k, v in dataclasses.asdict(self).items()
+            if v and (k in ("name", "model") or v != default[k])
+        }
         return json.dumps(own, indent=1, ensure_ascii=False) + "\n"
 
 
 def _merged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    nested = {k: _merged(a[k], v) for k, v in b.items() if isinstance(v, dict) and isinstance(a.get(k), dict)}
+    nested = {
+        k: _merged(a[k], v)
+        for k, v in b.items()
+        if isinstance(v, dict) and isinstance(a.get(k), dict)
+    }
     return {**a, **b, **nested}
 
 
 def construct(description: Any, **more: Any) -> Any:
-    """An object of keras_pde from {"class": name, argument: value, ...}; other values as they are, lists as tuples.
+    """An object of keras_pde from {"class": name, argument: value, ...}.
+
+    Other values as they are, lists as tuples.
 
     A dictionary without "class" is one, such as the configuration of a Keras initializer.
 

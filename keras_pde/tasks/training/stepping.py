@@ -16,20 +16,32 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Steps = Callable[[Sequence[Batch]], Callable[[], np.ndarray]]
 
 
-def steps_of(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any] = lambda batches, axis: batches) -> Steps:
-    """A function that trains on batches one after the other and returns a function that waits for their losses.
+def steps_of(
+    model: Any,
+    optimizer: Any,
+    loss: Callable[[Any, Any], Any],
+    place: Callable[[Any, int], Any] = lambda batches, axis: batches,
+) -> Steps:
+    """A function that trains on batches one after the other and returns a function that waits for
+    their losses.
 
-    On JAX all steps of a call are one program, a scan over the batches, which runs while the next batches are drawn: a step then costs its
-    arithmetic and not the launch of its parts from Python. Weights and the optimizer's state are in the variables again when
-    the returned function has been called.
+    On JAX all steps of a call are one program, a scan over the batches, which runs while the next
+    batches are drawn: a step then costs its arithmetic and not the launch of its parts from Python.
+    Weights and the optimizer's state are in the variables again when the returned function has been
+    called.
 
     Args:
         model: built and compiled with the optimizer and the loss.
         optimizer: built.
         loss: a value for each sample; its mean is minimised.
-        place: on JAX, of stacked batches and the axis of their samples to arrays of all the processes that train together.
+        place: on JAX, of stacked batches and the axis of their samples to arrays of all the
+            processes that train together.
     """
-    return _scanned(model, optimizer, loss, place) if keras.backend.backend() == "jax" else _one_by_one(model)
+    return (
+        _scanned(model, optimizer, loss, place)
+        if keras.backend.backend() == "jax"
+        else _one_by_one(model)
+    )
 
 
 def inputs_of(model: Any, noisy: Any, sigma: Any) -> Any:
@@ -40,13 +52,18 @@ def inputs_of(model: Any, noisy: Any, sigma: Any) -> Any:
 def _one_by_one(model: Any) -> Steps:
     def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
         with contextlib.nullcontext() if model.jit_compile else fused():
-            losses = [float(model.train_on_batch(inputs_of(model, noisy, sigma), clean)) for noisy, sigma, clean in batches]
+            losses = [
+                float(model.train_on_batch(inputs_of(model, noisy, sigma), clean))
+                for noisy, sigma, clean in batches
+            ]
         return lambda: np.array(losses)
 
     return run
 
 
-def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any]) -> Steps:
+def _scanned(
+    model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any]
+) -> Steps:
     import jax
 
     variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
@@ -67,7 +84,9 @@ def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place:
 
     def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
         state = tuple([v.value for v in group] for group in variables)
-        state, losses = program(state, place(tuple(np.stack(parts) for parts in zip(*batches, strict=True)), 1))
+        state, losses = program(
+            state, place(tuple(np.stack(parts) for parts in zip(*batches, strict=True)), 1)
+        )
         for group, values in zip(variables, state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
@@ -77,7 +96,9 @@ def _scanned(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place:
 
 
 def jitted(model: Any) -> Callable[[np.ndarray, float], np.ndarray]:
-    """On JAX, a model as a function of a noisy image and its noise level, of the weights at hand at each call: one program a size."""
+    """On JAX, a model as a function of a noisy image and its noise level, of the weights at hand at
+    each call: one program a size.
+    """
     import jax
 
     @jax.jit
@@ -85,7 +106,12 @@ def jitted(model: Any) -> Callable[[np.ndarray, float], np.ndarray]:
         return model.stateless_call(trainable, fixed, inputs_of(model, noisy, sigma))[0]
 
     def run(noisy: np.ndarray, level: float) -> np.ndarray:
-        weights = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables)]
-        return np.asarray(program(*weights, noisy[None], np.full(1, level / 255, "float32"))[0]).clip(0, 1)
+        weights = [
+            [v.value for v in group]
+            for group in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        return np.asarray(
+            program(*weights, noisy[None], np.full(1, level / 255, "float32"))[0]
+        ).clip(0, 1)
 
     return run

@@ -1,10 +1,12 @@
 """Training of the zoo's networks from their recipes.
 
-    keras-pde train PRESET or recipe.json            also: python -m keras_pde.tasks.training.train RECIPE
+    keras-pde train PRESET or recipe.json            also: python -m keras_pde.tasks.training.train
+    RECIPE
 
-Runs on TensorFlow and, with KERAS_BACKEND=jax, from a bare checkout without TensorFlow. The loss is the negative PSNR of a sample, so that
-all noise levels count alike. Every batch is a function of (seed, step), and a checkpoint holds the weights, the optimizer's state and
-the moving average, so a run that was killed ends with the weights of one that was not.
+Runs on TensorFlow and, with KERAS_BACKEND=jax, from a bare checkout without TensorFlow. The loss is
+the negative PSNR of a sample, so that all noise levels count alike. Every batch is a function of
+(seed, step), and a checkpoint holds the weights, the optimizer's state and the moving average, so a
+run that was killed ends with the weights of one that was not.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ def negative_psnr(clean: Any, denoised: Any) -> Any:
 class Training:
     """A run of a recipe in a folder: checkpoint, log, and at the end the preset."""
 
-    def __init__(self, recipe: Recipe, data: str | Path | None, folder: Path, group: Alone | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, data: str | Path | None, folder: Path, group: Alone | None = None
+    ) -> None:
         from keras_pde.data import Patches, load_images, split
 
         self.recipe, self.folder, self.group = recipe, folder, group or Alone()
@@ -54,13 +58,21 @@ class Training:
         images = load_images(self.data / recipe.train, channels=recipe.channels)
         self.group.check_alike(recipe.text(), images)
         training, self.validation = split(images, recipe.validation)
-        self.patches = self.group.rows(Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed))
+        self.patches = self.group.rows(
+            Patches(training, recipe.patch_size, recipe.batch_size, recipe.noise, recipe.seed)
+        )
         self.model = recipe.build()
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, recipe.steps - recipe.warmup), warmup_target=recipe.learning_rate, warmup_steps=recipe.warmup
+            0.0,
+            max(1, recipe.steps - recipe.warmup),
+            warmup_target=recipe.learning_rate,
+            warmup_steps=recipe.warmup,
         )
-        # the averages of the weights are kept by the optimizer; they never overwrite the weights in training
-        self.optimizer = keras.optimizers.Adam(rate, global_clipnorm=recipe.clip or None, use_ema=True, ema_momentum=recipe.ema)
+        # the averages of the weights are kept by the optimizer; they never overwrite the weights in
+        # training
+        self.optimizer = keras.optimizers.Adam(
+            rate, global_clipnorm=recipe.clip or None, use_ema=True, ema_momentum=recipe.ema
+        )
         self.model.compile(self.optimizer, loss=negative_psnr, jit_compile=recipe.jit)
         self.optimizer.build(self.model.trainable_variables)
         self.denoiser: Denoiser | None = None
@@ -73,10 +85,24 @@ class Training:
 
         if not self.group.is_chief:
             return
-        numbers = {"step": self.step, "best": self.best, "stale": self.stale, "seconds": self.seconds}
-        arrays = {f"{kind}_{i}": np.asarray(v) for kind, variables in self._variables().items() for i, v in enumerate(variables)}
+        numbers = {
+            "step": self.step,
+            "best": self.best,
+            "stale": self.stale,
+            "seconds": self.seconds,
+        }
+        arrays = {
+            f"{kind}_{i}": np.asarray(v)
+            for kind, variables in self._variables().items()
+            for i, v in enumerate(variables)
+        }
         buffer = io.BytesIO()
-        np.savez(buffer, identity=np.array(self.identity), **{k: np.array(v) for k, v in numbers.items()}, **arrays)
+        np.savez(
+            buffer,
+            identity=np.array(self.identity),
+            **{k: np.array(v) for k, v in numbers.items()},
+            **arrays,
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
 
@@ -92,7 +118,10 @@ class Training:
             return False
         with np.load(io.BytesIO(data)) as stored:
             if str(stored["identity"]) != self.identity:
-                raise ValueError(f"{path} is of another recipe. Remove it to start anew, or train in another folder.")
+                raise ValueError(
+                    f"{path} is of another recipe. Remove it to start anew, or train in another"
+                    " folder."
+                )
             self.step, self.stale = int(stored["step"]), int(stored["stale"])
             self.best, self.seconds = float(stored["best"]), float(stored["seconds"])
             for kind, variables in self._variables().items():
@@ -108,7 +137,9 @@ class Training:
         weights = [np.asarray(w) for w in self.model.trainable_variables]
         self.average()
         if self.denoiser is None:
-            self.denoiser = jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
+            self.denoiser = (
+                jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
+            )
         scores = self.group.agreed(table(self.denoiser, self.validation, self.recipe.levels))
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(value)
@@ -118,7 +149,11 @@ class Training:
         """Put the averages in place of the weights."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def run(self, callbacks: Sequence[Any] = (), show: Callable[[int, dict[str, float]], None] = lambda step, logs: None) -> None:
+    def run(
+        self,
+        callbacks: Sequence[Any] = (),
+        show: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
+    ) -> None:
         """Train to the last step, or until patience ends.
 
         Args:
@@ -126,7 +161,9 @@ class Training:
             show: called with the step and what was logged.
         """
         recipe = self.recipe
-        calls = keras.callbacks.CallbackList(list(callbacks), model=self.model, epochs=recipe.steps // recipe.validate_every)
+        calls = keras.callbacks.CallbackList(
+            list(callbacks), model=self.model, epochs=recipe.steps // recipe.validate_every
+        )
         calls.on_train_begin()
         start, losses = time.perf_counter() - self.seconds, []
         steps, latest = steps_of(self.model, self.optimizer, negative_psnr, self.group.place), None
@@ -142,9 +179,16 @@ class Training:
             latest = None
             scores = self.validate()
             mean = float(np.mean(list(scores.values())))
-            self.best, self.stale = (mean, 0) if mean > self.best + 0.01 else (self.best, self.stale + 1)
+            self.best, self.stale = (
+                (mean, 0) if mean > self.best + 0.01 else (self.best, self.stale + 1)
+            )
             self.seconds = time.perf_counter() - start
-            logs = {"step": self.step, "loss": float(np.mean(losses)), **{f"val_psnr_{k}": v for k, v in scores.items()}, "seconds": self.seconds}
+            logs = {
+                "step": self.step,
+                "loss": float(np.mean(losses)),
+                **{f"val_psnr_{k}": v for k, v in scores.items()},
+                "seconds": self.seconds,
+            }
             losses = []
             self.save()
             calls.on_epoch_end(self.step // recipe.validate_every - 1, logs)
@@ -155,7 +199,10 @@ class Training:
         self.average()
 
     def _groups(self) -> Iterator[list[Any]]:
-        """The batches to come, in groups that end where the run looks up: every so many steps, at validations and at the end."""
+        """The batches to come, in groups that end where the run looks up.
+
+        Every so many steps, at validations and at the end.
+        """
         from keras_pde.data import batches
 
         recipe, group, step = self.recipe, [], self.step
@@ -170,7 +217,10 @@ class Training:
     def _checked(self, losses: Callable[[], np.ndarray]) -> np.ndarray:
         values = losses()
         if not np.isfinite(values).all():
-            raise ValueError(f"The loss is {values[-1]} at step {self.step}: lower learning_rate, now {self.recipe.learning_rate}")
+            raise ValueError(
+                f"The loss is {values[-1]} at step {self.step}: lower learning_rate, now"
+                f" {self.recipe.learning_rate}"
+            )
         return values
 
 
@@ -182,7 +232,8 @@ def train(
     show: Any = None,
     group: Alone | None = None,
 ) -> Path:
-    """Train a recipe, or go on where it stopped, and write its preset with metrics, golden tensors and card.
+    """Train a recipe, or go on where it stopped, and write its preset with metrics, golden tensors
+    and card.
 
     Args:
         recipe: what to do.
@@ -190,7 +241,8 @@ def train(
         folder: of the preset; ./<name> unless given.
         work: of checkpoint and log; runs/<name> unless given.
         show: called with the recipe of the stage that is trained, the step and what was logged.
-        group: of `keras_pde.tasks.training.distributed.join`, to train with other processes; only its chief writes.
+        group: of `keras_pde.tasks.training.distributed.join`, to train with other processes; only
+            its chief writes.
 
     Returns:
         The folder of the preset.
@@ -210,22 +262,38 @@ def train(
         stages = _trained(recipe, data, place, show or (lambda stage, step, logs: None), group)
     seconds, steps = round(sum(run.seconds for run in stages)), sum(run.step for run in stages)
     if group.is_chief:
-        publish(stages[-1].model, recipe, stages[-1].data, target, {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()})
+        publish(
+            stages[-1].model,
+            recipe,
+            stages[-1].data,
+            target,
+            {"seconds": seconds, "steps": steps, "backend": keras.backend.backend()},
+        )
     return target
 
 
-def _trained(recipe: Recipe, data: str | Path | None, place: Path, show: Any, group: Alone) -> list[Training]:
+def _trained(
+    recipe: Recipe, data: str | Path | None, place: Path, show: Any, group: Alone
+) -> list[Training]:
     """The stages of a recipe, trained one after the other, each in a folder of its own."""
     run = Training(recipe, data, place, group)
     resumed = run.restore()
-    earlier = _trained(recipe.stage_before, data, place / "before", show, group) if recipe.stage_before else []
+    earlier = (
+        _trained(recipe.stage_before, data, place / "before", show, group)
+        if recipe.stage_before
+        else []
+    )
     if earlier and not resumed:
         grow(run.model, earlier[-1].model)
     elif recipe.start and not resumed:
         grow(run.model, from_preset(recipe.start))
     if group.is_chief:
         place.mkdir(parents=True, exist_ok=True)
-    callbacks = [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)] if group.is_chief else []
+    callbacks = (
+        [keras.callbacks.CSVLogger(str(place / LOG), append=resumed), *_tensorboard(place)]
+        if group.is_chief
+        else []
+    )
     run.run(callbacks, functools.partial(show, recipe))
     return [*earlier, run]
 
@@ -239,7 +307,9 @@ def _tensorboard(place: Path) -> list[Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recipe", help="file, or folder of recipe.json")
     parser.add_argument("--data", help="folder of the BSD sets")
     parser.add_argument("--out", help="folder of the preset [./<name>]")
@@ -249,9 +319,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
         if "step" in logs:
-            print(json.dumps({"stage": len(stage.stages)} | {k: round(v, 3) for k, v in logs.items()}), flush=True)
+            print(
+                json.dumps(
+                    {"stage": len(stage.stages)} | {k: round(v, 3) for k, v in logs.items()}
+                ),
+                flush=True,
+            )
 
-    print(train(Recipe.load(args.recipe), args.data, args.out, args.work, show, join(args.distribute)), file=sys.stderr)
+    print(
+        train(
+            Recipe.load(args.recipe), args.data, args.out, args.work, show, join(args.distribute)
+        ),
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":
