@@ -13,7 +13,8 @@ import numpy as np
 import keras_pde
 from keras_pde.presets import folder_of
 from keras_pde.presets.metric_text import metric_text
-from keras_pde.tasks.denoise.evaluate import NAMES, find_data, measure, test_set
+from keras_pde.tasks.denoise.data import find_data, test_set
+from keras_pde.tasks.denoise.evaluate import NAMES, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

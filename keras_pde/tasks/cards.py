@@ -12,7 +12,8 @@ from typing import Any
 
 from keras_pde import presets
 from keras_pde.certificates.certificate import rounded
-from keras_pde.tasks.denoise.evaluate import NAMES, test_set
+from keras_pde.tasks.denoise.data import test_set
+from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.training.recipes import Recipe
 
 VACUOUS = 1e4  # a Lipschitz constant beyond that says nothing in practice

@@ -20,7 +20,8 @@ from conftest import ROOT
 
 from keras_pde import presets
 from keras_pde.data import images
-from keras_pde.tasks.denoise.evaluate import denoiser_of, evaluate, find_data, noisy_image, psnr_of
+from keras_pde.tasks.denoise.data import find_data
+from keras_pde.tasks.denoise.evaluate import denoiser_of, evaluate, noisy_image, psnr_of
 from keras_pde.tasks.training.growing import SMALL, grow
 from keras_pde.tasks.training.publish import trained
 from keras_pde.tasks.training.recipes import Recipe, construct

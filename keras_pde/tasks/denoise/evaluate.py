@@ -123,27 +123,11 @@ def measure(
     return whole
 
 
-def find_data(data: str | Path | None = None) -> Path:
-    """The folder of the BSD sets: the one given, or ../shared/data/bsd beside a checkout.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    beside = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "bsd"
-    path = Path(data) if data is not None else beside
-    if not path.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {path} with BSD's images (train400_gray, bsd68_gray, ...). Name"
-            " it: --data DIR."
-        )
-    return path
-
-
 def evaluate(
     name: str,
     data: str | Path | None = None,
     limit: int | None = None,
-    levels: Iterable[float] = LEVELS,
+    levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
     """PSNR table of a preset on its test set: BSD68, in colour CBSD68.
 
@@ -154,23 +138,18 @@ def evaluate(
         FileNotFoundError: no data.
     """
     from keras_pde import presets
-    from keras_pde.data import load_images
+    from keras_pde.tasks import task
 
-    model, entry = presets.from_preset(name), presets.index().get(name, {})
+    entry = presets.index().get(name, {})
     if entry.get("task", "denoise") != "denoise" or entry.get("ndim", 2) != 2:
         raise ValueError(
             f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task"
             " denoise, 2-D"
         )
-    images = load_images(
-        find_data(data) / test_set(model.input_channels), channels=model.input_channels
+    found: dict[str, float] = task.get("denoise").evaluate(
+        presets.from_preset(name), data, limit, entry, levels
     )
-    return table(denoiser_of(model, entry.get("noise")), images[:limit], levels)
-
-
-def test_set(channels: int) -> str:
-    """Folder of the test images."""
-    return "cbsd68" if channels == 3 else "bsd68_gray"
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from keras_pde import presets
 from keras_pde.tasks import cards
-from keras_pde.tasks.denoise.evaluate import NAMES, SEED, TOLERANCE, find_data, measure
+from keras_pde.tasks.denoise.data import find_data
+from keras_pde.tasks.denoise.evaluate import NAMES, SEED, TOLERANCE, measure
 from keras_pde.tasks.index_entry import entry, write_index
 from keras_pde.tasks.training.recipes import Recipe
 

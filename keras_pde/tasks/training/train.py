@@ -28,7 +28,8 @@ import numpy as np
 from keras import ops
 
 from keras_pde.presets import from_preset
-from keras_pde.tasks.denoise.evaluate import Denoiser, denoiser_of, find_data, table
+from keras_pde.tasks.denoise.data import find_data
+from keras_pde.tasks.denoise.evaluate import Denoiser, denoiser_of, table
 from keras_pde.tasks.training.distributed import FORM, Alone, join
 from keras_pde.tasks.training.growing import grow
 from keras_pde.tasks.training.recipes import Recipe

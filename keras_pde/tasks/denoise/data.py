@@ -1,0 +1,74 @@
+"""Noisy patches of photographs: what denoisers are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_pde.tasks.task import TrainingData
+
+__all__ = ["NoisyPatches", "find_data", "test_set"]
+
+
+class NoisyPatches(TrainingData):
+    """Batches (y, σ, x) of patches x with noise y = x + σn, as `keras_pde.data.Patches` makes them.
+
+    Args:
+        images: photographs, (height, width, channels) in [0, 1].
+        held_out: how many of them no patch is cut from.
+        patch_size, batch_size, noise, seed: as `keras_pde.data.Patches` takes them.
+
+    Example:
+        >>> from keras_pde.tasks.denoise.data import NoisyPatches
+        >>> photographs = [np.full((20, 20, 1), 0.5), np.full((16, 16, 1), 0.4)]
+        >>> data = NoisyPatches(photographs, 1, patch_size=8, batch_size=4, noise=25.0)
+        >>> [part.shape for part in data.batch(0)], len(data.held_out)
+        ([(4, 8, 8, 1), (4,), (4, 8, 8, 1)], 1)
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        held_out: int,
+        patch_size: int,
+        batch_size: int,
+        noise: tuple[float, float] | float,
+        seed: int = 0,
+    ) -> None:
+        from keras_pde.data import Patches, split
+
+        self.images = images
+        training, self.held_out = split(images, held_out)
+        self.patches = Patches(training, patch_size, batch_size, noise, seed)
+        self.batch_size = batch_size
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Batch number ``step``: noisy patches, their noise levels, clean patches."""
+        return self.patches.batch(step)
+
+    def content(self) -> Iterable[np.ndarray]:
+        """The photographs, those that are held out among them."""
+        return self.images
+
+
+def find_data(data: str | Path | None = None) -> Path:
+    """The folder of the BSD sets: the one given, or ../shared/data/bsd beside a checkout.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    beside = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "bsd"
+    path = Path(data) if data is not None else beside
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {path} with BSD's images (train400_gray, bsd68_gray, ...). Name"
+            " it: --data DIR."
+        )
+    return path
+
+
+def test_set(channels: int) -> str:
+    """Folder of the test images."""
+    return "cbsd68" if channels == 3 else "bsd68_gray"

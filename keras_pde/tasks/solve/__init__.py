@@ -1,0 +1,1 @@
+"""Solving equations by iterated networks."""

@@ -1,0 +1,293 @@
+"""What a network is for: the contract of a task, and the list of tasks.
+
+Everything that trains, measures, lists or describes networks asks a `Task`, and knows no other
+thing about denoising, inpainting or solving. A task of one's own is a subclass and one call of
+`register`. This file and the tasks' own import neither Keras nor TensorFlow before they need it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+__all__ = ["Metric", "Section", "Task", "TrainingData", "get", "names", "register"]
+
+Run = Callable[[Any], np.ndarray]
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The number by which networks of a task are compared.
+
+    Args:
+        name: of the quantity.
+        unit: that is written behind it; "" for none.
+        digits: after the decimal point, in lists.
+        higher_is_better: the direction.
+        tolerance: by which the number may differ when it is measured again.
+
+    Example:
+        >>> from keras_pde.tasks.task import Metric
+        >>> psnr = Metric("PSNR", unit="dB", digits=2, tolerance=0.02)
+        >>> psnr.text(28.648), psnr.text(31.1, 28.6), psnr.full(28.648)
+        ('28.65 dB', '31.10 / 28.60 dB', '28.648 ± 0.02 dB')
+    """
+
+    name: str
+    unit: str = ""
+    digits: int = 2
+    higher_is_better: bool = True
+    tolerance: float = 0.0
+
+    def text(self, *values: float) -> str:
+        """Values rounded, with the unit."""
+        return f"{' / '.join(f'{value:.{self.digits}f}' for value in values)} {self.unit}".rstrip()
+
+    def full(self, value: float, tolerance: float | None = None) -> str:
+        """A value with all its digits, its tolerance and the unit."""
+        allowed = self.tolerance if tolerance is None else tolerance
+        return f"{value:g} ± {allowed:g} {self.unit}".rstrip()
+
+    def entry(self, name: str, value: float) -> dict[str, Any]:
+        """The metric of an index entry: what exactly was measured, and the value."""
+        return {"name": name, "value": value, "unit": self.unit, "tolerance": self.tolerance}
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether a is better than b."""
+        return a > b if self.higher_is_better else a < b
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a card: its title, "" for none, and its text in Markdown.
+
+    Example:
+        >>> from keras_pde.tasks.task import Section
+        >>> print(Section("Results", "| method | PSNR |"))
+        ## Results
+        <BLANKLINE>
+        | method | PSNR |
+    """
+
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"## {self.title}\n\n{self.text}" if self.title else self.text
+
+
+class TrainingData(ABC):
+    """What a network is trained and validated on.
+
+    Attributes:
+        batch_size: samples a batch.
+        held_out: samples for validation, which no batch holds.
+    """
+
+    batch_size: int
+    held_out: Sequence[Any]
+
+    @abstractmethod
+    def batch(self, step: int) -> tuple[np.ndarray, ...]:
+        """Batch number ``step``: arrays whose first axis is the samples.
+
+        A pure function of the recipe's seed and the step.
+        """
+
+    @abstractmethod
+    def content(self) -> Iterable[np.ndarray]:
+        """All arrays that the batches come from: processes that train together compare them."""
+
+
+class Task(ABC):
+    """What a network is for: its data, loss, measure and card.
+
+    A subclass declares ``name``, ``metric``, ``inputs`` and ``target``, and writes at least
+    `evaluate`; one whose networks are trained writes `data`, `arrange`, `loss` and `validate` too.
+
+    Attributes:
+        name: of the task: the ``task`` of recipes and index entries, and the zoo's folder.
+        metric: by which its networks are compared.
+        inputs: what a network is given, in words, in the order of its arguments.
+        target: what it returns, in words.
+        data_source, licence: of its trained networks, for the index and the card.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[Metric]
+    inputs: ClassVar[tuple[str, ...]]
+    target: ClassVar[str]
+    data_source: ClassVar[str] = "none"
+    licence: ClassVar[str] = "Apache-2.0"
+
+    def check(self, network: Any) -> None:  # noqa: B027 - most networks do
+        """Refuse a network that is not for this task.
+
+        Raises:
+            ValueError: what the network is, and what would be needed.
+        """
+
+    # --- training ---
+
+    def input_shape(self, recipe: Any, network: Any) -> Any:
+        """What the network of a recipe is built for: the shape, or shapes, of its inputs."""
+        raise NotImplementedError(f"the task {self.name!r} has no training")
+
+    def data(self, recipe: Any, folder: str | Path | None) -> TrainingData:
+        """What a recipe trains on.
+
+        Args:
+            recipe: a `keras_pde.tasks.training.recipes.Recipe`.
+            folder: of the data sets; None is the task's usual one.
+
+        Raises:
+            FileNotFoundError: there is no such folder.
+        """
+        raise NotImplementedError(f"the task {self.name!r} has no training")
+
+    def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The network's inputs, and its target, of a batch."""
+        *inputs, target = batch
+        return (inputs[0] if len(inputs) == 1 else list(inputs)), target
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """A value for each sample, whose mean is minimised, by `keras.ops`."""
+        raise NotImplementedError(f"the task {self.name!r} has no training")
+
+    def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
+        """Numbers on the held-out samples; their mean is what training watches.
+
+        Args:
+            network: that is trained.
+            run: network inputs, as arrays, to its output as an array, by the weights at hand.
+            data: of `data`.
+            recipe: that is trained.
+        """
+        raise NotImplementedError(f"the task {self.name!r} has no training")
+
+    # --- measuring ---
+
+    @abstractmethod
+    def evaluate(
+        self,
+        network: Any,
+        folder: str | Path | None = None,
+        limit: int | None = None,
+        entry: Entry | None = None,
+    ) -> dict[str, float]:
+        """The numbers that `keras-pde evaluate` prints and a card states, measured.
+
+        Args:
+            network: of the task.
+            folder: of the data sets; None is the task's usual one.
+            limit: only the first so many samples.
+            entry: the network's entry of the index, if it has one.
+
+        Raises:
+            ValueError: a network of another task.
+            FileNotFoundError: no data.
+        """
+
+    def stated(self, entry: Entry) -> dict[str, float]:
+        """What an index entry states for the numbers of `evaluate`, by the same keys."""
+        return {self.metric.name: entry["metric"]["value"]}
+
+    def label(self, key: str) -> str:
+        """A key of `evaluate` as the head of a column."""
+        return key
+
+    def measure(
+        self, network: Any, folder: Path, data: str | Path | None, recipe: Any
+    ) -> dict[str, Any]:
+        """Measure a trained network, and write metrics.json into its folder.
+
+        Returns:
+            What its index entry says beyond the network's own facts: ``metric`` and, where there
+            are, tables of numbers.
+        """
+        import json
+
+        scores = {key: round(value, 6) for key, value in self.evaluate(network, data).items()}
+        (folder / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+        key, value = next(iter(scores.items()))
+        return {"metric": self.metric.entry(key, value)}
+
+    def example(self, network: Any) -> dict[str, np.ndarray]:
+        """A small input for the golden file; by default the network's own."""
+        return dict(network.example())
+
+    # --- showing ---
+
+    def row(self, entry: Entry) -> str:
+        """The number of a network in `keras-pde list`."""
+        return self.metric.text(entry["metric"]["value"])
+
+    def pictures(self, network: Any, folder: Path) -> None:  # noqa: B027 - not every task has some
+        """Write the pictures of a trained network's card into its folder."""
+
+    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+        """The parts of a network's card.
+
+        Args:
+            folder: of its preset, with recipe.json and, where it was trained, training.json.
+            network: as loaded from it.
+            entry: of the index.
+        """
+        return [Section("", f"{entry['description']}."), Section("Network", f"```\n{network}\n```")]
+
+
+_tasks: dict[str, str | Task] = {
+    "denoise": "keras_pde.tasks.denoise.task:Denoise",
+    "inpaint": "keras_pde.tasks.inpaint.task:Inpaint",
+    "solve": "keras_pde.tasks.solve.task:Solve",
+}
+
+
+def names() -> list[str]:
+    """Names of all tasks.
+
+    Example:
+        >>> from keras_pde.tasks import task
+        >>> task.names()[:3]
+        ['denoise', 'inpaint', 'solve']
+    """
+    return list(_tasks)
+
+
+def get(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        ValueError: there is none; the names are listed.
+
+    Example:
+        >>> from keras_pde.tasks import task
+        >>> task.get("denoise").metric.unit
+        'dB'
+    """
+    if name not in _tasks:
+        raise ValueError(f"No task is called {name!r}. There are: {', '.join(_tasks)}.")
+    found = _tasks[name]
+    if isinstance(found, str):
+        module, _, attribute = found.partition(":")
+        found = _tasks[name] = vars(importlib.import_module(module))[attribute]()
+    return found
+
+
+def register(task: Task) -> None:
+    """Add a task of one's own, so that recipes and presets may name it.
+
+    Raises:
+        ValueError: another task has the name.
+    """
+    known = _tasks.get(task.name)
+    if known is not None and type(known) is not type(task):
+        raise ValueError(f"There is a task {task.name!r} already: choose another name.")
+    _tasks[task.name] = task
