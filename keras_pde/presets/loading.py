@@ -89,6 +89,16 @@ def _own_hashes(directory: Path) -> dict[str, str]:
 
 
 def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
+    """Load the network in a preset directory, once its files have the hashes that they must have.
+
+    Args:
+        directory: of the preset's files.
+        hashes: sha256 by file name; `locate` finds both.
+        dtype: precision to load in; None is the saved one.
+
+    Raises:
+        ValueError, FileNotFoundError: as `from_preset`.
+    """
     for name in (CONFIG, WEIGHTS):
         if not (directory / name).is_file():
             raise FileNotFoundError(
@@ -111,7 +121,7 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
             " as it could run foreign code"
         )
     if dtype is not None:
-        config = _with_dtype(config, dtype)
+        config = with_dtype(config, dtype)
     import keras
 
     ours = str(config.get("registered_name")).startswith("keras_pde>")
@@ -129,18 +139,26 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     return model
 
 
-def _with_dtype(config: Any, dtype: str) -> Any:
+def with_dtype(config: Any, dtype: str) -> Any:
+    """Return the configuration of a network with every layer's precision replaced by another.
+
+    Args:
+        config: what `keras.saving.serialize_keras_object` returns for the network.
+        dtype: the new precision, such as "float64" or "mixed_bfloat16".
+    """
     if isinstance(config, dict):
         return {
-            k: dtype if k == "dtype" and v is not None else _with_dtype(v, dtype)
+            k: dtype if k == "dtype" and v is not None else with_dtype(v, dtype)
             for k, v in config.items()
         }
-    return [_with_dtype(v, dtype) for v in config] if isinstance(config, list) else config
+    return [with_dtype(v, dtype) for v in config] if isinstance(config, list) else config
 
 
 def verify(source: str | os.PathLike[str]) -> float:
-    """Load a preset, checking every hash, and return its largest difference from the golden output
-    (over its size beyond 1).
+    """Load a preset, check every hash, and compare what it computes with its golden output.
+
+    Returns:
+        The largest difference |y − golden| / max(1, max |golden|).
 
     Raises:
         ValueError, FileNotFoundError: as `from_preset`.

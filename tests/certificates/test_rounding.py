@@ -26,6 +26,7 @@ from keras_pde import (
     SplineFlux,
 )
 from keras_pde.operators import norms
+from keras_pde.presets.loading import with_dtype
 from keras_pde.runtime import compiled
 from keras_pde.runtime.precision import UNITS, unit_roundoff
 
@@ -95,7 +96,7 @@ MODELS = {
 def made(name: str, dtype: str) -> Any:
     """The model with random weights, the same in every precision but for their rounding."""
     model = MODELS[name]()
-    config = keras_pde.presets._with_dtype(keras.saving.serialize_keras_object(model), dtype)
+    config = with_dtype(keras.saving.serialize_keras_object(model), dtype)
     model = keras.saving.deserialize_keras_object(config)
     model.build((None, None, None, 1))
     rng = np.random.default_rng(7)
