@@ -26,8 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_pde
-from keras_pde import runtime
-from keras_pde.tasks.denoise.image import program_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.training.publish import trained
 
 LAYERS, CHANNELS = 17, 64
@@ -78,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         else:
             way = "XLA" if getattr(model, "prefers_xla", True) else "TensorFlow, fluxes by XLA"
             contestants[f"{name} {way}"] = functools.partial(
-                runtime.compiled(program_of(model, snapshot=True)), inputs
+                Denoiser(model, snapshot=True).run, inputs
             )
     timings = race(contestants, 2 if args.quick else args.rounds)
     best = {

@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 
 import keras_pde
-from keras_pde.runtime import compiled
-from keras_pde.tasks.denoise import levels as levels_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 PRESETS = ("convex_equilibrium_2d", "certified_resnet_2d")
 
@@ -102,13 +101,11 @@ def main() -> None:
     )
     for axis, name in zip(axes[1:], PRESETS, strict=False):
         model = keras_pde.from_preset(name)
-        run = compiled(model)
+        denoiser = Denoiser(model, tuned=True)
 
-        def denoise(u: np.ndarray, model: Any = model, run: Any = run) -> np.ndarray:
-            inputs = levels_of.model_inputs(model, u[..., None], args.strength)
-            return levels_of.as_image(model, np.asarray(run(inputs)), args.strength)[..., 0].astype(
-                "float64"
-            )
+        def denoise(u: np.ndarray, denoiser: Denoiser = denoiser) -> np.ndarray:
+            pixels = denoiser(u[..., None], args.strength).pixels
+            return pixels[..., 0].astype("float64")
 
         u, residuals = iterate(denoise, a, at, f, start, args.iterations)
         rises = sum(later > earlier for earlier, later in itertools.pairwise(residuals))

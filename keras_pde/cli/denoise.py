@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
-    from keras_pde.tasks.denoise.image import Denoised, Filter
+    from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
     from keras_pde.tasks.quality import Quality
 
 STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
@@ -73,11 +73,9 @@ def run(request: Request) -> None:
             else image.pixels
         )
         level = request.noise or request.sigma or denoising.noise_level(noisy)
-        chosen = denoising.choose_filter(request.preset, image.pixels.shape, level, request.time)
+        chosen = denoising.choose_denoiser(request.preset, image.pixels.shape, level, request.time)
         advance()
-        result = denoising.filter_image(
-            chosen, noisy, level, progress=lambda done, count: advance(done / count)
-        )
+        result = chosen(noisy, level, progress=lambda done, count: advance(done / count))
         denoised = result.pixels
         measured = (
             {}
@@ -158,11 +156,11 @@ def _report(
     request: Request,
     image: Image,
     level: float,
-    chosen: Filter,
+    chosen: Denoiser,
     result: Denoised,
     measured: dict[str, Quality],
 ) -> None:
-    name, model, tuned = chosen.name, chosen.model, chosen.tuned
+    name, model, tuned = chosen.name, chosen.network, chosen.tuned
     if request.noise:
         about = f"noise {level:g} added, seed {request.seed}"
     else:

@@ -55,11 +55,11 @@ def pictures(model: Any, folder: Path) -> None:
     from keras_pde.data.photograph import sample
     from keras_pde.models import plotting
     from keras_pde.tasks import quality as qualities
-    from keras_pde.tasks.denoise import levels as levels_of
+    from keras_pde.tasks.denoise.denoiser import Denoiser
 
     clean = sample(model.input_channels, 2)[0, 96:288, 144:400]
     noisy = noise.add_noise(clean, 25)
-    denoised = levels_of.denoise(model, noisy, 25).clip(0, 1)
+    denoised = Denoiser(model, tuned=True)(noisy, 25).pixels.clip(0, 1)
     notes = {
         name: f"{qualities.quality(clean, x).psnr:.2f} dB"
         for name, x in (("noisy", noisy), ("denoised", denoised))
@@ -223,8 +223,6 @@ def card(recipe: Recipe, model: Any, entry: dict[str, Any], training: dict[str, 
 {recipe.description[0].upper()}{recipe.description[1:]}. {recipe.purpose}
 {warned}
 ```python
-from keras_pde.tasks.denoise import levels as levels_of
-from keras_pde.tasks import quality as qualities
 import keras_pde
 clean = keras_pde.denoise(image, noise=25, preset="{name}")     # any size; noise=None estimates it
 

@@ -28,8 +28,8 @@ from keras_pde.data.images import Image
 from keras_pde.data.side_by_side import comparison
 from keras_pde.presets.metric_text import entry_text
 from keras_pde.runtime import run_compiled
-from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 QUICK, QUICK_COLOR = "linear_2d", "linear_color"
 
@@ -229,15 +229,11 @@ def test_samples_are_files_of_the_wheel() -> None:
 def test_scale_covariance(camera: np.ndarray) -> None:
     model = keras_pde.from_preset("perona_malik_2d")
     noisy = noise.add_noise(camera, 25)
+    denoiser = Denoiser(model, tuned=True)
     np.testing.assert_allclose(
-        levels_of.denoise(model, noisy * 0.4, 10),
-        0.4 * levels_of.denoise(model, noisy, 25),
-        atol=1e-5,
+        denoiser(noisy * 0.4, 10).pixels, 0.4 * denoiser(noisy, 25).pixels, atol=1e-5
     )
-    assert (
-        np.abs(levels_of.denoise(model, noisy, 10) - levels_of.denoise(model, noisy, 25)).max()
-        > 0.05
-    )
+    assert np.abs(denoiser(noisy, 10).pixels - denoiser(noisy, 25).pixels).max() > 0.05
 
 
 def test_stopping_time_is_interpolated_from_the_index(grey: Path, tmp_path: Path) -> None:
@@ -493,10 +489,10 @@ def test_failure_on_the_way_leaves_everything(
     (tmp_path / "out.png").write_bytes(b"old")
     before = _snapshot(tmp_path)
     if broken == "filter":
-        run = denoising.filter_image
+        run = Denoiser.__call__
         monkeypatch.setattr(
-            denoising,
-            "filter_image",
+            Denoiser,
+            "__call__",
             lambda *args, **options: run(*args, **options)._replace(pixels=args[1] * np.nan),
         )
     else:

@@ -34,6 +34,7 @@ from keras_pde import (
 )
 from keras_pde.models.timed import Timed
 from keras_pde.tasks.denoise import image as denoising
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 tf = pytest.importorskip("tensorflow")
 for name in ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert"):
@@ -270,10 +271,8 @@ def test_rows_of_a_timed_filter_carry_their_own_time(
     assert found["inputs"]["time"] == ["float32", [-1]]
     first, second = np.array(found["answers"][0]["predictions"])
     np.testing.assert_allclose(first, noisy[0], atol=1e-6)
-    same = denoising.filter_of(Timed(from_preset("charbonnier_explicit_2d")).at(4.0), tuned=True)
-    np.testing.assert_allclose(
-        second, denoising.filter_image(same, noisy[1], 25.5).pixels, atol=1e-5
-    )
+    same = Denoiser(Timed(from_preset("charbonnier_explicit_2d")).at(4.0), tuned=True)
+    np.testing.assert_allclose(second, same(noisy[1], 25.5).pixels, atol=1e-5)
 
 
 def test_the_command_exports_a_timed_filter(tmp_path: Path) -> None:
@@ -396,10 +395,8 @@ def test_a_noise_level_is_built_into_classical_and_conditioned_networks(
     noisy = rng.random((1, 20, 24, 1)).astype("float32")
     for name in ("weickert_2d", "certified_resnet_2d"):
         run, about = export.load_exported(export.export(name, tmp_path / name, sigma=40).path)
-        chosen = denoising.choose_filter(name, noisy.shape[1:], sigma=40)
-        np.testing.assert_allclose(
-            run(noisy)[0], denoising.filter_image(chosen, noisy[0], 40).pixels, atol=1e-5
-        )
+        chosen = denoising.choose_denoiser(name, noisy.shape[1:], sigma=40)
+        np.testing.assert_allclose(run(noisy)[0], chosen(noisy[0], 40).pixels, atol=1e-5)
         assert "40 grey levels" in about["noise level"]
 
 
@@ -425,10 +422,8 @@ def test_the_stopping_time_as_an_input_changes_the_filter(
     np.testing.assert_allclose(out[0], noisy[0], atol=1e-6)
     model, timed = from_preset(name), Timed(from_preset(name))
     for k in (1, 2, 3):
-        same = denoising.filter_of(timed.at(TIMES[k]), tuned=True)
-        np.testing.assert_allclose(
-            out[k], denoising.filter_image(same, noisy[k], float(sigma[k])).pixels, atol=1e-5
-        )
+        same = Denoiser(timed.at(TIMES[k]), tuned=True)
+        np.testing.assert_allclose(out[k], same(noisy[k], float(sigma[k])).pixels, atol=1e-5)
     assert (
         [timed.steps(t) for t in (*TIMES, 1e9)]
         == [0, 1, 34, 85, 500]

@@ -671,10 +671,10 @@ def test_a_noise_conditioned_net_scales_with_the_noise(rng):
     copy = MultigridUNet.from_config(net.get_config())
     assert copy.noise_conditioned
     assert len(net.features([u, level])) == 2
-    from keras_pde.tasks.denoise import image as denoising
+    from keras_pde.tasks.denoise.denoiser import Denoiser
 
-    chosen = denoising.filter_of(net)
-    pixels = denoising.filter_image(chosen, u[1], 25).pixels
+    chosen = Denoiser(net)
+    pixels = chosen(u[1], 25).pixels
     np.testing.assert_allclose(pixels, out[1], atol=1e-6)
     with pytest.raises(ValueError, match="a pair"):
         net(u)

@@ -273,7 +273,7 @@ def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
     worker = Worker(Job(str(tmp_path / "in"), str(tmp_path / "out"), PRESET, 25.0, ((40, 60),)), 0)
     assert [worker.outcome(name).error for name in names] == [""] * 8
     if keras.backend.backend() == "tensorflow":
-        assert worker.flexible["program"].experimental_get_tracing_count() <= 2
+        assert worker.flexible.run.experimental_get_tracing_count() <= 2
     for name in names[:1] + names[-1:]:
         alone = keras_pde.denoise(images.read(tmp_path / "in" / name).pixels, 25, PRESET).clip(0, 1)
         assert np.abs(images.read(tmp_path / "out" / name).pixels - alone).max() <= 1.01 / 255
@@ -283,12 +283,10 @@ def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
 def test_a_flexible_program_computes_what_the_compiled_one_does(
     preset: str, rng: np.random.Generator
 ) -> None:
-    chosen = denoising.choose_filter(preset, (40, 41, 1), 25)
-    traced = chosen.model.traced() if hasattr(chosen.model, "traced") else chosen.model
+    chosen = denoising.choose_denoiser(preset, (40, 41, 1), 25)
     pixels = rng.random((40, 41, 1)).astype("float32")
     one, other = (
-        denoising.filter_image(f, pixels, 25).pixels
-        for f in (chosen, chosen._replace(program=flexible(traced)))
+        denoiser(pixels, 25).pixels for denoiser in (chosen, chosen.compiled_by(flexible))
     )
     np.testing.assert_allclose(one, other, atol=1e-5)
 

@@ -26,6 +26,7 @@ from keras_pde.data.images import Image
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 GREY, COLOUR = "perona_malik_2d", "perona_malik_color"
 
@@ -91,13 +92,12 @@ def test_shape_and_type_are_kept(
     result = keras_pde.denoise(image, 20, COLOUR if kind == "colour" else GREY)
     np.testing.assert_array_equal(image, before)
     assert (result.shape, result.dtype) == (image.shape, image.dtype)
-    model = denoising.choose_filter(
+    model = denoising.choose_denoiser(
         COLOUR if kind == "colour" else GREY, noisy.shape if kind != "plane" else (100, 80, 1), 20
-    ).model
+    ).network
     values = np.float32(image.astype(np.float64) / peak)
-    expected = levels_of.denoise(
-        model, values if kind != "plane" else values[..., None], 20
-    ).reshape(image.shape)
+    pixels = values if kind != "plane" else values[..., None]
+    expected = Denoiser(model, tuned=True)(pixels, 20).pixels.reshape(image.shape)
     if peak > 1:
         assert (
             np.abs(result - expected.clip(0, 1) * np.float64(peak)).max() <= 0.5 + 1e-3 * peak / 255
@@ -327,8 +327,8 @@ def test_an_implicit_preset_is_solved_once(
 
 
 def test_the_second_image_of_a_size_is_not_compiled_again(camera: np.ndarray) -> None:
-    first, second = (denoising.choose_filter(GREY, (64, 64, 1), 25) for _ in range(2))
-    assert first.program is second.program
+    first, second = (denoising.choose_denoiser(GREY, (64, 64, 1), 25) for _ in range(2))
+    assert first is second
 
 
 def test_import_stays_light() -> None:

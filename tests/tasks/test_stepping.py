@@ -18,9 +18,9 @@ SCRIPT = """
 import json
 import numpy as np
 from keras_pde.data import Patches
-from keras_pde.zoo.recipes import Recipe
-from keras_pde.zoo.stepping import jitted, steps_of, _one_by_one
-from keras_pde.zoo.train import negative_psnr
+from keras_pde.tasks.training.recipes import Recipe
+from keras_pde.tasks.training.stepping import jitted, steps_of, _one_by_one
+from keras_pde.tasks.training.train import negative_psnr
 import keras
 
 MODEL = {"class": "DiffusionResNet", "schedule": 2, "block": {"class": "DiffusionBlock", "step_size": "learned",
@@ -44,8 +44,9 @@ model, losses, weights = trained(False)
 _, other_losses, other = trained(True)
 noisy, sigma, _ = batches[0]
 run = jitted(model)
-before = run(noisy[0], 25.0)
-direct = np.asarray(model([noisy[:1], np.full(1, 25 / 255, "float32")]))[0].clip(0, 1)
+inputs = [noisy[:1], np.full(1, 25 / 255, "float32")]
+before = run(inputs)
+direct = np.asarray(model(inputs))
 for v in model.trainable_variables:
     v.assign(v + 0.1)
 print(json.dumps({
@@ -53,7 +54,7 @@ print(json.dumps({
     "weights": max(float(abs(a - b).max()) for a, b in zip(weights, other, strict=True)),
     "moved": max(float(abs(a - b).max()) for a, b in zip(weights, [np.asarray(v) for v in Recipe("m", MODEL).build().weights])),
     "jitted": float(abs(before - direct).max()),
-    "follows": float(abs(run(noisy[0], 25.0) - before).max()),
+    "follows": float(abs(run(inputs) - before).max()),
     "count": len(losses)}))
 """
 

@@ -11,9 +11,7 @@ import keras_pde
 from keras_pde import ConvOperator, DiffusionBlock, ImplicitDiffusion, Lifting
 from keras_pde.data import noise
 from keras_pde.tasks import tiles
-from keras_pde.tasks.denoise import image as denoising
-from keras_pde.tasks.denoise import levels as levels_of
-from keras_pde.tasks.denoise.image import filter_image, filter_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 
 def built(model: Any, channels: int = 1) -> Any:
@@ -196,10 +194,10 @@ def test_twenty_megapixels_need_a_tile_of_memory() -> None:
 
     image = np.zeros((4000, 5000, 1), np.uint8)
     image[:, ::7] = 90
-    stub = denoising.Filter("stub", model, True, program)
+    stub = Denoiser(model, "stub", tuned=True, run=program)
     calls: list[tuple[int, int]] = []
     tracemalloc.start()
-    result = filter_image(stub, image, 25, progress=lambda done, count: calls.append((done, count)))
+    result = stub(image, 25, progress=lambda done, count: calls.append((done, count)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_array_equal(result.pixels, image)
@@ -213,9 +211,9 @@ def test_twenty_megapixels_need_a_tile_of_memory() -> None:
 def test_colour_image_by_a_grey_model_in_tiles(rng: np.random.Generator) -> None:
     model = keras_pde.from_preset("perona_malik_2d")
     u = rng.random((120, 90, 3)).astype("float32")
-    result = filter_image(filter_of(model), u, 25, tile=6000)
+    result = Denoiser(model)(u, 25, tile=6000)
     assert result.tiling.count > 1
-    np.testing.assert_allclose(result.pixels, levels_of.denoise(model, u, 25), atol=1e-6)
+    np.testing.assert_allclose(result.pixels, Denoiser(model, tuned=True)(u, 25).pixels, atol=1e-6)
 
 
 def test_noise_conditioned_model_in_tiles(rng: np.random.Generator) -> None:
@@ -226,9 +224,11 @@ def test_noise_conditioned_model_in_tiles(rng: np.random.Generator) -> None:
     model = randomised(built(keras_pde.DiffusionResNet(3, block=block, lifting=Lifting(16, 2))))
     u = rng.random((131, 117, 1)).astype("float32")
     for sigma in (5, 50):
-        result = filter_image(filter_of(model), u, sigma, tile=4000)
+        result = Denoiser(model)(u, sigma, tile=4000)
         assert result.tiling.count > 1
-        np.testing.assert_allclose(result.pixels, levels_of.denoise(model, u, sigma), atol=1e-6)
+        np.testing.assert_allclose(
+            result.pixels, Denoiser(model, tuned=True)(u, sigma).pixels, atol=1e-6
+        )
 
 
 def test_implicit_models_are_whole_up_to_a_limit_and_near_the_whole_beyond(
@@ -241,8 +241,8 @@ def test_implicit_models_are_whole_up_to_a_limit_and_near_the_whole_beyond(
     assert not large.exact
     assert "not exact" in str(large)
     noisy = noise.add_noise(camera, 25)
-    whole = filter_image(filter_of(model), noisy, 25)
-    tiled = filter_image(filter_of(model), noisy, 25, tile=100_000)
+    whole = Denoiser(model)(noisy, 25)
+    tiled = Denoiser(model)(noisy, 25, tile=100_000)
     assert tiled.tiling.count > 1
     assert whole.diagnosis is not None
     assert tiled.diagnosis is not None
@@ -250,7 +250,9 @@ def test_implicit_models_are_whole_up_to_a_limit_and_near_the_whole_beyond(
     assert whole.diagnosis.all_converged
     assert tiled.diagnosis.all_converged
     assert np.abs(tiled.pixels - whole.pixels).max() < 2e-3
-    np.testing.assert_allclose(whole.pixels, levels_of.denoise(model, noisy, 25), atol=1e-6)
+    np.testing.assert_allclose(
+        whole.pixels, Denoiser(model, tuned=True)(noisy, 25).pixels, atol=1e-6
+    )
     direct = model.diagnose(noisy[None])
     np.testing.assert_array_equal(whole.diagnosis.iterations, direct.iterations)
 
@@ -306,7 +308,7 @@ def test_nan_of_a_tile_that_did_not_converge_is_kept(rng: np.random.Generator) -
         on_failure="nan",
     )
     model = built(keras_pde.ImplicitRecurrent(1, block=block))
-    result = filter_image(filter_of(model), rng.random((32, 32, 1)), 25)
+    result = Denoiser(model)(rng.random((32, 32, 1)), 25)
     assert np.isnan(result.pixels).all()
     assert result.diagnosis is not None
     assert not result.diagnosis.all_converged

@@ -32,6 +32,7 @@ from keras_pde.models.timed import Timed
 from keras_pde.tasks import quality as qualities
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -220,15 +221,11 @@ def by_python(filter_key: str, noisy: np.ndarray, sigma: float, time: float | No
     }
     name = names[filter_key][noisy.shape[-1]]
     if filter_key != "diffusion":
-        return denoising.filter_image(
-            denoising.choose_filter(name, noisy.shape, sigma), noisy, sigma
-        ).pixels
+        return denoising.choose_denoiser(name, noisy.shape, sigma)(noisy, sigma).pixels
     chosen = (
         levels_of.stopping_time(presets.index()[name]["noise"], sigma) if time is None else time
     )
-    return denoising.filter_image(
-        denoising.filter_of(Timed(from_preset(name)).at(chosen), tuned=True), noisy, sigma
-    ).pixels
+    return Denoiser(Timed(from_preset(name)).at(chosen), tuned=True)(noisy, sigma).pixels
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour"])

@@ -11,19 +11,19 @@ at level σ comes from default_rng([seed, 1000σ, i]).
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_pde.tasks.denoise.denoiser import Denoiser
+
 LEVELS, SEED, TOLERANCE = (15, 25, 50), 0, 0.02
 NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
 # a file of each preset, and how many images a test measures again
 METRICS, SUBSET = "metrics.json", 4
-Denoiser = Callable[[np.ndarray, float], np.ndarray]
 
 
 def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -> np.ndarray:
@@ -32,47 +32,24 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
     return (clean + level / 255 * rng.standard_normal(clean.shape)).astype("float32")
 
 
-def denoiser_of(model: Any, times: dict[str, float] | None = None) -> Denoiser:
-    """A model as a function of a noisy image in [0, 1] and its noise level, with the output
-    clipped; one program for each size.
-
-    A noise-conditioned model is told the level. A classical filter, tuned for noise 25, gets the
-    scaled image and the stopping time of its table ``times``. Others get the image as it is.
-    """
-    from keras_pde.models import retiming
-    from keras_pde.tasks.denoise import image as denoising
-    from keras_pde.tasks.denoise import levels as levels_of
-
-    @functools.cache
-    def chosen(level: float) -> denoising.Filter:
-        timed = retiming.retime(model, levels_of.stopping_time(times, level)) if times else model
-        return denoising.filter_of(timed, tuned=bool(times))
-
-    def run(noisy: np.ndarray, level: float) -> np.ndarray:
-        return denoising.filter_image(chosen(level if times else 0.0), noisy, level).pixels.clip(
-            0, 1
-        )
-
-    return run
-
-
 def psnr_of(
     denoiser: Denoiser, images: Sequence[np.ndarray], level: float, seed: int = SEED
 ) -> np.ndarray:
-    """PSNR of each image.
+    """PSNR of each image, with the output clipped.
 
     Example:
         >>> import keras_pde
-        >>> from keras_pde.tasks.denoise.evaluate import denoiser_of, psnr_of
-        >>> net = keras_pde.from_preset("truncated_tv_2d")
-        >>> bool(psnr_of(denoiser_of(net), [np.full((32, 32, 1), 0.5)], 25)[0] > 30)
+        >>> from keras_pde.tasks.denoise.denoiser import Denoiser
+        >>> from keras_pde.tasks.denoise.evaluate import psnr_of
+        >>> tv = Denoiser(keras_pde.from_preset("truncated_tv_2d"))
+        >>> bool(psnr_of(tv, [np.full((32, 32, 1), 0.5)], 25)[0] > 30)
         True
     """
     from skimage.metrics import peak_signal_noise_ratio
 
-    scores = np.zeros(len(images))
+    scores, chosen = np.zeros(len(images)), denoiser.at(level)
     for i, image in enumerate(images):
-        out = denoiser(noisy_image(image, level, i, seed), level)
+        out = chosen(noisy_image(image, level, i, seed), level).pixels.clip(0, 1)
         scores[i] = peak_signal_noise_ratio(
             np.asarray(image, "float64"), out.astype("float64"), data_range=1.0
         )
@@ -104,10 +81,8 @@ def measure(
     """
     from keras_pde.data import load_images
 
-    denoiser, images = (
-        denoiser_of(model, times),
-        load_images(data / test, channels=model.input_channels),
-    )
+    denoiser = Denoiser(model, times=times)
+    images = load_images(data / test, channels=model.input_channels)
     scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
     whole, few = (
         {level: round(float(s[:n].mean()), 3) for level, s in scores.items()}

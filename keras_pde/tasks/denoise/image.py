@@ -1,77 +1,24 @@
-"""Denoising an image of any size.
-
-The filter for it, the run over its tiles, and the one-liner `keras_pde.denoise`.
-"""
+"""Denoising an image of any size: `keras_pde.denoise`, and the choice of a preset for an image."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_pde import presets
 from keras_pde.data import noise as noises
 from keras_pde.models import retiming
-from keras_pde.tasks import tiles
-from keras_pde.tasks.denoise import levels as levels_of
+from keras_pde.tasks.denoise import levels
+from keras_pde.tasks.denoise.denoiser import Denoiser
 
-if TYPE_CHECKING:
-    from keras_pde.models.diagnosis import Diagnosis
-
-__all__ = [
-    "Denoised",
-    "Filter",
-    "choose_filter",
-    "denoise",
-    "filter_image",
-    "filter_of",
-    "noise_level",
-    "program_of",
-]
+__all__ = ["choose_denoiser", "denoise", "noise_level"]
 
 LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
-
-
-class Filter(NamedTuple):
-    """A preset ready for one noise level.
-
-    Args:
-        name: of the preset.
-        model: at its stopping time.
-        tuned: whether it has a table of stopping times by noise level.
-        program: of the model, compiled; `filter_of` makes both.
-
-    Example:
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> denoising.choose_filter("linear_2d", (64, 64, 1), sigma=25).tuned
-        True
-    """
-
-    name: str
-    model: Any
-    tuned: bool
-    program: Any
-
-
-class Denoised(NamedTuple):
-    """Pixels, how they were tiled, and what the solvers of an implicit model did (None without
-    solvers).
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> chosen = denoising.choose_filter("linear_2d", (8, 9, 1), sigma=25)
-        >>> print(denoising.filter_image(chosen, np.zeros((8, 9, 1)), 25).tiling)
-        9 × 8 pixels as a whole
-    """
-
-    pixels: np.ndarray
-    tiling: tiles.Tiling
-    diagnosis: Diagnosis | None
 
 
 def denoise(
@@ -135,10 +82,8 @@ def denoise(
             f" estimate it. Received: noise={noise!r}"
         )
     sigma = noise_level(pixels) if noise is None else float(noise)
-    chosen = choose_filter(preset, pixels.shape, sigma, time)
-    return filter_image(chosen, pixels, sigma, tile=tile, progress=progress).pixels.reshape(
-        array.shape
-    )
+    chosen = choose_denoiser(preset, pixels.shape, sigma, time)
+    return chosen(pixels, sigma, tile=tile, progress=progress).pixels.reshape(array.shape)
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
@@ -192,10 +137,10 @@ def noise_level(pixels: np.ndarray) -> float:
     return max(noises.estimate(pixels), LEAST)
 
 
-def choose_filter(
+def choose_denoiser(
     preset: str, shape: tuple[int, ...], sigma: float, time: float | None = None
-) -> Filter:
-    """A preset for an image and its noise level.
+) -> Denoiser:
+    """A preset for an image and its noise level, with its program.
 
     Args:
         preset: name or directory; "auto" is the best certified one.
@@ -208,120 +153,30 @@ def choose_filter(
 
     Example:
         >>> from keras_pde.tasks.denoise import image as denoising
-        >>> chosen = denoising.choose_filter("weickert_2d", (64, 64, 1), sigma=15)
-        >>> chosen.name, round(chosen.model.time, 6)
+        >>> chosen = denoising.choose_denoiser("weickert_2d", (64, 64, 1), sigma=15)
+        >>> chosen.name, round(chosen.network.time, 6)
         ('weickert_2d', 0.6)
     """
     index = presets.index()
-    name = levels_of.choose_preset(index, shape[-1], sigma) if preset == "auto" else preset
+    name = levels.choose_preset(index, shape[-1], sigma) if preset == "auto" else preset
     entry = index.get(name, {})
     if entry.get("task", "denoise") != "denoise":
         raise ValueError(
             f"{name} is a preset of the task {entry['task']!r}, which keras-pde denoise does not do"
         )
     table = entry.get("noise")
-    time = time or (levels_of.stopping_time(table, sigma) if table else None)
-    chosen = _zoo_filter(name, time, bool(table)) if entry else _filter(name, time, False)
-    levels_of.check_fit(chosen.model, shape)
+    time = time or (levels.stopping_time(table, sigma) if table else None)
+    chosen = _of_the_zoo(name, time, bool(table)) if entry else _loaded(name, time, False)
+    levels.check_fit(chosen.network, shape)
     return chosen
 
 
-def filter_of(
-    model: Any, name: str = "model", tuned: bool = False, *, snapshot: bool = False
-) -> Filter:
-    """A `Filter` of a built model.
-
-    As a snapshot, with the weights as they are now, which is faster.
-
-    Example:
-        >>> import keras_pde
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> mine = denoising.filter_of(keras_pde.from_preset("linear_2d").with_time(3.0))
-        >>> denoising.filter_image(mine, np.zeros((8, 9, 3), "uint8"), 25).pixels.dtype
-        dtype('uint8')
-    """
-    from keras_pde.runtime.compiling import compiled
-
-    return Filter(name, model, tuned, compiled(program_of(model, snapshot)))
-
-
-def program_of(model: Any, snapshot: bool = False) -> Any:
-    """What to compile of a model.
-
-    With the trace of its solvers, or with its weights as they are now, where it has such.
-
-    Example:
-        >>> import keras_pde
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> tuple(denoising.program_of(keras_pde.from_preset("linear_2d"), snapshot=True)(np.zeros((1, 4, 4, 1))).shape)
-        (1, 4, 4, 1)
-    """
-    if hasattr(model, "traced"):
-        return model.traced()
-    return model.snapshot() if snapshot and hasattr(model, "snapshot") else model
-
-
-def _filter(name: str, time: float | None, tuned: bool) -> Filter:
-    model = presets.from_preset(name)
-    return filter_of(
-        model if time is None else retiming.retime(model, time), name, tuned, snapshot=True
-    )
+def _loaded(name: str, time: float | None, tuned: bool) -> Denoiser:
+    network = presets.from_preset(name)
+    if time is not None:
+        network = retiming.retime(network, time)
+    return Denoiser(network, name, tuned=tuned, snapshot=True)
 
 
 # of a folder of images all but the first find their network compiled
-_zoo_filter = functools.lru_cache(maxsize=2)(_filter)
-
-
-def filter_image(
-    chosen: Filter,
-    pixels: np.ndarray,
-    sigma: float,
-    *,
-    tile: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Denoised:
-    """The filter on an image with noise of sigma, in tiles where it is large.
-
-    Args:
-        chosen: of `choose_filter` for that sigma, or of `filter_of`.
-        pixels: (height, width, channels), of a type and in units as `keras_pde.denoise` takes them.
-        sigma: noise level in grey levels of 255; without effect on a network that is neither tuned
-            for levels nor told them.
-        tile: pixels of a tile with its halo.
-        progress: called with the number of tiles done and that of all.
-
-    Returns:
-        Pixels of the same type (integers rounded and clipped), the tiles, and the diagnosis of an
-        implicit model.
-
-    Raises:
-        ValueError: values that are not finite, a model that does not fit.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> chosen = denoising.choose_filter("truncated_tv_implicit_2d", (32, 32, 1), sigma=25)
-        >>> denoising.filter_image(chosen, np.eye(32)[..., None], 25).diagnosis.all_converged
-        True
-    """
-    import keras
-
-    model, traces = chosen.model, []
-    levels_of.check_fit(model, pixels.shape)
-    level = sigma if chosen.tuned or model.noise_conditioned else levels_of.REFERENCE
-    peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else None
-    tiling = tiles.plan(
-        model, pixels.shape, tile, pixels.shape[-1] if model.input_channels == 1 else 1
-    )
-
-    def filtered(part: np.ndarray) -> np.ndarray:
-        values = part if peak is None else part / np.float32(peak)
-        output = chosen.program(levels_of.model_inputs(model, values, level))
-        if hasattr(model, "traced"):
-            output, trace = output
-            traces.append(keras.ops.convert_to_numpy(trace))
-        values = levels_of.as_image(model, keras.ops.convert_to_numpy(output), level)
-        return values if peak is None else np.rint(values.clip(0, 1) * peak).astype(pixels.dtype)
-
-    result = tiles.run(filtered, pixels, tiling, pixels.dtype, progress)
-    return Denoised(result, tiling, model.diagnosis(np.concatenate(traces, -1)) if traces else None)
+_of_the_zoo = functools.lru_cache(maxsize=2)(_loaded)

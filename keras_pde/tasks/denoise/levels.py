@@ -1,4 +1,4 @@
-"""A filter at a noise level: which preset, which stopping time, and what the network is given."""
+"""Noise levels: which preset and which stopping time are best for one, and what fits an image."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from keras_pde.tasks import task
 
 REFERENCE = 25.0
 
@@ -80,68 +82,6 @@ def choose_preset(
     return max(fit, key=lambda name: float((fit[name].get("psnr") or {}).get(nearest, -math.inf)))
 
 
-def denoise(model: Any, pixels: np.ndarray, sigma: float = REFERENCE) -> np.ndarray:
-    """The image with noise of sigma grey levels removed by a 2-D model tuned for 25.
-
-    A model for one channel filters each channel of a colour image by itself. A noise-conditioned
-    model is told the level instead of being given a scaled image.
-
-    Args:
-        model: of `keras_pde.from_preset`, at the stopping time for sigma.
-        pixels: (height, width, channels), black 0 and white 1, noise beyond that not clipped.
-        sigma: noise level of the pixels, in grey levels of 255.
-
-    Returns:
-        Denoised pixels, float32, not clipped.
-
-    Raises:
-        ValueError: a model for another dimension or number of channels; an image smaller than its
-            operator; values that are not finite.
-
-    Example:
-        >>> import numpy as np
-        >>> import keras_pde
-        >>> from keras_pde.data import noise
-        >>> from keras_pde.tasks.denoise import levels as levels_of
-        >>> noisy = noise.add_noise(np.full((32, 32, 1), 0.5), sigma=15)
-        >>> clean = levels_of.denoise(keras_pde.from_preset("truncated_tv_2d"), noisy, sigma=15)
-        >>> bool(clean.std() < noisy.std() / 4)
-        True
-    """
-    from keras_pde.runtime.compiling import run_compiled
-
-    check_fit(model, np.shape(pixels))
-    return as_image(model, run_compiled(model, model_inputs(model, pixels, sigma)), sigma)
-
-
-def model_inputs(model: Any, pixels: np.ndarray, sigma: float) -> Any:
-    """A model's input for an image with noise of sigma: brought to the level 25, or with the level.
-
-    Channels as a batch for a model of one.
-
-    Raises:
-        ValueError: values that are not finite.
-    """
-    values = np.asarray(pixels, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError(
-            "The image to denoise holds NaN or infinite values. Replace them by numbers first."
-        )
-    batch = np.moveaxis(values, -1, 0)[..., None] if model.input_channels == 1 else values[None]
-    return (
-        [batch, np.full(len(batch), sigma / 255, np.float32)]
-        if model.noise_conditioned
-        else batch * np.float32(REFERENCE / sigma)
-    )
-
-
-def as_image(model: Any, output: np.ndarray, sigma: float) -> np.ndarray:
-    """The denoised image of a model's output: what `model_inputs` did, undone."""
-    result = np.moveaxis(output[..., 0], 0, -1) if model.input_channels == 1 else output[0]
-    factor = np.float32(1 if model.noise_conditioned else REFERENCE / sigma)
-    return np.ascontiguousarray(result / factor, dtype=np.float32)
-
-
 def check_fit(model: Any, shape: tuple[int, ...]) -> None:
     """Refuse what a model cannot filter.
 
@@ -162,11 +102,7 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ...
         ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
     """
-    if not getattr(model, "denoises", False):
-        raise ValueError(
-            f"The preset is a {type(model).__name__}, and no denoiser. keras-pde list --task"
-            " denoise shows those."
-        )
+    task.get("denoise").check(model)
     if model.ndim != 2:
         raise ValueError(
             f"The preset filters {model.ndim}-D data, and an image is 2-D: choose one whose name"

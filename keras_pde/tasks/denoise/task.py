@@ -87,15 +87,10 @@ class Denoise(Task):
 
     def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
         """PSNR on the held-out photographs, at each of the recipe's levels."""
-        from keras_pde.tasks.denoise import levels as levels_of
+        from keras_pde.tasks.denoise.denoiser import Denoiser
         from keras_pde.tasks.denoise.evaluate import table
 
-        def denoiser(noisy: np.ndarray, level: float) -> np.ndarray:
-            known = level if network.noise_conditioned else levels_of.REFERENCE
-            output = run(levels_of.model_inputs(network, noisy, known))
-            return levels_of.as_image(network, output, known).clip(0, 1)
-
-        return table(denoiser, data.held_out, recipe.levels)
+        return table(Denoiser(network, run=run), data.held_out, recipe.levels)
 
     def evaluate(
         self,
@@ -113,7 +108,8 @@ class Denoise(Task):
         """
         from keras_pde.data import load_images
         from keras_pde.tasks.denoise.data import find_data, test_set
-        from keras_pde.tasks.denoise.evaluate import denoiser_of, table
+        from keras_pde.tasks.denoise.denoiser import Denoiser
+        from keras_pde.tasks.denoise.evaluate import table
 
         self.check(network)
         if network.ndim != 2:
@@ -124,7 +120,7 @@ class Denoise(Task):
         images = load_images(
             find_data(folder) / test_set(network.input_channels), channels=network.input_channels
         )
-        return table(denoiser_of(network, (entry or {}).get("noise")), images[:limit], levels)
+        return table(Denoiser(network, times=(entry or {}).get("noise")), images[:limit], levels)
 
     def measure(
         self, network: Any, folder: Path, data: str | Path | None, recipe: Any

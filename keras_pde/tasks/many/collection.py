@@ -198,7 +198,7 @@ def _checked_preset(preset: str) -> str:
     if preset == "auto":
         return preset
     entry = presets.index().get(preset, {})
-    denoising.choose_filter(preset, (64, 64, entry.get("channels", 3)), 25.0)
+    denoising.choose_denoiser(preset, (64, 64, entry.get("channels", 3)), 25.0)
     return preset if entry or "://" in preset else str(Path(preset).absolute())
 
 

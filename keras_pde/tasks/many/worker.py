@@ -9,7 +9,10 @@ import platform
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from keras_pde.tasks.denoise.denoiser import Denoiser
 
 __all__ = ["Job", "Outcome", "Worker"]
 
@@ -90,8 +93,8 @@ class Worker:
 
     def __init__(self, job: Job, threads: int) -> None:
         self.job = job
-        self.own: Any = None
-        self.flexible: dict[str, Any] = {}
+        self.own: Denoiser | None = None
+        self.flexible: Denoiser | None = None
         _limit_threads(threads)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
@@ -148,11 +151,11 @@ class Worker:
         images.check_output(target, image)
         level = self.job.sigma or denoising.noise_level(image.pixels)
         chosen = self._chosen(image.pixels.shape, level)
-        result = denoising.filter_image(chosen, image.pixels, level)
+        result = chosen(image.pixels, level)
         images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
         return level, image.pixels.shape[0] * image.pixels.shape[1]
 
-    def _chosen(self, shape: tuple[int, ...], level: float) -> Any:
+    def _chosen(self, shape: tuple[int, ...], level: float) -> Denoiser:
         from keras_pde import presets
         from keras_pde.runtime.compiling import flexible
         from keras_pde.tasks.denoise import image as denoising
@@ -163,17 +166,14 @@ class Worker:
             and self.job.preset not in presets.index()
         ):
             # a directory: no table of times, the same for every level
-            self.own = denoising.choose_filter(self.job.preset, shape, level)
-        chosen = self.own or denoising.choose_filter(self.job.preset, shape, level)
+            self.own = denoising.choose_denoiser(self.job.preset, shape, level)
+        chosen = self.own or denoising.choose_denoiser(self.job.preset, shape, level)
         if shape[:2] in self.job.common:
             return chosen
         # one is enough: a trained network serves every level
-        if self.flexible.get("of") is not chosen.model:
-            self.flexible = {
-                "of": chosen.model,
-                "program": flexible(denoising.program_of(chosen.model, snapshot=True)),
-            }
-        return chosen._replace(program=self.flexible["program"])
+        if self.flexible is None or self.flexible.network is not chosen.network:
+            self.flexible = chosen.compiled_by(flexible)
+        return self.flexible
 
 
 def _limit_threads(threads: int) -> None:

@@ -95,23 +95,22 @@ def _scanned(
     return run
 
 
-def jitted(model: Any) -> Callable[[np.ndarray, float], np.ndarray]:
-    """On JAX, a model as a function of a noisy image and its noise level, of the weights at hand at
-    each call: one program a size.
+def jitted(model: Any) -> Callable[[Any], np.ndarray]:
+    """On JAX, a model as a function of its inputs that takes the weights of the moment.
+
+    One program a size.
     """
     import jax
 
     @jax.jit
-    def program(trainable: Any, fixed: Any, noisy: Any, sigma: Any) -> Any:
-        return model.stateless_call(trainable, fixed, inputs_of(model, noisy, sigma))[0]
+    def program(trainable: Any, fixed: Any, inputs: Any) -> Any:
+        return model.stateless_call(trainable, fixed, inputs)[0]
 
-    def run(noisy: np.ndarray, level: float) -> np.ndarray:
+    def run(inputs: Any) -> np.ndarray:
         weights = [
             [v.value for v in group]
             for group in (model.trainable_variables, model.non_trainable_variables)
         ]
-        return np.asarray(
-            program(*weights, noisy[None], np.full(1, level / 255, "float32"))[0]
-        ).clip(0, 1)
+        return np.asarray(program(*weights, inputs))
 
     return run

@@ -29,7 +29,8 @@ from keras import ops
 
 from keras_pde.presets import from_preset
 from keras_pde.tasks.denoise.data import find_data
-from keras_pde.tasks.denoise.evaluate import Denoiser, denoiser_of, table
+from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.evaluate import table
 from keras_pde.tasks.training.distributed import FORM, Alone, join
 from keras_pde.tasks.training.growing import grow
 from keras_pde.tasks.training.recipes import Recipe
@@ -138,9 +139,8 @@ class Training:
         weights = [np.asarray(w) for w in self.model.trainable_variables]
         self.average()
         if self.denoiser is None:
-            self.denoiser = (
-                jitted(self.model) if keras.backend.backend() == "jax" else denoiser_of(self.model)
-            )
+            run = jitted(self.model) if keras.backend.backend() == "jax" else None
+            self.denoiser = Denoiser(self.model, run=run)
         scores = self.group.agreed(table(self.denoiser, self.validation, self.recipe.levels))
         for variable, value in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(value)
