@@ -6,6 +6,7 @@ Quiet TensorFlow, one seed, and the folder of real data where it is present.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+from tiers import KEPT
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -37,3 +39,14 @@ def double() -> Iterator[None]:
 def rng() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(0)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what the quick tier leaves out."""
+    met: Counter[str] = Counter()
+    for item in items:
+        name = f"{item.path.stem}::{item.name.partition('[')[0]}"
+        met[name] += 1
+        if name in KEPT and met[name] > KEPT[name]:
+            item.add_marker("full")
