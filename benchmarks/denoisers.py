@@ -64,18 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     }
     contestants = {}
     for name, model in models.items():
-        inputs = (
-            [image, tf.constant([25 / 255])]
-            if getattr(model, "noise_conditioned", False)
-            else image
-        )
+        inputs: Any = image
         if name == "DnCNN":
             for way, xla in (("XLA", True), ("TensorFlow", False)):
                 contestants[f"{name} {way}"] = functools.partial(
                     compiled(functools.partial(model, training=False), xla), inputs
                 )
         else:
-            way = "XLA" if getattr(model, "prefers_xla", True) else "TensorFlow, fluxes by XLA"
+            if model.noise_conditioned:
+                inputs = [image, tf.constant([25 / 255])]
+            way = "XLA" if model.prefers_xla else "TensorFlow, fluxes by XLA"
             contestants[f"{name} {way}"] = functools.partial(
                 Denoiser(model, snapshot=True).run, inputs
             )

@@ -163,9 +163,7 @@ class Served(keras.Model):
 
     def compare(self, run: Callable[..., np.ndarray], size: Sequence[int] | None) -> float:
         """Largest difference between this network and an artifact's function, on the golden input."""
-        from keras_pde import presets
-
-        golden = presets.golden_input(self.model)
+        golden = self.model.example()
         image = golden["input"]
         if size is not None:
             image = np.resize(image, (1, *size, image.shape[-1]))
@@ -194,17 +192,15 @@ class Served(keras.Model):
 
 def _reach(model: Any) -> dict[str, Any]:
     """How far the input acts on the output: the halo that tiles need, for readers that tile."""
-    from keras_pde.tasks import tiles
-
-    if not getattr(model, "denoises", False):
+    if not model.denoises:
         return {}
     one = model.at(model.largest_step) if isinstance(model, Timed) else model
-    radius, patch = tiles.receptive_radius(one), getattr(one, "patch_size", 1)
+    influence, patch = one.influence(), one.patch_size
     return {
         "reach": {
-            "pixels": tiles.influence_radius(one) if radius is None else radius,
+            "pixels": influence.pixels,
             "of": "the network" if one is model else "each step",
-            "exact": radius is not None,
+            "exact": influence.exact,
             **({"tiles begin at multiples of": patch} if patch > 1 else {}),
         }
     }

@@ -1,55 +1,137 @@
-"""What the models share that are made of copies of one block."""
+"""BlockNetwork: what the networks share that are made of copies of one block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_pde import fluxes as activations
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.facts import BlockFacts
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
-from keras_pde.models.network import ImageModel
-from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.models.network import Network
+from keras_pde.runtime.copying import copy_from, serialize_unbuilt
+from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
+
+__all__ = ["BlockNetwork", "block_arguments"]
+
+FILTERS = 32
 
 
-class BlockModel(ImageModel):
-    """Mixin of the models made of copies of one block, from filters, kernel_size and flux or from a
-    block given.
+class BlockNetwork(Network):
+    """Steps by copies of one block, between a lifting and its transpose.
+
+    A subclass makes the block of filters, kernel_size and flux in `default_block`, and runs the
+    steps.
+
+    Args:
+        step_count: number of steps.
+        filters, kernel_size, flux, block, tied, lifting: as the subclass documents them.
+        together: steps that share a block in any case.
+
+    Attributes:
+        blocks: the blocks, each for ``steps_per_block`` steps.
+        lifting: from the image to the state, or None.
+        block_template: configuration that the blocks are copies of.
     """
 
     denoises = True
+    step_count: int
+
+    def __init__(
+        self,
+        step_count: int,
+        filters: int | tuple[int, ...] | None,
+        kernel_size: int,
+        flux: str | activations.Flux | FluxLayer | None,
+        *,
+        block: Any,
+        tied: bool,
+        lifting: int | Lifting | None,
+        together: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if block is not None and kwargs.get("dtype") is None:
+            kwargs["dtype"] = block.dtype_policy  # a network computes in its block's precision
+        super().__init__(**kwargs)
+        if block is None:
+            block = self.default_block(
+                FILTERS if filters is None else filters,
+                kernel_size,
+                "charbonnier" if flux is None else flux,
+            )
+        elif filters is not None or flux is not None:
+            raise ValueError(
+                "Give either block, or filters, kernel_size and flux: the block has an operator and"
+                " a flux of its own"
+            )
+        else:
+            block = copy_from(serialize_unbuilt(block), block.name, self.dtype_policy)
+        self.step_count = step_count
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.flux = flux
+        self.tied = tied
+        self.lifting = lifting_of(lifting, self.dtype_policy)
+        self.block_template = serialize_unbuilt(block)
+        self.steps_per_block = step_count if tied else together
+        self.blocks: Sequence[Any] = [
+            copy_from(self.block_template, f"block_{i}", block.dtype_policy)
+            for i in range(step_count // self.steps_per_block)
+        ]
+        self.noise_conditioned = self.blocks[0].flux.noise_conditioned
+
+    @abstractmethod
+    def default_block(
+        self, filters: int | tuple[int, ...], kernel_size: int, flux: Any
+    ) -> DiffusionBlock | ImplicitDiffusion:
+        """The block of a network that is given none."""
+
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
+        """Build the blocks for the rank and the channels of the input."""
+        super().build(input_shape)
+        shape = inner = self.image_shape(input_shape)
+        if self.lifting is not None:
+            self.lifting.build(shape)
+            inner = (shape[0], *(None,) * self.ndim, self.lifting.state_channels)
+        for block in self.blocks:
+            if not block.built:
+                block.build(inner)
 
     @property
-    def ndim(self: Any) -> int:
-        """Spatial axes."""
-        return self.blocks[0].operator.ndim
-
-    @property
-    def smallest_size(self: Any) -> int:
+    def smallest_size(self) -> int:  # type: ignore[override]
         """Pixels an axis that an image needs."""
         return self.blocks[0].operator.smallest_size
 
     @property
-    def boundary(self: Any) -> str:
+    def boundary(self) -> str:  # type: ignore[override]
         """Boundary condition."""
         return self.blocks[0].operator.boundary
 
     @property
-    def width(self: Any) -> int:
+    def width(self) -> int:
         """Numbers that Ku has for each point of the state."""
         operator = self.blocks[0].operator
-        return operator.compute_output_shape((None,) * (operator.ndim + 1) + (operator.channels,))[
-            -1
-        ]
+        shape = (None,) * (operator.ndim + 1) + (operator.channels,)
+        return operator.compute_output_shape(shape)[-1]
 
-    def _input_shape(self: Any) -> Any:
-        shape = (None,) * (self.blocks[0].operator.ndim + 1) + (self.input_channels,)
-        return [shape, (None,)] if self.noise_conditioned else shape
+    @property
+    def patch_size(self) -> int:  # type: ignore[override]
+        """Points an axis of the patches that the state is made of; 1 without lifting."""
+        return 1 if self.lifting is None else self.lifting.patch_size
 
-    def image_and_noise(self: Any, inputs: Any) -> tuple[Any, Any]:
+    def block_of(self, k: int) -> Any:
+        """The block of step k."""
+        return self.blocks[k // self.steps_per_block]
+
+    def image_and_noise(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
         """The image, and the noise level or None.
 
         Raises:
@@ -65,48 +147,68 @@ class BlockModel(ImageModel):
             raise ValueError(f"{self.name} takes {wanted}")
         return (inputs[0], inputs[1]) if two else (inputs, None)
 
-    def block_config(self: Any) -> dict[str, Any]:
+    def lift(self, inputs: Inputs) -> tuple[Tensor, Tensor | None, Callable[[Tensor], Tensor]]:
+        """The first state, its noise level or None, and what turns a state back into an image."""
+        f, noise = self.image_and_noise(inputs)
+        lifting = self.lifting
+        if lifting is None:
+            return f, noise, lambda u: u
+        sizes = ops.shape(f)[1:-1]
+        return lifting(f), lifting.noise(noise), lambda u: lifting.lower(u, sizes)
+
+    def block_with_energy(self) -> Any:
+        """The one block, whose energy the steps lower.
+
+        Raises:
+            ValueError: several blocks, or a lifting.
+        """
+        if len(self.blocks) > 1 or self.lifting is not None:
+            raise ValueError(
+                "Blocks with kernels of their own, or behind a lifting, have no common energy of"
+                " the image: use tied=True, no lifting"
+            )
+        return self.blocks[0]
+
+    def step_facts(self) -> list[BlockFacts]:
+        """What is known of every step's block, from the weights at hand."""
+        self.require_weights("A certificate is computed from weights")
+        facts = [block.facts() for block in self.blocks]
+        return [facts[k // self.steps_per_block] for k in range(self.step_count)]
+
+    def lowered(self, certificate: Certificate) -> Certificate:
+        """The certificate of the whole, from that of the steps on the state."""
+        return certificate if self.lifting is None else self.lifting.certify(certificate)
+
+    def take_weights(self, other: BlockNetwork) -> None:
+        """Build this network as another one and take over its weights, if that one is built."""
+        if other.built:
+            self.build_from_config(other.get_build_config())
+            self.set_weights(other.get_weights())
+
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments about the block."""
-        own = {"block": self._template} if self.filters is None and self.flux is None else {}
+        own = {"block": self.block_template} if self.filters is None and self.flux is None else {}
         flux = (
             keras.saving.serialize_keras_object(self.flux)
             if isinstance(self.flux, activations.Flux | FluxLayer)
             else self.flux
         )
-        lifting = None if self.lifting is None else serialize_unbuilt(self.lifting)
         return {
+            **super().get_config(),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "flux": flux,
             **own,
-            "lifting": lifting,
+            "tied": self.tied,
+            "lifting": None if self.lifting is None else serialize_unbuilt(self.lifting),
         }
 
-    def lift(self: Any, inputs: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
-        """The first state, its noise level or None, and what turns a state back into an image."""
-        f, noise = self.image_and_noise(inputs)
-        if self.lifting is None:
-            return f, noise, lambda u: u
-        sizes = ops.shape(f)[1:-1]
-        return self.lifting(f), self.lifting.noise(noise), lambda u: self.lifting.lower(u, sizes)
 
-    @property
-    def patch_size(self: Any) -> int:
-        """Points an axis of the patches that the state is made of; 1 without lifting."""
-        return 1 if self.lifting is None else self.lifting.patch_size
-
-
-def lifting_of(lifting: int | Lifting | None, dtype: Any) -> Lifting | None:
-    """A lifting of the model's own.
-
-    A copy of the one given, or the isometric one to so many channels.
-    """
+def lifting_of(lifting: int | Lifting | None, dtype: DType) -> Lifting | None:
+    """A lifting of the network's own: a copy, or the isometric one to so many channels."""
     if lifting is None or isinstance(lifting, int):
         return None if lifting is None else Lifting(lifting, dtype=dtype, name="lifting")
-    config = lifting.get_config()
-    return Lifting.from_config(
-        {**config, "name": "lifting", "dtype": keras.saving.serialize_keras_object(dtype)}
-    )
+    return copy_from(serialize_unbuilt(lifting), "lifting", dtype)
 
 
 def block_arguments(config: dict[str, Any]) -> dict[str, Any]:

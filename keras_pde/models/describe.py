@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_pde.certificates.certificate import rounded
-
-if TYPE_CHECKING:
-    from keras_pde.models.diffusion_resnet import DiffusionResNet
-    from keras_pde.models.implicit_recurrent import ImplicitRecurrent
+from keras_pde.models.block_network import BlockNetwork
+from keras_pde.schemes.schedule import Schedule
 
 
-def describe(model: DiffusionResNet) -> str:
+def describe(model: BlockNetwork, schedule: Schedule) -> str:
     """The lines of ``print(model)``."""
     block = model.blocks[0]
     op, flux = block.operator, block.flux
@@ -32,12 +30,9 @@ def describe(model: DiffusionResNet) -> str:
         )
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
-    field = (2 * block.reach * len(model.schedule) + 1) * model.patch_size
-    schedule = (
-        model.schedule
-        if isinstance(block.step_size, str)
-        else model.schedule.scaled(block.step_size)
-    )
+    field = (2 * block.reach * model.step_count + 1) * model.patch_size
+    if numeric:
+        schedule = schedule.scaled(block.step_size)
     lines = [
         f"{type(model).__name__} {model.name!r}",
         f"  scheme           {str(schedule).removeprefix('Schedule ')}",
@@ -55,7 +50,7 @@ def describe(model: DiffusionResNet) -> str:
     return "\n".join(lines)
 
 
-def describe_implicit(model: ImplicitRecurrent) -> str:
+def describe_implicit(model: BlockNetwork) -> str:
     """The lines of ``print(model)``, with q and m, by which the solvers' iterations and the
     guarantees go.
     """
@@ -82,8 +77,8 @@ def describe_implicit(model: ImplicitRecurrent) -> str:
     lines = [
         f"{type(model).__name__} {model.name!r}",
         (
-            f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.steps} implicit"
-            f" step{'s' * (model.steps > 1)}, {sharing}{lifting}"
+            f"  equation         uᵏ⁺¹ + τKᵀΦ(Kuᵏ⁺¹) = uᵏ, {model.step_count} implicit"
+            f" step{'s' * (model.step_count > 1)}, {sharing}{lifting}"
         ),
         (
             f"  solver           {block.solver!r}, to the relative residual {block.tolerance:g} in"

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from keras_pde.layers.learned_level import KERNEL_SIZE
+from keras_pde.models.multigrid_solver import MultigridSolver
+from keras_pde.schemes.multigrid.grids import Grid
 from keras_pde.schemes.multigrid.smoothers import damping
-
-if TYPE_CHECKING:
-    from keras_pde.models.multigrid_unet import MultigridUNet
 
 EXAMPLE = {1: (255,), 2: (255, 255), 3: (63, 63, 63)}
 
 
-def describe(model: MultigridUNet) -> str:
+def describe(model: MultigridSolver, outputs: int | None) -> str:
     """The lines of ``print(model)``."""
-    ndim = getattr(model, "ndim", 2)
-    known = model._sizes is not None
-    sizes = model._sizes or EXAMPLE[ndim]
+    ndim = model.ndim if model.built else 2
+    known = model.sizes is not None
+    sizes = model.sizes or EXAMPLE[ndim]
     grids = model.grids(sizes)
     scheme = "full approximation scheme" if model.fas else "correction scheme"
     lines = [
@@ -29,7 +26,7 @@ def describe(model: MultigridUNet) -> str:
     if model.channels is not None:
         lines.append(
             f"  learned    {model.channels} state channels, kernels of width {KERNEL_SIZE},"
-            f" {model.outputs or 'as many'} output channels"
+            f" {outputs or 'as many'} output channels"
         )
         lines.append(
             f"  parameters {model.count_params():,}"
@@ -64,7 +61,7 @@ def describe(model: MultigridUNet) -> str:
     return "\n".join(lines)
 
 
-def _damping(model: MultigridUNet, ndim: int) -> str:
+def _damping(model: MultigridSolver, ndim: int) -> str:
     if model.smoother.needs_colours or model.problem.screening:
         return ""
     bounds = (1 / ndim ** (model.problem.order // 2), 2.0 ** (model.problem.order // 2))
@@ -76,7 +73,7 @@ def _damping(model: MultigridUNet, ndim: int) -> str:
     )
 
 
-def _nonzeros(model: MultigridUNet, grid: Any, level: int) -> int:
+def _nonzeros(model: MultigridSolver, grid: Grid, level: int) -> int:
     """Entries of the level's matrix, counted in the interior."""
     d, radius = len(grid.axes), model.problem.order // 2
     if model.problem.masked and level > 0:

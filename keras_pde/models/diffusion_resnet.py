@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -17,20 +15,19 @@ from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared
 from keras_pde.layers.lifting import Lifting
-from keras_pde.models.block_network import BlockModel, block_arguments, lifting_of
+from keras_pde.models import retiming
+from keras_pde.models.block_network import BlockNetwork, block_arguments
 from keras_pde.models.describe import describe
-from keras_pde.models.retiming import Retiming
+from keras_pde.models.evolution import evolve
+from keras_pde.models.influence import Influence
+from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
-from keras_pde.runtime.copying import serialize_unbuilt
-from keras_pde.runtime.loops import repeat
-from keras_pde.runtime.precision import as_in, at_least_float32
-from keras_pde.schemes import Schedule
-
-FILTERS = 32
+from keras_pde.runtime.types import Inputs, Tensor
+from keras_pde.schemes.schedule import Schedule
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class DiffusionResNet(Retiming, BlockModel, keras.Model):
+class DiffusionResNet(BlockNetwork):
     r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any schedule of τₖ and
     wₖ.
 
@@ -84,96 +81,72 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
-        if block is not None and kwargs.get("dtype") is None:
-            kwargs["dtype"] = block.dtype_policy  # a model computes in its block's precision
-        super().__init__(**kwargs)
-        self.schedule = schemes.explicit(schedule) if isinstance(schedule, int) else schedule
-        if block is None:
-            operator = ConvOperator(
-                FILTERS if filters is None else filters, kernel_size, zero_mean=True, normalize=True
-            )
-            block = DiffusionBlock(
-                operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy
-            )
-        elif filters is not None or flux is not None:
-            raise ValueError(
-                "Give either block, or filters, kernel_size and flux: the block has an operator and"
-                " a flux of its own"
-            )
-        else:
-            block = _copy(block, block.name, self.dtype_policy)
-        self.filters, self.kernel_size, self.flux = filters, kernel_size, flux
-        self.tied, self.lifting = tied, lifting_of(lifting, self.dtype_policy)
-        self._template = serialize_unbuilt(block)
-        n = self.schedule.cycle_length
-        self._sharing = len(self.schedule) if tied else n if self.schedule.frozen else 1
-        self.blocks = [
-            _copy(block, f"block_{i}", block.dtype_policy)
-            for i in range(len(self.schedule) // self._sharing)
-        ]
-        self.noise_conditioned = self.blocks[0].flux.noise_conditioned
+        if isinstance(schedule, int):
+            schedule = schemes.explicit(schedule)
+        super().__init__(
+            len(schedule),
+            filters,
+            kernel_size,
+            flux,
+            block=block,
+            tied=tied,
+            lifting=lifting,
+            together=schedule.cycle_length if schedule.frozen else 1,
+            **kwargs,
+        )
+        self.schedule = schedule
 
-    def build(self, input_shape: Any) -> None:
-        """Build the blocks for the rank and the channels of the input."""
-        shape = self.image_shape(input_shape)
-        self.input_channels = shape[-1]
-        inner = shape
-        if self.lifting is not None:
-            self.lifting.build(shape)
-            inner = (shape[0], *(None,) * (len(shape) - 2), self.lifting.state_channels)
-        for block in self.blocks:
-            if not block.built:
-                block.build(inner)
-        self.built = True
+    def default_block(
+        self, filters: int | tuple[int, ...], kernel_size: int, flux: Any
+    ) -> DiffusionBlock:
+        """The step with learned kernels of zero mean and norm at most 1."""
+        operator = ConvOperator(filters, kernel_size, zero_mean=True, normalize=True)
+        return DiffusionBlock(operator, flux, dtype=self.dtype_policy)
 
-    def call(self, inputs: Any) -> Any:
+    # Computation
+
+    def call(self, inputs: Inputs) -> Tensor:
         """uᴺ, from u⁰ = the input."""
         return self._run(inputs)
 
-    def features(self, inputs: Any) -> list[Any]:
-        """States of the evolution after each step (after each cycle where single steps mean
-        nothing), input first.
-
-        Example:
-            >>> import keras_pde
-            >>> net = keras_pde.FSIResNet(cycles=1, cycle_length=3, filters=4)
-            >>> len(net.features(np.zeros((1, 8, 8, 1))))
-            4
-        """
-        if not self.built:
-            self(inputs)
-        states: list[Any] = []
-        self._run(
-            keras.tree.map_structure(
-                lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
-            ),
-            states,
-        )
+    def states(self, inputs: Inputs) -> list[Tensor]:
+        """The state after each step (after each cycle if frozen), the input first."""
+        states: list[Tensor] = []
+        self._run(inputs, states)
         return states
 
-    def snapshot(self) -> Callable[[Any], Any]:
-        """The network as a function with its weights as they are now.
+    def _run(
+        self,
+        inputs: Inputs,
+        states: list[Tensor] | None = None,
+        prepared: list[Prepared] | None = None,
+    ) -> Tensor:
+        f, noise, lower = self.lift(inputs)
+        prepared = prepared or [block.prepare() for block in self.blocks]
+        return lower(evolve(self.schedule, self.blocks, prepared, f, noise, states))
 
-        The bounds of ‖K‖ are computed once, and not in every call.
+    @property
+    def prefers_xla(self) -> bool:  # type: ignore[override]
+        """Whether XLA is the faster way to run the network on a CPU."""
+        return bool(self.blocks[0].operator.prefers_xla)
 
-        The smaller the image, the more this saves. A network that is trained further needs a new
-        function.
+    def program(self, snapshot: bool = False) -> Program:
+        """What to compile of the network.
+
+        A snapshot holds the weights as they are now. Then the bounds of ‖K‖ are computed once, and
+        not in every call: the smaller the image, the more this saves.
 
         Example:
             >>> import keras_pde
             >>> net, u = keras_pde.DiffusionResNet(2, filters=4), np.eye(8)[None, ..., None].astype("float32")
             >>> expected = net(u)
-            >>> bool(np.allclose(net.snapshot()(u), expected, atol=1e-6))
+            >>> bool(np.allclose(net.program(snapshot=True)(u), expected, atol=1e-6))
             True
         """
-        if not self.built:
-            raise ValueError(
-                "The model has no weights yet: build it first, by calling it or by"
-                " build(input_shape)"
-            )
-        twin = type(self).from_config(self.get_config())
-        twin.build_from_config(self.get_build_config())
-        twin.set_weights(self.get_weights())
+        if not snapshot:
+            return super().program()
+        self.require_weights()
+        twin = self.twin()
         prepared = [block.prepare() for block in twin.blocks]
         # in its graphs arrays are constants, and tensors inputs that are laid out in every call
         if keras.backend.backend() == "tensorflow":
@@ -181,121 +154,103 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
                 Prepared(*keras.tree.map_structure(_as_array, (p.kernels, p.step, p.data_weight)))
                 for p in prepared
             ]
+        return Program(
+            lambda inputs: twin._run(twin.tensors(inputs), prepared=prepared), self.prefers_xla
+        )
 
-        def run(inputs: Any) -> Any:
-            return twin._run(
-                keras.tree.map_structure(
-                    lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
-                ),
-                prepared=prepared,
-            )
-
-        run.prefers_xla = self.prefers_xla  # type: ignore[attr-defined]
-        return run
-
-    def _run(
-        self, inputs: Any, states: list[Any] | None = None, prepared: list[Prepared] | None = None
-    ) -> Any:
-        f, noise, lower = self.lift(inputs)
-        u = f
-        if states is not None:
-            states.append(u)
-        prepared = prepared or [block.prepare() for block in self.blocks]
-        for index, cycle in enumerate(self.schedule.cycles):
-            first = index * len(cycle)
-            freeze = functools.partial(
-                self.blocks[first // self._sharing].freeze,
-                prepared=prepared[first // self._sharing],
-                noise=noise,
-            )
-            frozen = freeze(u) if self.schedule.frozen else None
-
-            def step(k: int, pair: list[Any], tau: Any, w: Any, frozen: Any = frozen) -> list[Any]:
-                block, ready = self.blocks[k // self._sharing], prepared[k // self._sharing]
-                v = block.step(pair[0], ready, source=f, noise=noise, scale=tau, frozen=frozen)
-                # without extrapolation the state before the last is not needed
-                return (
-                    [v]
-                    if len(pair) == 1
-                    else [as_in(w, v) * v + as_in(1 - w, v) * pair[1], pair[0]]
-                )
-
-            pair: list[Any] = [u, u] if cycle.extrapolates else [u]
-            record = states if not self.schedule.frozen else None
-            if self._sharing >= len(cycle) > 2 and record is None:
-                lists = [
-                    ops.convert_to_tensor(x, dtype=at_least_float32(u).dtype)
-                    for x in (cycle.step_sizes, cycle.extrapolations)
-                ]
-                carried = (
-                    freeze(u)
-                    if frozen is None and self.blocks[first // self._sharing].stores_diffusivity
-                    else []
-                )
-                body = functools.partial(
-                    _looped, step, freeze if carried else None, first, len(pair)
-                )
-                pair = repeat(
-                    body,
-                    [*pair, *carried],
-                    lists,
-                    written_out=not self.blocks[first // self._sharing].operator.sliced,
-                )
-            else:
-                for k, (tau, w) in enumerate(
-                    zip(cycle.step_sizes, cycle.extrapolations, strict=True), start=first
-                ):
-                    pair = step(k, pair, tau, w)
-                    if record is not None:
-                        record.append(pair[0])
-            u = pair[0]
-            if self.schedule.frozen and states is not None:
-                states.append(u)
-        return lower(u)
-
-    @property
-    def prefers_xla(self) -> bool:
-        """Whether XLA is the faster way to run the network on a CPU."""
-        return bool(self.blocks[0].operator.prefers_xla)
-
-    def energy(self, inputs: Any, source: Any = None) -> Any:
+    def energy(self, inputs: Inputs, source: Tensor | None = None) -> Tensor:
         """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample.
 
-        For tied blocks.
+        It exists for tied blocks only.
         """
-        if len(self.blocks) > 1 or self.lifting is not None:
-            raise ValueError(
-                "Blocks with kernels of their own, or behind a lifting, have no common energy of"
-                " the image: use tied=True, no lifting"
-            )
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        return self.blocks[0].energy(ops.convert_to_tensor(u), source=source, noise=noise)
+        return self.block_with_energy().energy(ops.convert_to_tensor(u), source=source, noise=noise)
+
+    def influence(self) -> Influence:
+        """How far a pixel acts on the output, which is exact.
+
+        A step u − τKᵀΦ(Ku) whose kernels reach l pixels back and r forward acts within l + r, and N
+        steps within N(l + r). A state of patches of p pixels counts in patches: p·N(l + r) + p − 1
+        pixels. Extrapolation and the source add nothing.
+        """
+        patch = self.patch_size
+        reach = max(block.reach for block in self.blocks)
+        return Influence(patch * self.step_count * reach + patch - 1, exact=True)
 
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
-        if not self.built:
-            raise ValueError(
-                "A certificate is computed from weights: build the model first, by calling it or by"
-                " build(input_shape)"
-            )
-        facts = [block.facts() for block in self.blocks]
-        steps = [facts[k // self._sharing] for k in range(len(self.schedule))]
-        certificate = evolution_certificate(
-            f"{type(self).__name__} {self.name!r}", self.schedule, steps, tied=len(self.blocks) == 1
+        facts = self.step_facts()
+        tied = len(self.blocks) == 1
+        return self.lowered(evolution_certificate(self.subject, self.schedule, facts, tied=tied))
+
+    # Other schedules
+
+    @property
+    def time(self) -> float:  # type: ignore[override]
+        """Diffusion time of the schedule.
+
+        Its unit is grid size² where the step size is a number, else a step.
+        """
+        return self.schedule.time * retiming.unit_of(self.blocks[0])
+
+    def steps_for(self, time: float) -> float:
+        """About how many steps `with_time` takes to a stopping time."""
+        ratio = time / self.time
+        return self.step_count * (ratio**0.5 if self.schedule.kind in ("fed", "fsi") else ratio)
+
+    def with_schedule(self, schedule: Schedule, time: float | None = None) -> DiffusionResNet:
+        """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.
+
+        Raises:
+            ValueError: the schedule's stable steps do not reach the time (with the number that
+                would), or untied blocks do not match its length.
+
+        Example:
+            >>> import keras_pde
+            >>> model = keras_pde.from_preset("perona_malik_2d")
+            >>> slow = model.with_schedule(keras_pde.schemes.explicit(60))
+            >>> round(slow.time / model.time, 6), len(slow.schedule)
+            (1.0, 60)
+        """
+        target = self.time if time is None else time
+        model = DiffusionResNet(
+            retiming.scaled_to(schedule, self.blocks[0], target),
+            block=keras.saving.deserialize_keras_object(self.block_template),
+            tied=self.tied,
+            lifting=self.lifting,
+            name=f"{self.name}_{schedule.kind}",
+            dtype=self.dtype_policy,
         )
-        return certificate if self.lifting is None else self.lifting.certify(certificate)
+        if len(model.blocks) != len(self.blocks):
+            raise ValueError(
+                f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for"
+                f" {len(model.blocks)}: use tied=True"
+            )
+        model.take_weights(self)
+        return model
+
+    def with_time(self, time: float) -> DiffusionResNet:
+        """The same weights and scheme to another stopping time.
+
+        It takes as many stable steps as the time needs.
+
+        Example:
+            >>> import keras_pde
+            >>> model = keras_pde.from_preset("linear_2d").with_time(12.5)
+            >>> round(model.time, 6)
+            12.5
+        """
+        schedule = retiming.with_enough_steps(self.schedule, self.blocks[0], time)
+        return self.with_schedule(schedule, time)
+
+    # Configuration
 
     def __repr__(self) -> str:
-        return describe(self)
+        return describe(self, self.schedule)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "schedule": dataclasses.asdict(self.schedule),
-            **self.block_config(),
-            "tied": self.tied,
-        }
+        return {**super().get_config(), "schedule": dataclasses.asdict(self.schedule)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -304,33 +259,6 @@ class DiffusionResNet(Retiming, BlockModel, keras.Model):
         if isinstance(config.get("schedule"), dict):
             config["schedule"] = Schedule(**config["schedule"])
         return cls(**config)
-
-
-def _copy(block: DiffusionBlock, name: str, dtype: Any) -> DiffusionBlock:
-    config = serialize_unbuilt(block)
-    config["config"] = {
-        **config["config"],
-        "name": name,
-        "dtype": keras.saving.serialize_keras_object(dtype),
-    }
-    return keras.saving.deserialize_keras_object(config)
-
-
-def _looped(
-    step: Callable[..., Any],
-    freeze: Callable[..., Any] | None,
-    k: int,
-    size: int,
-    state: list[Any],
-    x: list[Any],
-) -> list[Any]:
-    """One step of a loop; with ``freeze``, the state also holds the diffusivity for the step to
-    come.
-    """
-    if freeze is None:
-        return step(k, state, x[0], x[1])
-    pair = step(k, state[:size], x[0], x[1], frozen=state[size:])
-    return [*pair, *freeze(pair[0])]
 
 
 def _as_array(x: Any) -> Any:

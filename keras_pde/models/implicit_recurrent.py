@@ -15,19 +15,20 @@ from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
-from keras_pde.models.block_network import BlockModel, block_arguments, lifting_of
+from keras_pde.models.block_network import BlockNetwork, block_arguments
 from keras_pde.models.describe import describe_implicit
 from keras_pde.models.diagnosis import Diagnosis
+from keras_pde.models.influence import Influence, decay
+from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
-from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.positive import inverse_softplus
+from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.solvers.implicit_step import spread
-
-FILTERS = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class ImplicitRecurrent(BlockModel, keras.Model):
+class ImplicitRecurrent(BlockNetwork):
     r"""Implicit scheme uᵏ⁺¹ = uᵏ − τKᵀΦ(Kuᵏ⁺¹).
 
     Each step an equilibrium, reached by a recurrent network with a skip from uᵏ.
@@ -85,72 +86,76 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
-        if block is not None and kwargs.get("dtype") is None:
-            kwargs["dtype"] = block.dtype_policy  # a model computes in its block's precision
-        super().__init__(**kwargs)
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"steps must be a whole number >= 1. Received: steps={steps}")
-        if block is None:
-            operator = ConvOperator(
-                FILTERS if filters is None else filters,
-                kernel_size,
-                boundary="dirichlet",
-                zero_mean=True,
-                normalize=True,
-            )
-            block = ImplicitDiffusion(
-                operator, "charbonnier" if flux is None else flux, dtype=self.dtype_policy
-            )
-        elif filters is not None or flux is not None:
-            raise ValueError(
-                "Give either block, or filters, kernel_size and flux: the block has an operator and"
-                " a flux of its own"
-            )
-        self.steps, self.filters, self.kernel_size, self.flux, self.tied = (
-            steps,
-            filters,
-            kernel_size,
-            flux,
-            tied,
+        super().__init__(
+            steps, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
         )
-        self.lifting = lifting_of(lifting, self.dtype_policy)
-        self._template = serialize_unbuilt(block)
-        self.blocks = [
-            _copy(self._template, f"block_{i}", self.dtype_policy)
-            for i in range(1 if tied else steps)
-        ]
-        self.noise_conditioned = self.blocks[0].flux.noise_conditioned
+        self.steps = steps
 
-    def build(self, input_shape: Any) -> None:
-        """Build the blocks for the rank and the channels of the input."""
-        shape = self.image_shape(input_shape)
-        self.input_channels = shape[-1]
-        inner = shape
-        if self.lifting is not None:
-            self.lifting.build(shape)
-            inner = (shape[0], *(None,) * (len(shape) - 2), self.lifting.state_channels)
-        for block in self.blocks:
-            if not block.built:
-                block.build(inner)
-        self.built = True
+    def default_block(
+        self, filters: int | tuple[int, ...], kernel_size: int, flux: Any
+    ) -> ImplicitDiffusion:
+        """The step with learned kernels of zero mean and norm at most 1, beyond which u is 0."""
+        operator = ConvOperator(
+            filters, kernel_size, boundary="dirichlet", zero_mean=True, normalize=True
+        )
+        return ImplicitDiffusion(operator, flux, dtype=self.dtype_policy)
 
-    def call(self, inputs: Any) -> Any:
+    # Computation
+
+    def call(self, inputs: Inputs) -> Tensor:
         """The state after the last step."""
         states, lower = self._run(inputs)
         return lower(states[-1])
 
-    def features(self, inputs: Any) -> list[Any]:
-        """States after each implicit step, input first.
+    def states(self, inputs: Inputs) -> list[Tensor]:
+        """The state after each implicit step, the input first."""
+        return self._run(inputs)[0]
 
-        Example:
-            >>> import keras_pde
-            >>> net = keras_pde.ImplicitRecurrent(3, block=keras_pde.ImplicitDiffusion("forward"))
-            >>> len(net.features(np.zeros((1, 8, 8, 1))))
-            4
-        """
-        return self._run(self._tensors(inputs))[0]
+    def _run(
+        self, inputs: Inputs, traces: list[Tensor] | None = None
+    ) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
+        u, noise, lower = self.lift(inputs)
+        prepared = [block.prepare(noise) for block in self.blocks]
+        states = [u]
+        for k in range(self.steps):
+            block, ready = self.block_of(k), prepared[k // self.steps_per_block]
+            if traces is None:
+                states.append(block.step(states[-1], ready))
+                continue
+            solution = block.solve_prepared(states[-1], ready, trace=True)
+            traces.append(solution.trace)
+            solved = solution.u
+            if block.on_failure == "nan":
+                solved = ops.where(spread(solution.converged, solved), solved, float("nan"))
+            states.append(ops.cast(solved, u.dtype))
+        return states, lower
 
-    def diagnose(self, inputs: Any) -> Diagnosis:
+    @property
+    def prefers_xla(self) -> bool:  # type: ignore[override]
+        """Whether XLA is the faster way to run the solves: not for convolutions in their loop."""
+        return self.blocks[0].operator.sliced
+
+    def program(self, snapshot: bool = False) -> Program:
+        """What to compile of the network; its ``trace`` also returns the solvers' residuals."""
+        return Program(
+            lambda inputs: self._traced(inputs)[0],
+            self.prefers_xla,
+            trace=self._traced,
+            diagnosis=self._diagnosis,
+        )
+
+    def _traced(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        traces: list[Tensor] = []
+        states, lower = self._run(self.tensors(inputs), traces)
+        return lower(states[-1]), ops.stack(traces)
+
+    def _diagnosis(self, residuals: np.ndarray) -> Diagnosis:
+        block = self.blocks[0]
+        return Diagnosis.of(self.subject, repr(block.solver), block.tolerance, residuals)
+
+    def diagnose(self, inputs: Inputs) -> Diagnosis:
         """Iterations, residuals and convergence of every solve, by one compiled run.
 
         Example:
@@ -160,104 +165,59 @@ class ImplicitRecurrent(BlockModel, keras.Model):
             >>> print(net.diagnose(np.eye(16)[None, ..., None]).summary())
             FixedPoint(damping='auto'): 10 iterations a step, largest relative residual ...; NOT CONVERGED: 1 of 1 solves are above ...
         """
-        from keras_pde.runtime.compiling import compiled
+        program = self.program()
+        residuals = compiled(program.trace)(self.tensors(inputs))[1]
+        return program.diagnosis(ops.convert_to_numpy(residuals))
 
-        return self.diagnosis(
-            ops.convert_to_numpy(compiled(self.traced())(self._tensors(inputs))[1])
-        )
-
-    def traced(self) -> Callable[[Any], tuple[Any, Any]]:
-        """A function to compile.
-
-        Input to output, and the residuals (steps, iterations + 1, batch) for `diagnosis`.
-        """
-
-        def run(inputs: Any) -> tuple[Any, Any]:
-            traces: list[Any] = []
-            states, lower = self._run(self._tensors(inputs), traces)
-            return lower(states[-1]), ops.stack(traces)
-
-        run.prefers_xla = self.prefers_xla  # type: ignore[attr-defined]
-        return run
-
-    def diagnosis(self, traces: np.ndarray) -> Diagnosis:
-        """What the residuals of one run of `traced`, or of several joined along the batch, say."""
-        block = self.blocks[0]
-        return Diagnosis.of(
-            f"{type(self).__name__} {self.name!r}", repr(block.solver), block.tolerance, traces
-        )
-
-    def _tensors(self, inputs: Any) -> Any:
-        inputs = keras.tree.map_structure(
-            lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
-        )
-        if not self.built:
-            self.build(
-                [x.shape for x in inputs] if isinstance(inputs, list | tuple) else inputs.shape
-            )
-        return inputs
-
-    def _run(
-        self, inputs: Any, traces: list[Any] | None = None
-    ) -> tuple[list[Any], Callable[[Any], Any]]:
-        u, noise, lower = self.lift(inputs)
-        prepared = [block.prepare(noise) for block in self.blocks]
-        states = [u]
-        for k in range(self.steps):
-            block, ready = self.blocks[k % len(self.blocks)], prepared[k % len(self.blocks)]
-            if traces is None:
-                states.append(block.step(states[-1], ready))
-            else:
-                solution = block.solve_prepared(states[-1], ready, trace=True)
-                traces.append(solution.trace)
-                refuses = block.on_failure == "nan"
-                solved = (
-                    ops.where(spread(solution.converged, solution.u), solution.u, float("nan"))
-                    if refuses
-                    else solution.u
-                )
-                states.append(ops.cast(solved, u.dtype))
-        return states, lower
-
-    def energy(self, inputs: Any) -> Any:
+    def energy(self, inputs: Inputs) -> Tensor:
         """E(u) = Σψ(Ku) of a state, a value per sample; for tied blocks."""
-        if len(self.blocks) > 1 or self.lifting is not None:
-            raise ValueError(
-                "Blocks with kernels of their own, or behind a lifting, have no common energy of"
-                " the image: use tied=True, no lifting"
-            )
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        return self.blocks[0].energy(ops.convert_to_tensor(u), noise)
+        return self.block_with_energy().energy(ops.convert_to_tensor(u), noise)
 
-    @property
-    def prefers_xla(self) -> bool:
-        """Whether XLA is the faster way to run the solves.
+    def influence(self) -> Influence:
+        """The distance from which a pixel acts with a weight below 1e-4, from 64 to 480.
 
-        Not for convolutions inside their loop.
+        Of each step the inverse of I + τKᵀΦ′K decays at the rate of conjugate gradients (see
+        `keras_pde.models.influence.decay`), and the steps add up. This is a rule, not a proof.
+        Where m = τμ‖K‖² ≥ 1 there is no rate, and the distance is the largest.
         """
-        return self.blocks[0].operator.sliced
+        radius = 0.0
+        for k in range(self.steps):
+            block = self.block_of(k)
+            q, m = block.numbers
+            if q is None:
+                squared = block.tau * block.operator.norm_bound() ** 2
+                q = squared * block.flux.stiffness
+                m = squared * max(0.0, -block.flux.slope_range[0])
+            radius += (block.operator.reach + block.flux.reach) * decay(q, m or 0.0)
+        return Influence.fading(radius * self.patch_size)
+
+    def certificate(self) -> Certificate:
+        """What is proved about input ↦ output, from the weights at hand."""
+        certificate = implicit_certificate(
+            self.subject,
+            self.step_facts(),
+            tied=len(self.blocks) == 1,
+            tolerance=self.blocks[0].tolerance,
+            dtype=self.compute_dtype,
+        )
+        return self.lowered(certificate)
+
+    # Other stopping times
 
     @property
-    def time(self) -> float:
+    def time(self) -> float:  # type: ignore[override]
         """Diffusion time: the sum of the step sizes, in units of grid size²."""
-        return sum(self.blocks[k % len(self.blocks)].tau for k in range(self.steps))
+        return sum(self.block_of(k).tau for k in range(self.steps))
 
     def steps_for(self, time: float) -> int:
-        """Steps that `with_time` takes to a stopping time.
-
-        As many as now, since each is stable for every size.
-        """
-        return self.steps
-
-    @property
-    def step_count(self) -> int:
-        """Number of steps."""
+        """Steps that `with_time` takes: as many as now, since each is stable for every size."""
         return self.steps
 
     def with_time(self, time: float) -> ImplicitRecurrent:
         """The same weights and number of steps to another stopping time.
 
-        All step sizes times one factor.
+        All step sizes are multiplied by one factor.
 
         Raises:
             ValueError: a time that is not finite or not > 0; a solver that cannot solve such large
@@ -271,68 +231,38 @@ class ImplicitRecurrent(BlockModel, keras.Model):
         """
         if not 0 < time < np.inf:
             raise ValueError(f"The stopping time must be finite and > 0. Received: time={time}")
-        if not self.built and isinstance(self.blocks[0].step_size, str):
-            raise ValueError(
-                "Learned step sizes are weights: build the model first, by calling it or by"
-                " build(input_shape)"
-            )
-        factor = time / self.time
-        template = {**self._template, "config": dict(self._template["config"])}
+        template = {**self.block_template, "config": dict(self.block_template["config"])}
         step = template["config"]["step_size"]
-        if not isinstance(step, str):
+        learned = isinstance(step, str)
+        if learned:
+            self.require_weights("Learned step sizes are weights")
+        factor = time / self.time
+        if not learned:
             template["config"]["step_size"] = step * factor
-        block = keras.saving.deserialize_keras_object(template)
         model = ImplicitRecurrent(
             self.steps,
-            block=block,
+            block=keras.saving.deserialize_keras_object(template),
             tied=self.tied,
             lifting=self.lifting,
             name=f"{self.name}_retimed",
             dtype=self.dtype_policy,
         )
-        if self.built:
-            model.build(self._input_shape())
-            model.set_weights(self.get_weights())
-        if isinstance(step, str):
+        model.take_weights(self)
+        if learned:
             for old, new in zip(self.blocks, model.blocks, strict=True):
                 new.raw_step.assign(inverse_softplus(old.tau * factor))
         return model
 
-    def certificate(self) -> Certificate:
-        """What is proved about input ↦ output, from the weights at hand."""
-        if not self.built:
-            raise ValueError(
-                "A certificate is computed from weights: build the model first, by calling it or by"
-                " build(input_shape)"
-            )
-        facts = [block.facts() for block in self.blocks]
-        steps = [facts[k % len(facts)] for k in range(self.steps)]
-        tolerance = self.blocks[0].tolerance
-        subject = f"{type(self).__name__} {self.name!r}"
-        certificate = implicit_certificate(
-            subject, steps, tied=len(facts) == 1, tolerance=tolerance, dtype=self.compute_dtype
-        )
-        return certificate if self.lifting is None else self.lifting.certify(certificate)
+    # Configuration
 
     def __repr__(self) -> str:
         return describe_implicit(self)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "steps": self.steps,
-            **self.block_config(),
-            "tied": self.tied,
-        }
+        return {**super().get_config(), "steps": self.steps}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         return cls(**block_arguments(config))
-
-
-def _copy(template: dict[str, Any], name: str, dtype: Any) -> ImplicitDiffusion:
-    """A block with weights of its own, in the model's precision."""
-    own = {**template["config"], "name": name, "dtype": keras.saving.serialize_keras_object(dtype)}
-    return keras.saving.deserialize_keras_object({**template, "config": own})

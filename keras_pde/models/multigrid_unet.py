@@ -1,9 +1,8 @@
-"""MultigridUNet: a multigrid cycle as a U-net, as a solver without weights or as a network to
-train.
-"""
+"""MultigridUNet: a multigrid cycle as a U-net, without weights or as a network to train."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -14,19 +13,18 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.layers.learned_level import LearnedLevel, lifting_and_head, smallest_size
 from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
-from keras_pde.models.network import ImageModel
-from keras_pde.models.solving import Solving
+from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
+from keras_pde.models.network import EXAMPLE_SIZE
+from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
-from keras_pde.schemes.multigrid.cycles import Cycle, CycleType, plans_for
-from keras_pde.schemes.multigrid.grids import Grid
-from keras_pde.schemes.multigrid.levels import DENSE, Level
+from keras_pde.schemes.multigrid.cycles import Cycle, CycleType
+from keras_pde.schemes.multigrid.levels import Level
 
-LEARNED_LEVELS = 4
 _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class MultigridUNet(Solving, ImageModel, keras.Model):
+class MultigridUNet(MultigridSolver):
     r"""One multigrid cycle for A u = b.
 
     Smooth, restrict the residual, correct from the coarser grid, smooth again.
@@ -92,20 +90,21 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         noise_conditioned: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.problem = problems.get(problem)
-        self.cycle_type = CycleType.parse(self.problem.default_cycle if cycle is None else cycle)
-        self.smoother = smoothers.get(
-            smoother or ("chebyshev" if channels else self.problem.default_smoother)
-        )
+        problem = problems.get(problem)
         if levels != "auto" and not (isinstance(levels, int) and levels >= 1):
             raise ValueError(f'levels must be a number >= 1 or "auto". Received: levels={levels!r}')
-        self.levels, self.channels, self.outputs = levels, channels, outputs
-        self.fas = not self.problem.linear if fas is None else fas
+        super().__init__(
+            problem,
+            CycleType.parse(problem.default_cycle if cycle is None else cycle),
+            smoothers.get(smoother or ("chebyshev" if channels else problem.default_smoother)),
+            levels,
+            not problem.linear if fas is None else fas,
+            channels,
+            **kwargs,
+        )
+        self.outputs = outputs
         self.noise_conditioned = noise_conditioned
         self._check()
-        self._sizes: tuple[int, ...] | None = None
-        self._iteration = None
         self.learned_levels: list[LearnedLevel] = []
 
     def _check(self) -> None:
@@ -133,40 +132,29 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             )
 
     @property
-    def denoises(self) -> bool:
+    def denoises(self) -> bool:  # type: ignore[override]
         """Whether it is a filter of noisy images, which is told their noise."""
         return self.noise_conditioned
 
     @property
-    def boundary(self) -> str:
-        """Boundary condition."""
-        return self.problem.boundary
-
-    @property
-    def smallest_size(self) -> int:
+    def smallest_size(self) -> int:  # type: ignore[override]
         """Points an axis that the input needs."""
-        return (
-            smallest_size(len(self.learned_levels), self.problem.boundary)
-            if self.channels is not None
-            else 1
-        )
+        if self.channels is None:
+            return 1
+        return smallest_size(len(self.learned_levels), self.problem.boundary)
 
     @property
     def width(self) -> int:
         """Numbers that Ku has for each point."""
         return self.ndim * (self.channels or self.input_channels)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Rank, channels, and for a learned net its weights."""
-        shape = self.image_shape(input_shape)
-        self.ndim, self.input_channels = len(shape) - 2, int(shape[-1])
-        if None not in shape[1:-1]:
-            self._sizes = tuple(int(n) for n in shape[1:-1])
+        super().build(input_shape)
         if self.channels is not None:
-            self._build_learned(shape)
-        self.built = True
+            self._build_learned(self.image_shape(input_shape))
 
-    def _build_learned(self, shape: Any) -> None:
+    def _build_learned(self, shape: Shape) -> None:
         count = LEARNED_LEVELS if self.levels == "auto" else int(self.levels)
         inner = (shape[0], *(None,) * self.ndim, self.channels)
         self.lifting, head = lifting_and_head(int(self.channels or 1), self.dtype_policy)
@@ -177,7 +165,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             else keras.layers.Dense(self.outputs, dtype=self.dtype_policy, name="head")
         )
         self.head.build(inner)
-        sizes = self._sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
+        sizes = self.sizes or (4 * smallest_size(count, self.problem.boundary) - 1,) * self.ndim
         for index, level in enumerate(self._hierarchy(sizes, count)):
             steps = self.smoother.steps(
                 self.cycle_type.before, self.cycle_type.after, level.smoothing_range, self.ndim
@@ -201,66 +189,34 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             for g in self.grids(sizes, count=count)
         ]
 
-    def grids(
-        self, sizes: tuple[Any, ...], dtype: str = "float32", count: int | None = None
-    ) -> list[Grid]:
-        """The hierarchy of grids for an image of the given sizes, finest first."""
-        wanted = count or (
-            LEARNED_LEVELS if self.channels and self.levels == "auto" else self.levels
-        )
-        if wanted == "auto" and not all(isinstance(n, int) for n in sizes):
-            raise ValueError(
-                'levels="auto" needs known sizes, and this graph was traced without them: give'
-                " levels a number"
-            )
-        grids = [Grid.finest(sizes, self.problem.boundary, dtype)]
-        while grids[-1].coarsens and wanted in ("auto", *range(len(grids) + 1, 99)):
-            grids.append(grids[-1].coarser())
-        return grids
+    # Computation
 
-    def cycle(
-        self, b: Any, x: Any = None, data: Any = None, record: dict[int, Any] | None = None
-    ) -> Any:
-        """One cycle of the scheme for A u = b, in the precision of b.
-
-        What a solver's call does, with the levels' data given.
-        """
-        dtype = keras.backend.standardize_dtype(b.dtype)
-        levels = self.problem.levels(self.grids(spatial_sizes(b), dtype), dtype, data)
-        last = levels[-1]
-        if (
-            last.exact
-            and last.grid.coarsens
-            and all(isinstance(n, int) for n in last.grid.sizes)
-            and last.grid.points > DENSE
-        ):
-            raise ValueError(
-                f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE}"
-                " are solved exactly: give more levels, or 'auto'"
-            )
-        if self.problem.singular:
-            b = _centred(b)
-        x = Cycle(
-            levels,
-            plans_for(self.smoother, self.cycle_type, levels),
-            self.cycle_type.kind,
-            self.fas,
-            record,
-        )(b, x)
-        return _centred(x) if self.problem.singular else x
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Inputs) -> Tensor:
         """One cycle."""
         return self._run(inputs)
 
-    def _run(self, inputs: Any, record: dict[int, Any] | None = None) -> Any:
+    def states(self, inputs: Inputs) -> list[Tensor]:
+        """The state of every level when the cycle leaves it for the last time, finest first.
+
+        A learned net's states have its state channels.
+
+        Example:
+            >>> from keras_pde import MultigridUNet
+            >>> [tuple(x.shape[1:-1]) for x in MultigridUNet("poisson").features(np.ones((1, 7, 7, 1)))]
+            [(7, 7), (3, 3), (1, 1)]
+        """
+        record: dict[int, Any] = {}
+        self._run(inputs, record)
+        return [record[i] for i in sorted(record)]
+
+    def _run(self, inputs: Inputs, record: dict[int, Any] | None = None) -> Tensor:
         ratio: Any = 1.0
         if self.noise_conditioned:
             inputs, ratio = scaled_input(self.name, inputs)
         b, mask, x = split_inputs(self.problem, inputs)
         sizes = spatial_sizes(b)
         if all(isinstance(n, int) for n in sizes):
-            self._sizes = sizes
+            self.sizes = sizes
         if self.channels is not None:
             return ratio * self._run_learned(b, x, record)
         narrow = b.dtype
@@ -273,7 +229,7 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             b = self.problem.levels(self.grids(sizes, dtype), dtype, data)[0].source(b)
         return ops.cast(self.cycle(b, x, data, record), narrow)
 
-    def _run_learned(self, b: Any, x: Any, record: dict[int, Any] | None) -> Any:
+    def _run_learned(self, b: Tensor, x: Tensor | None, record: dict[int, Any] | None) -> Tensor:
         sizes, dtype = spatial_sizes(b), keras.backend.standardize_dtype(b.dtype)
         least = smallest_size(len(self.learned_levels), self.problem.boundary)
         if any(isinstance(n, int) and n < least for n in sizes):
@@ -291,76 +247,33 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
         )
         return self.head(cycle(state, None if x is None else self.lifting(x)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
         """The shape of b, with the output's channels."""
         shape = self.image_shape(input_shape)
         return (*shape[:-1], shape[-1] if self.outputs is None else self.outputs)
-
-    def features(self, inputs: Any) -> list[Any]:
-        """The state of every level when the cycle leaves it for the last time, finest first (a
-        learned net's: state channels).
-
-        Example:
-            >>> from keras_pde import MultigridUNet
-            >>> [tuple(x.shape[1:-1]) for x in MultigridUNet("poisson").features(np.ones((1, 7, 7, 1)))]
-            [(7, 7), (3, 3), (1, 1)]
-        """
-        if not self.built:
-            self(inputs)
-        record: dict[int, Any] = {}
-        self._run(
-            keras.tree.map_structure(
-                lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
-            ),
-            record,
-        )
-        return [record[i] for i in sorted(record)]
 
     def certificate(self) -> Certificate:
         """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not
         computed here.
         """
         reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
-        return Certificate(f"{type(self).__name__} {self.name!r}", reasons=reasons)
+        return Certificate(self.subject, reasons=reasons)
 
-    def example_inputs(self) -> dict[str, np.ndarray]:
-        """A small right-hand side, and a mask where the problem has one.
-
-        What golden outputs are computed from.
-        """
+    def example(self) -> dict[str, np.ndarray]:
+        """A small right-hand side, with a mask or a noise level where the network takes one."""
         rng = np.random.default_rng(20260)
-        size = (33, 18, 9)[: self.ndim]
+        size = EXAMPLE_SIZE[: self.ndim]
         b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
         if self.noise_conditioned:
             return {"input": b, "noise": np.full((1,), 0.1, "float32")}
-        return (
-            {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
-            if self.problem.masked
-            else {"input": b}
-        )
+        if self.problem.masked:
+            return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
+        return {"input": b}
 
-    def _input_shape(self) -> Any:
-        shape = (None,) * (self.ndim + 1) + (self.input_channels,)
-        if self.noise_conditioned:
-            return [shape, (None,)]
-        return [shape, (*shape[:-1], 1)] if self.problem.masked else shape
-
-    def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
-        """Those it was built for, as the number of levels follows from them."""
-        sizes = (
-            tuple(self._build_shapes_dict["input_shape"][1:-1])
-            if not self.problem.masked
-            else (None,)
-        )
-        if self.levels == "auto" and self.channels is None and None in sizes:
-            raise ValueError(
-                f"{self.name}: levels='auto' follows from the sizes, which must be fixed:"
-                " keras_pde.export.export(…, size=…), or --size HxW"
-            )
-        return sizes if self.levels == "auto" and self.channels is None else (None,) * axes
+    # Configuration
 
     def __repr__(self) -> str:
-        return describe(self)
+        return describe(self, self.outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -384,7 +297,3 @@ class MultigridUNet(Solving, ImageModel, keras.Model):
             if isinstance(config.get(key), dict):
                 config[key] = keras.saving.deserialize_keras_object(config[key])
         return cls(**config)
-
-
-def _centred(x: Any) -> Any:
-    return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)

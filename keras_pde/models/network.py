@@ -1,145 +1,188 @@
-"""What all models share that map (batch, *spatial, channels) to an image: shapes, saving, lifting.
-
-And those made of blocks.
-"""
+"""Network: the base of all models, and all that the folders above may ask of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Self
 
 import keras
+import numpy as np
+from keras import ops
 
-from keras_pde.presets.preset_model import PresetModel
-from keras_pde.runtime.tf2onnx_fix import sound_conversion
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.models.features import Features
+from keras_pde.models.influence import Influence
+from keras_pde.models.named_inputs import NamedInputs
+from keras_pde.models.program import Program
+from keras_pde.runtime.types import Inputs, Tensor
+
+__all__ = ["Network"]
+
+EXAMPLE_SIZE = (33, 18, 9)  # of golden inputs
 
 
-class ImageModel(PresetModel):
-    """Mixin of the models: the image's shape, alone or first of several inputs.
+class Network(NamedInputs):
+    r"""A map of named inputs to one output, with shapes, units, an influence and a certificate.
 
-    Built again for it when loaded.
+    The first input is the image or signal (batch, \*spatial, channels), in 1-D to 3-D. Further
+    inputs are "noise" or "time", a number a sample, and "mask", a value a pixel; a subclass with
+    others overrides ``input_shapes``. The output has the image's shape unless a subclass overrides
+    ``compute_output_shape``. Sizes are dynamic, channels are fixed when the network is built.
+
+    A subclass calls ``super().build(input_shape)`` in its ``build`` and makes its layers' weights
+    there; everything else has a default that promises nothing.
+
+    Attributes, all of which a subclass may set or make properties:
+        named_inputs: the inputs' names in the order of a call.
+        noise_conditioned: whether it is told the noise level, as its second input.
+        denoises: whether it maps a noisy image with values in [0, 1] to the clean one.
+        ndim, input_channels: spatial axes and channels of the image; known when built.
+        boundary: "neumann", "dirichlet" or "periodic".
+        smallest_size: pixels an axis that the image needs.
+        width: numbers a pixel that the widest state inside has, by which memory is planned.
+        patch_size: pixels an axis of the patches that the state is made of; 1 without patches.
+        step_count: number of steps.
+        time: the stopping time; None where there is none.
+        prefers_xla: whether XLA is the faster way to run it on a CPU.
+
+    Example:
+        >>> from keras_pde.models.network import Network
+        >>> class Mean(Network):
+        ...     def build(self, input_shape):
+        ...         super().build(input_shape)
+        ...         self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        ...     def call(self, signal):
+        ...         return self.scale * ops.mean(signal, axis=1)
+        ...     def compute_output_shape(self, input_shape):
+        ...         return self.image_shape(input_shape)[::2]
+        >>> net = Mean()
+        >>> net.build((None, None, 1))
+        >>> net.named_inputs, net.input_signature()[0].shape, tuple(net(np.ones((2, 9, 1))).shape)
+        (('image',), (None, None, 1), (2, 1))
+        >>> net.influence(), net.certificate().norm_stable
+        (Influence(pixels=480, exact=False), False)
     """
 
-    def image_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Shape of the image, checked.
+    boundary: str = "neumann"
+    smallest_size: int = 1
+    patch_size: int = 1
+    step_count: int = 1
+    time: float | None = None
+    prefers_xla: bool = True
 
-        Raises:
-            ValueError: not (batch, *spatial, channels) in 1-D to 3-D with fixed channels.
-        """
-        shape = tuple(input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)
-        if not 3 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(
-                f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D,"
-                f" channels fixed. Received: shape {shape}"
-            )
-        return shape
+    @property
+    def width(self) -> int:
+        """Numbers a pixel of the widest state inside."""
+        return self.input_channels
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the image."""
-        return self.image_shape(input_shape)
-
-    def _input_shape(self) -> Any:
-        raise NotImplementedError
-
-    def get_build_config(self: Any) -> dict[str, Any]:
-        """The input's shape."""
-        return {"input_shape": self._input_shape()} if self.built else {}
-
-    def build_from_config(self: Any, config: dict[str, Any]) -> None:
-        """Build for the saved input's shape."""
-        if config:
-            self.build(config["input_shape"])
-
-    def input_signature(self: Any, size: Sequence[int] | None = None) -> list[Any]:
-        """Named specifications of the inputs as `export` takes them.
-
-        Batch and sizes dynamic, unless ``size`` fixes the sizes.
-
-        Raises:
-            ValueError: the model is not built; it needs fixed sizes and has none; as many sizes as
-                there are axes.
-        """
+    def tensors(self, inputs: Inputs) -> Inputs:
+        """Arrays as tensors in the network's precision; the network is built for them."""
+        inputs = keras.tree.map_structure(
+            lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
+        )
         if not self.built:
-            raise ValueError(
-                "The model has no weights yet: build it first, by calling it or by"
-                " build(input_shape)"
-            )
-        given = self._input_shape()
-        shapes = given if isinstance(given, list) else [given]
-        axes = len(shapes[0]) - 2
-        sizes = tuple(size) if size is not None else self._export_sizes(axes)
-        if len(sizes) != axes:
-            raise ValueError(f"{self.name} is for {axes}-D data. Received: size={size}")
-        names = ("image", "noise" if self.noise_conditioned else "mask")
-        specs = [
-            keras.InputSpec(
-                shape=(None, *sizes, shape[-1]) if len(shape) > 1 else shape,
-                dtype=self.variable_dtype,
-                name=name,
-            )
-            for name, shape in zip(names, shapes, strict=False)
-        ]
-        return [specs] if len(specs) > 1 else specs
+            shapes = [tuple(x.shape) for x in keras.tree.flatten(inputs)]
+            self.build(shapes if isinstance(inputs, list | tuple) else shapes[0])
+        return inputs
 
-    def _export_sizes(self, axes: int) -> tuple[int | None, ...]:
-        return (None,) * axes
+    def states(self, inputs: Inputs) -> list[Tensor]:
+        """The states inside the network for given tensors; by default its output alone."""
+        return [self.call(inputs)]
 
-    def export(
-        self: Any,
-        filepath: Any,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Keras's export with named inputs of dynamic sizes ("image", and "noise" or "mask").
+    def features(self, inputs: Inputs) -> list[Tensor]:
+        """The states inside the network, for a head of your own.
 
-        SavedModel, "onnx" or "litert".
+        Given a ``keras.Input``, the states are outputs of a layer that owns the network's weights:
+        a functional model made of them trains, saves and loads these.
 
-        `keras_pde.export.export` writes metadata, uint8 inputs, fixed sizes and noise levels too,
-        and verifies the result.
+        Args:
+            inputs: as the network is called with; arrays, tensors, or ``keras.Input``.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.FSIResNet(cycles=1, cycle_length=3, filters=4)
+            >>> len(net.features(np.zeros((1, 8, 8, 1))))
+            4
+            >>> image = keras.Input((None, None, 1))
+            >>> backbone = keras.Model(image, net.features(image))
+            >>> len(backbone.outputs), len(backbone.trainable_weights)
+            (4, 1)
         """
-        signature = self.input_signature() if input_signature is None else input_signature
-        with sound_conversion(format):
-            super().export(
-                filepath, format=format, verbose=verbose, input_signature=signature, **kwargs
-            )  # type: ignore[misc]
+        if any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs)):
+            return Features(self)(inputs)
+        return self.states(self.tensors(inputs))
 
-    def stateless_call(
-        self: Any,
-        trainable_variables: Any,
-        non_trainable_variables: Any,
-        *args: Any,
-        return_losses: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Keras's, in the model's precision.
+    def influence(self) -> Influence:
+        """How far a pixel of the input acts on the output: the halo that tiles need.
 
-        Keras's own, by which `fit` and `predict` run on JAX, casts neither inputs nor weights to
-        it.
+        By default the whole image is taken to act, and tiles get the widest halo.
         """
-        variables = [*self.trainable_variables, *self.non_trainable_variables]
-        mapping = list(
-            zip(variables, [*trainable_variables, *non_trainable_variables], strict=True)
+        return Influence.fading()
+
+    def program(self, snapshot: bool = False) -> Program:
+        """What to compile of the network.
+
+        Args:
+            snapshot: the program may hold the weights as they are now, where that saves work; a
+                network that is trained further then needs a new program.
+        """
+        return Program(self, self.prefers_xla)
+
+    def example(self) -> dict[str, np.ndarray]:
+        """A fixed small input, from which golden outputs are computed.
+
+        It has an image in [0, 1] with an edge and noise as "input", and further inputs by their
+        names.
+        """
+        rng = np.random.default_rng(20260)
+        size = EXAMPLE_SIZE[: self.ndim]
+        values = (
+            0.5
+            + 0.3 * np.sign(np.indices(size)[0] - size[0] / 2)[None, ..., None]
+            + 0.1 * rng.standard_normal((1, *size, self.input_channels))
         )
-        with keras.StatelessScope(state_mapping=mapping, collect_losses=return_losses) as scope:
-            outputs = self(*args, **kwargs)
-            losses = self.losses if return_losses else []
-        found = [scope.get_current_value(v) for v in self.non_trainable_variables]
-        return (outputs, found, losses) if return_losses else (outputs, found)
+        image = {"input": np.clip(values, 0, 1).astype("float32")}
+        return {**image, **{name: self._example_of(name, size) for name in self.named_inputs[1:]}}
 
-    def quantize(self: Any, mode: Any = None, **kwargs: Any) -> None:
-        """Not done: kernels of 8 bits would need bounds of their own, and Keras's would leave every
-        kernel as it is without a word.
+    def _example_of(self, name: str, size: tuple[int, ...]) -> np.ndarray:
+        if name == "mask":
+            return (np.random.default_rng(20261).random((1, *size, 1)) < 0.3).astype("float32")
+        return np.full((1,), 0.1, "float32")
+
+    def twin(self, size: Sequence[int] | None = None) -> Self:
+        """A copy with weights of its own, built for the same inputs or for images of a size."""
+        copy = type(self).from_config(self.get_config())
+        if size is None:
+            copy.build_from_config(self.get_build_config())
+        else:
+            shapes = [spec.shape for spec in keras.tree.flatten(self.input_signature(size))]
+            copy.build(shapes if len(shapes) > 1 else shapes[0])
+        copy.set_weights(self.get_weights())
+        return copy
+
+    @property
+    def subject(self) -> str:
+        """What a certificate is about: class and name."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    def certificate(self) -> Certificate:
+        """What is proved about input ↦ output, from the weights at hand; by default nothing."""
+        why = f"no theorem is stated for {type(self).__name__}: it gives no certificate of its own"
+        keys = ("norm", "lipschitz", "averaged", "energy")
+        return Certificate(self.subject, reasons=dict.fromkeys(keys, why))
+
+    def steps_for(self, time: float) -> float:
+        """About how many steps `with_time` takes to a stopping time.
 
         Raises:
-            ValueError: always.
+            ValueError: a network without stopping time.
         """
-        raise ValueError(
-            f"{self.name} has no quantised kernels: quantize({mode!r}) would change nothing. For"
-            " smaller and faster networks load it with dtype='mixed_float16' or 'mixed_bfloat16',"
-            " or export with keras_pde.export."
-        )
+        raise ValueError(f"{type(self).__name__} has no stopping time to change")
 
-    def __str__(self) -> str:
-        return repr(self)
+    def with_time(self, time: float) -> Network:
+        """The same weights to another stopping time.
+
+        Raises:
+            ValueError: a network without stopping time; a time it cannot reach.
+        """
+        raise ValueError(f"{type(self).__name__} has no stopping time to change")

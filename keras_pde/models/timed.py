@@ -1,27 +1,28 @@
-"""Timed: a filter whose stopping time is an input, so that an exported file has a dial and not a
-folder of files.
-"""
+"""Timed: a filter whose stopping time is an input; an exported file then has a dial."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import keras
+import numpy as np
 from keras import ops
 
 from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.models import retiming
+from keras_pde.models.diffusion_resnet import DiffusionResNet
+from keras_pde.models.influence import Influence
+from keras_pde.models.network import Network
+from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 __all__ = ["Timed"]
 
 FRACTION = 0.95  # of the stable step: below it every step with a monotone flux is averaged
 
 
-class Timed(keras.Model):
+class Timed(Network):
     r"""(u, T) ↦ uⁿ, n explicit steps u − τKᵀΦ(Ku) of size τ = T/n.
 
     As few as keep τ ≤ τ₁ = 0.95 · 2/(2β + L‖K‖²).
@@ -54,8 +55,10 @@ class Timed(keras.Model):
         (True, 22, True)
     """
 
-    def __init__(self, model: Any) -> None:
-        if not hasattr(model, "schedule") or len(model.blocks) != 1:
+    denoises = True
+
+    def __init__(self, model: Network) -> None:
+        if not isinstance(model, DiffusionResNet) or len(model.blocks) != 1:
             raise ValueError(
                 f"{model.name} has no stopping time to change: that needs steps with one block for"
                 " all, as the classical filters of the zoo have. keras-pde list shows them."
@@ -69,23 +72,41 @@ class Timed(keras.Model):
                 f"{model.name} has a step without a known limit: normalise its operator, or take"
                 " step_size='auto'"
             )
-        self.model, self.largest_step = model, FRACTION * limit
-        self.unit, self.unit_name = (
-            (1.0, "steps") if relative else (float(block.step_size), "grid size²")
-        )
+        self.model = model
+        self.largest_step = FRACTION * limit
+        self.unit = retiming.unit_of(block)
+        self.unit_name = "steps" if relative else "grid size²"
         self.longest = retiming.MAX_STEPS * self.largest_step
-        self.noise_conditioned, self.denoises, self.input_channels = (
-            model.noise_conditioned,
-            model.denoises,
-            model.input_channels,
-        )
+        self.noise_conditioned = model.noise_conditioned
+        self.ndim = model.ndim
+        self.input_channels = model.input_channels
+        self.boundary = model.boundary
+        self.smallest_size = model.smallest_size
+        self.patch_size = model.patch_size
+        self.step_count = retiming.MAX_STEPS
         self.built = True
 
-    def build(self, input_shape: Any) -> None:
-        """Nothing: the model is built."""
+    @property
+    def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The model's, and "time"."""
+        return (*self.model.named_inputs, "time")
+
+    @property
+    def input_units(self) -> dict[str, str]:
+        """The model's, and the time's."""
+        limits = f"stopping time in {self.unit_name}, a number a sample, 0 to {self.longest:g}"
+        return {**self.model.input_units, "time": limits}
+
+    @property
+    def width(self) -> int:
+        """The model's."""
+        return self.model.width
+
+    def build(self, input_shape: Shape | list[Shape]) -> None:
+        """Do nothing: the model is built."""
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Inputs) -> Tensor:
         """The state at each sample's time."""
         *given, times = inputs
         f, level, lower = self.model.lift(given if len(given) > 1 else given[0])
@@ -98,7 +119,7 @@ class Timed(keras.Model):
         sizes = ops.minimum(times / ops.maximum(counts, 1.0), self.largest_step) / self.unit
         last = ops.max(counts)
 
-        def step(k: Any, u: Any) -> tuple[Any, Any]:
+        def step(k: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
             scale = ops.reshape(
                 ops.where(k < counts, sizes, ops.zeros_like(sizes)),
                 (-1, *(1,) * (len(u.shape) - 1)),
@@ -116,7 +137,7 @@ class Timed(keras.Model):
         """Number of steps to a stopping time."""
         return math.ceil(min(max(time, 0.0), self.longest) / self.largest_step * (1 - 1e-6))
 
-    def at(self, time: float) -> Any:
+    def at(self, time: float) -> DiffusionResNet:
         """The model that this one is at a stopping time.
 
         Raises:
@@ -167,15 +188,10 @@ class Timed(keras.Model):
             **({} if self.model.lifting is not None else {"of the largest step": finite}),
         }
 
-    def input_signature(self, size: Sequence[int | None] | None = None) -> list[Any]:
-        """The model's, and "time"."""
-        given = keras.tree.flatten(self.model.input_signature(size))
-        return [[*given, keras.InputSpec(shape=(None,), dtype=given[0].dtype, name="time")]]
+    def influence(self) -> Influence:
+        """How far a pixel acts at the longest time: 500 times as far as in one step."""
+        return self.at(self.longest).influence()
 
-    def example_inputs(self) -> dict[str, Any]:
-        """The model's golden input, at two and a half of the largest steps."""
-        import numpy as np
-
-        from keras_pde.presets import golden_input
-
-        return {**golden_input(self.model), "time": np.array([2.5 * self.largest_step], "float32")}
+    def example(self) -> dict[str, np.ndarray]:
+        """The model's example, at two and a half of the largest steps."""
+        return {**self.model.example(), "time": np.array([2.5 * self.largest_step], "float32")}

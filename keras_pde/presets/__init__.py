@@ -8,7 +8,7 @@ what its hash says is an error, never random weights.
 """
 
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
-from keras_pde.presets.golden import golden_input, predict_golden
+from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import PresetList, folder_of, index, list_presets, zoo_root
 from keras_pde.presets.loading import from_preset, load, locate, verify
 
@@ -21,7 +21,6 @@ __all__ = [
     "file_hash",
     "folder_of",
     "from_preset",
-    "golden_input",
     "index",
     "list_presets",
     "load",

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_pde.runtime.compiling import compiled
+from keras_pde.runtime.types import Inputs, Tensor
+
+__all__ = ["predict_golden"]
 
 
-def golden_input(model: Any) -> dict[str, np.ndarray]:
-    """A fixed small input.
+class Predicting(Protocol):
+    """A network as `predict_golden` takes it."""
 
-    The model's own example, or an image in [0, 1] with an edge and noise, and a noise level where
-    it takes one.
+    named_inputs: tuple[str, ...]
+    variable_dtype: Any
+
+    def __call__(self, inputs: Inputs) -> Tensor:
+        """The output."""
+
+
+def predict_golden(network: Predicting, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The network's output for golden inputs, as NumPy.
+
+    Args:
+        network: a built network.
+        inputs: arrays as `Network.example` names them: "input", then the names of further inputs.
     """
-    if hasattr(model, "example_inputs"):
-        return dict(model.example_inputs())
-    rng = np.random.default_rng(20260)
-    size = (33, 18, 9)[: model.ndim]
-    values = (
-        0.5
-        + 0.3 * np.sign(np.indices(size)[0] - size[0] / 2)[None, ..., None]
-        + 0.1 * rng.standard_normal((1, *size, model.input_channels))
-    )
-    out = {"input": np.clip(values, 0, 1).astype("float32")}
-    return {**out, "noise": np.full((1,), 0.1, "float32")} if model.noise_conditioned else out
-
-
-def predict_golden(model: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """The model's output for golden inputs, as NumPy."""
     import keras
 
+    names = ("input", *network.named_inputs[1:])
     tensors = [
-        keras.ops.convert_to_tensor(inputs[k], dtype=model.variable_dtype)
-        for k in ("input", "noise", "mask")
-        if k in inputs
+        keras.ops.convert_to_tensor(inputs[name], dtype=network.variable_dtype) for name in names
     ]
     # op by op JAX compiles for minutes
-    run = compiled(model) if keras.backend.backend() == "jax" else model
+    run = compiled(network) if keras.backend.backend() == "jax" else network
     return keras.ops.convert_to_numpy(run(tensors if len(tensors) > 1 else tensors[0]))

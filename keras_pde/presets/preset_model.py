@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
-from keras_pde.presets.golden import golden_input, predict_golden
+from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import index
 from keras_pde.presets.loading import from_preset
 
@@ -23,10 +23,30 @@ class _Presets:
         return {name: entry for name, entry in index().items() if entry["class"] == owner.__name__}
 
 
-class PresetModel:
-    """Mixin of the models: `presets`, `from_preset`, `save_to_preset`."""
+class PresetModel(keras.Model):
+    """A Keras model that loads from presets and saves to them.
+
+    A subclass names its inputs in ``named_inputs`` and gives an `example` of them, from which a
+    preset's golden output is computed.
+    """
 
     presets = _Presets()
+    named_inputs: tuple[str, ...]
+
+    def example(self) -> dict[str, np.ndarray]:
+        """A fixed small input: "input", then further inputs by their names."""
+        raise NotImplementedError
+
+    def require_weights(self, what: str = "The model has no weights yet") -> None:
+        """Refuse a model that is not built.
+
+        Raises:
+            ValueError: the model is not built; the message begins with ``what``.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{what}: build the model first, by calling it or by build(input_shape)"
+            )
 
     @classmethod
     def from_preset(
@@ -77,20 +97,16 @@ class PresetModel:
         with staged(target) as stage:
             self.write_preset_files(stage)
 
-    def write_preset_files(self: Any, stage: Path) -> None:
+    def write_preset_files(self, stage: Path) -> None:
         """The four files of a preset, into an existing directory."""
         from keras_pde.runtime.version import __version__
 
-        if not self.built:
-            raise ValueError(
-                "The model has no weights yet: build it first, by calling it or by"
-                " build(input_shape)"
-            )
+        self.require_weights()
         config = keras.saving.serialize_keras_object(self)
         config.pop("compile_config", None)
         (stage / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
         self.save_weights(stage / WEIGHTS)
-        inputs = golden_input(self)
+        inputs = self.example()
         np.savez_compressed(stage / GOLDEN, **{"output": predict_golden(self, inputs), **inputs})  # type: ignore[arg-type]
         metadata = {
             "keras_version": keras.__version__,

@@ -1,93 +1,22 @@
-"""Large images tile by tile.
-
-How far a pixel of the input acts, tiles with halos of that width, and the run over them.
-"""
+"""Large images tile by tile: tiles with halos as wide as a pixel acts, and the run over them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["Tiling", "influence_radius", "plan", "receptive_radius", "run"]
+if TYPE_CHECKING:
+    from keras_pde.models.network import Network
+
+__all__ = ["Tiling", "plan", "run"]
 
 TILE = 1 << 20  # pixels of a tile with its halo
 NUMBERS = 1 << 26  # of a tile's Ku: 256 MiB in float32
 WHOLE = 1 << 22  # pixels up to which a filter that sees the whole image gets the whole image
-# pixels: of a tile of WHOLE pixels a quarter is still core
-LEAST_INFLUENCE, MAX_INFLUENCE = 64, 480
-
-
-def receptive_radius(model: Any) -> int | None:
-    """Distance in pixels beyond which the input cannot act on the output.
-
-    None if the output depends on the whole image.
-
-    A step u − τKᵀΦ(Ku) with kernels that reach l pixels back and r forward acts within l + r; N
-    steps within N(l + r). A state of patches of p pixels counts in patches: p·N(l + r) + p − 1
-    pixels. Extrapolation and the source add nothing.
-
-    Args:
-        model: a built model of blocks. Its own `receptive_radius` comes first, where it has one.
-
-    Example:
-        >>> import keras_pde
-        >>> from keras_pde.tasks import tiles
-        >>> net = keras_pde.DiffusionResNet(10, filters=8, kernel_size=5)
-        >>> net.build((None, None, None, 1))
-        >>> tiles.receptive_radius(net)
-        40
-    """
-    own = getattr(model, "receptive_radius", None)
-    if own is not None:
-        return int(own)
-    if not hasattr(model, "schedule"):  # an implicit step, or a multigrid cycle
-        return None
-    patch = getattr(model, "patch_size", 1)
-    return patch * len(model.schedule) * max(block.reach for block in model.blocks) + patch - 1
-
-
-def influence_radius(model: Any, accuracy: float = 1e-4) -> int:
-    """Distance in pixels from which the input of an implicit model acts with a weight below
-    ``accuracy``, from 64 to 480.
-
-    Of a step whose linearisation I + τKᵀΦ′K has the condition κ the inverse decays with the
-    distance d at least as ((√κ − 1)/(√κ + 1))^(d/ρ), the rate of conjugate gradients, where KᵀΦ′K
-    joins pixels up to ρ apart; κ ≤ (1 + q)/(1 − m) with q = τL‖K‖², m = τμ‖K‖². Steps add up. A
-    rule, not a proof: where m ≥ 1 there is no rate, and it is the maximum, as it is for multigrid.
-
-    Example:
-        >>> import keras_pde
-        >>> from keras_pde.tasks import tiles
-        >>> tiles.influence_radius(keras_pde.from_preset("truncated_tv_implicit_2d"))
-        64
-    """
-    if not hasattr(model, "blocks"):
-        return MAX_INFLUENCE
-    radius = 0.0
-    for k in range(model.steps):
-        block = model.blocks[k % len(model.blocks)]
-        q, m = block.numbers
-        if q is None:
-            squared = block.tau * block.operator.norm_bound() ** 2
-            q, m = squared * block.flux.stiffness, squared * max(0.0, -block.flux.slope_range[0])
-        if not m or m < 1:
-            root = math.sqrt((1 + q) / (1 - (m or 0.0)))
-            radius += (
-                (block.operator.reach + block.flux.reach)
-                * math.log(accuracy)
-                / math.log((root - 1) / (root + 1))
-                if root > 1
-                else 0.0
-            )
-        else:
-            radius = math.inf
-    return math.ceil(
-        min(max(LEAST_INFLUENCE, radius * getattr(model, "patch_size", 1)), MAX_INFLUENCE)
-    )
 
 
 @dataclass(frozen=True)
@@ -174,11 +103,11 @@ class Tiling:
         return f"{self.count} tiles of {width} × {height} pixels, halo {self.halo}; {how}"
 
 
-def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int = 1) -> Tiling:
+def plan(model: Network, shape: tuple[int, ...], tile: int | None = None, batch: int = 1) -> Tiling:
     """The tiles for an image: whole where it is small enough.
 
     Args:
-        model: a built 2-D model of blocks.
+        model: a built 2-D network.
         shape: of the image, height and width first.
         tile: pixels of a tile with its halo. By default 2²⁰, fewer where Ku of a tile would exceed
             2²⁶ numbers; for a model whose result depends on the whole image, 2²²: up to that it is
@@ -199,13 +128,11 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
         raise ValueError(
             f"tile is a number of pixels, a whole number >= 1. Received: tile={tile!r}"
         )
-    patch = getattr(model, "patch_size", 1)
-    radius = receptive_radius(model)
-    halo = _up(influence_radius(model) if radius is None else radius, patch)
+    patch, influence = model.patch_size, model.influence()
+    halo = _up(influence.pixels, patch)
     if tile is None:
-        tile = max(
-            1, (WHOLE if radius is None else min(TILE, NUMBERS * patch**2 // model.width)) // batch
-        )
+        most = min(TILE, NUMBERS * patch**2 // model.width) if influence.exact else WHOLE
+        tile = max(1, most // batch)
     (height, width), wrap = shape[:2], model.boundary == "periodic"
     if height * width <= tile:
         return Tiling((height, width), (height, width), halo, True, ((0,), (0,)), patch)
@@ -215,7 +142,7 @@ def plan(model: Any, shape: tuple[int, ...], tile: int | None = None, batch: int
     (h, rows), (w, columns) = axes
     whole = len(rows) == len(columns) == 1
     return Tiling(
-        (height, width), (h, w), halo, radius is not None or whole, (rows, columns), patch
+        (height, width), (h, w), halo, influence.exact or whole, (rows, columns), patch
     )
 
 

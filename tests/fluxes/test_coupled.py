@@ -20,8 +20,8 @@ from keras_pde import (
     ImplicitDiffusion,
     ImplicitRecurrent,
 )
+from keras_pde.models.influence import Influence
 from keras_pde.runtime import compiled
-from keras_pde.tasks import tiles
 
 D = {"dtype": "float64"}
 SLOPES = [(0.0, 1.0), (-0.4, 1.0), (0.2, 1.5)]
@@ -319,7 +319,7 @@ def test_tiles_know_how_far_it_sees_and_a_compiled_network_is_the_network(rng):
     )
     model.build((None, None, None, 1))
     randomized(model, rng, 0.3)
-    assert tiles.receptive_radius(model) == 2 * (2 + 4)
+    assert model.influence() == Influence(2 * (2 + 4), exact=True)
     u = rng.normal(size=(1, 41, 43, 1))
     moved = u.copy()
     moved[0, 20, 20] += 1
@@ -335,7 +335,7 @@ def test_an_implicit_step_acts_farther_for_what_its_flux_sees():
         )
         model = ImplicitRecurrent(1, block=block, **D)
         model.build((None, None, None, 1))
-        return tiles.influence_radius(model)
+        return model.influence().pixels
 
     # KᵀK joins pixels 2 apart, and the flux 4 more
     assert radius(5) == pytest.approx(3 * radius(1), abs=2)

@@ -22,8 +22,8 @@ from keras_pde import (
     ImplicitDiffusion,
 )
 from keras_pde.fluxes.gated_flux import NOISE_RANGE
+from keras_pde.models.influence import Influence
 from keras_pde.runtime import compiled
-from keras_pde.tasks import tiles
 
 FLUXES = ("charbonnier", "perona_malik", "perona_malik_exponential", "truncated_tv")
 D = {"dtype": "float64"}
@@ -289,7 +289,7 @@ def test_tiles_know_how_far_a_gate_sees_and_a_compiled_network_is_the_network(rn
     model = DiffusionResNet(2, block=block(rng, 0.0))
     model.build((None, None, None, 1))
     randomized(model, rng, 0.3)
-    assert tiles.receptive_radius(model) == 2 * (4 + 1)
+    assert model.influence() == Influence(2 * (4 + 1), exact=True)
     u = rng.normal(size=(1, 41, 43, 1))
     moved = u.copy()
     moved[0, 20, 20] += 1

@@ -80,10 +80,10 @@ LEARNED = {
 @pytest.mark.parametrize("name", [*MODELS, *LEARNED])
 def test_a_snapshot_keeps_its_weights(name: str, rng: np.random.Generator) -> None:
     model, u = {**MODELS, **LEARNED}[name](), rng.random((2, 12, 10, 1)).astype("float32")
-    with pytest.raises(ValueError, match="build it first"):
-        model.snapshot()
+    with pytest.raises(ValueError, match="build the model first"):
+        model.program(snapshot=True)
     expected = ops.convert_to_numpy(model(u))
-    program = compiled(model.snapshot())
+    program = compiled(model.program(snapshot=True))
     np.testing.assert_allclose(ops.convert_to_numpy(program(u)), expected, atol=1e-5)
     for weight in model.weights:
         weight.assign(ops.cos(9 * weight))
@@ -99,7 +99,7 @@ def test_a_snapshot_holds_its_kernels_as_constants(rng: np.random.Generator) -> 
         rng.random((1, 12, 10, 1)).astype("float32"),
     )
     model(u)
-    graph = compiled(model.snapshot()).get_concrete_function(u).graph
+    graph = compiled(model.program(snapshot=True)).get_concrete_function(u).graph
     # of the image, and of what the graph reads from outside
     shapes = [tuple(t.shape) for t in graph.inputs]
     assert (5, 5, 1, 9) not in shapes
@@ -115,7 +115,7 @@ def test_features_are_the_states_of_the_scheme(name: str, rng: np.random.Generat
     if model.schedule.frozen:
         return
     for k in range(len(model.schedule)):
-        block, w = model.blocks[k // model._sharing], model.schedule.extrapolations[k]
+        block, w = model.block_of(k), model.schedule.extrapolations[k]
         previous = states[k] if k % model.schedule.cycle_length == 0 else states[k - 1]
         v = block.step(
             keras.ops.convert_to_tensor(states[k]),

@@ -10,6 +10,8 @@ import pytest
 import keras_pde
 from keras_pde import ConvOperator, DiffusionBlock, ImplicitDiffusion, Lifting
 from keras_pde.data import noise
+from keras_pde.models.influence import MOST, Influence
+from keras_pde.models.network import Network
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
@@ -77,8 +79,8 @@ def test_receptive_radius_is_where_the_output_stops_changing(
     name: str, rng: np.random.Generator
 ) -> None:
     model = randomised(built(MODELS[name]()))
-    radius = tiles.receptive_radius(model)
-    assert radius is not None
+    radius = model.influence().pixels
+    assert model.influence().exact
     size = 2 * radius + 31
     u = rng.random((1, size, size, 1)).astype("float32")
     v = u.copy()
@@ -170,12 +172,15 @@ def test_halo_grows_the_tile_and_the_image_bounds_it() -> None:
             tiles.plan(deep, (5000, 5000), tile=bad)  # type: ignore[arg-type]
 
 
-def test_a_model_may_state_its_radius_itself() -> None:
-    class Own:
-        receptive_radius = 7
+def test_a_network_states_its_influence_itself() -> None:
+    class Own(Network):
+        def influence(self) -> Influence:
+            return Influence(7, exact=True)
 
-    assert tiles.receptive_radius(Own()) == 7
-    assert tiles.receptive_radius(keras_pde.from_preset("truncated_tv_implicit_2d")) is None
+    own = Own()
+    own.build((None, None, None, 1))
+    assert tiles.plan(own, (1000, 1000), tile=10_000).halo == 7
+    assert not keras_pde.from_preset("truncated_tv_implicit_2d").influence().exact
 
 
 def test_twenty_megapixels_need_a_tile_of_memory() -> None:
@@ -273,17 +278,13 @@ def test_influence_radius_follows_the_step() -> None:
         )
 
     near, far, lifted = (
-        tiles.influence_radius(m)
-        for m in (model(1.0), model(30.0), model(30.0, lifting=Lifting(4, 2)))
+        m.influence().pixels for m in (model(1.0), model(30.0), model(30.0, lifting=Lifting(4, 2)))
     )
     assert near == 64
-    assert 64 < far < lifted <= tiles.MAX_INFLUENCE
-    assert tiles.influence_radius(model(1e6)) == tiles.MAX_INFLUENCE
+    assert 64 < far < lifted <= MOST
+    assert model(1e6).influence().pixels == MOST
     # τμ‖K‖² >= 1: no rate is known
-    assert (
-        tiles.influence_radius(keras_pde.from_preset("perona_malik_implicit_2d"))
-        == tiles.MAX_INFLUENCE
-    )
+    assert keras_pde.from_preset("perona_malik_implicit_2d").influence().pixels == MOST
 
 
 def test_influence_is_below_the_accuracy_at_the_radius(rng: np.random.Generator) -> None:
@@ -291,7 +292,7 @@ def test_influence_is_below_the_accuracy_at_the_radius(rng: np.random.Generator)
         "forward", keras_pde.activations.get("linear"), step_size=60.0, tolerance=1e-5
     )
     model = built(keras_pde.ImplicitRecurrent(1, block=block))
-    radius = tiles.influence_radius(model)
+    radius = model.influence().pixels
     u = np.zeros((1, 2 * radius + 21, 9, 1), np.float32)
     u[0, 0] = 1
     assert 64 < radius < 200

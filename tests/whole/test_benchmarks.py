@@ -5,7 +5,6 @@ import importlib
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_pde.models import retiming
 from keras_pde.models.diagnosis import Diagnosis
+from keras_pde.models.network import Network
 from keras_pde.runtime.compiling import compiled
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
@@ -73,7 +74,7 @@ class Denoiser:
 
     def __init__(
         self,
-        network: Any,
+        network: Network,
         name: str = "model",
         *,
         tuned: bool = False,
@@ -87,8 +88,10 @@ class Denoiser:
         self.tuned = tuned or bool(times)
         self.times = times
         self.snapshot = snapshot
-        self.iterates = run is None and _iterates(network)
-        self.run = compile(_function(network, snapshot)) if run is None else run
+        program = network.program(snapshot)
+        self.iterates = run is None and program.iterates
+        self.diagnosis = program.diagnosis
+        self.run = compile(program.trace if program.iterates else program) if run is None else run
 
     def at(self, sigma: float) -> Denoiser:
         """The denoiser at the stopping time of its table for noise of sigma; else itself."""
@@ -160,15 +163,5 @@ class Denoiser:
             return np.rint(values.clip(0, 1) * peak).astype(pixels.dtype)
 
         result = tiles.run(filtered, pixels, tiling, pixels.dtype, progress)
-        diagnosis = network.diagnosis(np.concatenate(traces, -1)) if traces else None
+        diagnosis = self.diagnosis(np.concatenate(traces, -1)) if traces else None
         return Denoised(result, tiling, diagnosis)
-
-
-def _iterates(network: Any) -> bool:
-    return hasattr(network, "traced")
-
-
-def _function(network: Any, snapshot: bool) -> Any:
-    if _iterates(network):
-        return network.traced()
-    return network.snapshot() if snapshot and hasattr(network, "snapshot") else network

@@ -1,0 +1,252 @@
+"""MultigridSolver: one multigrid cycle for A u = b without weights, and its iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
+from keras_pde.models.network import Network
+from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.types import DType, Shape, Tensor
+from keras_pde.schemes.multigrid.cycles import Cycle, CycleType, plans_for
+from keras_pde.schemes.multigrid.grids import Grid
+from keras_pde.schemes.multigrid.iteration import Iteration, Solution, iterate
+from keras_pde.schemes.multigrid.levels import DENSE
+from keras_pde.schemes.multigrid.problems import Problem
+from keras_pde.schemes.multigrid.smoothers import Smoother
+
+__all__ = ["LEARNED_LEVELS", "MultigridSolver"]
+
+LEARNED_LEVELS = 4
+
+
+class MultigridSolver(Network):
+    """The cycle of a `MultigridUNet` on given grids, and `solve`, which iterates it.
+
+    Args:
+        problem: the equation A u = b.
+        cycle_type: order of the grids and numbers of smoothing steps.
+        smoother: what damps the rough part of the error.
+        levels: number of grids, or "auto": down to one point (learned: 4).
+        fas: whether coarse grids solve the full equation, as a nonlinear one needs.
+        channels: state channels of a learned net; None without weights.
+
+    Attributes:
+        sizes: of the last input whose sizes were known, for `print(model)`; else None.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        cycle_type: CycleType,
+        smoother: Smoother,
+        levels: int | str,
+        fas: bool,
+        channels: int | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.problem = problem
+        self.cycle_type = cycle_type
+        self.smoother = smoother
+        self.levels = levels
+        self.fas = fas
+        self.channels = channels
+        self.sizes: tuple[int, ...] | None = None
+        self._iteration: Iteration | None = None
+
+    @property
+    def boundary(self) -> str:  # type: ignore[override]
+        """Boundary condition."""
+        return self.problem.boundary
+
+    @property
+    def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the inputs: the right-hand side is the image; inpainting has a mask."""
+        return ("image", "mask") if self.problem.masked else super().named_inputs
+
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
+        """Note rank, channels, and sizes where they are known."""
+        super().build(input_shape)
+        sizes = self.image_shape(input_shape)[1:-1]
+        self.built_sizes = sizes
+        if None not in sizes:
+            self.sizes = tuple(int(n) for n in sizes)  # type: ignore[arg-type]
+
+    @property
+    def export_sizes(self) -> tuple[int | None, ...]:
+        """Those it was built for, where the number of levels follows from them, else any."""
+        if self.levels != "auto" or self.channels is not None:
+            return super().export_sizes
+        if self.problem.masked or None in self.built_sizes:
+            raise ValueError(
+                f"{self.name}: levels='auto' follows from the sizes, which must be fixed:"
+                " keras_pde.export.export(…, size=…), or --size HxW"
+            )
+        return self.built_sizes
+
+    def grids(
+        self, sizes: tuple[Any, ...], dtype: DType = "float32", count: int | None = None
+    ) -> list[Grid]:
+        """The hierarchy of grids for an image of the given sizes, finest first."""
+        wanted = count or (
+            LEARNED_LEVELS if self.channels and self.levels == "auto" else self.levels
+        )
+        if wanted == "auto" and not all(isinstance(n, int) for n in sizes):
+            raise ValueError(
+                'levels="auto" needs known sizes, and this graph was traced without them: give'
+                " levels a number"
+            )
+        grids = [Grid.finest(sizes, self.problem.boundary, dtype)]
+        while grids[-1].coarsens and wanted in ("auto", *range(len(grids) + 1, 99)):
+            grids.append(grids[-1].coarser())
+        return grids
+
+    def cycle(
+        self,
+        b: Tensor,
+        x: Tensor | None = None,
+        data: Any = None,
+        record: dict[int, Any] | None = None,
+    ) -> Tensor:
+        """One cycle of the scheme for A u = b, in the precision of b.
+
+        What a solver's call does, with the levels' data given.
+        """
+        dtype = keras.backend.standardize_dtype(b.dtype)
+        levels = self.problem.levels(self.grids(spatial_sizes(b), dtype), dtype, data)
+        last = levels[-1]
+        if (
+            last.exact
+            and last.grid.coarsens
+            and all(isinstance(n, int) for n in last.grid.sizes)
+            and last.grid.points > DENSE
+        ):
+            raise ValueError(
+                f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE}"
+                " are solved exactly: give more levels, or 'auto'"
+            )
+        if self.problem.singular:
+            b = _centred(b)
+        x = Cycle(
+            levels,
+            plans_for(self.smoother, self.cycle_type, levels),
+            self.cycle_type.kind,
+            self.fas,
+            record,
+        )(b, x)
+        return _centred(x) if self.problem.singular else x
+
+    def solve(
+        self,
+        b: Any,
+        tolerance: float = 1e-8,
+        *,
+        guess: Any = None,
+        max_cycles: int = 100,
+        callback: Callable[[int, float], None] | None = None,
+        accelerate: bool = False,
+    ) -> Solution:
+        r"""Cycles until ‖b − Ax‖ ≤ tolerance·‖b‖ for every sample, with the residual in float64.
+
+        Args:
+            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the
+                residual is relative to that of f itself.
+            tolerance: of the relative residual; about 1e-13 is what float64 allows.
+            guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear
+                diffusion: b).
+            max_cycles: at most so many; the loop also ends when rounding keeps four cycles from
+                lowering the residual.
+            callback: called with (cycle, largest relative residual) after each cycle.
+            accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.
+
+        Returns:
+            A `Solution` with x, residuals, cycles and whether it converged.
+
+        Raises:
+            ValueError: b not finite or of a wrong shape, b not of mean 0 where A is singular, a
+                learned net.
+
+        Example:
+            >>> from keras_pde import MultigridUNet
+            >>> print(MultigridUNet("screened_poisson").solve(np.ones((1, 20, 30, 1)), 1e-6).converged)
+            True
+        """
+        if self.channels is not None:
+            raise ValueError("A learned net is no solver: solve() is for a model without channels")
+        if accelerate and not self.problem.linear:
+            raise ValueError(
+                "Conjugate gradients accelerate linear problems only: use accelerate=False"
+            )
+        if not tolerance > 0 or max_cycles < 1:
+            raise ValueError(
+                f"tolerance must be > 0 and max_cycles >= 1. Received: tolerance={tolerance},"
+                f" max_cycles={max_cycles}"
+            )
+        right, mask, start = checked_arrays(self.problem, b, guess)
+        if not self.built:
+            self.build(right.shape)
+        self.sizes = right.shape[1:-1]
+        scale = None
+        if mask is not None:
+            right, scale = self._source(right, mask)
+        return iterate(
+            self._compiled_iteration(),
+            right,
+            start,
+            mask,
+            scale,
+            tolerance,
+            max_cycles,
+            callback,
+            accelerate,
+        )
+
+    def _source(self, f: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Right-hand side of inpainting, and its norm on the unknown pixels.
+
+        That of all is dominated by the known ones.
+        """
+        with double_precision():
+            unknown, tensor = (ops.convert_to_tensor(x, dtype="float64") for x in (1 - known, f))
+            (level,) = self.problem.levels(
+                self.grids(spatial_sizes(tensor), "float64")[:1], "float64", [unknown]
+            )
+            right = ops.convert_to_numpy(level.source(tensor))
+        return right, np.sqrt(((1 - known) * right**2).sum(axis=tuple(range(1, f.ndim))))
+
+    def _compiled_iteration(self) -> Iteration:
+        """Compiled functions, kept: they are traced once for each shape."""
+        if self._iteration is None:
+            narrow = keras.backend.standardize_dtype(self.variable_dtype) != "float64"
+            dtype = ("float32" if narrow else "float64") if self.problem.linear else None
+
+            def prepare(mask: Any) -> Any:
+                return (
+                    self.problem.prepare(
+                        self.grids(spatial_sizes(mask), dtype or "float64"),
+                        dtype or "float64",
+                        mask,
+                    )
+                    if self.problem.masked
+                    else []
+                )
+
+            def residual(b: Any, x: Any, data: Any) -> Any:
+                wide = [ops.cast(d, "float64") for d in data[:1]]
+                level = self.problem.levels(
+                    self.grids(spatial_sizes(b), "float64")[:1], "float64", wide
+                )[0]
+                return b - level.operator(x)
+
+            self._iteration = Iteration(prepare, self.cycle, residual, dtype)
+        return self._iteration
+
+
+def _centred(x: Any) -> Any:
+    return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)
