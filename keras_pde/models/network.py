@@ -80,10 +80,13 @@ class Network(NamedInputs):
         inputs = keras.tree.map_structure(
             lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
         )
+        self._build_for(inputs)
+        return inputs
+
+    def _build_for(self, inputs: Inputs) -> None:
         if not self.built:
             shapes = [tuple(x.shape) for x in keras.tree.flatten(inputs)]
             self.build(shapes if isinstance(inputs, list | tuple) else shapes[0])
-        return inputs
 
     def states(self, inputs: Inputs) -> list[Tensor]:
         """The states inside the network for given tensors; by default its output alone."""
@@ -109,6 +112,7 @@ class Network(NamedInputs):
             (4, 1)
         """
         if any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs)):
+            self._build_for(inputs)  # before the layer is, so that weights keep their paths
             return Features(self)(inputs)
         return self.states(self.tensors(inputs))
 
