@@ -1,36 +1,35 @@
-"""Certificates: what is proved about a block or a network, computed from the weights at hand.
+"""Certificate: what is proved about a block or a network, computed from the weights at hand.
 
-The rules, for one step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁], Φ′ in [s₀, s₁] and an
-upper bound κ ≥ ‖K‖:
-
-* S1 norm: ‖I − τβ − τKᵀGK‖ ≤ ρ = max(|1 − τβ − τκ² min(0, g₀)|, |1 − τβ − τκ² g₁|), so ‖u⁺‖ ≤ ρ‖u‖
-  + τβ‖f‖.
-* S2 Lipschitz: the same with the slopes s₀, s₁; where Φ′ is only known to be within c of a
-  symmetric matrix with that spectrum, plus τκ²c.
-* S4 averaged: Φ monotone, τLκ² < 2: θ = τLκ²/2; θ ≤ ½ is firm nonexpansiveness. Composition:
-  Combettes, Yamada (2015).
-* S5 energy: τ(β + Lκ²) ≤ 2: E(u) = Σψ(Ku) + β/2‖u − f‖² decreases, by at least τ(1 − τ(β +
-  Lκ²)/2)‖∇E‖².
-* an extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and uᵏ⁻¹ with weights |w| and
-  |1 − w|.
-* a cycle with one frozen (or linear) operator A is a polynomial p(A): ‖p(A)‖ ≤ sup |p| on the
-  spectrum of A.
+A certificate is a subject, a list of guarantees, and what the reader must grant. Each kind of
+guarantee is a file beside this one and owns its rules: `norm_stability` (S1), `lipschitz_constant`
+(S2), `averagedness` (S4), `energy_descent` (S5). Further kinds join the list by `with_guarantees`.
 
 All is said of exact arithmetic, but for networks that compute in 16 bits, whose bounds hold their
-roundings: `keras_pde.certificates.rounding`.
-
-Nothing is measured on data, and nothing is reported beyond these rules: where they end, the
-certificate says why.
+roundings: `keras_pde.certificates.rounding`. Nothing is measured on data, and nothing is reported
+beyond the rules: where they end, the certificate says why.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from keras_pde.certificates.averagedness import Averagedness, compose_averaged
+from keras_pde.certificates.energy_descent import EnergyDescent
+from keras_pde.certificates.guarantee import Guarantee
+from keras_pde.certificates.lipschitz_constant import LipschitzConstant
+from keras_pde.certificates.norm_stability import NormStability
+from keras_pde.runtime.printed import rounded
+
+__all__ = ["Certificate", "compose_averaged", "rounded"]
+
+FOUR = (NormStability, LipschitzConstant, Averagedness, EnergyDescent)
+UNSAID: Any = object()  # an argument that was not given; None is a constant of averagedness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Certificate:
     """Guarantees of a map u ↦ N(u), each with its constant and its reason.
 
@@ -43,6 +42,11 @@ class Certificate:
         energy_descent: whether the energy of the scheme never increases (S5).
         reasons: for "norm", "lipschitz", "averaged", "energy": the rule used, or why none applies.
         assumptions: what the reader must grant, in words.
+        guarantees: the list itself. Without it there are the four above; constants and reasons that
+            are given take the place of those in the list.
+
+    Raises:
+        ValueError: two guarantees of one key.
 
     Source: Alt et al., arXiv:2103.15419 (2021) for S1; arXiv:2107.14742 for the architectures.
 
@@ -53,15 +57,82 @@ class Certificate:
         >>> certificate = block.certificate()
         >>> certificate.norm_stable, certificate.lipschitz
         (True, 1.25)
+        >>> [guarantee.key for guarantee in certificate.guarantees if guarantee.proved]
+        ['norm', 'energy']
     """
 
     subject: str
-    norm_gain: float = math.inf
-    lipschitz: float = math.inf
-    averaged: float | None = None
-    energy_descent: bool = False
-    reasons: dict[str, str] = field(default_factory=dict)
-    assumptions: tuple[str, ...] = ()
+    guarantees: tuple[Guarantee, ...]
+    assumptions: tuple[str, ...]
+
+    def __init__(
+        self,
+        subject: str,
+        norm_gain: float = UNSAID,
+        lipschitz: float = UNSAID,
+        averaged: float | None = UNSAID,
+        energy_descent: bool = UNSAID,
+        reasons: dict[str, str] = UNSAID,
+        assumptions: tuple[str, ...] = (),
+        *,
+        guarantees: tuple[Guarantee, ...] | None = None,
+    ) -> None:
+        given = {"norm": norm_gain, "lipschitz": lipschitz, "averaged": averaged}
+        if energy_descent is not UNSAID:
+            given["energy"] = 1.0 if energy_descent else None
+        constants = {key: x for key, x in given.items() if x is not UNSAID}
+        listed = tuple(kind() for kind in FOUR) if guarantees is None else tuple(guarantees)
+        found = []
+        for guarantee in listed:
+            key = guarantee.key
+            constant = constants.get(key, guarantee.constant)
+            reason = guarantee.reason if reasons is UNSAID else reasons.get(key, "")
+            found.append(replace(guarantee, constant=constant, reason=reason))
+        keys = [guarantee.key for guarantee in found]
+        if len(set(keys)) < len(keys):
+            raise ValueError(
+                f"A certificate states one guarantee of each kind. Received: the keys {keys}"
+            )
+        object.__setattr__(self, "subject", subject)
+        object.__setattr__(self, "guarantees", tuple(found))
+        object.__setattr__(self, "assumptions", tuple(assumptions))
+
+    def get(self, key: str) -> Guarantee | None:
+        """The guarantee of a kind, or None where the certificate does not state it."""
+        return next((g for g in self.guarantees if g.key == key), None)
+
+    def __getitem__(self, key: str) -> Guarantee:
+        found = self.get(key)
+        if found is None:
+            stated = ", ".join(guarantee.key for guarantee in self.guarantees)
+            raise KeyError(f"No guarantee {key!r} is stated about {self.subject}, but {stated}")
+        return found
+
+    @property
+    def norm_gain(self) -> float:
+        """The constant a of ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1)."""
+        return self._constant("norm", math.inf)
+
+    @property
+    def lipschitz(self) -> float:
+        """The constant l of ‖N(u) − N(v)‖ ≤ l‖u − v‖, inf where there is none (S2)."""
+        return self._constant("lipschitz", math.inf)
+
+    @property
+    def averaged(self) -> float | None:
+        """The constant θ of averagedness, None where there is none (S4)."""
+        return self._constant("averaged", None)
+
+    @property
+    def energy_descent(self) -> bool:
+        """Whether the energy of the scheme never increases (S5)."""
+        found = self.get("energy")
+        return found is not None and found.proved
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """The rule used by key, or why none applies, where one is said."""
+        return {g.key: g.reason for g in self.guarantees if g.reason}
 
     @property
     def norm_stable(self) -> bool:
@@ -78,6 +149,23 @@ class Certificate:
         """S4 with θ ≤ ½: what plug-and-play iterations need to converge."""
         return self.averaged is not None and self.averaged <= 0.5
 
+    def _constant(self, key: str, nothing: Any) -> Any:
+        found = self.get(key)
+        return nothing if found is None else found.constant
+
+    def with_guarantees(self, *more: Guarantee) -> Self:
+        """The certificate with further guarantees; one of a key that is there takes its place.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> from keras_pde.certificates.norm_stability import NormStability
+            >>> Certificate("net").with_guarantees(NormStability(1.0, "no weights")).norm_stable
+            True
+        """
+        new = {guarantee.key: guarantee for guarantee in more}
+        kept = [new.pop(guarantee.key, guarantee) for guarantee in self.guarantees]
+        return replace(self, guarantees=(*kept, *new.values()))
+
     def then(self, other: Certificate) -> Certificate:
         """Certificate of ``other`` applied after this map.
 
@@ -89,93 +177,131 @@ class Certificate:
             >>> round(a.then(a).averaged, 4)
             0.6667
         """
-        both = self.averaged is not None and other.averaged is not None
-        averaged = compose_averaged([self.averaged, other.averaged]) if both else None
-        reasons = {
-            key: "; then ".join(
-                dict.fromkeys(filter(None, (self.reasons.get(key), other.reasons.get(key))))
-            )
-            for key in _LINES
-        }
-        reasons["energy"] = "the two maps have no energy in common"
-        # "no bound" on ‖N(u)‖/‖u‖ allows N(0) ≠ 0, so a first map to 0 does not help
-        gain = math.inf if math.isinf(other.norm_gain) else _times(self.norm_gain, other.norm_gain)
-        return Certificate(
-            f"{self.subject}, then {other.subject}",
-            gain,
-            _times(self.lipschitz, other.lipschitz),
-            averaged,
-            False,
-            reasons,
-            tuple(dict.fromkeys(self.assumptions + other.assumptions)),
+        subject = f"{self.subject}, then {other.subject}"
+        return self._joined(other, subject, lambda one, two: one.then(two))
+
+    def plus(self, other: Certificate) -> Certificate:
+        """Certificate of the sum u ↦ N(u) + M(u): constants add up.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a", lipschitz=1.0).plus(Certificate("b", lipschitz=0.5)).lipschitz
+            1.5
+        """
+        return self._joined(
+            other, f"{self.subject} + {other.subject}", lambda one, two: one.plus(two)
         )
 
-    def __str__(self) -> str:
-        firm = " (firmly nonexpansive)" if self.firmly_nonexpansive else ""
-        values = {
-            "norm": (self.norm_stable, "norm stability", f"‖N(u)‖ ≤ {rounded(self.norm_gain)}‖u‖"),
-            "lipschitz": (
-                self.nonexpansive,
-                "nonexpansiveness",
-                f"‖N(u) − N(v)‖ ≤ {rounded(self.lipschitz)}‖u − v‖",
-            ),
-            "averaged": (
-                self.averaged is not None,
-                "averagedness",
-                "" if self.averaged is None else f"θ = {rounded(self.averaged)}{firm}",
-            ),
-            "energy": (
-                self.energy_descent,
-                "energy descent",
-                "E(N(u)) ≤ E(u)" if self.energy_descent else "",
-            ),
+    def beside(self, other: Certificate) -> Certificate:
+        """Certificate of the concatenation u ↦ (N(u), M(u)): constants √(a² + b²).
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a", lipschitz=3.0).beside(Certificate("b", lipschitz=4.0)).lipschitz
+            5.0
+        """
+        return self._joined(
+            other, f"({self.subject}, {other.subject})", lambda one, two: one.beside(two)
+        )
+
+    def mixed(self, other: Certificate, weight: float) -> Certificate:
+        """Certificate of the mean (1 − weight) N + weight M, for a weight in [0, 1].
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> a, b = Certificate("a", averaged=0.2), Certificate("b", averaged=0.6)
+            >>> a.mixed(b, 0.5).averaged
+            0.4
+        """
+        if not 0 <= weight <= 1:
+            raise ValueError(f"The weight of a mean lies in [0, 1]. Received: weight={weight}")
+        subject = f"a mean of {self.subject} and {other.subject}"
+        return self._joined(other, subject, lambda one, two: one.mixed(two, weight))
+
+    def lifted(self, squared: float | None = None) -> Self:
+        """Certificate of u ↦ Pᵀ N(P u) with ‖P‖² ≤ squared; without it, for an isometry P."""
+        return replace(self, guarantees=tuple(g.lifted(squared) for g in self.guarantees))
+
+    def _joined(
+        self, other: Certificate, subject: str, rule: Callable[[Any, Any], Guarantee]
+    ) -> Certificate:
+        """Each guarantee by its own rule; one that only one of the maps states is lost."""
+        found = []
+        for key in dict.fromkeys(g.key for g in (*self.guarantees, *other.guarantees)):
+            one, two = self.get(key), other.get(key)
+            if one is not None and two is not None:
+                found.append(rule(one, two))
+            elif one is not None:
+                found.append(one.lost(f"it is not stated about {other.subject}"))
+            elif two is not None:
+                found.append(two.lost(f"it is not stated about {self.subject}"))
+        both = tuple(dict.fromkeys(self.assumptions + other.assumptions))
+        return Certificate(subject, guarantees=tuple(found), assumptions=both)
+
+    def summary(self) -> str:
+        """What is proved in a few words with the constants, as a card says it.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0).summary()
+            'norm stable, Lipschitz constant 2'
+        """
+        ordered = sorted(self.guarantees, key=lambda guarantee: guarantee.place)
+        return ", ".join(g.words for g in ordered if g.words) or "none"
+
+    def claims(self) -> list[str]:
+        """What is proved, a claim each, without numbers.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0, energy_descent=True).claims()
+            ['‖N(u)‖ ≤ ‖u‖', 'energy descent']
+        """
+        return [g.claim or g.title for g in self.guarantees if g.proved]
+
+    def strongest(self) -> str:
+        """The strongest of the guarantees that are proved, in a word; "no" where none is.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=1.0).strongest()
+            'nonexpansive'
+        """
+        named = [g for g in self.guarantees if g.proved and g.word]
+        return max(named, key=lambda guarantee: guarantee.rank).word if named else "no"
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that is stated, for JSON: a bound that does not exist is None.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> facts = Certificate("a net", norm_gain=1.0).as_json()
+            >>> facts["norm_gain"], facts["lipschitz"], facts["guarantees"][0]["title"]
+            (1.0, None, 'norm stability')
+        """
+        constants = {
+            "norm_gain": self.norm_gain,
+            "lipschitz": self.lipschitz,
+            "averaged": self.averaged,
         }
+        return {
+            "subject": self.subject,
+            **{k: x if x is not None and math.isfinite(x) else None for k, x in constants.items()},
+            "energy_descent": self.energy_descent,
+            "reasons": self.reasons,
+            "assumptions": list(self.assumptions),
+            "norm_stable": self.norm_stable,
+            "nonexpansive": self.nonexpansive,
+            "firmly_nonexpansive": self.firmly_nonexpansive,
+            "guarantees": [guarantee.as_json() for guarantee in self.guarantees],
+        }
+
+    def __str__(self) -> str:
+        wide = max([17, *(len(guarantee.title) for guarantee in self.guarantees)])
         lines = [f"Certificate of {self.subject}"]
-        for key, (holds, name, formula) in values.items():
-            infinite = formula.count("inf") > 0
-            formula = "no bound" if infinite else formula
-            mark = "proved    " if holds else "not proved"
-            lines.append(f"  {name:<17} {mark}  {formula:<30} {self.reasons.get(key, '')}".rstrip())
+        for guarantee in self.guarantees:
+            mark = "proved    " if guarantee.proved else "not proved"
+            said = f"{guarantee.formula:<30} {guarantee.reason}".rstrip()
+            lines.append(f"  {guarantee.title:<{wide}} {mark}  {said}".rstrip())
         lines += [f"  assuming {a}" for a in self.assumptions]
         return "\n".join(lines)
-
-
-_LINES = ("norm", "lipschitz", "averaged", "energy")
-
-
-def rounded(x: float, digits: int = 5, up: bool = True) -> str:
-    """So many digits, rounded up (or down): a printed bound is a bound.
-
-    Example:
-        >>> from keras_pde.certificates.certificate import rounded
-        >>> rounded(1.25), rounded(1 + 1e-15), rounded(4 / 9, 4, up=False)
-        ('1.25', '1.0001', '0.4444')
-    """
-    text = f"{x:.{digits}g}"
-    if not math.isfinite(x) or (float(text) >= x if up else float(text) <= x):
-        return text
-    unit = 10.0 ** (math.floor(math.log10(abs(x))) - digits + 1)
-    return f"{x + unit if up else x - unit:.{digits}g}"
-
-
-def _times(a: float, b: float) -> float:
-    return 0.0 if 0 in (a, b) else a * b
-
-
-def compose_averaged(constants: Sequence[float | None]) -> float | None:
-    """Averagedness constant of a composition of θᵢ-averaged maps: S/(1 + S) with S = Σ θᵢ/(1−θᵢ).
-
-    None if one is none.
-
-    Source: Combettes, Yamada (2015).
-
-    Example:
-        >>> from keras_pde.certificates.certificate import compose_averaged
-        >>> round(compose_averaged([0.5, 0.5]), 4)
-        0.6667
-
-    """
-    if not constants or any(t is None or not 0 <= t < 1 for t in constants):
-        return None
-    total = sum(t / (1 - t) for t in constants if t is not None)
-    return total / (1 + total)

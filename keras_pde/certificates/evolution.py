@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_pde import schemes
-from keras_pde.certificates.certificate import Certificate, compose_averaged, rounded
+from keras_pde.certificates.averagedness import compose_averaged
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import ROUNDING, BlockFacts
 from keras_pde.certificates.rounding import rounded_norm
+from keras_pde.runtime.printed import rounded
 from keras_pde.schemes import Schedule
 
 _LIMIT = 2 * (1 + ROUNDING)

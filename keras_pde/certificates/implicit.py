@@ -18,9 +18,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from keras_pde.certificates.certificate import Certificate, compose_averaged, rounded
+from keras_pde.certificates.averagedness import compose_averaged
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.runtime.precision import unit_roundoff
+from keras_pde.runtime.printed import rounded
 
 ROUNDING = 1e-9  # m this close below 1 is not told from 1
 

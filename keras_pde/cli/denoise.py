@@ -179,17 +179,7 @@ def _report(
         else ""
     )
     click.echo(f"{name}: {steps or f'a {model.cycle_type} cycle of multigrid'}{how}")
-    certificate = model.certificate()
-    proved = [
-        text
-        for holds, text in (
-            (certificate.norm_stable, "‖N(u)‖ ≤ ‖u‖"),
-            (certificate.nonexpansive, "‖N(u) − N(v)‖ ≤ ‖u − v‖"),
-            (certificate.averaged is not None, "averaged"),
-            (certificate.energy_descent, "energy descent"),
-        )
-        if holds
-    ]
+    proved = model.certificate().claims()
     click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
     if not tuned and not model.noise_conditioned:
         click.echo(f"{name} has no table of noise levels: the network was used as it is")

@@ -8,9 +8,7 @@ Every mistake of the user's ends in one line on stderr and exit code 2. What nee
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -281,15 +279,8 @@ def certify(preset: str, as_json: bool) -> None:
     if not as_json:
         click.echo(str(certificate))
         return
-    facts = {"preset": preset, **dataclasses.asdict(certificate)}
-    facts |= {
-        name: getattr(certificate, name)
-        for name in ("norm_stable", "nonexpansive", "firmly_nonexpansive")
-    }
-    finite = {
-        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()
-    }
-    click.echo(json.dumps(finite, indent=1, ensure_ascii=False, allow_nan=False))
+    facts = {"preset": preset, **certificate.as_json()}
+    click.echo(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 @main.command()

@@ -103,10 +103,7 @@ class Served(keras.Model):
         """Metadata."""
         from keras_pde.runtime.version import __version__
 
-        certificate, unit = (
-            self.model.certificate(),
-            "grey levels of 255" if self.uint8 else "the unit of the image",
-        )
+        unit = "grey levels of 255" if self.uint8 else "the unit of the image"
         values = (
             "uint8, 0 to 255"
             if self.uint8
@@ -116,17 +113,6 @@ class Served(keras.Model):
                 else "floats"
             )
         )
-        facts = {
-            key: getattr(certificate, key)
-            for key in (
-                "norm_gain",
-                "lipschitz",
-                "averaged",
-                "energy_descent",
-                "reasons",
-                "assumptions",
-            )
-        }
         more = (
             {"noise": f"standard deviation in {unit}, a number a sample"}
             if self.takes_noise
@@ -155,10 +141,7 @@ class Served(keras.Model):
                 else {}
             ),
             **_reach(self.model),
-            "certificate": {
-                k: None if isinstance(v, float) and not np.isfinite(v) else v
-                for k, v in facts.items()
-            },
+            "certificate": self.model.certificate().as_json(),
         }
 
     def compare(self, run: Callable[..., np.ndarray], size: Sequence[int] | None) -> float:

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde import schemes
-from keras_pde.certificates.certificate import Certificate, rounded
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.rounding import outward
@@ -22,6 +22,7 @@ from keras_pde.operators import ConvOperator
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import as_in, at_least_float32, unit_roundoff
+from keras_pde.runtime.printed import rounded
 
 STEP_SIZES = ("auto", "learned", "per_channel")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.certificates.certificate import Certificate, rounded
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
 
 
@@ -160,40 +158,17 @@ class Lifting(keras.layers.Layer):
 
     def certify(self, certificate: Certificate) -> Certificate:
         """Certificate of u ↦ Pᵀ N(P u), from that of N."""
-        reasons = {
-            **certificate.reasons,
-            "energy": "the energy is one of the state, which has channels of its own",
-        }
         if not self.learned:
-            return dataclasses.replace(certificate, energy_descent=False, reasons=reasons)
-        kernel, unit = (
-            ops.convert_to_numpy(self.kernel).astype("float64"),
-            unit_roundoff(self.compute_dtype),
-        )
+            return certificate.lifted()
+        kernel = ops.convert_to_numpy(self.kernel).astype("float64")
+        unit = unit_roundoff(self.compute_dtype)
         norm = float(np.linalg.norm(kernel, 2))
         # the kernel's rounding, a sum in float32, and the result's rounding: see
         # keras_pde.certificates.rounding
         if unit:
-            norm = (
-                norm + (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))
-            ) * (1 + unit)
-        squared = norm**2 * (1 + 1e-9)
-        for key in ("norm", "lipschitz"):
-            reasons[key] += f"; times ‖lifting‖² ≤ {rounded(squared)}"
-        reasons["averaged"] = "the lifting is learned, and no isometry"
-        # no bound stays none, even behind a map to 0
-        norm, lipschitz = (
-            x if math.isinf(x) else x * squared
-            for x in (certificate.norm_gain, certificate.lipschitz)
-        )
-        return dataclasses.replace(
-            certificate,
-            norm_gain=norm,
-            lipschitz=lipschitz,
-            averaged=None,
-            energy_descent=False,
-            reasons=reasons,
-        )
+            off = (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))
+            norm = (norm + off) * (1 + unit)
+        return certificate.lifted(norm**2 * (1 + 1e-9))
 
     def __repr__(self) -> str:
         parts = f"{self.patch_size}-wide patches, " if self.patch_size > 1 else ""

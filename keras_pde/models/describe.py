@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_pde.certificates.certificate import rounded
 from keras_pde.models.block_network import BlockNetwork
+from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.schedule import Schedule
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
-from keras_pde.certificates.certificate import rounded
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.tasks.denoise.data import test_set
 from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.training.recipes import Recipe
 
-VACUOUS = 1e4  # a Lipschitz constant beyond that says nothing in practice
 DATA = (
     "Berkeley Segmentation Dataset BSDS500 (Arbeláez, Maire, Fowlkes, Malik, TPAMI 2011), for"
     " non-commercial research and education"
@@ -27,7 +26,7 @@ LICENCE = (
 )
 
 
-def guarantee(certificate: Any) -> str:
+def guarantee(certificate: Certificate) -> str:
     """What is proved, in a few words with the constants.
 
     Example:
@@ -36,16 +35,7 @@ def guarantee(certificate: Any) -> str:
         >>> guarantee(Certificate("a net", norm_gain=1.0, lipschitz=2.0))
         'norm stable, Lipschitz constant 2'
     """
-    said = []
-    if certificate.firmly_nonexpansive:
-        said.append("firmly nonexpansive")
-    elif certificate.averaged is not None:
-        said.append(f"averaged (θ = {rounded(certificate.averaged, 3)})")
-    if certificate.norm_stable:
-        said.append("norm stable")
-    if certificate.lipschitz < VACUOUS:
-        said.append(f"Lipschitz constant {rounded(certificate.lipschitz, 4)}")
-    return ", ".join(said) or "none"
+    return certificate.summary()
 
 
 def pictures(model: Any, folder: Path) -> None:

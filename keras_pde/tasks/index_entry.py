@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 def certified(model: Any) -> str:
     """The strongest of the guarantees, in a word."""
-    certificate = model.certificate()
-    if certificate.averaged is not None:
-        return "averaged"
-    if certificate.nonexpansive:
-        return "nonexpansive"
-    return "norm" if certificate.norm_stable else "no"
+    return model.certificate().strongest()
 
 
 def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_pde import Certificate
-from keras_pde.certificates.certificate import compose_averaged, rounded
+from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.facts import BlockFacts
+from keras_pde.runtime.printed import rounded
 
 
 def test_flags_follow_from_the_constants():

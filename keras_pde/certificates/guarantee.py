@@ -1,0 +1,149 @@
+"""Guarantee: one kind of statement about a map, with its constant, its reason and its rules.
+
+A certificate is a list of them. Each kind lives in a file of its own and knows how it composes, so
+that a new kind touches no other file: printing, JSON, cards and exports read the list.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar
+
+from keras_pde.runtime.printed import rounded
+
+THEN = "; then "
+Kind = TypeVar("Kind", bound="Guarantee")
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """A statement about a map N, proved or not.
+
+    A kind of guarantee is a subclass with a ``key`` and a ``title`` of its own. It says when it is
+    `proved`, how its constant reads (`formula`), and what becomes of it where maps are composed
+    (`then`), added (`plus`), concatenated (`beside`), averaged (`mixed`) or lifted (`lifted`). The
+    rules of this base claim nothing: a kind without a rule is lost in a composition, and the
+    certificate says so.
+
+    Args:
+        constant: the constant of the statement; ``nothing`` where there is none.
+        reason: the rule that proves it, or why none does.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from keras_pde import Certificate
+        >>> from keras_pde.certificates.guarantee import Guarantee
+        >>> @dataclass(frozen=True)
+        ... class MeanKept(Guarantee):
+        ...     key = "mean"
+        ...     title = "mean kept"
+        ...     formula = "mean N(u) = mean u"
+        >>> kept = MeanKept(constant=1.0, reason="K has zero mean")
+        >>> certificate = Certificate("net", norm_gain=1.0).with_guarantees(kept)
+        >>> print(str(certificate).splitlines()[-1].strip())
+        mean kept         proved      mean N(u) = mean u             K has zero mean
+        >>> certificate.then(Certificate("other"))["mean"].proved
+        False
+    """
+
+    constant: float | None = None
+    reason: str = ""
+
+    key: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    nothing: ClassVar[float | None] = None  # the constant of a map of which nothing is known
+    word: ClassVar[str] = ""  # for the index of presets, where this is the strongest guarantee
+    rank: ClassVar[int] = 0  # the strongest has the highest
+    place: ClassVar[int] = 100  # where its words stand in a summary; the lowest comes first
+    claim: ClassVar[str] = ""  # what is proved, without numbers; the title where it is empty
+
+    @property
+    def formula(self) -> str:
+        """The statement with its constant."""
+        return ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a constant at all, as large as it may be."""
+        return self.constant is not None and not math.isinf(self.constant)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the statement holds."""
+        return self.known
+
+    @property
+    def words(self) -> str:
+        """What a card says in a few words with the constant; empty where it says nothing."""
+        return ""
+
+    def lost(self, reason: str) -> Self:
+        """The same kind of guarantee, not proved, with the reason why not."""
+        return replace(self, constant=self.nothing, reason=reason)
+
+    def then(self, other: Self) -> Self:
+        """Of ``other`` applied after this map."""
+        return self.lost("no rule for a composition of maps")
+
+    def plus(self, other: Self) -> Self:
+        """Of the sum of this map and ``other``."""
+        return self.lost("no rule for a sum of maps")
+
+    def beside(self, other: Self) -> Self:
+        """Of u ↦ (N(u), M(u)), both results as one."""
+        return self.lost("no rule for concatenated maps")
+
+    def mixed(self, other: Self, weight: float) -> Self:
+        """Of the mean (1 − weight) N + weight M, weight in [0, 1]."""
+        return self.lost("no rule for a mean of maps")
+
+    def lifted(self, squared: float | None) -> Self:
+        """Of Pᵀ N P with ‖P‖² ≤ ``squared``; None says that P is an isometry."""
+        return self.lost("no rule for a lifting")
+
+    def composed(self, other: Self, constant: float | None) -> Self:
+        """The guarantee of a composition with this constant, and the reasons of both maps.
+
+        Where there is no constant, the reasons are those of the maps that have none.
+        """
+        both = (self, other)
+        if constant is None or math.isinf(constant):
+            both = tuple(g for g in both if not g.known) or both
+        return replace(self, constant=constant, reason=joined(*(g.reason for g in both)))
+
+    def as_json(self) -> dict[str, Any]:
+        """For JSON: a constant that does not exist is None."""
+        return {
+            "key": self.key,
+            "title": self.title,
+            "proved": self.proved,
+            "constant": self.constant if self.known else None,
+            "formula": self.formula,
+            "reason": self.reason,
+        }
+
+
+def joined(*reasons: str) -> str:
+    """Reasons one after the other, each said once.
+
+    Example:
+        >>> from keras_pde.certificates.guarantee import joined
+        >>> joined("a; then b", "", "b", "c")
+        'a; then b; then c'
+    """
+    parts = (part for reason in reasons for part in reason.split(THEN))
+    return THEN.join(dict.fromkeys(filter(None, parts)))
+
+
+def times(a: float, b: float) -> float:
+    """a·b of two constants, where a map to 0 stays one behind or before a map without a bound."""
+    return 0.0 if 0 in (a, b) else a * b
+
+
+def enlarged(guarantee: Kind, squared: float) -> Kind:
+    """A bound of N as one of Pᵀ N P with ‖P‖² ≤ squared; no bound stays none, even behind 0."""
+    constant = guarantee.constant
+    grown = constant * squared if constant is not None and math.isfinite(constant) else constant
+    reason = f"{guarantee.reason}; times ‖lifting‖² ≤ {rounded(squared)}"
+    return replace(guarantee, constant=grown, reason=reason)
