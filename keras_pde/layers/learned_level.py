@@ -17,8 +17,8 @@ from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.operators import ConvOperator, Stencil
 from keras_pde.runtime.precision import drawn_wide
-from keras_pde.schemes.multigrid.grids import Grid
-from keras_pde.schemes.multigrid.levels import Level
+from keras_pde.schemes.multigrid.grid import Grid
+from keras_pde.schemes.multigrid.level import Level
 from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.schemes.multigrid.smoothers import Step
 
@@ -116,16 +116,18 @@ class LearnedLevel(keras.layers.Layer):
         return BoundLevel(self, grid, dtype)
 
 
-class BoundLevel:
+class BoundLevel(Level):
     """A `LearnedLevel` on one grid, as a cycle needs it."""
 
     convolves = True
     exact = False  # the coarsest level smooths, as its weights may have become anything
 
     def __init__(self, layer: LearnedLevel, grid: Grid, dtype: str) -> None:
-        self.layer, self.grid, self.dtype = layer, grid, dtype
-        problem = layer.problem
-        self.scheme = Level(grid, dtype, screening=problem.screening, stiffness=problem.stiffness)
+        super().__init__(grid, dtype)
+        self.layer = layer
+        self.weights = grid.edge_weights(dtype)
+        self.wall = grid.wall(dtype)
+        self.mass = grid.mass(dtype)
         self.kernels = layer.convolution.effective_kernels()
         # positive, so that the smoothing steps of the coarsest level cannot run away
         self.screening = (
@@ -138,7 +140,7 @@ class BoundLevel:
         largest = (
             ops.max(ops.cast(self.stiffness, bound.dtype)) * bound / (LOOSENESS * layer.start_norm)
         )
-        self.strength = ops.cast(ops.maximum(largest, problem.stiffness), dtype)
+        self.strength = ops.cast(ops.maximum(largest, layer.problem.stiffness), dtype)
         before, after = layer.plan
         weights = [ops.convert_to_tensor(w) for w in layer.step_weights]
         learned = [Step(w, step.colour) for w, step in zip(weights, [*before, *after], strict=True)]
@@ -146,28 +148,26 @@ class BoundLevel:
 
     def operator(self, u: Any) -> Any:
         """A u."""
-        layer, h = self.layer, self.scheme.size_h
+        layer, h = self.layer, self.grid.spacing
         (s,) = layer.convolution.parts(u, self.kernels)
         (flux,) = layer.flux.fluxes([s / h])
         flux = (h * self.stiffness) * flux
         rows = ops.split(flux, layer.ndim, -1) if layer.ndim > 1 else [flux]
-        weighted = [w * row for w, row in zip(self.scheme.weights, rows, strict=True)]
+        weighted = [w * row for w, row in zip(self.weights, rows, strict=True)]
         out = layer.convolution.adjoint_of(
             [ops.concatenate(weighted, -1) if layer.ndim > 1 else weighted[0]], self.kernels
         )
-        wall = self.scheme.wall
+        wall = self.wall
         out = (
             out
             if isinstance(wall, float) and wall == 0
             else out + self.layer.problem.stiffness * wall * u
         )
-        return (
-            out if self.layer.screening is None else out + (self.scheme.mass * self.screening) * u
-        )
+        return out if self.layer.screening is None else out + (self.mass * self.screening) * u
 
     def diagonal(self, u: Any = None) -> Any:
         """sV + τ′ diag(L), τ′ ≥ τ by as much as max|τ|‖K‖² has grown."""
-        return self.strength * self.grid.degree(self.dtype) + self.scheme.mass * self.screening
+        return self.strength * self.grid.degree(self.dtype) + self.mass * self.screening
 
     def divide(self, b: Any, diagonal: Any) -> Any:
         """b/D; an isolated point of a reflecting grid has D = 0 and stays."""
@@ -180,18 +180,6 @@ class BoundLevel:
     def prolong(self, e: Any) -> Any:
         """Learned prolongation."""
         return self.layer.prolongation(e, sizes=self.grid.sizes)
-
-    def inject(self, u: Any) -> Any:
-        """Values at the points of the next coarser grid."""
-        return self.grid.inject(u)
-
-    def parity(self) -> Any:
-        """1 and −1 on the two colours of the points."""
-        return self.scheme.parity()
-
-    def solve(self, b: Any) -> Any:
-        """Not exact: the coarsest level of a learned net smooths."""
-        raise NotImplementedError
 
 
 def smallest_size(levels: int, boundary: str) -> int:

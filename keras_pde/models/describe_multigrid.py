@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_pde.layers.learned_level import KERNEL_SIZE
 from keras_pde.models.multigrid_solver import MultigridSolver
-from keras_pde.schemes.multigrid.grids import Grid
+from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.smoothers import damping
 
 EXAMPLE = {1: (255,), 2: (255, 255), 3: (63, 63, 63)}

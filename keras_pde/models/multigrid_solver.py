@@ -13,12 +13,14 @@ from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
 from keras_pde.models.network import Network
 from keras_pde.runtime.compiling import double_precision
 from keras_pde.runtime.types import DType, Shape, Tensor
-from keras_pde.schemes.multigrid.cycles import Cycle, CycleType, plans_for
-from keras_pde.schemes.multigrid.grids import Grid
+from keras_pde.schemes.multigrid.cycle import Cycle
+from keras_pde.schemes.multigrid.cycle_type import CycleType
+from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.iteration import Iteration, Solution, iterate
-from keras_pde.schemes.multigrid.levels import DENSE
+from keras_pde.schemes.multigrid.linear_level import DENSE
 from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.schemes.multigrid.smoothers import Smoother
+from keras_pde.schemes.multigrid.smoothing import plans_for
 
 __all__ = ["LEARNED_LEVELS", "MultigridSolver"]
 
@@ -121,12 +123,7 @@ class MultigridSolver(Network):
         dtype = keras.backend.standardize_dtype(b.dtype)
         levels = self.problem.levels(self.grids(spatial_sizes(b), dtype), dtype, data)
         last = levels[-1]
-        if (
-            last.exact
-            and last.grid.coarsens
-            and all(isinstance(n, int) for n in last.grid.sizes)
-            and last.grid.points > DENSE
-        ):
+        if last.exact and last.grid.coarsens and last.grid.known and last.grid.points > DENSE:
             raise ValueError(
                 f"The coarsest of {len(levels)} grids has {last.grid.points} points, and {DENSE}"
                 " are solved exactly: give more levels, or 'auto'"
@@ -214,10 +211,9 @@ class MultigridSolver(Network):
         """
         with double_precision():
             unknown, tensor = (ops.convert_to_tensor(x, dtype="float64") for x in (1 - known, f))
-            (level,) = self.problem.levels(
-                self.grids(spatial_sizes(tensor), "float64")[:1], "float64", [unknown]
-            )
-            right = ops.convert_to_numpy(level.source(tensor))
+            finest = self.grids(spatial_sizes(tensor), "float64")[0]
+            source = self.problem.source(tensor, finest, "float64", [unknown])
+            right = ops.convert_to_numpy(source)
         return right, np.sqrt(((1 - known) * right**2).sum(axis=tuple(range(1, f.ndim))))
 
     def _compiled_iteration(self) -> Iteration:

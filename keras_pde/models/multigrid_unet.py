@@ -17,8 +17,9 @@ from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
 from keras_pde.models.network import EXAMPLE_SIZE
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
-from keras_pde.schemes.multigrid.cycles import Cycle, CycleType
-from keras_pde.schemes.multigrid.levels import Level
+from keras_pde.schemes.multigrid.cycle import Cycle
+from keras_pde.schemes.multigrid.cycle_type import CycleType
+from keras_pde.schemes.multigrid.linear_level import LinearLevel
 
 _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
@@ -182,10 +183,12 @@ class MultigridUNet(MultigridSolver):
             layer.build(inner)
             self.learned_levels.append(layer)
 
-    def _hierarchy(self, sizes: tuple[int, ...], count: int) -> list[Level]:
+    def _hierarchy(self, sizes: tuple[int, ...], count: int) -> list[LinearLevel]:
         """Linear levels of the problem, from whose smoothing ranges the learned weights start."""
         return [
-            Level(g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness)
+            LinearLevel(
+                g, "float32", screening=self.problem.screening, stiffness=self.problem.stiffness
+            )
             for g in self.grids(sizes, count=count)
         ]
 
@@ -226,7 +229,7 @@ class MultigridUNet(MultigridSolver):
         dtype = keras.backend.standardize_dtype(b.dtype)
         data = self.problem.prepare(self.grids(sizes, dtype), dtype, mask)
         if self.problem.masked:
-            b = self.problem.levels(self.grids(sizes, dtype), dtype, data)[0].source(b)
+            b = self.problem.source(b, self.grids(sizes, dtype)[0], dtype, data)
         return ops.cast(self.cycle(b, x, data, record), narrow)
 
     def _run_learned(self, b: Tensor, x: Tensor | None, record: dict[int, Any] | None) -> Tensor:

@@ -612,6 +612,38 @@ def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
         MultigridUNet("diffusion").solve(b, accelerate=True)
 
 
+@keras.saving.register_keras_serializable(package="test_multigrid")
+class Reaction(problems.Problem):
+    """3u − 2Δu = b, as a user would add it."""
+
+    equation = "3u - 2Δu = b"
+    screening, stiffness = 3.0, 2.0
+
+
+@keras.saving.register_keras_serializable(package="test_multigrid")
+class Richardson(smoothers.Smoother):
+    """x⁺ = x + D⁻¹(b − Ax)/2, as a user would add it."""
+
+    def steps(self, before: int, after: int, bounds: Any, ndim: int = 2) -> Any:
+        (step,) = smoothers.Jacobi(0.5).steps(1, 0, bounds, ndim)[0]
+        return [step] * before, [step] * after
+
+
+def test_a_problem_and_a_smoother_of_one_s_own(tmp_path: Any, rng: Any) -> None:
+    b = rng.standard_normal((1, 19, 24, 1))
+    model = MultigridUNet(Reaction("neumann"), smoother=Richardson())
+    solution = model.solve(b, 1e-10)
+    assert solution.converged
+    matrix = 3 * textbook.sp.identity(19 * 24) + 2 * textbook.poisson((19, 24), "neumann")
+    expected = spsolve(matrix.tocsc(), b.ravel())
+    np.testing.assert_allclose(solution.x.ravel(), expected, atol=1e-8)
+    assert model.smoother.name == "Richardson"
+    assert "3u - 2Δu = b, neumann boundary" in str(model)
+    model.save(tmp_path / "own.keras")
+    copy = keras.models.load_model(tmp_path / "own.keras")
+    assert (copy.problem, copy.smoother) == (model.problem, model.smoother)
+
+
 def test_options_of_smoothers_act() -> None:
     bounds = (0.5, 2.0)
     split, symmetric = (smoothers.Chebyshev(symmetric=s).steps(2, 2, bounds) for s in (False, True))
@@ -652,7 +684,7 @@ def test_options_of_smoothers_act() -> None:
             refused()
 
 
-def test_a_noise_conditioned_net_scales_with_the_noise(rng):
+def test_a_noise_conditioned_net_scales_with_the_noise(rng: Any) -> None:
     keras.utils.set_random_seed(1)
     options = {"channels": 3, "levels": 2}
     problem = problems.Diffusion(FluxActivation("perona_malik", 0.1), step_size=2.0)

@@ -16,12 +16,13 @@ import numpy as np
 from keras import ops
 
 from keras_pde.runtime.compiling import compiled, double_precision
+from keras_pde.runtime.types import Tensor
 
 __all__ = ["Solution", "iterate"]
 
-# cycles without a new least residual after which rounding is taken to be all that is left; that of
-# conjugate gradients may rise for long
-PATIENCE, PATIENCE_CONJUGATE = 4, 25
+# cycles without a new least residual after which rounding is taken to be all that is left
+PATIENCE = 4
+PATIENCE_CONJUGATE = 25  # the residual of conjugate gradients may rise for long
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Solution:
 
     @property
     def cycles(self) -> int:
-        """Cycles run."""
+        """Number of cycles run."""
         return len(self.residuals) - 1
 
     @property
@@ -88,36 +89,37 @@ class Iteration:
         # over it, on one thread
         self.norms = compiled(_norms)
         self.products = compiled(self._products)
-        self.prepare, self.residual = compiled(self.prepare), compiled(self.residual)
-        self.advance, self.correct, self.direct = (
-            compiled(self._advance),
-            compiled(self._correction),
-            compiled(self._direct),
-        )
+        self.prepare = compiled(self.prepare)
+        self.residual = compiled(self.residual)
+        self.advance = compiled(self._advance)
+        self.correct = compiled(self._correction)
+        self.direct = compiled(self._direct)
 
-    def _correction(self, r: Any, norm: Any, data: Any) -> Any:
+    def _correction(self, r: Tensor, norm: Tensor, data: list[Tensor]) -> Tensor:
         scale = ops.where(norm > 0, norm, ops.ones_like(norm))
         return ops.cast(self.cycle(ops.cast(r / scale, self.dtype), None, data), "float64") * scale
 
-    def _advance(self, b: Any, x: Any, r: Any, norm: Any, data: Any) -> Any:
+    def _advance(self, b: Tensor, x: Tensor, r: Tensor, norm: Tensor, data: list[Tensor]) -> Tensor:
         return self.cycle(b, x, data) if self.dtype is None else x + self._correction(r, norm, data)
 
-    def step(self, b: Any, state: list[Any], data: Any) -> list[Any]:
+    def step(self, b: Tensor, state: list[Tensor], data: list[Tensor]) -> list[Tensor]:
         """One cycle: [x, r, ‖r‖] ↦ the next."""
         x = self.advance(b, *state, data)
         r = self.residual(b, x, data)
         return [x, r, self.norms(r)]
 
-    def _products(self, z: Any, r: Any, old_r: Any, old_p: Any, old_rz: Any) -> Any:
+    def _products(
+        self, z: Tensor, r: Tensor, old_r: Tensor, old_p: Tensor, old_rz: Tensor
+    ) -> Tensor:
         rz = _dot(z, r)
         # Polak-Ribière: a cycle need be neither symmetric nor the same at every step
         return z + _quotient(rz - _dot(z, old_r), old_rz) * old_p, rz
 
-    def _direct(self, x: Any, r: Any, p: Any, image: Any) -> Any:
+    def _direct(self, x: Tensor, r: Tensor, p: Tensor, image: Tensor) -> Tensor:
         alpha = _quotient(_dot(p, r), _dot(p, image))
         return x + alpha * p
 
-    def conjugate_step(self, b: Any, state: list[Any], data: Any) -> list[Any]:
+    def conjugate_step(self, b: Tensor, state: list[Tensor], data: list[Tensor]) -> list[Tensor]:
         """One step of flexible conjugate gradients, preconditioned by a cycle.
 
         [x, r, ‖r‖, p, old r, old ⟨r, z⟩] ↦ the next.
@@ -130,15 +132,15 @@ class Iteration:
         return [x, new, self.norms(new), p, r, rz]
 
 
-def _dot(a: Any, b: Any) -> Any:
+def _dot(a: Tensor, b: Tensor) -> Tensor:
     return ops.sum(a * b, axis=tuple(range(1, len(a.shape))), keepdims=True)
 
 
-def _norms(r: Any) -> Any:
+def _norms(r: Tensor) -> Tensor:
     return ops.sqrt(_dot(r, r))
 
 
-def _quotient(a: Any, b: Any) -> Any:
+def _quotient(a: Tensor, b: Tensor) -> Tensor:
     return ops.where(
         ops.abs(b) > 0, a / ops.where(ops.abs(b) > 0, b, ops.ones_like(b)), ops.zeros_like(a)
     )
@@ -155,8 +157,20 @@ def iterate(
     callback: Callable[[int, float], None] | None,
     accelerate: bool,
 ) -> Solution:
-    """Cycles until every sample's residual is at most tolerance·‖b‖, or no cycle lowers it any
-    more, or max_cycles are done.
+    """Cycles until every sample's residual is at most tolerance·‖b‖.
+
+    They also end when none lowers it any more, and after ``max_cycles``.
+
+    Args:
+        iteration: the compiled pieces.
+        b: right-hand side.
+        guess: where to start, 0 if None.
+        mask: known pixels of an inpainting problem.
+        scale: what residuals are relative to, of each sample; ‖b‖ if None.
+        tolerance: of the relative residual.
+        max_cycles: at most so many.
+        callback: called with (cycle, largest relative residual) after each cycle.
+        accelerate: whether conjugate gradients are preconditioned by the cycle.
 
     Example:
         >>> from keras_pde import MultigridUNet

@@ -1,9 +1,8 @@
-r"""Smoothers x⁺ = x + ωₖD⁻¹(b − Ax).
+r"""Smoothers x⁺ = x + ωₖD⁻¹(b − Ax): they damp what a coarser grid cannot represent.
 
-Residual blocks with a source skip that damp what a coarser grid cannot represent.
-
-With spectrum of D⁻¹A in [low, high] above the coarse grid's frequencies (for d-dimensional Poisson
-[1/d, 2]), k steps damp it by
+In architecture a smoothing step is a residual block with a source skip. Let the spectrum of D⁻¹A
+above the coarse grid's frequencies lie in [low, high] (for d-dimensional Poisson [1/d, 2]). Then k
+steps damp it by
 
 * `Jacobi`: ((high − low)/(high + low))ᵏ with ω = 2/(high + low): 1/3, 3/5, 5/7 a step in 1-D, 2-D,
   3-D;
@@ -28,6 +27,7 @@ import keras
 import numpy as np
 
 from keras_pde.runtime.registry import Configured, find
+from keras_pde.runtime.types import Number
 
 __all__ = ["Chebyshev", "Jacobi", "RedBlack", "Smoother", "get"]
 
@@ -37,14 +37,20 @@ _REGISTERED = keras.saving.register_keras_serializable(package="keras_pde")
 class Step(NamedTuple):
     """One smoothing step: its weight, and the colour it acts on (None: all points)."""
 
-    weight: Any
+    weight: Number
     colour: int | None = None
+
+    @property
+    def sign(self) -> float | None:
+        """1 for colour 0, −1 for colour 1, as `Level.parity` has it; None for all points."""
+        return None if self.colour is None else 1.0 - 2.0 * self.colour
 
 
 class Smoother(Configured):
     """Base: x⁺ = x + ωₖD⁻¹(b − Ax).
 
-    A subclass lists the steps before and after the coarse correction.
+    A subclass lists the steps before and after the coarse correction, and says whether they act on
+    the points of one colour at a time.
 
     Example:
         >>> from keras_pde import smoothers
@@ -52,18 +58,24 @@ class Smoother(Configured):
         'jacobi'
     """
 
-    needs_colours = False
+    key: str = ""
+    needs_colours: bool = False
 
     @property
     def name(self) -> str:
-        """Name by which `get` finds it."""
-        return next(key for key, cls in _NAMES.items() if type(self) is cls)
+        """Name by which `get` finds it; of a smoother that `get` does not know, its class's."""
+        return self.key or type(self).__name__
 
     def steps(
-        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
     ) -> tuple[list[Step], list[Step]]:
-        """Steps before and after the coarse correction, for D⁻¹A in ndim dimensions with its rough
-        part in ``bounds``.
+        """The steps before and after the coarse correction.
+
+        Args:
+            before: number of steps before it.
+            after: number of steps after it.
+            bounds: (low, high), where the rough part of the spectrum of D⁻¹A lies.
+            ndim: number of spatial dimensions.
         """
         raise NotImplementedError
 
@@ -86,6 +98,8 @@ class Jacobi(Smoother):
         [0.8, 0.8]
     """
 
+    key = "jacobi"
+
     def __init__(self, weight: float | None = None) -> None:
         if weight is not None and not 0 < weight <= 1:
             raise ValueError(
@@ -94,7 +108,7 @@ class Jacobi(Smoother):
         self.weight = weight
 
     def steps(
-        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
     ) -> tuple[list[Step], list[Step]]:
         """Equal steps."""
         step = Step(2 / (bounds[0] + bounds[1]) if self.weight is None else self.weight)
@@ -112,9 +126,10 @@ class Chebyshev(Smoother):
     Args:
         share: low/high, the part of the spectrum left to the coarser grids; None is the level's own
             (1/(2d) for Poisson).
-        symmetric: the nodes of ν₁ steps before and of ν₂ steps after, instead of one polynomial
-            split in two: V(ν, ν) is then a symmetric preconditioner, which conjugate gradients
-            need, and damps less: 0.048 instead of 0.025 for V(2, 2) in 2-D.
+        symmetric: whether the steps before are the nodes of ν₁ steps and those after the nodes of
+            ν₂, instead of one polynomial split in two. V(ν, ν) is then a symmetric preconditioner,
+            which conjugate gradients need. It damps less: 0.048 instead of 0.025 for V(2, 2) in
+            2-D.
 
     Raises:
         ValueError: a share outside (0, 1).
@@ -128,16 +143,19 @@ class Chebyshev(Smoother):
         [0.526, 0.8, 1.665]
     """
 
+    key = "chebyshev"
+
     def __init__(self, share: float | None = None, symmetric: bool = False) -> None:
         if share is not None and not 0 < share < 1:
             raise ValueError(
                 "share is the part of the spectrum left to coarser grids, in (0, 1). Received:"
                 f" share={share}"
             )
-        self.share, self.symmetric = share, symmetric
+        self.share = share
+        self.symmetric = symmetric
 
     def steps(
-        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
     ) -> tuple[list[Step], list[Step]]:
         """Short steps first: they damp what the long ones amplify."""
         low, high = bounds if self.share is None else (self.share * bounds[1], bounds[1])
@@ -162,11 +180,9 @@ class Chebyshev(Smoother):
 class RedBlack(Smoother):
     """x⁺ = x + ωD⁻¹(b − Ax) on the points of one colour, then on those of the other.
 
-    Red-black Gauss-Seidel.
-
-    In the same order before and after the coarse correction: the reverse order, which would make
-    V(ν, ν) symmetric, doubles the factor. For operators that couple points of different colour only
-    (Poisson, screened Poisson, diffusion).
+    This is red-black Gauss-Seidel. The order is the same before and after the coarse correction:
+    the reverse order, which would make V(ν, ν) symmetric, doubles the factor. It is for operators
+    that couple points of different colour only (Poisson, screened Poisson, diffusion).
 
     Args:
         weight: ω in (0, 2), overrelaxed beyond 1; None is 1, 1.15, 1.2 in 1-D, 2-D, 3-D.
@@ -182,6 +198,7 @@ class RedBlack(Smoother):
         [0, 1]
     """
 
+    key = "red_black"
     needs_colours = True
 
     def __init__(self, weight: float | None = None) -> None:
@@ -192,7 +209,7 @@ class RedBlack(Smoother):
         self.weight = weight
 
     def steps(
-        self, before: int, after: int, bounds: tuple[Any, Any], ndim: int = 2
+        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
     ) -> tuple[list[Step], list[Step]]:
         """Red, then black."""
         weight = {1: 1.0, 2: 1.15, 3: 1.2}[ndim] if self.weight is None else self.weight
@@ -204,15 +221,11 @@ class RedBlack(Smoother):
         return {"weight": self.weight}
 
 
-_NAMES: dict[str, type[Smoother]] = {
-    "jacobi": Jacobi,
-    "chebyshev": Chebyshev,
-    "red_black": RedBlack,
-}
+_BY_NAME: dict[str, type[Smoother]] = {cls.key: cls for cls in (Jacobi, Chebyshev, RedBlack)}
 
 
 def get(smoother: str | Smoother | dict[str, Any]) -> Smoother:
-    """A smoother by name, by configuration, or itself.
+    """Find a smoother by name, by configuration, or return the smoother given.
 
     Raises:
         ValueError: unknown name.
@@ -222,7 +235,7 @@ def get(smoother: str | Smoother | dict[str, Any]) -> Smoother:
         >>> smoothers.get("chebyshev")
         Chebyshev(share=None, symmetric=False)
     """
-    return find("smoother", Smoother, _NAMES, smoother, "keras_pde.smoothers.Smoother")
+    return find("smoother", Smoother, _BY_NAME, smoother, "keras_pde.smoothers.Smoother")
 
 
 def damping(steps: list[Step], bounds: tuple[float, float]) -> float:

@@ -1,18 +1,17 @@
 """Solvers of the implicit step u + τKᵀΦ(Ku) = f.
 
-Each iteration a layer of a recurrent network with a skip from f.
+In architecture each iteration is a layer of a recurrent network with a skip from f. With
+q = τL‖K‖² and m = τμ‖K‖² (L = sup Φ′, −μ = inf Φ′):
 
-With q = τL‖K‖² and m = τμ‖K‖² (L = sup Φ′, −μ = inf Φ′):
+| solver              | an iteration               | iterations grow with | needs                  |
+|---------------------|----------------------------|----------------------|------------------------|
+| `FixedPoint`        | K, Φ, Kᵀ                   | 1 + q                | if undamped: q < 1     |
+| `Accelerated`       | K, Φ, Kᵀ                   | √(1 + q)             | nothing                |
+| `Anderson`          | K, Φ, Kᵀ, 2·memory states  | about √(1 + q)       | nothing                |
+| `LaggedDiffusivity` | about √(1 + q) times K, Kᵀ | hardly               | g ≥ 0                  |
 
-| solver               | an iteration                    | iterations grow with | needs                                   |
-|----------------------|---------------------------------|----------------------|-----------------------------------------|
-| `FixedPoint`         | K, Φ, Kᵀ                        | 1 + q                | nothing; plain (damping=None): q < 1    |
-| `Accelerated`        | K, Φ, Kᵀ                        | √(1 + q)             | nothing                                 |
-| `Anderson`           | K, Φ, Kᵀ, 2·memory states       | about √(1 + q)       | nothing                                 |
-| `LaggedDiffusivity`  | about √(1 + q) times K, Kᵀ      | hardly               | g ≥ 0                                   |
-
-All work sample by sample and hold what has converged; the result is the same to the tolerance where
-the solution is unique (m < 1). `Solver` says how they are kept from diverging.
+All work sample by sample and hold what has converged. Where the solution is unique (m < 1) the
+result is the same to the tolerance. `Solver` says how they are kept from diverging.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def get(identifier: str | dict[str, Any] | Solver) -> Solver:
 
 
 def serialize(solver: Solver) -> dict[str, Any]:
-    """Configuration of a solver that `get` reads back.
+    """Write a solver as a configuration that `get` reads back.
 
     Example:
         >>> from keras_pde import solvers

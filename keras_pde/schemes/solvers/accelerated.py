@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep, dot, spread
 from keras_pde.schemes.solvers.solver import Solver, choose, damping, steepest
 
@@ -17,7 +18,7 @@ METHODS = ("nesterov", "chebyshev")
 class Accelerated(Solver):
     """uˡ⁺¹ = uˡ − wF(uˡ) plus momentum from the step before.
 
-    About √(1 + q) times the digits in iterations.
+    It takes about √(1 + q) iterations a digit.
 
     * "nesterov": x⁺ = u − F(u)/(1 + q), u⁺ = x⁺ + β(x⁺ − x), β = (√κ − 1)/(√κ + 1) for the
       condition κ = (1 + q)/(1 − m). A sample whose momentum points uphill, ⟨F(u), x⁺ − x⟩ > 0,
@@ -60,36 +61,36 @@ class Accelerated(Solver):
             )
         self.method = method
 
-    def start(self, problem: ImplicitStep) -> list[Any]:
+    def start(self, equation: ImplicitStep) -> list[Tensor]:
         """The point before and the weight of the step to it, 0 where there is none."""
-        return [ops.zeros_like(problem.f), ops.zeros_like(dot(problem.f, problem.f))]
+        return [ops.zeros_like(equation.f), ops.zeros_like(dot(equation.f, equation.f))]
 
     def advance(
-        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
-    ) -> tuple[Any, list[Any]]:
+        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """One step with momentum; without memory one of gradient descent."""
         before, weight = memory
-        m = choose(problem.m < 1, problem.m, 0.0)
+        m = choose(equation.m < 1, equation.m, 0.0)
         if self.method == "nesterov":
-            root = ((1 + problem.q) / (1 - m)) ** 0.5
+            root = ((1 + equation.q) / (1 - m)) ** 0.5
             # the first step is the damped one: it falls by the envelope's rate, which 1/(1 + q)
             # alone does not
             w = ops.where(
                 weight > 0,
-                1 / (1 + steepest(problem.q, problem.m)),
-                damping(problem.q, problem.m) + 0 * weight,
+                1 / (1 + steepest(equation.q, equation.m)),
+                damping(equation.q, equation.m) + 0 * weight,
             )
             x = u - spread(w, u) * r
             pushed = ops.logical_and(weight > 0, dot(r, x - before) <= 0)
             beta = ops.cast(pushed, u.dtype) * ((root - 1) / (root + 1))
             return x + spread(beta, u) * (x - before), [x, ops.ones_like(weight)]
-        rho = (problem.q + m) / (2 + problem.q - m)
+        rho = (equation.q + m) / (2 + equation.q - m)
         second = 1 / (1 - rho**2 / 2)
         omega = ops.where(
             weight == 0, 1.0, ops.where(weight == 1, second, 1 / (1 - rho**2 * weight / 4))
         )
         w = spread(omega, u)
-        return w * (u - damping(problem.q, problem.m) * r) + (1 - w) * before, [u, omega]
+        return w * (u - damping(equation.q, equation.m) * r) + (1 - w) * before, [u, omega]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -8,19 +8,21 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import Solver, damping
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Anderson(Solver):
-    """uˡ⁺¹ = uˡ − wF(uˡ) − Σⱼγⱼ(Δuⱼ − wΔFⱼ) with γ = argmin ‖F(uˡ) − Σⱼγⱼ ΔFⱼ‖² + ε Σⱼ‖ΔFⱼ‖²γⱼ²
-    over the last steps.
+    """uˡ⁺¹ = uˡ − wF(uˡ) − Σⱼγⱼ(Δuⱼ − wΔFⱼ), with differences Δ over the last steps.
 
-    For a linear Φ and enough memory as fast as conjugate residuals, without knowing the condition;
-    a nonlinear Φ needs more memory, not another formula. Each sample has its own γ. Steps are
-    safeguarded (see `Solver`), so it converges wherever the damped fixed point does. Cost: K, Φ and
-    Kᵀ an iteration, and 2·memory states to keep and combine.
+    γ = argmin ‖F(uˡ) − Σⱼγⱼ ΔFⱼ‖² + ε Σⱼ‖ΔFⱼ‖²γⱼ², for each sample its own.
+
+    For a linear Φ and enough memory it is as fast as conjugate residuals, without knowing the
+    condition; a nonlinear Φ needs more memory, not another formula. Steps are safeguarded (see
+    `Solver`), so it converges wherever the damped fixed point does. Cost: K, Φ and Kᵀ an iteration,
+    and 2·memory states to keep and combine.
 
     Args:
         memory: number of steps that are combined.
@@ -49,20 +51,21 @@ class Anderson(Solver):
                 f"Anderson needs memory >= 1 and regularization > 0. Received: memory={memory},"
                 f" regularization={regularization}"
             )
-        self.memory, self.regularization = memory, float(regularization)
+        self.memory = memory
+        self.regularization = float(regularization)
 
-    def start(self, problem: ImplicitStep) -> list[Any]:
+    def start(self, equation: ImplicitStep) -> list[Tensor]:
         """Columns Δu and ΔF, (batch, memory, unknowns), all zero."""
-        flat = ops.reshape(problem.f, (ops.shape(problem.f)[0], 1, -1))
+        flat = ops.reshape(equation.f, (ops.shape(equation.f)[0], 1, -1))
         zeros = ops.tile(ops.zeros_like(flat), (1, self.memory, 1))
         return [zeros, zeros]
 
     def advance(
-        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
-    ) -> tuple[Any, list[Any]]:
+        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """The combined step; without memory the damped one."""
         du, dr = memory
-        w = damping(problem.q, problem.m)
+        w = damping(equation.q, equation.m)
         column = ops.reshape(r, (ops.shape(r)[0], -1, 1))
         lengths = ops.max(ops.abs(dr), axis=-1, keepdims=True)
         # squares of small differences would underflow
@@ -74,10 +77,10 @@ class Anderson(Solver):
         change = ops.reshape(ops.sum(gamma * (du - w * dr), axis=1), ops.shape(u))
         return u - w * r - change, memory
 
-    def _least_squares(self, gram: Any, right: Any) -> Any:
+    def _least_squares(self, gram: Tensor, right: Tensor) -> Tensor:
         """γ of (G + ε diag G)γ = b, (batch, memory, 1), by LDLᵀ with G scaled to a unit diagonal.
 
-        0 for columns of zeros.
+        γ is 0 for columns of zeros.
         """
         n = self.memory
         floor = max(
@@ -90,9 +93,9 @@ class Anderson(Solver):
             [gram[:, i, j] * root[i] * root[j] + (floor if i == j else 0.0) for j in range(i + 1)]
             for i in range(n)
         ]
-        lower: list[list[Any]] = [[None] * n for _ in range(n)]
-        pivots: list[Any] = []
-        y: list[Any] = []
+        lower: list[list[Tensor]] = [[None] * n for _ in range(n)]
+        pivots: list[Tensor] = []
+        y: list[Tensor] = []
         for i in range(n):
             for j in range(i):
                 lower[i][j] = (
@@ -103,12 +106,12 @@ class Anderson(Solver):
                 ops.maximum(a[i][i] - sum(lower[i][k] ** 2 * pivots[k] for k in range(i)), floor)
             )
             y.append(right[:, i, 0] * root[i] - sum(lower[i][k] * y[k] for k in range(i)))
-        x: list[Any] = [None] * n
+        x: list[Tensor] = [None] * n
         for i in reversed(range(n)):
             x[i] = y[i] / pivots[i] - sum(lower[k][i] * x[k] for k in range(i + 1, n))
         return ops.stack([v * s for v, s in zip(x, root, strict=True)], axis=1)[..., None]
 
-    def learn(self, memory: list[Any], du: Any, dr: Any) -> list[Any]:
+    def learn(self, memory: list[Tensor], du: Tensor, dr: Tensor) -> list[Tensor]:
         """Put the latest step first."""
         return [
             ops.concatenate([ops.reshape(new, (ops.shape(new)[0], 1, -1)), old[:, :-1]], axis=1)

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import Solver, damping, describe_bound
 
@@ -14,12 +16,10 @@ from keras_pde.schemes.solvers.solver import Solver, damping, describe_bound
 class FixedPoint(Solver):
     """uˡ⁺¹ = (1 − w)uˡ + w(f − τKᵀΦ(Kuˡ)): a recurrent network.
 
-    With w = 1 the plain fixed-point iteration.
-
-    It contracts by q = τLκ² at w = 1, so only for q < 1; by (q + m)/(2 + q − m) < 1, m = τμκ², with
-    the automatic damping, for every τ and a flux that is monotone (m = 0: q/(2 + q)) or nearly so
-    (m < 1). For m ≥ 1 the damped iteration still lowers ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an
-    iteration.
+    With w = 1, the plain fixed-point iteration, it contracts by q = τL‖K‖², so only for q < 1. With
+    the automatic damping it contracts by (q + m)/(2 + q − m) < 1, m = τμ‖K‖², for every τ and a
+    flux that is monotone (m = 0: q/(2 + q)) or nearly so (m < 1). For m ≥ 1 the damped iteration
+    still lowers ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an iteration.
 
     Args:
         damping: w in (0, 1]; "auto", w = 2/(2 + q − m) for m < 1 and 2/(2 + max(q, m − 2)) beyond;
@@ -34,16 +34,17 @@ class FixedPoint(Solver):
 
     Example:
         >>> from keras_pde import ImplicitDiffusion, solvers
-        >>> layer = ImplicitDiffusion("forward", step_size=10.0, solver=solvers.FixedPoint(damping=None))
+        >>> plain = solvers.FixedPoint(damping=None)
+        >>> layer = ImplicitDiffusion("forward", step_size=10.0, solver=plain)
         >>> layer.build((None, 8, 8, 1))
         Traceback (most recent call last):
         ...
-        ValueError: FixedPoint(damping=None) diverges: the plain fixed-point iteration needs q = τL‖K‖² < 1, and it is 80. Lower step_size...
+        ValueError: FixedPoint(damping=None) diverges: ... needs q = τL‖K‖² < 1, and it is 80. ...
     """
 
     key = "fixed_point"
 
-    def __init__(self, damping: Any = "auto") -> None:
+    def __init__(self, damping: float | str | None = "auto") -> None:
         number = (
             isinstance(damping, float | int) and not isinstance(damping, bool) and 0 < damping <= 1
         )
@@ -53,9 +54,9 @@ class FixedPoint(Solver):
             )
         self.damping = damping
 
-    def check(self, q: float | None, m: float | None, flux: Any) -> None:
+    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
         """Refuse a damping that diverges, or whose bound changes with the weights."""
-        if self.damping == "auto":
+        if isinstance(self.damping, str):
             return
         what = f"FixedPoint(damping={self.damping!r})"
         if self.damping is None and (q is None or q >= 1):
@@ -72,17 +73,12 @@ class FixedPoint(Solver):
             )
 
     def advance(
-        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
-    ) -> tuple[Any, list[Any]]:
+        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """u − wF(u)."""
-        w = (
-            damping(problem.q, problem.m)
-            if self.damping == "auto"
-            else 1.0
-            if self.damping is None
-            else self.damping
-        )
-        return u - w * r, memory
+        if isinstance(self.damping, str):
+            return u - damping(equation.q, equation.m) * r, memory
+        return u - (1.0 if self.damping is None else self.damping) * r, memory
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

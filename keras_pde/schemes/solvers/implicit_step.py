@@ -3,73 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from keras import ops
 
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.runtime.types import Number, Tensor
 
-def dot(x: Any, y: Any) -> Any:
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
     """⟨x, y⟩ of each sample, shape (batch,)."""
     return ops.sum(x * y, axis=tuple(range(1, len(x.shape))))
 
 
-def spread(values: Any, like: Any) -> Any:
+def spread(values: Tensor, like: Tensor) -> Tensor:
     """Values per sample, (batch,), in a shape that multiplies a state."""
     return ops.reshape(values, (-1,) + (1,) * (len(like.shape) - 1))
 
 
-def magnitude(x: Any) -> Any:
+def magnitude(x: Tensor) -> Tensor:
     """max|x| of each sample, 1 where that is 0.
 
-    To divide by before squaring, which would under- or overflow.
+    It is what to divide by before squaring, which would under- or overflow.
     """
     # an empty batch has no maximum without it
     largest = ops.max(ops.abs(x), axis=tuple(range(1, len(x.shape))), initial=0)
     return ops.where(largest > 0, largest, ops.ones_like(largest))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ImplicitStep:
     r"""F(u) = u + τKᵀΦ(Ku) − f = 0: the gradient of ½‖u − f‖² + τE(u).
 
-    The Jacobian I + τKᵀΦ′(Ku)K is symmetric, with spectrum in [1 − m, 1 + q]: q = τLκ², m = τμκ².
-    For m < 1 the energy is strongly convex and u unique.
+    The Jacobian I + τKᵀΦ′(Ku)K is symmetric, with spectrum in [1 − m, 1 + q], where q = τL‖K‖²,
+    m = τμ‖K‖² and Φ′ has its eigenvalues in [−μ, L]. For m < 1 the energy is strongly convex and u
+    is unique.
 
     Args:
         f: right-hand side, (batch, \*spatial, channels).
-        operator: K, a `ConvOperator`.
-        flux: Φ, a `FluxLayer`.
-        kernels, step, parameters: K's kernels, τ and Φ's parameters, in the precision of f.
-        q, m: numbers, or scalars where they change with the weights.
+        operator: K.
+        flux: Φ.
+        kernels: the weights of K, in the precision of f.
+        step: τ.
+        parameters: the parameters of Φ, in the precision of f.
+        q: τL‖K‖², a scalar tensor where it changes with the weights.
+        m: τμ‖K‖², likewise.
     """
 
-    f: Any
-    operator: Any
-    flux: Any
-    kernels: list[Any]
-    step: Any
-    parameters: list[Any]
-    q: Any
-    m: Any
-    _scale: Any = field(init=False)
-    _length: Any = field(init=False)
+    f: Tensor
+    operator: ConvOperator
+    flux: FluxLayer
+    kernels: list[Tensor]
+    step: Number
+    parameters: list[Tensor]
+    q: Number
+    m: Number
+    scale: Tensor = field(init=False)  # max|f| of each sample
+    length: Tensor = field(init=False)  # ‖f/scale‖ of each sample
 
     def __post_init__(self) -> None:
         scale = spread(magnitude(self.f), self.f)
         square = dot(self.f / scale, self.f / scale)
-        object.__setattr__(self, "_scale", scale)
-        object.__setattr__(
-            self, "_length", ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
-        )
+        self.scale = scale
+        self.length = ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
 
-    def inner(self, u: Any) -> list[Any]:
+    def inner(self, u: Tensor) -> list[Tensor]:
         """Ku, in parts."""
         return self.operator.parts(u, self.kernels)
 
-    def _outer(self, parts: list[Any]) -> Any:
+    def _outer(self, parts: list[Tensor]) -> Tensor:
         return self.step * self.operator.adjoint_of(parts, self.kernels)
 
-    def residual(self, u: Any) -> Any:
+    def residual(self, u: Tensor) -> Tensor:
         """F(u)."""
         return (
             u
@@ -79,23 +84,23 @@ class ImplicitStep:
             )
         )
 
-    def diffusivities(self, u: Any) -> list[Any]:
+    def diffusivities(self, u: Tensor) -> list[Tensor]:
         """g at u, in parts."""
         return self.flux.diffusivities(self.inner(u), parameters=self.parameters)
 
-    def lagged(self, diffusivities: list[Any], v: Any) -> Any:
+    def lagged(self, diffusivities: list[Tensor], v: Tensor) -> Tensor:
         """(I + τKᵀGK)v for a diffusivity that is kept."""
         return v + self._outer([g * s for g, s in zip(diffusivities, self.inner(v), strict=True)])
 
-    def linearize(self, u: Any) -> list[Any]:
+    def linearize(self, u: Tensor) -> list[Tensor]:
         """Φ′ at Ku."""
         return self.flux.in_one_pass("linearize", self.inner(u), parameters=self.parameters)
 
-    def jacobian(self, linearization: list[Any], v: Any) -> Any:
+    def jacobian(self, linearization: list[Tensor], v: Tensor) -> Tensor:
         """(I + τKᵀΦ′(Ku)K)v."""
         return v + self._outer(self.flux.tangent(linearization, self.inner(v)))
 
-    def relative(self, r: Any) -> Any:
+    def relative(self, r: Tensor) -> Tensor:
         """‖r‖/‖f‖ of each sample, ‖r‖ where f = 0."""
-        r = r / self._scale
-        return ops.sqrt(dot(r, r)) / self._length
+        r = r / self.scale
+        return ops.sqrt(dot(r, r)) / self.length

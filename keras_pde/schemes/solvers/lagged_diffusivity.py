@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.conjugate_gradients import conjugate_gradients
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import Solver
@@ -13,18 +15,17 @@ from keras_pde.schemes.solvers.solver import Solver
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class LaggedDiffusivity(Solver):
-    """(I + τKᵀG(uˡ)K)uˡ⁺¹ = f, G = diag g(|Kuˡ|²).
+    """(I + τKᵀG(uˡ)K)uˡ⁺¹ = f, G = diag g(|Kuˡ|²): linear systems in place of the nonlinear one.
 
-    Symmetric positive definite, by conjugate gradients for each sample.
-
-    Each iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but
+    They are symmetric positive definite, and conjugate gradients solve them for each sample. Each
+    iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but
     splines and relu): the quadratic that it minimises touches the energy from above. Conjugate
     gradients start at uˡ, so also with few of them. Few iterations for every τ, for Perona-Malik as
     well; each costs a linear system, about √(1 + q) times K and Kᵀ.
 
     Args:
-        inner_tolerance: of the linear system, relative to its residual at uˡ.
-        inner_iterations: of conjugate gradients at most.
+        inner_tolerance: of the linear system's residual, relative to that at uˡ.
+        inner_iterations: conjugate gradient steps at most.
 
     Raises:
         ValueError: inner_tolerance outside (0, 1), inner_iterations < 1; where the layer is built:
@@ -34,7 +35,8 @@ class LaggedDiffusivity(Solver):
 
     Example:
         >>> from keras_pde import ImplicitDiffusion
-        >>> layer = ImplicitDiffusion("forward", "perona_malik", step_size=100.0, solver="lagged_diffusivity")
+        >>> options = {"step_size": 100.0, "solver": "lagged_diffusivity"}
+        >>> layer = ImplicitDiffusion("forward", "perona_malik", **options)
         >>> int(layer.solve(keras.random.normal((1, 16, 16, 1), seed=0)).iterations[0]) < 40
         True
     """
@@ -51,9 +53,10 @@ class LaggedDiffusivity(Solver):
                 "LaggedDiffusivity needs inner_tolerance in (0, 1) and inner_iterations >= 1. "
                 f"Received: inner_tolerance={inner_tolerance}, inner_iterations={inner_iterations}"
             )
-        self.inner_tolerance, self.inner_iterations = float(inner_tolerance), inner_iterations
+        self.inner_tolerance = float(inner_tolerance)
+        self.inner_iterations = inner_iterations
 
-    def check(self, q: float | None, m: float | None, flux: Any) -> None:
+    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
         """Refuse a system that is not positive definite."""
         if flux.diffusivity_bounds[0] < 0:
             raise ValueError(
@@ -62,12 +65,12 @@ class LaggedDiffusivity(Solver):
             )
 
     def advance(
-        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
-    ) -> tuple[Any, list[Any]]:
+        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """u + d with (I + τKᵀG(u)K)d = −F(u)."""
-        frozen = problem.diffusivities(u)
+        frozen = equation.diffusivities(u)
         step, _ = conjugate_gradients(
-            lambda v: problem.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations
+            lambda v: equation.lagged(frozen, v), -r, self.inner_tolerance, self.inner_iterations
         )
         return u + step, memory
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime.registry import Configured
+from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
 
 BELOW_ONE = 0.999  # progress asked of an accelerated step where no rate is proved
@@ -17,15 +19,20 @@ SLACK = 10.0  # how far an accelerated step may fall behind the best residual
 class Solution(NamedTuple):
     """What a solver returns.
 
-    u: the solution; iterations, residual, converged: of each sample, (batch,); trace: relative
-    residuals, (iterations + 1, batch), −1 after a sample's end, None unless asked for.
+    Args:
+        u: the solution.
+        iterations: of each sample, (batch,).
+        residual: ‖F(u)‖/‖f‖ of each sample, (batch,).
+        converged: whether each sample reached the tolerance, (batch,).
+        trace: relative residuals, (iterations + 1, batch), −1 after a sample's end; None unless
+            asked for.
     """
 
-    u: Any
-    iterations: Any
-    residual: Any
-    converged: Any
-    trace: Any = None
+    u: Tensor
+    iterations: Tensor
+    residual: Tensor
+    converged: Tensor
+    trace: Tensor | None = None
 
 
 class Solver(Configured):
@@ -49,52 +56,58 @@ class Solver(Configured):
         'accelerated'
     """
 
-    key = ""
-    safeguarded = False
+    key: str = ""
+    safeguarded: bool = False
 
     @property
     def name(self) -> str:
-        """Name by which `get` finds it."""
-        return self.key
+        """Name by which `get` finds it; of a solver that `get` does not know, its class's."""
+        return self.key or type(self).__name__
 
-    def check(self, q: float | None, m: float | None, flux: Any) -> None:
-        """Refuse a problem that the solver cannot solve.
+    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
+        """Refuse an equation that the solver cannot solve.
 
-        Q and m are None where they change with the weights.
+        Args:
+            q: τL‖K‖², None where it changes with the weights.
+            m: τμ‖K‖², None where it changes with the weights.
+            flux: Φ.
+
+        Raises:
+            ValueError: the iteration would diverge, or could for some weights.
         """
 
-    def start(self, problem: ImplicitStep) -> list[Any]:
+    def start(self, equation: ImplicitStep) -> list[Tensor]:
         """An empty memory, all zeros."""
         return []
 
     def advance(
-        self, problem: ImplicitStep, u: Any, r: Any, memory: list[Any]
-    ) -> tuple[Any, list[Any]]:
+        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """The next u and the memory, from u and r = F(u).
 
         With an empty memory a step that is always safe.
         """
         raise NotImplementedError
 
-    def learn(self, memory: list[Any], du: Any, dr: Any) -> list[Any]:
+    def learn(self, memory: list[Tensor], du: Tensor, dr: Tensor) -> list[Tensor]:
         """The memory after a step du has changed the residual by dr."""
         return memory
 
     def solve(
-        self, problem: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False
+        self, equation: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False
     ) -> Solution:
         """Solve F(u) = 0 for every sample; the arguments of `keras_pde.ImplicitDiffusion`.
 
         Args:
-            problem: the implicit step.
+            equation: the implicit step.
             tolerance: of ‖F(u)‖/‖f‖.
             max_iterations: evaluations of F at most, besides the first.
             trace: whether to record the residuals.
         """
-        rate, slack = _rate(problem.q, problem.m)
-        u = problem.f
-        r = problem.residual(u)
-        size = problem.relative(r)
+        rate, slack = _rate(equation.q, equation.m)
+        u = equation.f
+        r = equation.residual(u)
+        size = equation.relative(r)
         fresh = ops.ones_like(size) > 0
         steps = ops.arange(max_iterations + 1)[:, None]
         traces = [ops.where(steps == 0, size[None], -ops.ones_like(size)[None])] if trace else []
@@ -107,31 +120,31 @@ class Solver(Configured):
             fresh,
             rate * size,
             traces,
-            self.start(problem),
+            self.start(equation),
         )
 
-        def running(size: Any) -> Any:
-            # not size > tolerance: a residual that is no number has not converged, and will not
+        def running(size: Tensor) -> Tensor:
+            # not size > tolerance: a residual that is NaN has not converged, and will not
             return ops.logical_and(ops.logical_not(size <= tolerance), ops.isfinite(size))
 
-        def going(k: Any, u: Any, r: Any, size: Any, *rest: Any) -> Any:
+        def going(k: Tensor, u: Tensor, r: Tensor, size: Tensor, *rest: Tensor) -> Tensor:
             return ops.logical_and(k < max_iterations, ops.any(running(size)))
 
         def body(
-            k: Any,
-            u: Any,
-            r: Any,
-            size: Any,
-            count: Any,
-            fresh: Any,
-            envelope: Any,
-            traces: list[Any],
-            memory: list[Any],
-        ) -> Any:
+            k: Tensor,
+            u: Tensor,
+            r: Tensor,
+            size: Tensor,
+            count: Tensor,
+            fresh: Tensor,
+            envelope: Tensor,
+            traces: list[Tensor],
+            memory: list[Tensor],
+        ) -> tuple[Tensor, ...]:
             active = running(size)
-            proposal, remembered = self.advance(problem, u, r, memory)
-            new = problem.residual(proposal)
-            found = problem.relative(new)
+            proposal, remembered = self.advance(equation, u, r, memory)
+            new = equation.residual(proposal)
+            found = equation.relative(new)
             taken = active
             if self.safeguarded:
                 taken = ops.logical_and(active, ops.logical_or(fresh, found <= envelope))
@@ -152,14 +165,14 @@ class Solver(Configured):
         return Solution(u, count, size, size <= tolerance, traces[0] if trace else None)
 
 
-def choose(condition: Any, yes: Any, no: Any) -> Any:
+def choose(condition: Tensor | bool, yes: Number, no: Number) -> Number:
     """``yes`` where the condition holds, else ``no``: of numbers or of scalars in a graph."""
     return (
         (yes if condition else no) if isinstance(condition, bool) else ops.where(condition, yes, no)
     )
 
 
-def damping(q: Any, m: Any) -> Any:
+def damping(q: Number, m: Number) -> Number:
     """w of u − wF(u): 2/(2 + q − m) for m < 1, with the rate (q + m)/(2 + q − m).
 
     Else 2/(2 + max(q, m − 2)), which lowers the energy.
@@ -172,9 +185,11 @@ def damping(q: Any, m: Any) -> Any:
     return choose(m < 1, 2 / (2 + q - m), 2 / (2 + steepest(q, m)))
 
 
-def steepest(q: Any, m: Any) -> Any:
-    """max(q, m − 2): with 1 + that in the place of 1 + q, a step that lowers the energy also does
-    so where the energy bends down by m − 1.
+def steepest(q: Number, m: Number) -> Number:
+    """max(q, m − 2), the largest curvature that a step has to respect, less 1.
+
+    In the place of q it makes a step that lowers the energy do so where the energy bends down by
+    m − 1 as well.
     """
     return (
         max(q, m - 2)
@@ -183,12 +198,11 @@ def steepest(q: Any, m: Any) -> Any:
     )
 
 
-def _rate(q: Any, m: Any) -> tuple[Any, Any]:
-    """Factor of the envelope a step, and its slack."""
-    # in the precision of m
+def _rate(q: Number, m: Number) -> tuple[Number, Number]:
+    """The factor by which the envelope falls a step, and its slack, in the precision of m."""
     return choose(m < 1, (q + m) / (2 + q - m), BELOW_ONE), choose(m < 1, SLACK + 0 * m, 1.0)
 
 
 def describe_bound(q: float | None) -> str:
-    """q for an error message."""
+    """A bound, for an error message."""
     return "not known for all weights" if q is None or not math.isfinite(q) else f"{q:.4g}"

@@ -1,0 +1,119 @@
+"""Problem: an equation A u = b, with its operator on every grid of a hierarchy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.operators.boundary import check_boundary
+from keras_pde.runtime.registry import Configured
+from keras_pde.runtime.types import Tensor
+from keras_pde.schemes.multigrid.grid import Grid
+from keras_pde.schemes.multigrid.level import ClassicalLevel
+from keras_pde.schemes.multigrid.linear_level import LinearLevel
+from keras_pde.schemes.multigrid.smoothers import Smoother
+
+
+class Problem(Configured):
+    """Base: A u = b with A = sI + τL, or sI + τL² (order 4).
+
+    A subclass declares its ``equation`` and s, τ and the order, as class attributes or in its
+    constructor; one whose operator is another overrides `levels`. A model with such a problem can
+    be saved if the class is registered by ``keras.saving.register_keras_serializable``.
+
+    Args:
+        boundary: "dirichlet", "neumann" or "periodic".
+
+    Raises:
+        ValueError: unknown boundary.
+
+    Example:
+        >>> from keras_pde import MultigridUNet, problems
+        >>> class Reaction(problems.Problem):
+        ...     equation = "3u - 2Δu = b"
+        ...     screening, stiffness = 3.0, 2.0
+        >>> MultigridUNet(Reaction("periodic")).solve(np.ones((1, 16, 1))).x.mean().round(6).item()
+        0.333333
+    """
+
+    equation: str = ""
+    screening: float = 0.0  # s
+    stiffness: float = 1.0  # τ
+    order: int = 2
+    flux: FluxActivation | None = None  # of a nonlinear A
+    masked: bool = False  # whether it is told which pixels are known
+    default_cycle: str = "V(2,1)"
+    default_smoother: str | Smoother = "red_black"
+
+    def __init__(self, boundary: str = "dirichlet") -> None:
+        self.boundary = check_boundary(boundary)
+
+    @property
+    def linear(self) -> bool:
+        """Whether A is linear."""
+        return self.flux is None
+
+    @property
+    def singular(self) -> bool:
+        """Whether constants solve A u = 0.
+
+        Then b must have mean 0, and the solution of mean 0 is meant.
+        """
+        return not self.masked and self.screening == 0 and self.boundary != "dirichlet"
+
+    def levels(
+        self, grids: list[Grid], dtype: str, data: list[Any] | None = None
+    ) -> list[ClassicalLevel]:
+        """The operator on every grid.
+
+        Args:
+            grids: the hierarchy, finest first.
+            dtype: precision of the states.
+            data: what `prepare` made.
+        """
+        return [
+            LinearLevel(
+                grid,
+                dtype,
+                screening=self.screening,
+                stiffness=self.stiffness,
+                order=self.order,
+            )
+            for grid in grids
+        ]
+
+    def prepare(self, grids: list[Grid], dtype: str, mask: Tensor) -> list[Any]:
+        """What the levels need besides their grids, computed once for many cycles.
+
+        Args:
+            grids: the hierarchy, finest first.
+            dtype: precision of the states.
+            mask: 1 on known pixels, (batch, *spatial, 1); None where the problem is not masked.
+        """
+        return []
+
+    def source(self, f: Tensor, finest: Grid, dtype: str, data: list[Any]) -> Tensor:
+        """The right-hand side b of what a model is given, with what `prepare` made."""
+        return f
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"boundary": self.boundary}
+
+
+def checked_step_size(step_size: float) -> float:
+    """The step size τ of an implicit step.
+
+    Raises:
+        ValueError: not a finite number > 0.
+
+    Example:
+        >>> checked_step_size(2)
+        2.0
+    """
+    if not (isinstance(step_size, int | float) and math.isfinite(step_size) and step_size > 0):
+        raise ValueError(
+            f"step_size must be a finite number > 0. Received: step_size={step_size!r}"
+        )
+    return float(step_size)
