@@ -37,8 +37,14 @@ class Solver:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a solver did: the seconds of its runs, iterations, and the relative residual checked by
-    `relative_residual`.
+    """What a solver did.
+
+    Args:
+        name: of the solver.
+        setup: seconds before the first run.
+        seconds: of each run.
+        iterations: cycles or steps of a run, 1 of a direct solver.
+        residual: relative, as `relative_residual` finds it.
     """
 
     name: str
@@ -150,8 +156,9 @@ def conjugate_gradients(n: int, limit: float) -> Outcome | str:
 
 
 def factorised(n: int, limit: float) -> Outcome | str:
-    """SciPy's LU factorisation with the best of its orderings, in a process of its own, or why
-    there is no answer.
+    """SciPy's LU factorisation with the best of its orderings, or why there is no answer.
+
+    It runs in a process of its own, which is stopped at the limit.
     """
     try:
         worker = subprocess.run(

@@ -51,8 +51,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Learning rate, mean loss of the last tenth of the steps (MSE in grey levels²), PSNRs in dB,
-    seconds a rate, proof of norm stability.
+    """What training with one learning rate led to.
+
+    Args:
+        learning_rate: the rate.
+        train_loss: mean loss of the last tenth of the steps, MSE in grey levels².
+        val_psnr: on the validation images, in dB.
+        test_psnr: on the test images, in dB.
+        seconds: of training.
+        certified: whether norm stability is proved.
     """
 
     learning_rate: float
@@ -72,8 +79,9 @@ def _flux(activation: str) -> FluxActivation:
 
 
 def _kernels(rng: np.random.Generator, filters: int, blocks: int) -> np.ndarray:
-    """Zero-mean random kernels that together take a diffusion time of about 1 at first, however
-    many blocks.
+    """Zero-mean random kernels.
+
+    All blocks together take a diffusion time of about 1 at first, however many they are.
     """
     kernels = rng.standard_normal((WIDTH, WIDTH, 1, filters))
     kernels -= kernels.mean(axis=(0, 1), keepdims=True)
@@ -155,8 +163,9 @@ class Contestant:
         return loss
 
     def fit(self, seed: int, patches: Patches, validation: np.ndarray, test: np.ndarray) -> Outcome:
-        """Train from the seed's weights on the seed's batches with each learning rate, and measure
-        the better one.
+        """Train with each learning rate, and measure the better network.
+
+        All start from the seed's weights and see the seed's batches.
         """
         start, runs = time.perf_counter(), []
         for rate in self.training.learning_rates:

@@ -1,6 +1,6 @@
-"""Kᵀ by rows against the transposed convolution.
+"""How many times as fast Kᵀ by rows is as the transposed convolution.
 
-How many times as fast, alone, in a block, and in a block with its gradient.
+It is timed alone, in a block, and in a block with its gradient.
 
     python benchmarks/convolution.py [--rounds 10] [--size 256] [--quick]
 
@@ -12,7 +12,8 @@ side of each ratio is the same with `keras.ops.conv` and `keras.ops.conv_transpo
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from rich.table import Table
 from keras_pde.operators.convolution import convolve, convolve_adjoint
 
 FILTERS = 32
+Run = Callable[[Any, Any], Any]
 
 
 def plain(u: Any, kernel: Any) -> Any:
@@ -35,6 +37,28 @@ def plain(u: Any, kernel: Any) -> Any:
 def transposed(v: Any, kernel: Any) -> Any:
     """Kᵀ by Keras."""
     return ops.conv_transpose(v, kernel, padding="same", data_format="channels_last")
+
+
+def block_of(forward: Run, adjoint: Run) -> Run:
+    """(u, kernel) ↦ u − Kᵀ(g(Ku)·Ku)."""
+
+    def block(u: Any, kernel: Any) -> Any:
+        s = forward(u, kernel)
+        return u - adjoint(tf.exp(-s * s / 2) * s, kernel)
+
+    return block
+
+
+def gradient_of(block: Run) -> Run:
+    """(u, kernel) ↦ the gradients of the block's sum of squares."""
+
+    def gradient(u: Any, kernel: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([u, kernel])
+            loss = tf.reduce_sum(block(u, kernel) ** 2)
+        return tape.gradient(loss, [u, kernel])
+
+    return gradient
 
 
 def main(
@@ -66,28 +90,14 @@ def main(
                     ("rows", convolve, convolve_adjoint),
                     ("keras", plain, transposed),
                 ):
-
-                    def block(
-                        u: Any, kernel: Any, forward: Any = forward, adjoint: Any = adjoint
-                    ) -> Any:
-                        s = forward(u, kernel)
-                        return u - adjoint(tf.exp(-s * s / 2) * s, kernel)
-
-                    def gradient(u: Any, kernel: Any, block: Any = block) -> Any:
-                        with tf.GradientTape() as tape:
-                            tape.watch([u, kernel])
-                            loss = tf.reduce_sum(block(u, kernel) ** 2)
-                        return tape.gradient(loss, [u, kernel])
-
+                    block = block_of(forward, adjoint)
                     for what, function, given in (
                         ("Kᵀ", adjoint, v),
                         ("block", block, u),
-                        ("gradient", gradient, u),
+                        ("gradient", gradient_of(block), u),
                     ):
-                        run = compiled(function, xla)
-                        contestants[f"{name} {what}"] = lambda run=run, given=given, kernel=kernel: (
-                            run(given, kernel)
-                        )
+                        run = functools.partial(compiled(function, xla), given, kernel)
+                        contestants[f"{name} {what}"] = run
                 timings = race(contestants, rounds)
                 ratios = tuple(
                     timings.ratio(f"keras {what}", f"rows {what}")

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import functools
 import itertools
 import os
 import platform
@@ -153,10 +154,13 @@ def programs(zoo: Zoo, cell: Cell) -> dict[str, Callable[[], Any]]:
             function = training(function, arrays[0])
         with precise(cell.precision):
             program = jax.jit(function).lower(weights, arrays).compile()
-        made[name] = lambda program=program, weights=weights: jax.block_until_ready(
-            program(weights, arrays)
-        )
+        made[name] = functools.partial(waited, program, weights, arrays)
     return made
+
+
+def waited(program: Callable[..., Any], *arguments: Any) -> Any:
+    """The program's result, once the device has it."""
+    return jax.block_until_ready(program(*arguments))
 
 
 def training(function: Callable[..., Any], clean: Any) -> Callable[..., Any]:
@@ -197,11 +201,8 @@ def measured(
     """The figures of a cell."""
     if cell.kind == "golden":  # as `presets.verify` has it
         wanted = zoo.golden(cell)[1]
-        return {
-            "golden": (
-                f"{np.abs(np.asarray(runs['network'](), 'float32') - wanted).max() / max(1.0, np.abs(wanted).max()):.1e}"
-            )
-        }
+        difference = np.abs(np.asarray(runs["network"](), "float32") - wanted).max()
+        return {"golden": f"{difference / max(1.0, np.abs(wanted).max()):.1e}"}
     taken = seconds(runs, rounds)
     best = float(taken["network"].min())
     row = {"milliseconds": f"{1e3 * best:.3f}", "images_per_second": f"{cell.batch / best:.1f}"}

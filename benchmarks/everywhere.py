@@ -1,15 +1,15 @@
-"""Every preset in every precision, on every backend, and in every export format by that format's
-own runtime: the largest difference.
+"""The largest difference of every preset in every precision, backend and export format.
 
     python benchmarks/everywhere.py [PRESET ...] [--fresh] [--out everywhere.csv]
 
-On the preset's golden input, relative to the output's size where that exceeds 1. Precisions and
-backends are compared with float64 by TensorFlow; an artifact (SavedModel by TensorFlow's plain
-loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert; float32, dynamic sizes but for a multigrid
-solver, whose number of levels follows from them) with the network it was exported from. The table
-lies beside this script, as CSV and as a page to read. It grows row by row: a run goes on where the
-last one stopped, and measures again what has changed since (by the sha256 of the preset's files),
-or with ``--fresh`` all that it is asked for. A cell without a number holds its reason.
+It is measured on the preset's golden input, relative to the output's size where that exceeds 1.
+Precisions and backends are compared with float64 by TensorFlow. An artifact is compared with the
+network it was exported from, and runs in its format's own runtime: a SavedModel by TensorFlow's
+plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert, in float32, with dynamic sizes but for
+a multigrid solver, whose number of levels follows from them. The table lies beside this script, as
+CSV and as a page to read. It grows row by row: a run goes on where the last one stopped, and
+measures again what has changed since (by the sha256 of the preset's files), or with ``--fresh`` all
+that it is asked for. A cell without a number holds its reason.
 """
 
 from __future__ import annotations
@@ -77,15 +77,13 @@ def precisions(name: str, reference: np.ndarray) -> dict[str, str]:
     for precision in PRECISIONS[keras.backend.backend()]:
         column = f"{keras.backend.backend()} {precision}"
 
-        def measure(precision: str = precision, column: str = column) -> dict[str, str]:
-            return {
-                column: (
-                    f"{np.abs(output(name, precision) - reference).max() / max(1.0, np.abs(reference).max()):.1e}"
-                )
-            }
-
-        row |= attempt(measure, column)
+        row |= attempt(functools.partial(_deviation, name, precision, column, reference), column)
     return row
+
+
+def _deviation(name: str, precision: str, column: str, reference: np.ndarray) -> dict[str, str]:
+    difference = np.abs(output(name, precision) - reference).max()
+    return {column: f"{difference / max(1.0, np.abs(reference).max()):.1e}"}
 
 
 def formats(name: str, folder: Path) -> dict[str, str]:

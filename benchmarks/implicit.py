@@ -12,10 +12,12 @@ written out, from the compiler's own account (JAX, in a process of its own, if i
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,9 @@ import sys, jax, numpy as np
 from keras_pde import ConvOperator, ImplicitDiffusion
 size, found = int(sys.argv[1]), []
 for n, unrolled in ((10, False), (200, False), (10, True), (200, True)):
-    layer = ImplicitDiffusion(ConvOperator(8, 3, normalize=True), "charbonnier", 2.0, "fixed_point", max_iterations=n, on_failure="ignore")
+    operator = ConvOperator(8, 3, normalize=True)
+    options = {"max_iterations": n, "on_failure": "ignore"}
+    layer = ImplicitDiffusion(operator, "charbonnier", 2.0, "fixed_point", **options)
     layer.build((None, None, None, 1))
 
     def output(f):
@@ -60,6 +64,11 @@ for n, unrolled in ((10, False), (200, False), (10, True), (200, True)):
     found.append(analysis.temp_size_in_bytes / 2**20)
 print("MIB", *found)
 """
+
+
+def solution_by(layer: ImplicitDiffusion) -> Callable[[Any], tuple[Any, ...]]:
+    """f ↦ solution, iterations, residual and whether it converged."""
+    return lambda f: layer.solve(f)[:4]
 
 
 def times(size: int, steps: list[float], rounds: int) -> dict[float, dict[str, int]]:
@@ -93,9 +102,9 @@ def times(size: int, steps: list[float], rounds: int) -> dict[float, dict[str, i
                 dtype="float64",
             )
             layer.build(f.shape)
-            found = compiled(lambda x, layer=layer: layer.solve(x)[:4], True)
+            found = compiled(solution_by(layer), True)
             iterations[tau][name] = int(found(f)[1][0]) if bool(found(f)[3][0]) else -1
-            runs[name] = lambda found=found: found(f)
+            runs[name] = functools.partial(found, f)
         timing = race(runs, rounds)
         best = min(timing.best(name) for name in SOLVERS)
         for name in SOLVERS:

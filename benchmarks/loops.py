@@ -10,6 +10,7 @@ first call. The results agree to rounding.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -106,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
                 start = time.perf_counter()
                 results.append(function(u).numpy())
                 compilation[name] = time.perf_counter() - start
-                runs[name] = lambda function=function: function(u)
+                runs[name] = functools.partial(function, u)
             timings = race(runs, args.rounds)
             cells = [
                 (

@@ -1,7 +1,9 @@
-"""Multigrid against other solvers of the Poisson equation, its factor a cycle at every size, and
-full multigrid's accuracy.
+"""Multigrid against other solvers of the Poisson equation.
 
     python benchmarks/multigrid.py [--sizes 255 511 1023 2047] [--rounds 3] [--limit 120] [--quick]
+
+Further tables show its factor a cycle at every size, full multigrid's accuracy, and the work of the
+full approximation scheme.
 
 Peers: −Δu = b on n × n points, zero boundary, b normally distributed from a seed, to a relative
 residual of 1e-8 in float64, which one function checks for all. Set-up is apart: for keras_pde it is
@@ -156,7 +158,9 @@ def factors(sizes: list[int], smoothers: list[str]) -> dict[str, list[float]]:
 
 
 def full_multigrid(sizes: list[int], cycles: list[str]) -> dict[str, list[float]]:
-    """Error of one pass against the exact solution of −Δu = f, over the error of the exact discrete
+    """Error of one pass over the discretisation error, by cycle.
+
+    Both errors are against the exact solution of −Δu = f; the latter is that of the exact discrete
     solution.
     """
     console.print(
@@ -187,11 +191,10 @@ def full_multigrid(sizes: list[int], cycles: list[str]) -> dict[str, list[float]
 
 
 def evaluations(model: MultigridUNet, n: int) -> float:
-    """Operator evaluations of one cycle of the full approximation scheme, in evaluations on the
-    finest grid.
+    """Work of one cycle of the full approximation scheme, in evaluations on the finest grid.
 
-    On each level one for each smoothing step (a half step of red-black counts as a whole, as it is
-    computed), one for the residual, and below the finest one for the right-hand side.
+    Each level takes one for each smoothing step (a half step of red-black counts as a whole, as it
+    is computed), one for the residual, and below the finest one for the right-hand side.
     """
     points = [grid.points for grid in model.grids((n, n))]
     before, after = model.smoother.steps(
@@ -205,8 +208,9 @@ def evaluations(model: MultigridUNet, n: int) -> float:
 def lagged_diffusivity(
     f: np.ndarray, tau: float, contrast: float, tolerance: float, inner: float
 ) -> tuple[int, int]:
-    """Evaluations of KᵀG K and outer steps of (I + τKᵀG(uˡ)K)uˡ⁺¹ = f, by conjugate gradients to a
-    part ``inner`` of the residual.
+    """Evaluations of KᵀG K and outer steps of (I + τKᵀG(uˡ)K)uˡ⁺¹ = f.
+
+    Conjugate gradients lower the residual of each system to its part ``inner``.
     """
 
     def gradient(u: np.ndarray) -> np.ndarray:
@@ -237,8 +241,9 @@ def lagged_diffusivity(
 
 
 def full_approximation(n: int, step_sizes: list[float]) -> dict[float, float]:
-    """Work of the full approximation scheme against lagged diffusivity, for implicit steps of
-    Charbonnier diffusion of a noisy photograph.
+    """Work of the full approximation scheme over that of lagged diffusivity, by step size.
+
+    The problem is an implicit step of Charbonnier diffusion of a noisy photograph.
     """
     from skimage import data
 

@@ -1,13 +1,13 @@
-"""Time of a DiffusionBlock over the two bare convolutions it consists of, and over a plain residual
-block of equal FLOPs.
+"""Time of a DiffusionBlock over bare convolutions, and over a plain block of equal FLOPs.
 
     python benchmarks/overhead.py [--size 128] [--batch 4] [--rounds 40] [--quick]
 
-"bare" is `keras.ops.conv` with zero padding and its `keras.ops.conv_transpose` with the same
-kernel, nothing else: no flux, no boundary condition, no residual. "plain" is x +
-Conv2D(C)(relu(Conv2D(F)(x))) of Keras. "forward" is one call, "with backward" the gradient of the
-mean square of the output with respect to input and kernels. The ratios are medians over rounds in
-each of which all contestants run in turn; the times are the least.
+"bare" is what a block consists of: `keras.ops.conv` with zero padding and
+`keras.ops.conv_transpose` with the same kernel, nothing else: no flux, no boundary condition, no
+residual. "plain" is the residual block x + Conv2D(C)(relu(Conv2D(F)(x))) of Keras. "forward" is one
+call, "with backward" the gradient of the mean square of the output with respect to input and
+kernels. The ratios are medians over rounds in each of which all contestants run in turn; the times
+are the least.
 """
 
 from __future__ import annotations

@@ -1,16 +1,14 @@
-"""Error against work: explicit, FED, FSI and Du Fort-Frankel schemes on a photograph, to one
-diffusion time.
+"""Error against work: explicit, FED, FSI and Du Fort-Frankel schemes on a photograph.
 
-    python benchmarks/schemes.py [--time 100] [--size 256] [--picture benchmarks/schemes.png]
-    [--quick]
+    python benchmarks/schemes.py [--time 100] [--size 256] [--picture schemes.png] [--quick]
 
-Work is the number of steps, each one application of K and one of Kᵀ. The error is relative to the
-change the diffusion makes, ‖u − reference‖/‖f − reference‖. The reference is the explicit scheme at
-8 and at 16 times its least number of steps in float64, extrapolated to step size zero; for linear
-diffusion it is checked against the exact solution by the cosine transform. The explicit scheme is
-stable from time/0.25 steps on, so every error larger than it has there costs that many steps too:
-that is what a cycle of n FED or FSI steps improves by the factor (n+1)/3. The number after Du
-Fort-Frankel is its w.
+All reach the same diffusion time. Work is the number of steps, each one application of K and one of
+Kᵀ. The error is relative to the change the diffusion makes, ‖u − reference‖/‖f − reference‖. The
+reference is the explicit scheme at 8 and at 16 times its least number of steps in float64,
+extrapolated to step size zero; for linear diffusion it is checked against the exact solution by the
+cosine transform. The explicit scheme is stable from time/0.25 steps on, so every error larger than
+it has there costs that many steps too: that is what a cycle of n FED or FSI steps improves by the
+factor (n+1)/3. The number after Du Fort-Frankel is its w.
 """
 
 from __future__ import annotations

@@ -61,11 +61,14 @@ COLUMNS = (
     *("learning_rate", "train_loss", "val_psnr", "test_psnr", "seconds", "certified"),
 )
 HEADER = f"""\
-# Denoising of BSD photographs, noise {SIGMA:g} of 255, not clipped. Trained on 380 images of train400, 20 held out.
+# Denoising of BSD photographs, noise {SIGMA:g} of 255, not clipped. \
+Trained on 380 images of train400, 20 held out.
 # val_psnr: mean over the centres, {SIZE}x{SIZE}, of the 20.
 # test_psnr: mean over the centres, {SIZE}x{SIZE}, of the 68 images of BSD68 (not the full images).
-# learning_rate: of the two tried, the one with the higher val_psnr. train_loss: MSE in grey levels^2, last tenth of the steps.
-# seconds: of training with one rate, compilation included where it was the first of its kind; a shared machine.
+# learning_rate: of the two tried, the one with the higher val_psnr. \
+train_loss: MSE in grey levels^2, last tenth of the steps.
+# seconds: of training with one rate, compilation included where it was the first of its kind; \
+a shared machine.
 # certified: whether norm non-increase of the trained network is proved.
 """
 

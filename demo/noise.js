@@ -1,4 +1,4 @@
-// Noise added, estimated, and measured; the same formulas as keras_pde.noise. Levels are in grey levels of 255, pixels in [0, 1].
+// Noise added, estimated, and measured; the same formulas as keras_pde/data/noise.py. Levels are in grey levels of 255, pixels in [0, 1].
 const DAUBECHIES = [-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025];
 
 // The pixels plus Gaussian noise, not clipped; the same for the same seed (mulberry32, Box-Muller).

@@ -1,8 +1,8 @@
-"""Plug and play: a denoiser of the zoo as the prior of an inverse problem, with and without the
-theorem.
+"""Plug and play: a denoiser of the zoo as the prior of an inverse problem.
 
-    python examples/plug_and_play.py [--problem deblur|inpaint] [--sample camera] [--out
-    plug_and_play.png]
+    python examples/plug_and_play.py [--problem deblur|inpaint] [--sample camera] [--out FILE.png]
+
+It runs with a network for which convergence is a theorem, and with one for which it is not.
 
 Proximal gradient iteration u ← N(u − γAᵀ(Au − f)) for the data f = A u₀ + noise. With ‖A‖ ≤ 1 and γ
 < 2 the gradient step is averaged; for an averaged N so is the whole map T, and ‖T(u) − u‖ falls
