@@ -12,110 +12,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from attacked_models import MODELS, D, block, build, learned
 from keras import ops
 
 from keras_pde import (
     ConvOperator,
     DiffusionBlock,
     DiffusionResNet,
-    DuFortFrankelResNet,
-    FEDResNet,
     FluxActivation,
     FSIResNet,
-    Lifting,
-    Schedule,
-    SplineFlux,
     schemes,
 )
 
-D = {"dtype": "float64"}
 BATCH, STEPS = 6, 40
-
-
-def learned(
-    filters=2, kernel_size=2, boundary="neumann", normalize=True, zero_mean=False, **options
-) -> ConvOperator:
-    return ConvOperator(
-        filters,
-        kernel_size,
-        boundary=boundary,
-        normalize=normalize,
-        zero_mean=zero_mean,
-        **options,
-        **D,
-    )
-
-
-def block(flux="charbonnier", step_size="auto", operator=None, **options) -> DiffusionBlock:
-    return DiffusionBlock(
-        learned() if operator is None else operator, flux, step_size, **options, **D
-    )
-
-
-def spline(low) -> SplineFlux:
-    return SplineFlux(6, 3.0, (low, 1.0), contrast=0.5, **D)
-
-
-# name: (model, whether kernels are made positive, the worst case at reflecting boundaries)
-MODELS = {
-    "explicit tied charbonnier neumann 2x2": (lambda: DiffusionResNet(3, block=block(), tied=True), True),
-    "explicit untied perona-malik 2x2": (lambda: DiffusionResNet(2, block=block("perona_malik")), True),
-    "explicit free kernels": (lambda: DiffusionResNet(2, block=block("perona_malik_exponential", operator=learned(normalize=False))), True),
-    "explicit per channel": (lambda: DiffusionResNet(3, block=block("perona_malik", "per_channel", learned(3, normalize=False))), True),
-    "explicit weickert periodic": (lambda: DiffusionResNet(3, block=block("weickert", operator=learned(2, 3, "periodic")), tied=True), False),
-    "explicit fab": (lambda: DiffusionResNet(3, block=block(FluxActivation("fab", 0.4, **D)), tied=True), True),
-    "explicit fab coupled": (lambda: DiffusionResNet(2, block=block("fab", operator=learned(3, 3, "dirichlet"), coupled=True)), False),
-    "explicit relu": (lambda: DiffusionResNet(3, block=block("relu")), True),
-    "explicit spline": (lambda: DiffusionResNet(3, block=block(spline(-0.7), operator=learned(2, 3, "periodic"))), False),
-    "explicit monotone spline": (lambda: DiffusionResNet(3, block=block(spline(0.0), operator=learned(2, 3, "periodic")), tied=True), False),
-    "explicit bias": (lambda: DiffusionResNet(3, block=block("charbonnier", use_bias=True)), True),
-    "explicit data term": (lambda: DiffusionResNet(3, block=block("perona_malik", data_weight=0.5)), True),
-    "explicit learned data term": (lambda: DiffusionResNet(3, block=block("charbonnier", "learned", data_weight="learned"), tied=True), True),
-    "explicit lifted": (lambda: DiffusionResNet(3, block=block("charbonnier"), lifting=Lifting(3, learned=True)), True),
-    "explicit coupled stencil": (lambda: DiffusionResNet(3, block=block("perona_malik", 0.25, "forward", coupled=True), tied=True), False),
-    "explicit stacked": (lambda: DiffusionResNet(3, block=block("truncated_bfb", operator=learned((2, 3), 2)), tied=True), True),
-    "even dct neumann": (
-        lambda: DiffusionResNet(3, block=block("charbonnier", operator=ConvOperator(kernel_size=4, initializer="dct", **D)), tied=True), False,
-    ),
-    "haar neumann": (lambda: DiffusionResNet(3, block=block("truncated_tv", operator=ConvOperator(initializer="haar", **D)), tied=True), False),
-    "fed untied perona-malik": (lambda: FEDResNet(2, 4, block=block("perona_malik")), True),
-    "fed linear": (lambda: FEDResNet(2, 4, block=block("linear")), True),
-    "fed fab": (lambda: FEDResNet(1, 3, block=block("fab")), True),
-    "fed data term": (lambda: FEDResNet(3, 3, block=block("perona_malik", operator=learned(2, 3, "dirichlet"), data_weight=0.2)), False),
-    "fsi tied charbonnier": (lambda: FSIResNet(2, 4, block=block("charbonnier")), True),
-    "fsi frozen": (lambda: FSIResNet(2, 5, block=block("perona_malik"), frozen=True), True),
-    "fsi frozen data term": (lambda: FSIResNet(3, 4, block=block("charbonnier", data_weight=0.02), frozen=True), True),
-    "fsi linear": (lambda: FSIResNet(2, 5, block=block("linear")), True),
-    "fsi untied": (lambda: FSIResNet(1, 5, block=block("charbonnier"), tied=False), True),
-    "dufort-frankel below 1": (lambda: DuFortFrankelResNet(5, 0.7, block=block("perona_malik"), tied=False), True),
-    "dufort-frankel": (lambda: DuFortFrankelResNet(5, 4 / 3, block=block("charbonnier", fraction=0.5)), True),
-    "dufort-frankel at the limit": (lambda: DuFortFrankelResNet(5, 4 / 3, block=block("perona_malik", operator=learned(2, 3, "periodic"))), False),
-    "dufort-frankel linear": (lambda: DuFortFrankelResNet(7, 1.6, block=block("linear"), tied=True), True),
-    "custom": (lambda: DiffusionResNet(Schedule((0.5, 1.2, 0.8), (1.0, 1.3, 0.6)), block=block("charbonnier"), tied=True), True),
-    "custom frozen": (lambda: DiffusionResNet(Schedule((1.5, 0.4, 0.8), (0.7, 1.3, 0.9), frozen=True), block=block("perona_malik")), True),
-}  # fmt: skip
-
-
-def build(name, seed=0) -> DiffusionResNet:
-    """The model with random kernels, adversarially positive where that is the worst case, in
-    float64.
-    """
-    make, positive = MODELS[name]
-    keras.utils.set_random_seed(seed)
-    model = make()
-    assert model.compute_dtype == "float64"  # a model computes in its block's precision
-    rng = np.random.default_rng(seed)
-    model.build((None, None, None, 1))
-    for weight in model.weights:
-        value = rng.normal(size=weight.shape)
-        if "kernel_" in weight.path:
-            value = 2 * (np.abs(value) ** 2 if positive else value)
-            if positive and weight.shape[-1] > 1:
-                value[..., 1:] *= 0.3
-        elif "lifting" in weight.path or "head" in weight.path:
-            value = 0.7 * value
-        weight.assign(value)
-    return model
 
 
 def size(model) -> int:
@@ -246,9 +155,7 @@ def test_the_ascent_finds_the_growth_that_there_is():
     ],
 )
 def test_gradient_ascent_on_the_weights_and_the_input_does_not_break_norm_stability(name):
-    """Normalisation, automatic, learned and per-channel steps hold for the weights that an attacker
-    would learn, too.
-    """
+    """Normalisation and steps hold for the weights that an attacker would learn, too."""
     model = build(name)
     n = size(model)
     u = tf.Variable(starts(np.random.default_rng(2), n))
@@ -295,9 +202,7 @@ def test_a_noise_level_does_not_break_the_certificate():
 
 
 def test_tied_fsi_never_grew_from_40_random_starts_over_20_cycles():
-    """No theorem, but MATHS.md's observation for Charbonnier, Perona-Malik and Huber with tied
-    kernels.
-    """
+    """No theorem: an observation for Charbonnier, Perona-Malik and Huber with tied kernels."""
     for flux in ("charbonnier", "perona_malik", "truncated_tv"):
         model = FSIResNet(
             20, 5, block=block(flux, operator=learned(3, 3, "periodic", zero_mean=True))

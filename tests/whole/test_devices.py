@@ -34,7 +34,8 @@ def made():
 
 def trained(net):
     start = net.get_weights()
-    net.fit(tf.data.Dataset.from_tensor_slices(((noisy, level), clean)).batch(8).repeat(3), verbose=0)
+    samples = tf.data.Dataset.from_tensor_slices(((noisy, level), clean))
+    net.fit(samples.batch(8).repeat(3), verbose=0)
     assert max(np.abs(a - b).max() for a, b in zip(start, net.get_weights())) > 0.01
     return net.get_weights()
 

@@ -158,7 +158,7 @@ def noisy_layer(**options: Any) -> ImplicitDiffusion:
 
 
 def test_compiled_gradients_are_the_eager_ones(rng: np.random.Generator) -> None:
-    """In a graph of dynamic sizes and by XLA, to the weights, the input and a map of noise levels."""
+    """In a graph of dynamic sizes and by XLA, to weights, input and a map of noise levels."""
     layer, f, sigma = (
         noisy_layer(tolerance=1e-6),
         rng.random((2, 7, 6, 1)).astype("float32"),
