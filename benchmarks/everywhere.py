@@ -34,7 +34,7 @@ import numpy as np
 
 from keras_pde import presets
 from keras_pde.export import export
-from keras_pde.export.exporting import FORMATS
+from keras_pde.export.formats import FORMATS
 
 SIZES = ((33,), (33, 18), (17, 9, 9))
 MIXED = ("float32", "mixed_bfloat16", "mixed_float16")

@@ -69,7 +69,7 @@ def export(
 
     Exit code 1 if --verify finds a difference above 1e-5 (one grey level with --uint8).
     """  # noqa: D301 - click wants the real \b
-    from keras_pde.export.exporting import FORMATS
+    from keras_pde.export.formats import FORMATS
     from keras_pde.export.exporting import export as write
 
     suffixes = {suffix: name for name, (_, suffix) in FORMATS.items()}

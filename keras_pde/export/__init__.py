@@ -6,7 +6,7 @@ out, classical filters at a noise level, fixed sizes, whole files or none, and a
 in the foreign runtime.
 """
 
-from keras_pde.export.exporting import FORMATS, Exported, export
-from keras_pde.export.formats import load_exported
+from keras_pde.export.exporting import Exported, export
+from keras_pde.export.formats import FORMATS, load_exported
 
 __all__ = ["FORMATS", "Exported", "export", "load_exported"]

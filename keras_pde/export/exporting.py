@@ -5,29 +5,30 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import keras
+import numpy as np
 from keras import ops
 
-from keras_pde.export.formats import WRITERS, load_exported
+from keras_pde import presets
+from keras_pde.export.formats import KINDS, Format, load_exported
+from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
-from keras_pde.operators import ConvOperator
+from keras_pde.models.network import Network
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
-
-FORMATS = {
-    "saved_model": ("tf_saved_model", ""),
-    "onnx": ("onnx", ".onnx"),
-    "litert": ("litert", ".tflite"),
-}
 
 
 class Exported(NamedTuple):
-    """Where the export lies, its format, its bytes, and what the foreign runtime computed.
+    """An artifact that was written.
 
-    The largest difference from the original.
+    Args:
+        path: where it lies.
+        format: a key of `keras_pde.export.FORMATS`.
+        bytes: its size.
+        difference: the largest one between the foreign runtime's output and the original's, in
+            grey levels where images are uint8; None where it was not verified.
 
     Example:
         >>> from pathlib import Path
@@ -43,7 +44,7 @@ class Exported(NamedTuple):
 
 
 def export(
-    model: Any,
+    model: Network | str | Path,
     path: str | Path,
     format: str = "saved_model",
     *,
@@ -53,15 +54,13 @@ def export(
     size: Sequence[int] | None = None,
     verify: bool = False,
 ) -> Exported:
-    r"""Write a network as an artifact that needs no keras_pde.
+    r"""Write a network as an artifact that needs no keras_pde: SavedModel, ONNX or LiteRT.
 
-    SavedModel directory, ONNX or LiteRT file.
-
-    Inputs are called "image" (batch, \*spatial, channels), then "noise" (batch,) for a
-    noise-conditioned network, or "mask" for inpainting, then "time" (batch,) if asked for; batch
-    and sizes are dynamic unless ``size`` fixes them. The image's values are in [0, 1] and noise is
-    σ in the same unit; with ``uint8`` both are grey levels of 255, and the output is rounded and
-    clipped. Metadata (name, units, certificate with its reasons, licence) lie in the artifact:
+    Inputs have the names of the network's ``named_inputs``: "image" (batch, \*spatial, channels),
+    then "noise" (batch,) for a noise-conditioned network, or "mask" for inpainting, then "time"
+    (batch,) if asked for. Batch and sizes are dynamic unless ``size`` fixes them. The image's
+    values are in [0, 1] and noise is σ in the same unit; with ``uint8`` both are grey levels of
+    255, and the output is rounded and clipped. Metadata (name, units, certificate with its reasons, licence) lie in the artifact:
     assets.extra/keras_pde.json of a SavedModel, metadata_props of ONNX, a metadata buffer of
     LiteRT. The certificate is of the network in exact arithmetic; rounding to uint8 is not part of
     it.
@@ -101,50 +100,27 @@ def export(
         >>> made.difference < 1e-5, out.shape, about["certificate"]["norm_gain"]
         (True, (2, 20, 30, 1), 1.0)
     """
-    from keras_pde import presets
-
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}. Received: format={format!r}")
-    target, (kind, suffix) = Path(path), FORMATS[format]
-    if target.suffix != suffix and (suffix or target.suffix in (".onnx", ".tflite")):
-        raise ValueError(
-            f"format={format!r} writes"
-            f" {f'a file that ends in {suffix}' if suffix else 'a directory'}. Received:"
-            f" path={str(path)!r}"
-        )
-    if (
-        not suffix
-        and target.exists()
-        and not (target / "saved_model.pb").is_file()
-        and (not target.is_dir() or any(target.iterdir()))
-    ):
-        raise FileExistsError(
-            f"{target} exists and is no SavedModel: nothing was written. Choose another directory."
-        )
+    target, kind = Path(path), _checked(format, Path(path))
     name = str(model) if isinstance(model, str | Path) else model.name
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
     network = presets.from_preset(name) if isinstance(model, str | Path) else model
-    served = Served(
-        network if size is None else _resized(network, size),
-        entry.get("noise"),
-        sigma,
-        uint8,
-        timed,
-    )
+    # the number of levels of a multigrid cycle follows from fixed sizes
+    network = network if size is None else network.twin(size)
+    served = Served(network, entry.get("noise"), sigma, uint8, timed)
     signature = served.input_signature(size)
-    known: dict[str, Any] = {
-        key: entry[key] for key in ("description", "data", "licence") if key in entry
-    }
-    about = {**served.about(), "name": name, **known}
+    known = {key: entry[key] for key in ("description", "data", "licence") if key in entry}
+    about = {**metadata(served), "name": name, **known}
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         stage = folder / (target.name or "model")
-        _needs(format)
-        with _constant_kernels(served.model), sound_conversion(format):
-            served.export(str(stage), format=kind, verbose=False, input_signature=signature)
-        WRITERS[format](stage, about)
-        difference = served.compare(load_exported(stage)[0], size) if verify else None
+        kind.require()
+        with _constant_kernels(served), sound_conversion(kind.keras_name):
+            served.export(
+                str(stage), format=kind.keras_name, verbose=False, input_signature=signature
+            )
+        kind.describe(stage, about)
+        difference = compare(served, load_exported(stage)[0], size) if verify else None
         if target.is_dir():
             target.rename(folder / "old")
         stage.replace(target)
@@ -154,26 +130,63 @@ def export(
     return Exported(target, format, sum(p.stat().st_size for p in files), difference)
 
 
-def _resized(model: Any, size: Sequence[int]) -> Any:
-    """A copy built for fixed sizes: the number of levels of a multigrid cycle follows from them."""
-    copy = type(model).from_config(model.get_config())
-    shapes = [spec.shape for spec in keras.tree.flatten(model.input_signature(size))]
-    copy.build(shapes if len(shapes) > 1 else shapes[0])
-    copy.set_weights(model.get_weights())
-    return copy
+def _checked(format: str, target: Path) -> Format:
+    """The format, if it may be written there."""
+    if format not in KINDS:
+        raise ValueError(f"format must be one of {', '.join(KINDS)}. Received: format={format!r}")
+    kind = KINDS[format]
+    others = [other.suffix for other in KINDS.values() if other.suffix]
+    if target.suffix != kind.suffix and (kind.suffix or target.suffix in others):
+        wanted = f"a file that ends in {kind.suffix}" if kind.suffix else "a directory"
+        raise ValueError(f"format={format!r} writes {wanted}. Received: path={str(target)!r}")
+    if not kind.suffix and target.exists() and not (target / "saved_model.pb").is_file():
+        if not target.is_dir() or any(target.iterdir()):
+            raise FileExistsError(
+                f"{target} exists and is no SavedModel: nothing was written. Choose another"
+                " directory."
+            )
+    return kind
+
+
+def compare(
+    served: Served, run: Callable[..., np.ndarray], size: Sequence[int] | None = None
+) -> float:
+    """Largest difference between a network and an artifact's function, on the network's example.
+
+    Args:
+        served: the network.
+        run: of `load_exported`.
+        size: the sizes that the artifact is fixed to.
+
+    Raises:
+        ValueError: the artifact's output has another shape.
+    """
+    given = served.example()
+    if size is not None:
+        axes = served.ndim + 2
+        given = {
+            name: np.resize(x, (1, *size, x.shape[-1])) if x.ndim == axes else x
+            for name, x in given.items()
+        }
+    inputs = list(given.values())
+    original = ops.convert_to_numpy(served(inputs if len(inputs) > 1 else inputs[0]))
+    found = run(*inputs)
+    if found.shape != original.shape:
+        shapes = f"{found.shape}, and the network's {original.shape}"
+        raise ValueError(
+            f"The artifact's output has shape {shapes}: the converter is at fault, and nothing"
+            " was written. Export again."
+        )
+    return float(np.abs(original.astype("float64") - found.astype("float64")).max())
 
 
 @contextlib.contextmanager
-def _constant_kernels(model: Any) -> Iterator[None]:
+def _constant_kernels(network: Network) -> Iterator[None]:
     """Zero-mean and normalised kernels as numbers.
 
     The artifact need not compute them, nor a bound of their norm, at each call.
     """
-    operators = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, ConvOperator) and not layer.fixed
-    ]
+    operators = [operator for operator in network.operators if not operator.fixed]
     try:
         for operator in operators:
             operator.constants = [
@@ -183,18 +196,3 @@ def _constant_kernels(model: Any) -> Iterator[None]:
     finally:
         for operator in operators:
             operator.constants = None
-
-
-def _needs(format: str) -> None:
-    import importlib.util
-
-    wanted = {
-        "onnx": ("tf2onnx", "onnx"),
-        "litert": ("tensorflow",),
-        "saved_model": ("tensorflow",),
-    }[format]
-    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"format={format!r} needs {' and '.join(missing)}: pip install 'keras-pde[export]'"
-        )

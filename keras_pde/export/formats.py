@@ -1,23 +1,60 @@
-"""Artifacts of `keras_pde.export`.
-
-What is written into each format beside the network, and each in its own runtime.
-"""
+"""The formats of artifacts: each is written with metadata, and read in its own runtime."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+__all__ = ["FORMATS", "KINDS", "Format", "load_exported"]
+
 METADATA = "keras_pde"
+Metadata = dict[str, Any]
+Run = Callable[..., np.ndarray]
+Loaded = tuple[Run, Metadata]
 
 
-def load_exported(path: str | Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
-    """An artifact in its own runtime, as a function of arrays (image, then noise or mask, then
-    time), and its metadata.
+@dataclass(frozen=True)
+class Format:
+    """How a network is written in a format, and read again.
+
+    Args:
+        keras_name: of the format in Keras's `export`.
+        suffix: of the file; "" for a directory.
+        needs: modules that the converter needs.
+        describe: writes metadata into an artifact.
+        load: reads an artifact in its own runtime.
+    """
+
+    keras_name: str
+    suffix: str
+    needs: tuple[str, ...]
+    describe: Callable[[Path, Metadata], None]
+    load: Callable[[Path], Loaded]
+
+    def require(self) -> None:
+        """Refuse where the converter is missing.
+
+        Raises:
+            ImportError: with the line that installs it.
+        """
+        missing = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ImportError(
+                f"This format needs {' and '.join(missing)}: pip install 'keras-pde[export]'"
+            )
+
+
+def load_exported(path: str | Path) -> Loaded:
+    """An artifact in its own runtime, as a function of arrays, and its metadata.
+
+    The arrays are those of the metadata's "inputs", in that order: image, then noise or mask, then
+    time.
 
     Raises:
         ImportError: the runtime is missing, with the line that installs it.
@@ -31,28 +68,27 @@ def load_exported(path: str | Path) -> tuple[Callable[..., np.ndarray], dict[str
         (1, 9, 1) FEDResNet
     """
     path = Path(path)
-    return {"": _saved_model, ".onnx": _onnx, ".tflite": _litert}[
-        path.suffix if path.is_file() else ""
-    ](path)
+    suffix = path.suffix if path.is_file() else ""
+    return next(kind.load for kind in KINDS.values() if kind.suffix == suffix)(path)
 
 
-def _saved_model(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
+def _load_saved_model(path: Path) -> Loaded:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
     served = loaded.signatures["serving_default"]
-    names = _order(served.structured_input_signature[1])
+    about = json.loads((path / "assets.extra" / f"{METADATA}.json").read_text(encoding="utf-8"))
+    names = _order(served.structured_input_signature[1], about)
 
     def run(*arrays: np.ndarray) -> np.ndarray:
-        return next(
-            iter(served(**dict(zip(names, map(tf.constant, arrays), strict=True))).values())
-        ).numpy()
+        given = dict(zip(names, map(tf.constant, arrays), strict=True))
+        return next(iter(served(**given).values())).numpy()
 
-    run.keep = loaded  # type: ignore[attr-defined]
-    return run, json.loads((path / "assets.extra" / f"{METADATA}.json").read_text(encoding="utf-8"))
+    run.keep = loaded  # type: ignore[attr-defined]  # else TensorFlow forgets the variables
+    return run, about
 
 
-def _onnx(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
+def _load_onnx(path: Path) -> Loaded:
     try:
         import onnxruntime
     except ImportError:
@@ -60,29 +96,30 @@ def _onnx(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
             "Running an ONNX file needs onnxruntime: pip install 'keras-pde[export]'"
         ) from None
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = _order([i.name for i in session.get_inputs()])
+    about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    names = _order([i.name for i in session.get_inputs()], about)
 
     def run(*arrays: np.ndarray) -> np.ndarray:
         return session.run(None, dict(zip(names, arrays, strict=True)))[0]
 
-    return run, json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    return run, about
 
 
-def _litert(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
+def _load_litert(path: Path) -> Loaded:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise ImportError(
             "Running a LiteRT file needs ai-edge-litert: pip install 'keras-pde[export]'"
         ) from None
-    interpreter = Interpreter(str(path))
+    interpreter, about = Interpreter(str(path)), _read_litert(path)
     details = {
         d["name"].removeprefix("serving_default_").split(":")[0]: d["index"]
         for d in interpreter.get_input_details()
     }
 
     def run(*arrays: np.ndarray) -> np.ndarray:
-        given = dict(zip(_order(details), arrays, strict=True))
+        given = dict(zip(_order(details, about), arrays, strict=True))
         for name, array in given.items():
             interpreter.resize_tensor_input(details[name], array.shape)
         interpreter.allocate_tensors()
@@ -91,21 +128,22 @@ def _litert(path: Path) -> tuple[Callable[..., np.ndarray], dict[str, Any]]:
         interpreter.invoke()
         return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
-    return run, _read_litert(path)
+    return run, about
 
 
-def _order(names: Any) -> list[str]:
-    return sorted(names, key=("image", "noise", "mask", "time").index)
+def _order(names: Iterable[str], about: Metadata) -> list[str]:
+    """The inputs' names in the order of a call, which converters do not keep."""
+    return sorted(names, key=list(about["inputs"]).index)
 
 
-def _write_saved_model(path: Path, about: dict[str, Any]) -> None:
+def _write_saved_model(path: Path, about: Metadata) -> None:
     (path / "assets.extra").mkdir(exist_ok=True)
     (path / "assets.extra" / f"{METADATA}.json").write_text(
         json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
     )
 
 
-def _write_onnx(path: Path, about: dict[str, Any]) -> None:
+def _write_onnx(path: Path, about: Metadata) -> None:
     import onnx
 
     model = onnx.load(str(path))
@@ -120,7 +158,7 @@ def _write_onnx(path: Path, about: dict[str, Any]) -> None:
     onnx.save(model, str(path))
 
 
-def _write_litert(path: Path, about: dict[str, Any]) -> None:
+def _write_litert(path: Path, about: Metadata) -> None:
     import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -135,7 +173,7 @@ def _write_litert(path: Path, about: dict[str, Any]) -> None:
     path.write_bytes(bytes(builder.Output()))
 
 
-def _read_litert(path: Path) -> dict[str, Any]:
+def _read_litert(path: Path) -> Metadata:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
@@ -145,4 +183,11 @@ def _read_litert(path: Path) -> dict[str, Any]:
     return json.loads(bytes(bytearray(model.buffers[places[METADATA]].data)))
 
 
-WRITERS = {"saved_model": _write_saved_model, "onnx": _write_onnx, "litert": _write_litert}
+KINDS = {
+    "saved_model": Format(
+        "tf_saved_model", "", ("tensorflow",), _write_saved_model, _load_saved_model
+    ),
+    "onnx": Format("onnx", ".onnx", ("tf2onnx", "onnx"), _write_onnx, _load_onnx),
+    "litert": Format("litert", ".tflite", ("tensorflow",), _write_litert, _load_litert),
+}
+FORMATS = {name: (kind.keras_name, kind.suffix) for name, kind in KINDS.items()}

@@ -17,6 +17,7 @@ from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.network import Network
+from keras_pde.operators import ConvOperator
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
@@ -121,6 +122,11 @@ class BlockNetwork(Network):
         operator = self.blocks[0].operator
         shape = (None,) * (operator.ndim + 1) + (operator.channels,)
         return operator.compute_output_shape(shape)[-1]
+
+    @property
+    def operators(self) -> list[ConvOperator]:
+        """The blocks' operators."""
+        return [block.operator for block in self.blocks]
 
     @property
     def patch_size(self) -> int:  # type: ignore[override]

@@ -15,6 +15,7 @@ from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
 from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
 from keras_pde.models.network import EXAMPLE_SIZE
+from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
 from keras_pde.schemes.multigrid.cycle import Cycle
@@ -148,6 +149,11 @@ class MultigridUNet(MultigridSolver):
     def width(self) -> int:
         """Numbers that Ku has for each point."""
         return self.ndim * (self.channels or self.input_channels)
+
+    @property
+    def operators(self) -> list[ConvOperator]:
+        """The learned levels' operators."""
+        return [level.convolution for level in self.learned_levels]
 
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Rank, channels, and for a learned net its weights."""

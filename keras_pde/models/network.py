@@ -14,6 +14,7 @@ from keras_pde.models.features import Features
 from keras_pde.models.influence import Influence
 from keras_pde.models.named_inputs import NamedInputs
 from keras_pde.models.program import Program
+from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Tensor
 
 __all__ = ["Network"]
@@ -74,6 +75,11 @@ class Network(NamedInputs):
     def width(self) -> int:
         """Numbers a pixel of the widest state inside."""
         return self.input_channels
+
+    @property
+    def operators(self) -> list[ConvOperator]:
+        """The operators inside, whose kernels an export holds as numbers; by default none."""
+        return []
 
     def tensors(self, inputs: Inputs) -> Inputs:
         """Arrays as tensors in the network's precision; the network is built for them."""

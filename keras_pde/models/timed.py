@@ -15,6 +15,7 @@ from keras_pde.models import retiming
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.influence import Influence
 from keras_pde.models.network import Network
+from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 __all__ = ["Timed"]
@@ -101,6 +102,11 @@ class Timed(Network):
     def width(self) -> int:
         """The model's."""
         return self.model.width
+
+    @property
+    def operators(self) -> list[ConvOperator]:
+        """The model's."""
+        return self.model.operators
 
     def build(self, input_shape: Shape | list[Shape]) -> None:
         """Do nothing: the model is built."""

@@ -4,6 +4,7 @@ are.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -32,6 +34,10 @@ from keras_pde import (
     from_preset,
     presets,
 )
+from keras_pde.export import exporting
+from keras_pde.export.formats import KINDS
+from keras_pde.export.served import Served
+from keras_pde.models.network import Network
 from keras_pde.models.timed import Timed
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise.denoiser import Denoiser
@@ -95,12 +101,8 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder, made = tmp_path_factory.mktemp("artifacts"), {}
     rng = np.random.default_rng(3)
     for name, options in CASES.items():
-        served = export.Served(
-            (
-                from_preset(name)
-                if "size" not in options
-                else export._resized(from_preset(name), options["size"])
-            ),
+        served = Served(
+            from_preset(name).twin(options.get("size")),
             presets.index()[name].get("noise"),
             options.get("sigma"),
             options.get("uint8", False),
@@ -116,7 +118,9 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         )
         given = {
             "image": image,
-            **({"noise": np.array([0.05, 0.1, 0.2], "float32")} if served.takes_noise else {}),
+            **(
+                {"noise": np.array([0.05, 0.1, 0.2], "float32")} if served.noise_conditioned else {}
+            ),
         }
         arrays = list(given.values())
         stored = folder / f"{name}.npz"
@@ -500,7 +504,7 @@ def test_a_failed_export_leaves_the_old_artifact(
     def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setitem(export.WRITERS, "onnx", fail)
+    monkeypatch.setitem(KINDS, "onnx", dataclasses.replace(KINDS["onnx"], describe=fail))
     with pytest.raises(OSError, match="disk full"):
         export.export("linear_1d", path, "onnx")
     assert path.read_bytes() == before
@@ -534,7 +538,7 @@ def test_an_artifact_with_an_output_of_another_shape_is_refused(
         # the right values behind an axis too many, which broadcasting would hide
         return (lambda *inputs: run(*inputs)[None]), about
 
-    monkeypatch.setattr(export, "load_exported", faulty)
+    monkeypatch.setattr(exporting, "load_exported", faulty)
     with pytest.raises(ValueError, match=r"shape \(1, 1, .*nothing was written"):
         export.export("linear_1d", tmp_path / "blur", verify=True)
     assert not list(tmp_path.iterdir())
@@ -617,3 +621,80 @@ def test_both_exports_convert_with_the_outputs_guarded(
         export.export(model, tmp_path / "net.onnx", "onnx")
     assert bare
     assert not any(bare)
+
+
+class Mean(Network):
+    """A signal's weighted mean: an output of another shape than the input's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.head = keras.layers.Dense(1)
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.head.build((None, self.input_channels))
+
+    def call(self, inputs: Any) -> Any:
+        return self.head(keras.ops.mean(inputs, axis=1))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (self.image_shape(input_shape)[0], 1)
+
+
+class Weighted(Mean):
+    """The same, told where the signal is known and a number that scales the result."""
+
+    @property
+    def named_inputs(self) -> tuple[str, ...]:
+        return ("signal", "mask", "gain")
+
+    @property
+    def input_shapes(self) -> dict[str, Any]:
+        return {"signal": (None, None, 1), "mask": (None, None, 1), "gain": (None, 1)}
+
+    def call(self, inputs: Any) -> Any:
+        signal, mask, gain = inputs
+        return gain * super().call(mask * signal)
+
+    def example(self) -> dict[str, np.ndarray]:
+        signal = np.linspace(0, 1, 33, dtype="float32").reshape(1, 33, 1)
+        return {"input": signal, "mask": 1 - signal, "gain": np.full((1, 1), 3, "float32")}
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+@pytest.mark.parametrize("made", [Mean, Weighted])
+def test_a_network_of_one_s_own_is_exported_by_its_named_inputs(
+    made: type[Network], kind: str, tmp_path: Path
+) -> None:
+    network = made(name="mine")
+    shapes = [(None, None, 1), (None, None, 1), (None, 1)]
+    network.build(shapes if made is Weighted else shapes[0])
+    found = export.export(network, tmp_path / f"mine{SUFFIXES[kind]}", kind, verify=True)
+    assert found.difference < 1e-5
+    run, about = export.load_exported(found.path)
+    assert list(about["inputs"]) == list(network.named_inputs)
+    assert about["class"] == made.__name__
+    assert about["certificate"]["norm_stable"] is False
+    rng = np.random.default_rng(0)
+    given = [rng.random((5, 12, 1)), rng.random((5, 12, 1)), rng.random((5, 1))]
+    given = [x.astype("float32") for x in given[: len(network.named_inputs)]]
+    expected = keras.ops.convert_to_numpy(network(given if len(given) > 1 else given[0]))
+    assert expected.shape == (5, 1)
+    np.testing.assert_allclose(run(*given), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="no grey levels: leave uint8 out"):
+        export.export(network, tmp_path / f"grey{SUFFIXES[kind]}", kind, uint8=True)
+
+
+def test_a_network_of_one_s_own_has_features_an_example_and_no_guarantee(tmp_path: Path) -> None:
+    network = Mean(name="mine")
+    network.build((None, None, 1))
+    u = network.example()["input"]
+    assert u.shape == (1, 33, 1)
+    np.testing.assert_array_equal(network.features(u)[0], network(u))
+    assert "gives no certificate of its own" in str(network.certificate())
+    assert network.time is None
+    with pytest.raises(ValueError, match="no stopping time to change"):
+        network.with_time(3.0)
+    network.save(tmp_path / "mine.keras")
+    loaded = keras.saving.load_model(tmp_path / "mine.keras", custom_objects={"Mean": Mean})
+    np.testing.assert_array_equal(loaded(u), network(u))
