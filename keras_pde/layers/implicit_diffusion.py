@@ -25,7 +25,7 @@ from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.schemes import solvers
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
-from keras_pde.schemes.solvers.solver import Solution
+from keras_pde.schemes.solvers.solver import SolverResult
 
 ON_FAILURE = ("warn", "nan", "ignore")
 _REMEDY = (
@@ -217,7 +217,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             cast(prepared.m),
         )
 
-    def solve(self, f: Any, noise: Any = None, trace: bool = False) -> Solution:
+    def solve(self, f: Any, noise: Any = None, trace: bool = False) -> SolverResult:
         """The solution u without gradients, with the iterations and the residual of each sample.
 
         Example:
@@ -231,7 +231,7 @@ class ImplicitDiffusion(keras.layers.Layer):
             self.build(f.shape)
         return self.solve_prepared(f, self.prepare(noise), trace)
 
-    def solve_prepared(self, f: Any, prepared: Prepared, trace: bool = False) -> Solution:
+    def solve_prepared(self, f: Any, prepared: Prepared, trace: bool = False) -> SolverResult:
         """As `solve`, with what `prepare` returned."""
         return self.solver.solve(
             held(self.problem(f, prepared)), self.tolerance, self.max_iterations, trace
@@ -260,7 +260,7 @@ class ImplicitDiffusion(keras.layers.Layer):
         """u."""
         return self.step(f, self.prepare(noise))
 
-    def _warn(self, solution: Solution) -> None:
+    def _warn(self, solution: SolverResult) -> None:
         converged = _numbers(solution.converged)
         if converged is None or converged.all():
             return

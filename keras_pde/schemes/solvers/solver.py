@@ -16,7 +16,7 @@ BELOW_ONE = 0.999  # progress asked of an accelerated step where no rate is prov
 SLACK = 10.0  # how far an accelerated step may fall behind the best residual
 
 
-class Solution(NamedTuple):
+class SolverResult(NamedTuple):
     """What a solver returns.
 
     Args:
@@ -95,7 +95,7 @@ class Solver(Configured):
 
     def solve(
         self, equation: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False
-    ) -> Solution:
+    ) -> SolverResult:
         """Solve F(u) = 0 for every sample; the arguments of `keras_pde.ImplicitDiffusion`.
 
         Args:
@@ -162,7 +162,7 @@ class Solver(Configured):
             return k, u, r, size, count, fresh, envelope, traces, remembered
 
         _, u, _, size, count, _, _, traces, _ = ops.while_loop(going, body, state)
-        return Solution(u, count, size, size <= tolerance, traces[0] if trace else None)
+        return SolverResult(u, count, size, size <= tolerance, traces[0] if trace else None)
 
 
 def choose(condition: Tensor | bool, yes: Number, no: Number) -> Number:
