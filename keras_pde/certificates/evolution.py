@@ -1,4 +1,4 @@
-"""Certificate of a whole evolution: the rules of `stability`, applied along a `Schedule`.
+"""Certificate of a whole evolution: the rules of one step, applied along a `Schedule`.
 
 A cycle with one frozen or linear operator B = τβ + τKᵀGK maps u to p(B)u + (1 − p(B))B⁻¹τβ f, with
 p the schedule's amplification polynomial. On [0, first root of p] p lies in [0, 1]; beyond it |p|
@@ -8,36 +8,17 @@ is bounded by sampling with a proved margin. Everything else is bounded step by 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keras_pde import schemes
 from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import ROUNDING, BlockFacts
 from keras_pde.certificates.rounding import rounded_norm
 from keras_pde.runtime.printed import rounded
-from keras_pde.schemes import Schedule
-
-_LIMIT = 2 * (1 + ROUNDING)
-
-
-def _first_root(cycle: Schedule) -> float | None:
-    """Smallest root of the amplification polynomial where it is known to be a product of (1 −
-    λ/root).
-    """
-    tau, n = np.array(cycle.step_sizes), len(cycle)
-    if not cycle.extrapolates:
-        return float(1 / tau.max())
-    k = np.arange(n)
-    if (
-        np.allclose(cycle.extrapolations, (4 * k + 2) / (2 * k + 3), rtol=1e-12, atol=0)
-        and np.ptp(tau) <= 1e-12 * tau[0]
-    ):
-        # FSI's polynomial is FED's
-        return 1 / max(schemes.fed(n, max_step=float(tau[0])).step_sizes)
-    return None
+from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.scheme import LIMIT, scheme_of
 
 
 def sup_amplification(
@@ -65,10 +46,10 @@ def sup_amplification(
         True
     """
     tau, w, n = np.array(cycle.step_sizes), np.array(cycle.extrapolations), len(cycle)
-    within = low >= 0 and tau.max() * high <= _LIMIT
+    within, scheme = low >= 0 and tau.max() * high <= LIMIT, scheme_of(cycle)
     if (w <= 1).all() and within and not data:
         return before, 1.0
-    root = _first_root(cycle) if low >= 0 else None
+    root = scheme.first_root(cycle) if low >= 0 else None
     p = q = mix = negative = 0.0
     if root is not None and low <= root:
         p = float(cycle.amplification(low))
@@ -88,8 +69,8 @@ def sup_amplification(
             if negative <= 1 and low >= data
             else max(mix, float(np.abs(values + sources).max()) * margin)
         )
-    if np.ptp(w) == 0 and w[0] > 1 and np.ptp(tau) == 0 and within:
-        p = min(p, max(1.0, w[0] / (2 - w[0])))  # Du Fort-Frankel's transient
+    if within:
+        p = min(p, scheme.transient(cycle))
     bound = mix if same and data else before * p + q
     least = max(before, 1.0 if data else 0.0)
     return least if abs(bound - least) <= least * n * ROUNDING else bound, negative
@@ -103,19 +84,22 @@ def _source_response(cycle: Schedule, lam: np.ndarray, data: float) -> np.ndarra
     return new
 
 
-def _stepwise(cycle: Schedule, blocks: Sequence[BlockFacts], which: str, before: float) -> float:
+def _stepwise(
+    cycle: Schedule,
+    blocks: Sequence[BlockFacts],
+    factor: Callable[[BlockFacts], float],
+    before: float,
+) -> float:
     """Constant after a cycle, step by step.
 
-    Gain of the block, plus the data term, then the extrapolation.
+    That of the block, plus the data term, then the extrapolation.
     """
     old = new = before
     for tau, w, block in zip(cycle.step_sizes, cycle.extrapolations, blocks, strict=True):
         step = block.scaled(tau)
         off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
         wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
-        gain = step.gain(getattr(step, which)) + (
-            step.strength * step.coupling if which == "slope" and step.coupling else 0.0
-        )
+        gain = factor(step)
         old, new = new, wide * (abs(w) * ((gain + off) * new + step.data + off) + abs(1 - w) * old)
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
@@ -147,13 +131,17 @@ def evolution_certificate(
                 cycle, low, high, ideal, first.data, same=index == 0
             )
         if linear:
-            lipschitz = min(bound, _stepwise(cycle, facts, "slope", ideal))
+            lipschitz = min(bound, _stepwise(cycle, facts, BlockFacts.lipschitz, ideal))
         else:
-            lipschitz = math.inf if schedule.frozen else _stepwise(cycle, facts, "slope", lipschitz)
+            lipschitz = (
+                math.inf
+                if schedule.frozen
+                else _stepwise(cycle, facts, BlockFacts.lipschitz, lipschitz)
+            )
         if rounding is not None:
             norm = rounded_norm(cycle, facts, norm, bound / ideal if ideal else 0.0)
             lipschitz = norm if linear else lipschitz  # the polynomial's coefficients are rounded
-        ideal = min(bound, _stepwise(cycle, facts, "diffusivity", ideal))
+        ideal = min(bound, _stepwise(cycle, facts, BlockFacts.norm_gain, ideal))
         averaged += _averaged(
             cycle, facts, linear and one and rounding is None, schedule.frozen, negative
         )
@@ -202,28 +190,12 @@ def _energy(
     if not tied:
         return False, "each block has an energy of its own"
     first = blocks[0]
-    w, tau = schedule.extrapolations[0], max(schedule.step_sizes)
-    curvature = first.strength * first.slope[1] + first.data  # of a unit step: τ(β + L‖K‖²)
     if linear and not first.data and norm <= 1:
         return True, "the cycle is a polynomial |p| ≤ 1 of the energy's own operator"
     if schedule.frozen:
         return False, "the energy changes with the diffusivity, which is frozen over a cycle"
-    if not schedule.extrapolates:
-        if tau * curvature <= _LIMIT:
-            return True, "step sizes ≤ 2/(β + L‖K‖²) (S5)"
-        return False, f"needs τ(β + L‖K‖²) ≤ 2, and it is {rounded(tau * curvature)}"
-    if np.ptp(schedule.extrapolations) == 0 and np.ptp(schedule.step_sizes) == 0:
-        physical = tau if w <= 1 else tau * w / (2 - w)
-        if physical * curvature <= _LIMIT:
-            return True, "Du Fort-Frankel: E + (|w−1|α/w)‖uᵏ − uᵏ⁻¹‖² decreases, and starts at E"
-        return (
-            False,
-            (
-                "needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is"
-                f" {rounded(physical * curvature)}"
-            ),
-        )
-    return False, "varying extrapolation weights or step sizes have no known energy"
+    curvature = first.strength * first.slope[1] + first.data  # of a unit step: τ(β + L‖K‖²)
+    return scheme_of(schedule).energy(schedule, curvature)
 
 
 def _why_norm(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, norm: float) -> str:

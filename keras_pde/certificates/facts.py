@@ -78,3 +78,12 @@ class BlockFacts:
             abs(1 - self.data - self.strength * low), abs(1 - self.data - self.strength * high)
         )
         return 1.0 if 1 < gain <= 1 + ROUNDING else gain
+
+    def norm_gain(self) -> float:
+        """Constant of norm stability of one step but for its data term (S1)."""
+        return self.gain(self.diffusivity)
+
+    def lipschitz(self) -> float:
+        """Lipschitz constant of one step but for its data term (S2)."""
+        gain = self.gain(self.slope)
+        return gain + self.strength * self.coupling if self.coupling else gain

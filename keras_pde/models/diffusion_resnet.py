@@ -24,6 +24,7 @@ from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.scheme import scheme_of
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -195,8 +196,7 @@ class DiffusionResNet(BlockNetwork):
 
     def steps_for(self, time: float) -> float:
         """About how many steps `with_time` takes to a stopping time."""
-        ratio = time / self.time
-        return self.step_count * (ratio**0.5 if self.schedule.kind in ("fed", "fsi") else ratio)
+        return scheme_of(self.schedule).steps_for(self.schedule, time / self.time)
 
     def with_schedule(self, schedule: Schedule, time: float | None = None) -> DiffusionResNet:
         """The same weights on another schedule, scaled to the same diffusion time, or to ``time``.

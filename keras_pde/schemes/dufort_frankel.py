@@ -2,10 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from typing import Any
 
-from keras_pde.schemes.lengths import _ceil, _length, _positive
+from keras_pde.runtime.printed import rounded
+from keras_pde.schemes.lengths import check_positive, whole
 from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.scheme import LIMIT, Scheme
+
+
+class DuFortFrankel(Scheme):
+    """Steps of one size 1/(2α), all extrapolated with one weight w in (0, 2).
+
+    Its theorems: |p| ≤ max(1, w/(2 − w)) for a frozen operator, and a Lyapunov energy for one that
+    follows the state.
+    """
+
+    name = "dufort_frankel"
+
+    def lists(
+        self, steps: int, max_step: float, **options: Any
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The same step size and the same weight n times."""
+        return (max_step,) * steps, (options["extrapolation"],) * steps
+
+    def options(self, schedule: Schedule) -> dict[str, Any]:
+        """The weight w."""
+        return {"extrapolation": schedule.extrapolations[0]}
+
+    def shortest(self, time: float, max_step: float, **options: Any) -> int:
+        """From the steps of size w/(2 − w) at the limit, which the first ones fall short of."""
+        w = options["extrapolation"]
+        n = whole(time / max_step * (2 - w) / w)
+        while self.reach(n, max_step, **options) < time * (1 - 1e-12):
+            n += 1
+        return n
+
+    def transient(self, cycle: Schedule) -> float:
+        """w/(2 − w) for w > 1, the ratio of the physical step and the explicit one."""
+        w = cycle.extrapolations[0]
+        return max(1.0, w / (2 - w)) if w > 1 else math.inf
+
+    def energy(self, schedule: Schedule, curvature: float) -> tuple[bool, str]:
+        """E + (|w−1|α/w)‖uᵏ − uᵏ⁻¹‖² decreases for w ≤ 1 and 1/(2α) ≤ 2/(β + L‖K‖²).
+
+        For w ≥ 1 the physical step has to obey the limit.
+        """
+        if not schedule.extrapolates:
+            return super().energy(schedule, curvature)
+        w, tau = schedule.extrapolations[0], max(schedule.step_sizes)
+        physical = tau if w <= 1 else tau * w / (2 - w)
+        if physical * curvature <= LIMIT:
+            return True, "Du Fort-Frankel: E + (|w−1|α/w)‖uᵏ − uᵏ⁻¹‖² decreases, and starts at E"
+        return (
+            False,
+            "needs τ(β + L‖K‖²) ≤ 2 for the physical step τ, and it is"
+            f" {rounded(physical * curvature)}",
+        )
 
 
 def dufort_frankel(
@@ -36,20 +89,11 @@ def dufort_frankel(
         >>> round(schemes.dufort_frankel(100).time / schemes.explicit(100).time, 2)
         1.99
     """
-    _positive(max_step=max_step)
+    check_positive(max_step=max_step)
     if not 0 < extrapolation < 2:
         raise ValueError(
             f"Extrapolation weights must lie in (0, 2). Received: extrapolation={extrapolation}"
         )
-
-    def build(n: int) -> Schedule:
-        return Schedule((max_step,) * n, (extrapolation,) * n, False, n, max_step, "dufort_frankel")
-
-    def shortest(t: float) -> int:
-        n = _ceil(t / max_step * (2 - extrapolation) / extrapolation)
-        while build(n).time < t * (1 - 1e-12):
-            n += 1
-        return n
-
-    n, q = _length(steps, time, shortest, lambda n: build(n).time, "dufort_frankel")
-    return replace(build(n), step_sizes=(q * max_step,) * n)
+    return DuFortFrankel().schedule(
+        steps, time=time, max_step=max_step, extrapolation=extrapolation
+    )

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
-from keras_pde.schemes.lengths import _ceil, _length, _positive
+from typing import Any
+
+from keras_pde.schemes.lengths import whole
 from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.scheme import Scheme
+
+
+class Explicit(Scheme):
+    """Steps of one size τ ≤ 2/ρ(A), without extrapolation: what other schemes are compared with."""
+
+    name = "explicit"
+    baseline = True
+
+    def lists(
+        self, steps: int, max_step: float, **options: Any
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The same step size n times, and weights 1."""
+        return (max_step,) * steps, (1.0,) * steps
+
+    def reach(self, steps: int, max_step: float, **options: Any) -> float:
+        """n·max_step."""
+        return steps * max_step
+
+    def shortest(self, time: float, max_step: float, **options: Any) -> int:
+        """⌈time/max_step⌉."""
+        return whole(time / max_step)
 
 
 def explicit(
@@ -26,6 +50,4 @@ def explicit(
         >>> len(schemes.explicit(time=100, max_step=0.5))
         200
     """
-    _positive(max_step=max_step)
-    n, q = _length(steps, time, lambda t: _ceil(t / max_step), lambda n: n * max_step, "explicit")
-    return Schedule((q * max_step,) * n, (1.0,) * n, False, n, max_step, "explicit")
+    return Explicit().schedule(steps, time=time, max_step=max_step)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from keras_pde.schemes.lengths import _ceil, _length, _positive
+from keras_pde.schemes.lengths import whole
 from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.scheme import Scheme
 
 
 def leja_order(values: Any) -> np.ndarray:
@@ -36,8 +38,49 @@ def leja_order(values: Any) -> np.ndarray:
     return np.array(order)
 
 
-def _cycle_length(time: float, max_step: float) -> int:
-    return _ceil(math.sqrt(3 * time / max_step + 0.25) - 0.5)
+@functools.lru_cache(maxsize=64)
+def fed_step_sizes(steps: int, max_step: float) -> tuple[float, ...]:
+    """τᵢ = (max_step/2)/cos²(π(2i+1)/(4n+2)), i = 0..n−1, in Leja order of their reciprocals.
+
+    Example:
+        >>> from keras_pde.schemes.fed import fed_step_sizes
+        >>> round(sum(fed_step_sizes(10, 0.5)), 4)
+        18.3333
+    """
+    tau = max_step / 2 / np.cos(np.pi * (2 * np.arange(steps) + 1) / (4 * steps + 2)) ** 2
+    return tuple(tau[leja_order(1 / tau)].tolist())
+
+
+class Cycles(Scheme):
+    """What FED and FSI share: cycles of n steps that reach max_step·n(n+1)/3."""
+
+    growth = 0.5
+
+    def reach(self, steps: int, max_step: float, **options: Any) -> float:
+        """max_step·n(n+1)/3."""
+        return max_step * steps * (steps + 1) / 3
+
+    def shortest(self, time: float, max_step: float, **options: Any) -> int:
+        """⌈√(3 time/max_step + ¼) − ½⌉."""
+        return whole(math.sqrt(3 * time / max_step + 0.25) - 0.5)
+
+
+class Fed(Cycles):
+    """Varying step sizes without extrapolation, of which only the whole cycle is stable.
+
+    Its polynomial is Π(1 − τᵢλ), with the first root at 1/max τᵢ; the order of the factors is free,
+    and rounding asks for Leja's.
+    """
+
+    name = "fed"
+    frozen = True
+    ordered = False
+
+    def lists(
+        self, steps: int, max_step: float, **options: Any
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """FED's step sizes, and weights 1."""
+        return fed_step_sizes(steps, max_step), (1.0,) * steps
 
 
 def fed(
@@ -66,15 +109,4 @@ def fed(
         >>> len(schedule), round(schedule.time, 9)
         (24, 100.0)
     """
-    _positive(max_step=max_step, cycles=cycles)
-    cycle_time = None if time is None else time / cycles
-    n, q = _length(
-        steps,
-        cycle_time,
-        lambda t: _cycle_length(t, max_step),
-        lambda n: max_step * n * (n + 1) / 3,
-        "fed",
-    )
-    tau = max_step / 2 / np.cos(np.pi * (2 * np.arange(n) + 1) / (4 * n + 2)) ** 2
-    tau = tau[leja_order(1 / tau)] * q
-    return Schedule(tuple(tau.tolist()) * cycles, (1.0,) * (n * cycles), True, n, max_step, "fed")
+    return Fed().schedule(steps, time=time, cycles=cycles, max_step=max_step)

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from keras_pde.schemes.fed import _cycle_length
-from keras_pde.schemes.lengths import _length, _positive
+from keras_pde.schemes.dufort_frankel import DuFortFrankel
+from keras_pde.schemes.fed import Cycles, fed_step_sizes
 from keras_pde.schemes.schedule import Schedule
+
+
+class Fsi(Cycles):
+    """Steps of one size, extrapolated with wₖ = (4k+2)/(2k+3).
+
+    The polynomial of a cycle is FED's, so its first root is FED's too.
+    """
+
+    name = "fsi"
+
+    def lists(
+        self, steps: int, max_step: float, **options: Any
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The same step size n times, and the weights."""
+        return (max_step,) * steps, tuple((4 * k + 2) / (2 * k + 3) for k in range(steps))
+
+    def first_root(self, cycle: Schedule) -> float:
+        """1/max τ of FED's cycle."""
+        return 1 / max(fed_step_sizes(len(cycle), cycle.step_sizes[0]))
+
+    def energy(self, schedule: Schedule, curvature: float) -> tuple[bool, str]:
+        """None is known, but for cycles of one step: they are Du Fort-Frankel's with w = ⅔."""
+        if schedule.cycle_length == 1:
+            return DuFortFrankel().energy(schedule, curvature)
+        return super().energy(schedule, curvature)
 
 
 def fsi(
@@ -33,15 +58,4 @@ def fsi(
         >>> bool(abs(a - b) < 1e-14)
         True
     """
-    _positive(max_step=max_step, cycles=cycles)
-    cycle_time = None if time is None else time / cycles
-    n, q = _length(
-        steps,
-        cycle_time,
-        lambda t: _cycle_length(t, max_step),
-        lambda n: max_step * n * (n + 1) / 3,
-        "fsi",
-    )
-    k = np.arange(n)
-    w = ((4 * k + 2) / (2 * k + 3)).tolist()
-    return Schedule((q * max_step,) * (n * cycles), tuple(w) * cycles, frozen, n, max_step, "fsi")
+    return Fsi().schedule(steps, time=time, cycles=cycles, max_step=max_step, frozen=frozen)

@@ -1,0 +1,169 @@
+"""Schemes own their lists and theorems, and a scheme of one's own works wherever theirs do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from keras_pde import DiffusionBlock, DiffusionResNet, Schedule, schemes
+from keras_pde.certificates.evolution import evolution_certificate
+from keras_pde.certificates.facts import BlockFacts
+
+
+class Chebyshev(schemes.Scheme):
+    """Second kind: τₖ = (max_step/2)/cos²(π(k+1)/(2n+2)), weights 1, stable as whole cycles."""
+
+    name = "test_chebyshev"
+    frozen = True
+    growth = 0.5
+    ordered = False
+
+    def lists(self, steps, max_step):
+        k = np.arange(1, steps + 1)
+        return list(max_step / 2 / np.cos(np.pi * k / (2 * steps + 2)) ** 2), [1.0] * steps
+
+    def energy(self, schedule, curvature):
+        return False, "a test knows no energy"
+
+
+CHEBYSHEV = schemes.register(Chebyshev())
+
+BUILT = {
+    "explicit": schemes.explicit(4, max_step=0.3),
+    "fed": schemes.fed(5, cycles=2, max_step=0.3),
+    "fsi": schemes.fsi(5, cycles=2, max_step=0.3, frozen=True),
+    "dufort_frankel": schemes.dufort_frankel(5, extrapolation=1.5, time=3),
+    "test_chebyshev": CHEBYSHEV.schedule(5, cycles=2, max_step=0.3),
+}
+
+
+@pytest.mark.parametrize("kind", BUILT)
+def test_a_schedule_is_rebuilt_from_its_saved_fields_and_belongs_to_its_scheme(kind):
+    schedule = BUILT[kind]
+    assert schedule.kind == kind
+    assert schemes.scheme_of(schedule).name == kind
+    fields = dataclasses.asdict(schedule)
+    assert Schedule(**fields) == schedule
+    assert Schedule(**dataclasses.asdict(schedule.scaled(0.123))) == schedule.scaled(0.123)
+
+
+@pytest.mark.parametrize("kind", BUILT)
+def test_lists_of_another_kind_get_no_theorem_of_this_one(kind):
+    fields = dataclasses.asdict(BUILT[kind])
+    n = len(fields["step_sizes"])
+    uneven = {**fields, "step_sizes": tuple(0.3 + 0.01 * k for k in range(n))}
+    weights = (*fields["extrapolations"][:-1], 0.77)
+    for wrong in (uneven, {**fields, "extrapolations": weights}):
+        with pytest.raises(ValueError, match=f"kind='{kind}' names a scheme.*Expected in each cyc"):
+            Schedule(**wrong)
+        free = Schedule(**{**wrong, "kind": "custom"})
+        assert schemes.scheme_of(free).name == "custom"
+        assert schemes.scheme_of(free).transient(free) == np.inf
+
+
+def test_fed_may_take_its_steps_in_any_order_and_fsi_may_not():
+    fed, fsi = dataclasses.asdict(schemes.fed(6)), dataclasses.asdict(schemes.fsi(6))
+    Schedule(**{**fed, "step_sizes": tuple(sorted(fed["step_sizes"]))})
+    with pytest.raises(ValueError, match="names a scheme"):
+        Schedule(**{**fsi, "extrapolations": tuple(reversed(fsi["extrapolations"]))})
+
+
+def test_a_kind_that_names_no_scheme_is_kept_and_owns_no_theorem():
+    schedule = Schedule((0.1, 0.2), (1.0, 1.2), kind="from a paper")
+    assert schedule.kind == "from a paper"
+    assert schemes.scheme_of(schedule).first_root(schedule) is None
+    assert schemes.retimed(schedule, 3.0).time == pytest.approx(3)
+
+
+@pytest.mark.parametrize("kind", BUILT)
+def test_the_first_root_is_a_root_and_there_is_none_before_it(kind):
+    for cycle in (BUILT[kind].cycles[0], BUILT[kind].scaled(0.7).cycles[0]):
+        root = schemes.scheme_of(cycle).first_root(cycle)
+        if kind == "dufort_frankel":
+            assert root is None
+            continue
+        assert abs(cycle.amplification(root)) < 1e-9
+        before = cycle.amplification(np.linspace(0, root * (1 - 1e-6), 4001))
+        assert (before > 0).all()
+        assert (np.diff(before) < 0).all()
+
+
+@pytest.mark.parametrize("w", [0.4, 1.0, 1.2, 1.9])
+def test_the_transient_of_dufort_frankel_bounds_its_polynomial_on_the_stable_spectrum(w):
+    cycle = schemes.dufort_frankel(11, extrapolation=w)
+    p = np.abs(cycle.amplification(np.linspace(0, 2, 4001))).max()
+    assert p <= schemes.scheme_of(cycle).transient(cycle) * (1 + 1e-12)
+
+
+def test_a_cycle_of_one_fsi_step_is_an_explicit_step_and_lowers_the_energy():
+    facts = BlockFacts(strength=2.0)
+    certificate = evolution_certificate("", schemes.fsi(1, cycles=3), [facts] * 3, tied=True)
+    assert certificate.energy_descent
+    facts = BlockFacts(strength=0.1)
+    assert not evolution_certificate("", schemes.fsi(2), [facts] * 2, tied=True).energy_descent
+
+
+def test_a_registered_scheme_is_timed_by_its_own_lists():
+    assert CHEBYSHEV.schedule(time=30, max_step=0.5).time == pytest.approx(30)
+    n = len(CHEBYSHEV.schedule(time=30, max_step=0.5))
+    assert CHEBYSHEV.reach(n, 0.5) >= 30 > CHEBYSHEV.reach(n - 1, 0.5)
+    with pytest.raises(ValueError, match=f"Take at least {n} steps"):
+        CHEBYSHEV.schedule(n - 1, time=30, max_step=0.5)
+    assert CHEBYSHEV.steps_for(CHEBYSHEV.schedule(4), 4.0) == 8
+
+
+def test_names_of_keras_pde_cannot_be_taken_and_a_scheme_is_asked_for():
+    class Mine(Chebyshev):
+        name = "fed"
+
+    with pytest.raises(ValueError, match="is that of a scheme of keras_pde"):
+        schemes.register(Mine())
+    with pytest.raises(ValueError, match="is an instance of"):
+        schemes.register(Chebyshev)
+    assert schemes.register(Chebyshev()).name == "test_chebyshev"  # a cell that is run again
+
+
+class Stuck(schemes.Scheme):
+    """Reaches no time beyond 1, whatever its steps."""
+
+    name = "test_stuck"
+
+    def lists(self, steps, max_step):
+        return [max_step / steps] * steps, [1.0] * steps
+
+
+def test_a_time_that_a_scheme_cannot_reach_is_refused():
+    with pytest.raises(ValueError, match="do not reach time 2"):
+        Stuck().schedule(time=2.0)
+
+
+def test_a_network_on_a_registered_scheme_computes_saves_loads_retimes_and_certifies(tmp_path, rng):
+    block = DiffusionBlock("forward", flux="perona_malik", step_size=0.25)
+    net = DiffusionResNet(CHEBYSHEV.schedule(4), block=block, tied=True)
+    u = rng.random((2, 9, 8, 1)).astype("float32")
+    out = keras.ops.convert_to_numpy(net(u))
+    expected = u
+    g = net.blocks[0].freeze(u, net.blocks[0].prepare())
+    for tau in net.schedule.step_sizes:
+        step = net.blocks[0].step(expected, net.blocks[0].prepare(), scale=tau, frozen=g)
+        expected = keras.ops.convert_to_numpy(step)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+    net.save(tmp_path / "net.keras")
+    loaded = keras.saving.load_model(tmp_path / "net.keras")
+    assert loaded.schedule == net.schedule
+    np.testing.assert_allclose(loaded(u), out, atol=1e-6)
+    longer = net.with_time(4 * net.time)
+    assert longer.time == pytest.approx(4 * net.time)
+    assert (longer.schedule.kind, len(longer.schedule)) == ("test_chebyshev", 9)
+    assert net.steps_for(4 * net.time) == 8  # about
+    certificate = net.certificate()
+    assert certificate.norm_stable  # the frozen cycle's polynomial, from its first root on
+    assert not certificate.energy_descent
+    tied = DiffusionResNet(
+        dataclasses.replace(CHEBYSHEV.schedule(4), frozen=False), block=block, tied=True
+    )
+    tied.build((None, None, None, 1))
+    assert tied.certificate().reasons["energy"] == "a test knows no energy"
