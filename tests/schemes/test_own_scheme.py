@@ -141,7 +141,8 @@ def test_a_time_that_a_scheme_cannot_reach_is_refused():
 
 
 def test_a_network_on_a_registered_scheme_computes_saves_loads_retimes_and_certifies(tmp_path, rng):
-    block = DiffusionBlock("forward", flux="perona_malik", step_size=0.25)
+    # not 0.25: there |p| = 1 at the end of the spectrum, and the bound of samples lies above it
+    block = DiffusionBlock("forward", flux="perona_malik", step_size=0.24)
     net = DiffusionResNet(CHEBYSHEV.schedule(4), block=block, tied=True)
     u = rng.random((2, 9, 8, 1)).astype("float32")
     out = keras.ops.convert_to_numpy(net(u))
