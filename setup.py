@@ -78,7 +78,7 @@ setup(
             "setuptools>=70",
             "wheel",
         ],
-        "lint": ["ruff>=0.6", "mypy>=1.11"],
+        "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli.main:main"]},
     classifiers=[

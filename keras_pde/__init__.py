@@ -1,30 +1,11 @@
-"""keras_pde: numerical methods for partial differential equations as Keras networks with proved
-stability.
-"""
+"""Numerical methods for partial differential equations, as Keras networks with proved stability."""
 
-from keras_pde import fluxes as activations
-from keras_pde import schemes
-from keras_pde.certificates.certificate import Certificate
-from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
-from keras_pde.fluxes.flux_activation import FluxActivation
-from keras_pde.fluxes.gated_flux import GatedFlux
-from keras_pde.fluxes.spline_flux import SplineFlux
-from keras_pde.layers import DiffusionBlock, ImplicitDiffusion, Lifting, Prolongation, Restriction
-from keras_pde.models import (
-    DiffusionResNet,
-    DuFortFrankelResNet,
-    FEDResNet,
-    FSIResNet,
-    ImplicitRecurrent,
-    MultigridUNet,
-    plotting,
-)
-from keras_pde.operators import ConvOperator, Stencil
-from keras_pde.presets import from_preset, list_presets
-from keras_pde.runtime.version import __version__
-from keras_pde.schemes import Schedule, solvers
-from keras_pde.schemes.multigrid import problems, smoothers
-from keras_pde.tasks.denoise.image import denoise
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from keras_pde.runtime.quiet import import_keras_quietly, started_as_command
+from keras_pde.runtime.version import __version__ as __version__
 
 __all__ = [
     "Certificate",
@@ -56,3 +37,51 @@ __all__ = [
     "smoothers",
     "solvers",
 ]
+
+# Python imports this file before any file of the command keras-pde, which has to answer --help or a
+# misspelt file name at once, without Keras. In the command's process alone the names therefore wait
+# until one of them is asked for. Everywhere else they are here from the start, and with them the
+# registration of every class, without which Keras could not load a saved network.
+_asked = "__getattr__" in globals()  # true when this file runs for the second time, see below
+
+if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
+    from keras_pde import fluxes as activations
+    from keras_pde import schemes
+    from keras_pde.certificates.certificate import Certificate
+    from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
+    from keras_pde.fluxes.flux_activation import FluxActivation
+    from keras_pde.fluxes.gated_flux import GatedFlux
+    from keras_pde.fluxes.spline_flux import SplineFlux
+    from keras_pde.layers import (
+        DiffusionBlock,
+        ImplicitDiffusion,
+        Lifting,
+        Prolongation,
+        Restriction,
+    )
+    from keras_pde.models import (
+        DiffusionResNet,
+        DuFortFrankelResNet,
+        FEDResNet,
+        FSIResNet,
+        ImplicitRecurrent,
+        MultigridUNet,
+        plotting,
+    )
+    from keras_pde.operators import ConvOperator, Stencil
+    from keras_pde.presets import from_preset, list_presets
+    from keras_pde.schemes import Schedule, solvers
+    from keras_pde.schemes.multigrid import problems, smoothers
+    from keras_pde.tasks.denoise.image import denoise
+else:
+
+    def __getattr__(name: str) -> object:
+        """Run this file again, now with its names, because one of them is asked for (PEP 562)."""
+        if name == "schemes":  # a folder, which files of the package import from here too
+            return importlib.import_module("keras_pde.schemes")
+        if name in __all__:
+            import_keras_quietly()
+            importlib.reload(sys.modules[__name__])
+        if name in globals():
+            return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,17 +1,18 @@
-"""What keras-pde denoise does: read, add noise, filter, measure, write."""
+"""The command keras-pde denoise: read, add noise, filter, measure, write."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli.plumbing import SAMPLES, show_quality
+from keras_pde.cli import files
+from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.printing import progress_bar, show_quality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,76 @@ if TYPE_CHECKING:
     from keras_pde.tasks.quality import Quality
 
 STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
+
+
+@click.command(short_help="Remove the noise of an image.")
+@click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
+@files.SAMPLE
+@click.option(
+    "--preset",
+    default="auto",
+    metavar="NAME",
+    help="Preset name or directory; auto is the best certified one for the image.  [auto]",
+)
+@click.option(
+    "--noise",
+    type=positive,
+    metavar="SIGMA",
+    help=(
+        "First add noise of SIGMA grey levels (of 255): IN is the clean image, and the result is"
+        " measured."
+    ),
+)
+@click.option(
+    "--sigma",
+    type=positive,
+    metavar="SIGMA",
+    help="Noise level that IN has already, in grey levels of 255.  [estimated]",
+)
+@click.option(
+    "--clean",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The clean image of a noisy IN, to measure against.",
+)
+@click.option(
+    "--time",
+    type=positive,
+    metavar="T",
+    help="Stopping time of the diffusion, instead of the preset's for the noise level.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --noise.  [0]"
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Write noisy, denoised and difference side by side.",
+)
+def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
+    """Denoise the image IN and write OUT.
+
+    Both are PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept. There are three
+    ways:
+
+    \b
+      try it, without a file:
+        keras-pde denoise --sample camera out.png --noise 25
+      denoise a noisy image:
+        keras-pde denoise noisy.png out.png --sigma 15
+      measure, with a clean image:
+        keras-pde denoise clean.png out.png --noise 25
+
+    With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
+    """  # noqa: D301 - click wants the real \b
+    source, out = files.in_and_out(paths, sample)
+    if options["noise"] and (options["sigma"] or options["clean"]):
+        raise click.UsageError(
+            "--noise makes IN noisy, --sigma and --clean are for an IN that is noisy already: use"
+            " one or the other."
+        )
+    run(Request(source, out, **options))
 
 
 @dataclass(frozen=True)
@@ -44,25 +115,21 @@ def run(request: Request) -> None:
     Raises:
         ValueError, OSError: bad input, output or preset, each with one sentence.
     """
+    from keras_pde import presets
     from keras_pde.data import images
 
-    _check_names(request)
+    files.check_names(request.source, request.out, request.compare, request.clean)
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
     with _progress() as advance:
-        image = images.read(
-            _sample(request.source) if isinstance(request.source, str) else request.source
-        )
+        image = images.read(files.path_of(request.source))
         images.check_output(request.out, image)
-        clean = (
-            image.pixels
-            if request.noise
-            else _read_clean(request.clean, image)
-            if request.clean
-            else None
-        )
+        clean = _clean(request, image)
+        if request.preset != "auto":
+            presets.locate(request.preset, None)  # a misspelt name is refused at once
         advance()
+        load_networks()
         from keras_pde.data import noise
         from keras_pde.tasks import quality as qualities
         from keras_pde.tasks.denoise import image as denoising
@@ -86,56 +153,29 @@ def run(request: Request) -> None:
             }
         )
         advance()
-        files = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
+        written = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
         if request.compare is not None:
-            files[request.compare] = _picture(noisy, denoised, clean, measured)
-        for path, data in files.items():
+            written[request.compare] = _picture(noisy, denoised, clean, measured)
+        for path, data in written.items():
             images.write_bytes(path, data)
         advance()
     _report(request, image, level, chosen, result, measured)
 
 
-def _check_names(request: Request) -> None:
-    if isinstance(request.source, str) and request.source not in SAMPLES:
-        raise ValueError(
-            f"No sample is called {request.source!r}. There are: {', '.join(SAMPLES)}."
-        )
-    if request.compare is None:
-        return
-    if request.compare.suffix.lower() != ".png":
-        raise ValueError(
-            f"{request.compare}: the comparison is a PNG picture. Use the extension .png."
-        )
-    for other in (request.out, request.source, request.clean):
-        if isinstance(other, Path) and other.resolve() == request.compare.resolve():
-            raise ValueError(
-                f"{request.compare}: --compare would overwrite {other}. Use another name."
-            )
-
-
-def _sample(name: str) -> Path:
-    import importlib.util
-
-    spec = importlib.util.find_spec("skimage")
-    folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
-    path = folder / "data" / SAMPLES[name]
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"The sample {name!r} is not in this installation of scikit-image. Reinstall it, or"
-            " give a file of your own."
-        )
-    return path
-
-
-def _read_clean(path: Path, image: Image) -> np.ndarray:
+def _clean(request: Request, image: Image) -> np.ndarray | None:
+    """The image to measure against: IN itself if noise is added to it, or another file."""
     from keras_pde.data import images
 
-    clean = images.read(path).pixels
+    if request.noise:
+        return image.pixels
+    if request.clean is None:
+        return None
+    clean = images.read(request.clean).pixels
     if clean.shape != image.pixels.shape:
         (h, w, c), (height, width, channels) = clean.shape, image.pixels.shape
         raise ValueError(
-            f"{path} is {w} × {h} with {c} channels, and the noisy image {width} × {height} with"
-            f" {channels}: they must be alike"
+            f"{request.clean} is {w} × {h} with {c} channels, and the noisy image {width} ×"
+            f" {height} with {channels}: they must be alike"
         )
     return clean
 
@@ -145,11 +185,8 @@ def _picture(
 ) -> bytes:
     from keras_pde.data.side_by_side import comparison, comparison_png
 
-    return comparison_png(
-        comparison(
-            noisy, denoised, clean, {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}
-        )
-    )
+    notes = {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}
+    return comparison_png(comparison(noisy, denoised, clean, notes))
 
 
 def _report(
@@ -163,12 +200,10 @@ def _report(
     name, model, tuned = chosen.name, chosen.network, chosen.tuned
     if request.noise:
         about = f"noise {level:g} added, seed {request.seed}"
+    elif request.sigma:
+        about = f"noise {level:g}"
     else:
-        about = (
-            f"noise {level:g}"
-            if request.sigma
-            else f"noise {level:.1f} estimated (--sigma tells another level)"
-        )
+        about = f"noise {level:.1f} estimated (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = (
         "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
@@ -194,22 +229,13 @@ def _report(
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[..., None]]:
-    """A progress bar over the stages on stderr, where that is a terminal.
+    """A progress bar over the stages.
 
     Yields what advances it by a stage, or by a part of one.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeElapsedColumn
 
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    with progress_bar(TimeElapsedColumn()) as bar:
         task = bar.add_task(STAGES[0], total=len(STAGES))
         stage = 0
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from keras_pde.cli.plumbing import new_table, positive, show_table
+from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.printing import new_table, progress_bar, show_table
 
 
-@click.command("denoise-many")
+@click.command("denoise-many", short_help="Denoise a folder of images, by many workers.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
@@ -47,8 +47,9 @@ def denoise_many(
     workers: int | None,
     cluster: str | None,
 ) -> None:
-    """Denoise all images in the folder SOURCE and its subfolders into TARGET, by many workers, with
-    Ray Data (pip install 'keras-pde[collection]').
+    """Denoise all images in the folder SOURCE and its subfolders into TARGET.
+
+    Many workers do it, on Ray Data (pip install 'keras-pde[collection]').
 
     SOURCE may also be a Parquet or TFRecord file, or a folder of such: encoded images in the column
     image, their names in name.
@@ -57,26 +58,16 @@ def denoise_many(
     Images that cannot be filtered are listed with the reason, and the others are done; exit code 1
     then.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    if preset != "auto":
+        from keras_pde import presets
+
+        presets.locate(preset, None)  # a misspelt name is refused at once
+        load_networks()
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
     from keras_pde.tasks.many.collection import denoise_collection
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
+    with progress_bar(MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("starting workers", total=None)
 
         def progress(done: int, count: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_pde.cli.plumbing import positive
+from keras_pde.cli.plumbing import load_networks, positive
 
 
 def _size(text: str) -> tuple[int, ...]:
@@ -18,14 +18,14 @@ def _size(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split("x")))
 
 
-@click.command()
+@click.command(short_help="Write a preset as SavedModel, ONNX or LiteRT.")
 @click.argument("preset")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["saved_model", "onnx", "litert"]),
-    help="[by PATH: .onnx, .tflite, else saved_model]",
+    help="Format.  [by PATH: .onnx, .tflite, else saved_model]",
 )
 @click.option(
     "--sigma",
@@ -57,20 +57,28 @@ def _size(text: str) -> tuple[int, ...]:
 def export(
     preset: str, path: Path, kind: str | None, size: tuple[int, ...] | None, **options: Any
 ) -> None:
-    """Export a PRESET as SavedModel (PATH is a directory), ONNX (.onnx) or LiteRT (.tflite), with
-    its certificate as metadata.
+    """Export a PRESET as SavedModel, ONNX or LiteRT, with its certificate as metadata.
+
+    PATH is a directory for a SavedModel, or ends in .onnx or .tflite.
 
     \b
-      keras-pde export certified_resnet_2d served/1 --verify             for TensorFlow Serving
-      keras-pde export certified_resnet_2d net.onnx --uint8 --verify     for ONNX Runtime, also in a
-      browser keras-pde export truncated_tv_2d . --format litert --sigma 15      a classical filter
-      for noise 15, as ./truncated_tv_2d.tflite keras-pde export charbonnier_explicit_2d net.onnx
-      --timed          inputs image, noise and time
+      for TensorFlow Serving:
+        keras-pde export certified_resnet_2d served/1 --verify
+      for ONNX Runtime, also in a browser:
+        keras-pde export certified_resnet_2d net.onnx --uint8 --verify
+      a classical filter for noise 15, as ./truncated_tv_2d.tflite:
+        keras-pde export truncated_tv_2d . --format litert --sigma 15
+      inputs image, noise and time:
+        keras-pde export charbonnier_explicit_2d net.onnx --timed
 
-    Exit code 1 if --verify finds a difference above 1e-5 (one grey level with --uint8).
+    The exit code is 1 if --verify finds a difference above 1e-5 (one grey level with --uint8).
     """  # noqa: D301 - click wants the real \b
-    from keras_pde.export.formats import FORMATS
+    from keras_pde import presets
+
+    presets.locate(preset, None)  # a misspelt name is refused at once
+    load_networks()
     from keras_pde.export.exporting import export as write
+    from keras_pde.export.formats import FORMATS
 
     suffixes = {suffix: name for name, (_, suffix) in FORMATS.items()}
     kind = kind or suffixes.get(path.suffix, "saved_model")

@@ -1,29 +1,107 @@
-"""What keras-pde inpaint does: read, drop or mask pixels, fill in the others, measure, write."""
+"""The command keras-pde inpaint: read, drop or mask pixels, fill in the others, measure, write."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import denoise as cli_denoise
-from keras_pde.cli.plumbing import show_quality
+from keras_pde.cli import files
+from keras_pde.cli.plumbing import load_networks, positive, share
+from keras_pde.cli.printing import progress_bar, show_quality
 
 if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
-    from keras_pde.tasks.inpaint import Inpainted
+    from keras_pde.tasks.inpaint.image import Inpainted
     from keras_pde.tasks.quality import Quality
 
 EQUATIONS = {2: "-Δu = 0", 4: "Δ²u = 0"}
+
+
+@click.command(short_help="Fill in the unknown pixels of an image.")
+@click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
+@files.SAMPLE
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Image of IN's size: white where IN is known.",
+)
+@click.option(
+    "--keep",
+    type=share,
+    metavar="SHARE",
+    help=(
+        "Keep this share of the pixels, chosen at random: IN is the full image, and the result is"
+        " measured."
+    ),
+)
+@click.option(
+    "--order",
+    type=click.Choice(["2", "4"]),
+    default="2",
+    help="2: homogeneous diffusion, within the range of IN; 4: biharmonic, smoother.  [2]",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of --keep.  [0]")
+@click.option(
+    "--tolerance",
+    type=positive,
+    default="1e-6",
+    metavar="TOL",
+    help="Relative residual to reach.  [1e-6]",
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Write known pixels, inpainted image and, with --keep, difference side by side.",
+)
+@click.pass_context
+def inpaint(
+    ctx: click.Context,
+    /,
+    paths: tuple[Path, ...],
+    sample: str | None,
+    order: str,
+    seed: int | None,
+    **options: Any,
+) -> None:
+    """Fill in the unknown pixels of the image IN and write OUT.
+
+    Both are PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept. There are three
+    ways:
+
+    \b
+      restore a photograph from 10 % of its pixels:
+        keras-pde inpaint --sample camera out.png --keep 0.1
+      fill a hole or a scratch, black in the mask:
+        keras-pde inpaint damaged.png out.png --mask mask.png
+      measure, with an image that is whole:
+        keras-pde inpaint clean.png out.png --keep 0.1
+
+    With --keep a table shows PSNR (peak 255, result clipped) and SSIM. The exit code is 1 if the
+    tolerance is not reached.
+    """  # noqa: D301 - click wants the real \b
+    source, out = files.in_and_out(paths, sample)
+    if (options["mask"] is None) == (options["keep"] is None):
+        raise click.UsageError(
+            "Give --mask FILE for an image with holes, or --keep SHARE to drop pixels of a full"
+            " one: one of the two."
+        )
+    if options["mask"] is not None and seed is not None:
+        raise click.UsageError(
+            "--seed chooses the pixels of --keep; with --mask there is nothing to choose."
+        )
+    reached = run(Request(source, out, order=int(order), seed=seed or 0, **options))
+    ctx.exit(0 if reached else 1)
 
 
 @dataclass(frozen=True)
@@ -50,26 +128,20 @@ def run(request: Request) -> bool:
     """
     from keras_pde.data import images
 
-    # the mask stands where a clean image would: a file that must not be overwritten
-    cli_denoise._check_names(
-        cli_denoise.Request(
-            request.source, request.out, clean=request.mask, compare=request.compare
-        )
-    )
+    files.check_names(request.source, request.out, request.compare, request.mask)
     if request.mask is not None and request.mask.resolve() == request.out.resolve():
         raise ValueError(f"{request.out} is the mask, and would be overwritten. Use another name.")
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
-    image = images.read(
-        cli_denoise._sample(request.source) if isinstance(request.source, str) else request.source
-    )
+    image = images.read(files.path_of(request.source))
     images.check_output(request.out, image)
     known = _mask(request, image)
-    from keras_pde.tasks import inpaint as inpainting
+    load_networks()
+    from keras_pde.tasks.inpaint import image as inpainting
 
     start = time.perf_counter()
-    with _residual_bar(request.tolerance) as show:
+    with residual_bar(request.tolerance) as show:
         result = inpainting.solve(image.pixels, known, request.order, request.tolerance, show)
     seconds = time.perf_counter() - start
     quality = None
@@ -77,10 +149,10 @@ def run(request: Request) -> bool:
         from keras_pde.tasks import quality as qualities
 
         quality = qualities.quality(image.pixels, result.pixels.clip(0, 1))
-    files = {request.out: images.encode(request.out, replace(image, pixels=result.pixels))}
+    written = {request.out: images.encode(request.out, replace(image, pixels=result.pixels))}
     if request.compare is not None:
-        files[request.compare] = _picture(image, known, result, quality)
-    for path, data in files.items():
+        written[request.compare] = _picture(image, known, result, quality)
+    for path, data in written.items():
         images.write_bytes(path, data)
     _report(request, image, known, result, seconds, quality)
     return result.converged
@@ -88,7 +160,7 @@ def run(request: Request) -> bool:
 
 def _mask(request: Request, image: Image) -> np.ndarray:
     from keras_pde.data import images
-    from keras_pde.tasks import inpaint as inpainting
+    from keras_pde.tasks.inpaint import image as inpainting
 
     size = image.pixels.shape[:2]
     if request.mask is None:
@@ -146,19 +218,14 @@ def _report(
 
 
 @contextlib.contextmanager
-def _residual_bar(tolerance: float) -> Iterator[Callable[[int, float], None]]:
-    """A bar of the residual's way to the tolerance, in decades, on stderr where that is a terminal.
+def residual_bar(tolerance: float) -> Iterator[Callable[[int, float], None]]:
+    """A bar of the residual's way to the tolerance, in decades.
 
-    Yields the solver's callback.
+    Yields the solver's callback, a function of the cycle and its residual.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
+    with progress_bar(TimeElapsedColumn()) as bar:
         decades = max(-math.log10(tolerance), 1e-9)
         task = bar.add_task("compiling", total=decades)
 

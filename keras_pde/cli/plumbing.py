@@ -1,42 +1,25 @@
-"""Plumbing of the command keras-pde.
-
-Mistakes as one line, checked options, names of files, tables.
-"""
+"""What all subcommands need: when they are imported, how mistakes end, and checked numbers."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from keras_pde.tasks.quality import Quality
-
-# files in scikit-image's wheel, never downloaded
-SAMPLES = {
-    "camera": "camera.png",
-    "astronaut": "astronaut.png",
-    "coins": "coins.png",
-    "moon": "moon.png",
-    "chelsea": "chelsea.png",
-    "coffee": "coffee.png",
-}
+from keras_pde.runtime.quiet import import_keras_quietly
 
 
 class Mistake(click.ClickException):
-    """A mistake of the user's: one line, exit code 2."""
+    """A mistake of the user's: one line on stderr, and exit code 2."""
 
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        """The line, on stderr."""
+        """Print the line."""
         click.echo(f"keras-pde: error: {self.message}", err=True)
 
 
@@ -61,7 +44,28 @@ def one_line() -> Iterator[None]:
 
 
 class Commands(click.Group):
-    """The commands, in the order of the file; their mistakes end in one line."""
+    """The subcommands in the order of a table; each file is read when its command is asked for.
+
+    Args:
+        subcommands: where each command is, as "module:attribute", by its name.
+        options: of a `click.Group`.
+    """
+
+    def __init__(self, *, subcommands: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self.subcommands = subcommands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self.subcommands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the file of a command, and return the command, or None if there is none."""
+        if cmd_name not in self.subcommands:
+            return None
+        module, _, attribute = self.subcommands[cmd_name].partition(":")
+        command: click.Command = vars(importlib.import_module(module))[attribute]
+        return command
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Parse the options before the command."""
@@ -73,9 +77,27 @@ class Commands(click.Group):
         with one_line():
             return super().invoke(ctx)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, not sorted."""
-        return list(self.commands)
+
+def load_networks() -> None:
+    """Import Keras without TensorFlow's log lines, and register every class a preset may name.
+
+    This takes seconds. A command calls it once no mistake is left that can be found without it.
+    """
+    import_keras_quietly()
+    import keras_pde.fluxes
+    import keras_pde.layers
+    import keras_pde.models
+    import keras_pde.schemes.multigrid
+    import keras_pde.schemes.solvers  # noqa: F401
+
+
+def load_preset(name: str) -> Any:
+    """Load the network of a preset's name or directory; a misspelt name is refused at once."""
+    from keras_pde import presets
+
+    directory, hashes = presets.locate(name, None)
+    load_networks()
+    return presets.load(directory, hashes, None)
 
 
 def positive(text: str) -> float:
@@ -95,56 +117,3 @@ def share(text: str) -> float:
     if number > 1:
         raise click.BadParameter(f"{text!r} is not a share in (0, 1].")
     return number
-
-
-SAMPLE = click.option(
-    "--sample",
-    is_flag=False,
-    flag_value="camera",
-    metavar="[NAME]",
-    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
-)
-
-
-def in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path, Path]:
-    """IN, a file or the name of a sample, and OUT."""
-    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
-        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
-    wanted = 1 if sample else 2
-    if len(paths) != wanted:
-        raise click.UsageError(
-            f"{'With --sample give OUT only' if sample else 'Give IN and OUT, or --sample and OUT'}:"
-            f" received {len(paths)} file names."
-        )
-    return sample or paths[0], paths[-1]
-
-
-def new_table(columns: tuple[str, ...]) -> Table:
-    """An empty table; columns that start with > are aligned to the right."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(
-            column.removeprefix(">"),
-            justify="right" if column.startswith(">") else "left",
-            no_wrap=i < len(columns) - 1,
-        )
-    return table
-
-
-def show_table(table: Table) -> None:
-    """Print a table, in a pipe with every line whole."""
-    from rich.console import Console
-
-    # a pipe or a file has no width to fold to
-    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
-
-
-def show_quality(measured: Mapping[str, Quality]) -> None:
-    """Print PSNR and SSIM, a line an image."""
-    table = new_table(("", ">PSNR (dB)", ">SSIM"))
-    for row, q in measured.items():
-        table.add_row(row, f"{q.psnr:.2f}", "-" if q.ssim is None else f"{q.ssim:.4f}")
-    show_table(table)

@@ -1,27 +1,17 @@
-"""The commands keras-pde train and keras-pde evaluate.
-
-Make a preset from its recipe, and measure one.
-"""
+"""The command keras-pde train: make a preset from its recipe."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from keras_pde.cli.plumbing import new_table, show_table
-
-DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the BSD sets.  [../shared/data/bsd of a checkout]",
-)
+from keras_pde.cli.files import DATA
+from keras_pde.cli.plumbing import load_networks
+from keras_pde.cli.printing import progress_bar
 
 
-@click.command()
+@click.command(short_help="Train a preset by its recipe, or go on with it.")
 @click.argument("recipe")
 @DATA
 @click.option(
@@ -47,17 +37,15 @@ DATA = click.option(
 def train(
     recipe: str, data: Path | None, out: Path | None, work: Path | None, distribute: str | None
 ) -> None:
-    """Train a preset by its RECIPE (a file, its folder, or the name of a preset of the zoo), or go
-    on where a run stopped.
+    """Train a preset by its RECIPE, or go on where a run stopped.
 
-    Ends by writing the preset: weights, golden outputs, measured table, card. KERAS_BACKEND=jax
-    trains on JAX, and then on several machines: start it on each with --distribute, and again on
-    all when one has failed. Process 0 writes the files.
+    RECIPE is a file, its folder, or the name of a preset of the zoo. The run ends by writing the
+    preset: weights, golden outputs, measured table, card.
+
+    KERAS_BACKEND=jax trains on JAX, and then on several machines: start it on each with
+    --distribute, and again on all when one has failed. Process 0 writes the files.
     """
     from keras_pde import presets
-    from keras_pde.tasks.training.distributed import join
-    from keras_pde.tasks.training.recipes import Recipe
-    from keras_pde.tasks.training.train import train as run
 
     path = Path(recipe)
     known = recipe in presets.index()
@@ -65,28 +53,17 @@ def train(
         raise ValueError(
             f"There is no recipe {recipe!r}: neither a file or folder, nor a preset of the zoo"
         )
+    load_networks()
+    from keras_pde.tasks.training.distributed import join
+    from keras_pde.tasks.training.recipes import Recipe
+    from keras_pde.tasks.training.train import train as run
+
     loaded = Recipe.load(path if path.exists() else presets.folder_of(recipe))
     group = join(distribute)
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
+    columns = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with progress_bar(*columns) as bar:
         task = bar.add_task(f"{loaded.name}: compiling", total=loaded.stages[0].steps)
 
         def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
@@ -116,42 +93,3 @@ def train(
         if group.is_chief
         else f"process {group.index} of {group.count} is done; process 0 writes the preset"
     )
-
-
-@click.command()
-@click.argument("names", nargs=-1, required=True, metavar="PRESET...")
-@DATA
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only the first N images: quick, and another number than the card's.",
-)
-def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> None:
-    """PSNR of PRESETs on BSD68 (in colour CBSD68), as on their cards.
-
-    Noise 15, 25, 50 in float, not clipped; output clipped.
-    """
-    from keras_pde import presets
-    from keras_pde.tasks.denoise.evaluate import evaluate as measure
-
-    index = presets.index()
-    table: Any = None
-    for name in names:
-        scores = measure(name, data, limit)
-        if table is None:
-            table = new_table(
-                (
-                    "preset",
-                    *[f">σ = {level}" for level in scores],
-                    ">largest difference from the index",
-                )
-            )
-        stated = {} if limit else index.get(name, {}).get("psnr", {})
-        apart = max((abs(scores[k] - v) for k, v in stated.items() if k in scores), default=None)
-        table.add_row(
-            name,
-            *[f"{v:.2f}" for v in scores.values()],
-            "-" if apart is None else f"{apart:.3f} dB",
-        )
-    show_table(table)

@@ -1,9 +1,8 @@
-"""What differs between backends.
+"""What differs between backends: compiled runs, precision, loops, and a registry of named classes.
 
-Compiled runs, precision, loops, and the registry of named classes.
+Importing it imports no backend: its functions do when they are called.
 """
 
-from keras_pde.runtime import quiet  # noqa: F401  first: TensorFlow logs when it is imported
 from keras_pde.runtime.compiling import (
     compiled,
     double_precision,

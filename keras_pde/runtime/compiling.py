@@ -1,5 +1,7 @@
-"""Compiled runs: a model on an array, any function by XLA, and float64 where a backend needs to be
-told.
+"""Compiled runs: a model on an array, any function by XLA, and float64 on every backend.
+
+Keras is imported by the functions, not by this file: the command keras-pde has to be able to read
+the list of presets without it.
 """
 
 from __future__ import annotations
@@ -7,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
+from keras_pde.runtime.types import Inputs, Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FUSED = contextvars.ContextVar("fused", default=False)
 
 
-def run_compiled(model: Any, inputs: Any) -> np.ndarray:
+def run_compiled(model: Any, inputs: Inputs) -> np.ndarray:
     """Output of a model as NumPy, computed by one XLA program (op by op on backends without XLA).
 
     Args:
@@ -28,36 +32,42 @@ def run_compiled(model: Any, inputs: Any) -> np.ndarray:
     Example:
         >>> import keras_pde
         >>> from keras_pde.runtime import run_compiled
-        >>> run_compiled(keras_pde.from_preset("linear_2d"), np.zeros((1, 8, 8, 1), "float32")).shape
+        >>> model = keras_pde.from_preset("linear_2d")
+        >>> run_compiled(model, np.zeros((1, 8, 8, 1), "float32")).shape
         (1, 8, 8, 1)
     """
+    import keras
+
     return keras.ops.convert_to_numpy(compiled(model)(inputs))
 
 
 def compiled(function: Any) -> Any:
-    """A function of tensors, compiled by XLA where the backend has it and the function does not say
-    ``prefers_xla = False``.
+    """Compile a function of tensors by XLA, on backends that have it.
 
-    XLA for the CPU runs convolutions by its own kernels, inside a loop on one thread, up to 10
-    times slower than TensorFlow runs them. Such functions are left to TensorFlow, but for what is
-    pointwise in them; on a GPU or TPU everything is compiled.
+    XLA for the CPU runs convolutions by its own kernels, and inside a loop on one thread: up to 10
+    times slower than TensorFlow runs them. A function with an attribute ``prefers_xla = False`` is
+    therefore left to TensorFlow on a CPU, and XLA compiles only what is pointwise in it. On a GPU
+    or TPU XLA compiles everything.
 
     Example:
         >>> from keras_pde.runtime import compiled
         >>> float(compiled(lambda x: x + 1)(np.float32(1)))
         2.0
     """
+    import keras
+
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
+        # any callable may be compiled; those that know XLA to be slow for them say so
         whole = getattr(function, "prefers_xla", True) or any(
             d.device_type != "CPU" for d in tf.config.get_visible_devices()
         )
         traced = tf.function(
             function if whole else _fusing(function), jit_compile=whole, autograph=False
         )
-        # one program for each image size is what XLA means
+        # TensorFlow warns of many programs, and XLA needs one for each image size
         traced._omit_frequent_tracing_warning = True
         return traced
     if backend == "jax":
@@ -86,7 +96,7 @@ def fused() -> Iterator[None]:
         _FUSED.reset(before)
 
 
-def _fusing(function: Any) -> Any:
+def _fusing(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*inputs: Any) -> Any:
         with fused():
             return function(*inputs)
@@ -94,17 +104,22 @@ def _fusing(function: Any) -> Any:
     return run
 
 
-def one_pass(function: Callable[..., Any], *tensors: Any) -> Any:
-    """function(*tensors) for a function of pointwise operations.
+def one_pass(function: Callable[..., Any], *tensors: Tensor) -> Any:
+    """Return function(*tensors), for a function made of pointwise operations.
 
-    In a graph of TensorFlow's that is traced in `fused`, one XLA kernel.
+    In a TensorFlow graph that is traced within `fused`, XLA compiles it to one kernel, which passes
+    over memory once.
 
     Example:
         >>> from keras_pde.runtime import one_pass
         >>> float(one_pass(lambda s: s / (1 + s * s), np.float32(1)))
         0.5
     """
-    if not _FUSED.get() or keras.backend.backend() != "tensorflow":
+    if not _FUSED.get():
+        return function(*tensors)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
         return function(*tensors)
     import tensorflow as tf
 
@@ -115,12 +130,11 @@ def one_pass(function: Callable[..., Any], *tensors: Any) -> Any:
     )
 
 
-def flexible(function: Any) -> Any:
-    """A function of tensors as one program for all their sizes, not compiled by XLA.
+def flexible(function: Callable[..., Any]) -> Any:
+    """Trace a function of tensors once for all their sizes, without XLA.
 
-    On backends that have none such as `compiled` makes it.
-
-    For images of many sizes, where programs by XLA, one a size, cost more than they save.
+    It serves images of many sizes, for which XLA's programs, one a size, cost more than they save.
+    On backends without such programs it falls back to `compiled`.
 
     Example:
         >>> from keras_pde.runtime import flexible
@@ -128,6 +142,8 @@ def flexible(function: Any) -> Any:
         >>> [tuple(double(np.zeros((1, n), "float32")).shape) for n in (3, 4)]
         [(1, 3), (1, 4)]
     """
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         return compiled(function)
     import tensorflow as tf
@@ -137,7 +153,7 @@ def flexible(function: Any) -> Any:
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
-    """Float64 inside the block also on JAX, which computes in float32 unless told otherwise.
+    """Compute in float64 inside the block on JAX too, which takes float32 unless told otherwise.
 
     Example:
         >>> from keras_pde.runtime import double_precision
@@ -145,6 +161,8 @@ def double_precision() -> Iterator[None]:
         ...     print(keras.ops.convert_to_tensor(np.zeros(1), dtype="float64").dtype == "float64")
         True
     """
+    import keras
+
     if keras.backend.backend() != "jax":
         yield
         return

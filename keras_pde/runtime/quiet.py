@@ -1,9 +1,7 @@
-"""Imports Keras without TensorFlow's log lines when the process is the command keras-pde.
+"""Which process is the command keras-pde, and how it imports Keras.
 
-Otherwise does nothing.
-
-TensorFlow logs on import, before it has read TF_CPP_MIN_LOG_LEVEL. The package imports this module
-first of all: later is too late.
+The command answers `--help` or a misspelt file name at once, so it imports Keras late, and without
+TensorFlow's log lines. Every other process imports Keras with the package, and as it is.
 """
 
 from __future__ import annotations
@@ -15,14 +13,53 @@ from pathlib import Path
 
 
 def started_as_command(argv: list[str]) -> bool:
-    """Whether a process with these arguments (sys.orig_argv) is keras-pde or python -m keras_pde."""
-    return "keras_pde" in (argv[i + 1] for i, a in enumerate(argv[:-1]) if a == "-m") or any(
-        Path(a).stem == "keras-pde" for a in argv[:2]
-    )
+    """Whether a process with these arguments is the command, and no program of the user's.
+
+    Args:
+        argv: what the process was started with, as in `sys.orig_argv`.
+
+    Example:
+        >>> from keras_pde.runtime.quiet import started_as_command
+        >>> started_as_command(["python", "-m", "keras_pde", "list"])
+        True
+        >>> started_as_command(["python", "/usr/bin/keras-pde", "list"])
+        True
+        >>> started_as_command(["python", "mine.py", "-m", "keras_pde"])
+        False
+    """
+    module, file = _what_python_runs(argv)
+    return module == "keras_pde" or Path(file).name in ("keras-pde", "keras-pde.exe")
+
+
+def _what_python_runs(argv: list[str]) -> tuple[str, str]:
+    """The module behind -m, or the file, that an interpreter with these arguments runs."""
+    words = iter(argv[1:])
+    for word in words:
+        if word == "-" or not word.startswith("-"):  # a program on stdin, or in a file
+            return "", word
+        if word == "--check-hash-based-pycs":
+            next(words, "")
+        if word.startswith("--"):
+            continue
+        for position, letter in enumerate(word[1:], start=2):
+            if letter not in "cmWX":
+                continue
+            # these four take a value: the rest of the word, or the next word
+            value = word[position:] or next(words, "")
+            if letter in "cm":
+                return (value, "") if letter == "m" else ("", "")
+            break
+    return "", ""
 
 
 def import_keras_quietly() -> None:
-    """Import Keras while stderr goes to a file, which is shown if the import fails."""
+    """Import Keras while stderr goes to a file, which is shown if the import fails.
+
+    TensorFlow logs while it is imported, before it has read TF_CPP_MIN_LOG_LEVEL. Where Keras is
+    imported already, nothing happens.
+    """
+    if "keras" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         saved = os.dup(2)
@@ -39,7 +76,3 @@ def import_keras_quietly() -> None:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-if started_as_command(sys.orig_argv):
-    import_keras_quietly()

@@ -21,7 +21,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import keras_pde
 from keras_pde import presets
-from keras_pde.cli.denoise import SAMPLES
+from keras_pde.cli.files import SAMPLES
 from keras_pde.cli.main import main
 from keras_pde.data import images, noise
 from keras_pde.data.images import Image

@@ -346,7 +346,7 @@ def test_the_bar_follows_the_residual(
     import sys
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with cli_inpaint._residual_bar(1e-6) as show:
+    with cli_inpaint.residual_bar(1e-6) as show:
         show(3, 1e-3)
     assert capsys.readouterr().out == ""
 

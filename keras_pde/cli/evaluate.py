@@ -1,0 +1,71 @@
+"""The command keras-pde evaluate: measure presets as their cards state them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keras_pde.cli.files import DATA
+from keras_pde.cli.plumbing import load_networks
+from keras_pde.cli.printing import new_table, show_table
+
+
+@click.command(short_help="Measure presets again, as their cards state them.")
+@click.argument("names", nargs=-1, required=True, metavar="PRESET...")
+@DATA
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only the first N samples: quick, and another number than the card's.",
+)
+def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> None:
+    """Measure PRESETs (names, or directories) by the protocol of their task, as on their cards.
+
+    For denoising that is PSNR on BSD68, in colour CBSD68, at noise 15, 25 and 50: noise in float,
+    not clipped; output clipped.
+    """
+    from keras_pde import presets
+    from keras_pde.tasks import task as tasks
+
+    found = {name: presets.locate(name, None) for name in names}
+    load_networks()
+    index = presets.index()
+    rows: dict[str, list[tuple[str, dict[str, float], dict[str, float]]]] = {}
+    for name, (directory, hashes) in found.items():
+        entry = index.get(name)
+        of = entry["task"] if entry else _task_of(directory)
+        network = presets.load(directory, hashes, None)
+        scores = tasks.get(of).evaluate(network, data, limit, entry)
+        stated = tasks.get(of).stated(entry) if entry and not limit else {}
+        rows.setdefault(of, []).append((name, scores, stated))
+    for of, measured in rows.items():
+        _show(tasks.get(of), measured)
+
+
+def _task_of(directory: Path) -> str:
+    """The task of a preset that is not in the index, by its recipe; by default denoising."""
+    recipe = directory / "recipe.json"
+    if not recipe.is_file():
+        return "denoise"
+    return str(json.loads(recipe.read_text(encoding="utf-8")).get("task", "denoise"))
+
+
+def _show(task: Any, rows: list[tuple[str, dict[str, float], dict[str, float]]]) -> None:
+    """Print a table of measured numbers, and how far they are from those that are stated."""
+    metric = task.metric
+    keys = list(dict.fromkeys(key for _, scores, _ in rows for key in scores))
+    table = new_table(
+        ("preset", *[f">{task.label(key)}" for key in keys], ">largest difference from the index")
+    )
+    for name, scores, stated in rows:
+        apart = [abs(scores[key] - value) for key, value in stated.items() if key in scores]
+        table.add_row(
+            name,
+            *[f"{scores[key]:.{metric.digits}f}" if key in scores else "" for key in keys],
+            f"{max(apart):.{metric.digits + 1}f} {metric.unit}".rstrip() if apart else "-",
+        )
+    show_table(table)

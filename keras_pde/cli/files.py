@@ -1,0 +1,95 @@
+"""Names of files on the command line: IN and OUT, samples, and what must not be overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+# files in scikit-image's wheel, never downloaded
+SAMPLES = {
+    "camera": "camera.png",
+    "astronaut": "astronaut.png",
+    "coins": "coins.png",
+    "moon": "moon.png",
+    "chelsea": "chelsea.png",
+    "coffee": "coffee.png",
+}
+
+SAMPLE = click.option(
+    "--sample",
+    is_flag=False,
+    flag_value="camera",
+    metavar="[NAME]",
+    help=f"A photograph of scikit-image instead of IN: {', '.join(SAMPLES)}.  [camera]",
+)
+
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the BSD sets.  [../shared/data/bsd of a checkout]",
+)
+
+
+def in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path, Path]:
+    """IN, which is a file or the name of a sample, and OUT.
+
+    Raises:
+        click.UsageError: too many names, or too few.
+    """
+    if sample is not None and sample not in SAMPLES and Path(sample).suffix:
+        paths, sample = (Path(sample), *paths), "camera"  # --sample OUT: the name was left out
+    wanted = 1 if sample else 2
+    if len(paths) != wanted:
+        expected = (
+            "With --sample give OUT only" if sample else "Give IN and OUT, or --sample and OUT"
+        )
+        raise click.UsageError(f"{expected}: received {len(paths)} file names.")
+    return sample or paths[0], paths[-1]
+
+
+def check_names(
+    source: str | Path, out: Path, compare: Path | None, further: Path | None = None
+) -> None:
+    """Refuse an unknown sample, and a comparison picture that would overwrite another file.
+
+    Args:
+        source: a file, or the name of a sample.
+        out: the file to write.
+        compare: the picture to write, if any.
+        further: another file that is read, such as a clean image or a mask.
+
+    Raises:
+        ValueError: with the names there are, or the file that would be lost.
+    """
+    if isinstance(source, str) and source not in SAMPLES:
+        raise ValueError(f"No sample is called {source!r}. There are: {', '.join(SAMPLES)}.")
+    if compare is None:
+        return
+    if compare.suffix.lower() != ".png":
+        raise ValueError(f"{compare}: the comparison is a PNG picture. Use the extension .png.")
+    for other in (out, source, further):
+        if isinstance(other, Path) and other.resolve() == compare.resolve():
+            raise ValueError(f"{compare}: --compare would overwrite {other}. Use another name.")
+
+
+def path_of(source: str | Path) -> Path:
+    """Path of IN: the file itself, or that of a sample in the installed scikit-image.
+
+    Raises:
+        FileNotFoundError: scikit-image is installed without its samples.
+    """
+    if isinstance(source, Path):
+        return source
+    import importlib.util
+
+    spec = importlib.util.find_spec("skimage")
+    folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
+    path = folder / "data" / SAMPLES[source]
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The sample {source!r} is not in this installation of scikit-image. Reinstall it, or"
+            " give a file of your own."
+        )
+    return path

@@ -1,0 +1,71 @@
+"""Tables and progress bars of the command, as wide as the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+    from rich.table import Table
+
+    from keras_pde.tasks.quality import Quality
+
+UNLIMITED = 1000  # columns: a pipe or a file has no width to fold to
+
+
+def new_table(columns: tuple[str, ...]) -> Table:
+    """An empty table, of which only the last column is folded.
+
+    Args:
+        columns: their heads; one that starts with > is aligned to the right.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(
+            column.removeprefix(">"),
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=i < len(columns) - 1,
+        )
+    return table
+
+
+def show_table(table: Table) -> None:
+    """Print a table; in a pipe every line is whole."""
+    from rich.console import Console
+
+    Console(width=width(), highlight=False).print(table)
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else UNLIMITED
+
+
+def show_quality(measured: Mapping[str, Quality]) -> None:
+    """Print PSNR and SSIM, a line an image."""
+    table = new_table(("", ">PSNR (dB)", ">SSIM"))
+    for row, q in measured.items():
+        table.add_row(row, f"{q.psnr:.2f}", "-" if q.ssim is None else f"{q.ssim:.4f}")
+    show_table(table)
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A progress bar with further columns, on stderr where that is a terminal; it vanishes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
