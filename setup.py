@@ -22,7 +22,10 @@ tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=
 setup(
     name="keras-pde",
     version=version,
-    description="Numerical methods for partial differential equations as Keras networks with proved stability, and a zoo of them",
+    description=(
+        "Numerical methods for partial differential equations as Keras networks with proved"
+        " stability, and a zoo of them"
+    ),
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -208,12 +208,7 @@ def _report(
     how = (
         "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
     )
-    steps = (
-        f"diffusion time {model.time:.4g} in {model.step_count} step{'s' * (model.step_count > 1)}"
-        if hasattr(model, "time")
-        else ""
-    )
-    click.echo(f"{name}: {steps or f'a {model.cycle_type} cycle of multigrid'}{how}")
+    click.echo(f"{name}: {model.description}{how}")
     proved = model.certificate().claims()
     click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
     if not tuned and not model.noise_conditioned:

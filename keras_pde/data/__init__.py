@@ -1,8 +1,7 @@
-"""Data: deterministic batches of noisy patches, and tensorflow-datasets builders of the image sets
-they are cut from.
+"""Data: deterministic batches of noisy patches, and the image sets they are cut from.
 
 Importing it imports neither TensorFlow nor tensorflow-datasets: `dataset` and `load` do when they
-are called, and the builders are in `keras_pde.data.builders`.
+are called. The builders of tensorflow-datasets are in `keras_pde.data.builders`.
 """
 
 from keras_pde.data.folders import load_images, split

@@ -141,7 +141,8 @@ def _classes() -> dict[str, Any]:
         MANUAL_DOWNLOAD_INSTRUCTIONS = """
         The folder must hold, as PNG, JPEG or TIFF files:
           gray:  train400_gray/ (400 images), bsd68_gray/ (68 images)
-          color: color/train/ and color/test/ (the 400 photographs of BSDS500's train and test), cbsd68/ (68 images)
+          color: color/train/ and color/test/ (the 400 photographs of BSDS500's train and test),
+                 cbsd68/ (68 images)
         BSDS500: https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html
         The grey sets: https://github.com/cszn/DnCNN (TrainingCodes, testsets).
         """
@@ -163,9 +164,9 @@ def _classes() -> dict[str, Any]:
             )
 
     class Images(_Folders):
-        """Every PNG, JPEG and TIFF file directly in a folder, as the split "train", in grey
-        ("images/gray") or colour ("images/color").
+        """Every PNG, JPEG and TIFF file directly in a folder, as the split "train".
 
+        The configuration "images/gray" makes them grey, "images/color" colour.
         An example is {"image": uint8 (height, width, 1 or 3), "name": file name}. Files of 16 bit
         or floats are rounded to 8 bit; `keras_pde.data.load_images` keeps them.
 

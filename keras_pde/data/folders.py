@@ -21,10 +21,9 @@ LUMA = np.array([19595, 38470, 7471], np.float64)  # ITU-R 601 in parts of 65536
 def load_images(folder: str | os.PathLike[str], *, channels: int | None = None) -> list[np.ndarray]:
     """All PNG, JPEG and TIFF images of a folder, sorted by name.
 
-    Other files, subfolders and alpha are left out.
-
-    Grey is the luma (19595 R + 38470 G + 7471 B)/65536 of ITU-R 601, rounded to the file's 8 or 16
-    bit: what Pillow's mode "L" gives.
+    Other files, subfolders and alpha are left out. Grey is the luma
+    (19595 R + 38470 G + 7471 B)/65536 of ITU-R 601, rounded to the file's 8 or 16 bit, as Pillow's
+    mode "L" gives it.
 
     Args:
         folder: of image files.

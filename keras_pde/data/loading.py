@@ -22,11 +22,10 @@ def load(
     split: str,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """A folder of images as a tf.data.Dataset of {"image".
+    """Convert a folder of images to a tf.data.Dataset, or read what was converted before.
 
-    Uint8 (height, width, channels), "name": string}.
-
-    Needs the extra [data]. The first call converts the folder; later ones read the result.
+    An element is a dictionary: "image" is uint8 (height, width, channels), "name" the file's name.
+    The extra [data] has to be installed.
 
     Args:
         name: "bsd/gray", "bsd/color", "images/gray" or "images/color"; see

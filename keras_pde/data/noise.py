@@ -1,11 +1,4 @@
-"""Noise levels: adding noise, removing it at a level a filter was not tuned for, and measuring what
-remains.
-
-A filter of the zoo is tuned for Gaussian noise of 25 grey levels of 255. Noise of another level σ
-is brought to that level by u ↦ (σ/25)·N(25u/σ): the contrast of a flux stays the same multiple of
-the noise. Only the stopping time depends on how strong the image is against its noise; the zoo's
-index holds tuned ones, between which it is interpolated.
-"""
+"""Gaussian noise: adding it, and estimating its level from an image."""
 
 from __future__ import annotations
 
@@ -36,16 +29,16 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
 
 
 def estimate(pixels: np.ndarray) -> float:
-    """Standard deviation of white Gaussian noise in an image, in grey levels of 255.
+    """σ ≈ median(|d|)/0.6745: the level of white Gaussian noise in an image, in grey levels of 255.
 
-    Median(|d|)/0.6745 of its finest diagonal details d.
+    The finest diagonal details d are the wavelet coefficients of Daubechies' filter of length 4 in
+    both directions, which vanish where the image is bilinear. Coefficients that are 0 are left out,
+    and so are those that reach a pixel at black or white exactly, where noise is clipped. Channels
+    are averaged in the square. Of a large image 4 million values are looked at.
 
-    d are the wavelet coefficients of Daubechies' filter of length 4 in both directions, which
-    vanish where the image is bilinear; those that are 0, or reach pixels at black or white exactly,
-    where noise is clipped, are left out. Channels are averaged in the square. Of large images 4
-    million values are looked at. Fine texture counts as noise: clean photographs give 0.4 to 2.3, a
-    lawn 11; noise of 10 to 25 is found to 17 % of it, of 50 to 8 %, in six photographs of
-    scikit-image, the error being mostly too high.
+    Fine texture counts as noise: clean photographs give 0.4 to 2.3, a lawn 11. In six photographs
+    of scikit-image, noise of 10 to 25 is found to 17 % of it and noise of 50 to 8 %, and the
+    estimate is mostly too high.
 
     Args:
         pixels: (height, width, channels); floats with black 0 and white 1, or integers with white
@@ -82,8 +75,9 @@ def estimate(pixels: np.ndarray) -> float:
 
 
 def _details(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes of the finest diagonal wavelet coefficients of one channel, and whether none of their
-    pixels is clipped.
+    """Absolute values of the finest diagonal wavelet coefficients of one channel.
+
+    Beside them it is returned whether none of a coefficient's pixels is clipped.
     """
     peak = np.iinfo(plane.dtype).max if np.issubdtype(plane.dtype, np.integer) else 1
     values, clipped = plane / np.float64(peak), (plane == 0) | (plane == peak)

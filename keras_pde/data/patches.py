@@ -1,9 +1,8 @@
 """Training batches of noisy patches, a pure function of (seed, step).
 
-Any step can be made alone, in any order, anywhere.
-
-NumPy only, so that JAX and PyTorch trainings need no TensorFlow; `dataset` wraps the same batches
-as a tf.data pipeline.
+Any step can be made alone, in any order, on any machine. The batches are made by NumPy only, so
+that trainings on JAX and PyTorch need no TensorFlow; `dataset` wraps the same batches as a tf.data
+pipeline.
 """
 
 from __future__ import annotations
@@ -48,7 +47,8 @@ class Patches:
     Example:
         >>> import numpy as np
         >>> from keras_pde import data
-        >>> patches = data.Patches([np.full((50, 60, 1), 0.5)], patch_size=40, batch_size=8, noise=(0, 55))
+        >>> grey = np.full((50, 60, 1), 0.5)
+        >>> patches = data.Patches([grey], patch_size=40, batch_size=8, noise=(0, 55))
         >>> patches
         Patches(1 image, 40 × 40 × 1, batch_size=8, noise=(0, 55), seed=0)
         >>> noisy, sigma, clean = patches.batch(step=7)
@@ -63,9 +63,9 @@ class Patches:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("patch_size", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        for name, size in (("patch_size", self.patch_size), ("batch_size", self.batch_size)):
+            if size < 1:
+                raise ValueError(f"{name}={size} must be at least 1")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed={self.seed} must be in 0 ... 2**64 - 1")
         levels = self.noise if isinstance(self.noise, tuple | list) else (self.noise,)
@@ -160,11 +160,10 @@ class Patches:
 
 
 def batches(patches: Patches, start: int, stop: int, workers: int = 1) -> Iterator[Batch]:
-    """Batches start, ..., stop − 1 in this order, up to four of them made ahead by threads in the
-    background.
+    """Batches start, ..., stop − 1 in this order.
 
-    The threads end when the iterator does, is closed or is dropped. The batches do not depend on
-    workers.
+    Threads in the background make up to four of them ahead, and end when the iterator does, is
+    closed or is dropped. The batches do not depend on the number of threads.
 
     Args:
         patches: what to draw from.

@@ -66,7 +66,8 @@ def side_by_side(
     Example:
         >>> import numpy as np
         >>> from keras_pde.data.side_by_side import side_by_side
-        >>> side_by_side({"black": np.zeros((200, 160, 1)), "white": np.ones((200, 160, 1))}).shape[1]
+        >>> black, white = np.zeros((200, 160, 1)), np.ones((200, 160, 1))
+        >>> side_by_side({"black": black, "white": white}).shape[1]
         344
     """
     from PIL import Image, ImageDraw, ImageFont

@@ -63,6 +63,11 @@ class MultigridSolver(Network):
         self._iteration: Iteration | None = None
 
     @property
+    def description(self) -> str:
+        """The kind of cycle."""
+        return f"a {self.cycle_type} cycle of multigrid"
+
+    @property
     def boundary(self) -> str:  # type: ignore[override]
         """Boundary condition."""
         return self.problem.boundary

@@ -171,6 +171,12 @@ class Network(NamedInputs):
         return copy
 
     @property
+    def description(self) -> str:
+        """What it computes, in a few words: how far in time and by how many steps."""
+        steps = f"{self.step_count} step{'s' * (self.step_count > 1)}"
+        return steps if self.time is None else f"diffusion time {self.time:.4g} in {steps}"
+
+    @property
     def subject(self) -> str:
         """What a certificate is about: class and name."""
         return f"{type(self).__name__} {self.name!r}"

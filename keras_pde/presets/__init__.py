@@ -1,5 +1,4 @@
-"""Presets: list, find, verify, load and save networks with their configuration, weights and golden
-tensors.
+"""Presets: networks with their configuration, weights and golden tensors, to load and to save.
 
 A preset is a directory in keras-hub's format: config.json (class and arguments), model.weights.h5,
 metadata.json (versions, parameter count, sha256 of the files), and golden.npz (an input and its

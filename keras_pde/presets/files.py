@@ -20,9 +20,7 @@ def file_hash(path: Path) -> str:
 
 @contextlib.contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """A new directory that takes the target's place when the block ends well, and vanishes
-    otherwise.
-    """
+    """A new directory, which takes the target's place if the block ends well, or else vanishes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import ops
 
-if TYPE_CHECKING:
-    pass
+from keras_pde.runtime.types import DType, Number, Shape, Tensor
+
+SHORT = ("float16", "bfloat16")
+# unit roundoff
+UNITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+SUMS = 2.0**-24  # of sums in float32
 
 
-def at_least_float32(x: Any) -> Any:
+def is_short(dtype: DType) -> bool:
+    """Whether a precision has 16 bits."""
+    return keras.backend.standardize_dtype(dtype) in SHORT
+
+
+def at_least_float32(x: Tensor) -> Tensor:
     """A tensor as it is, or in float32 where it has 16 bits.
 
-    There s² overflows beyond 256 and λ² underflows below 2e-4.
+    In 16 bits s² overflows beyond 256, and λ² underflows below 2e-4.
     """
-    return (
-        ops.cast(x, "float32")
-        if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
-        else x
-    )
+    return ops.cast(x, "float32") if is_short(x.dtype) else x
 
 
 def drawn_wide(initializer: Any) -> Any:
@@ -29,41 +34,25 @@ def drawn_wide(initializer: Any) -> Any:
     Backends have no orthogonal matrices of 16 bits.
     """
 
-    def draw(shape: Any, dtype: Any = None) -> Any:
-        short = dtype is not None and keras.backend.standardize_dtype(dtype) in (
-            "float16",
-            "bfloat16",
-        )
-        return (
-            ops.cast(initializer(shape, dtype="float32"), dtype)
-            if short
-            else initializer(shape, dtype=dtype)
-        )
+    def draw(shape: Shape, dtype: DType | None = None) -> Tensor:
+        if dtype is not None and is_short(dtype):
+            return ops.cast(initializer(shape, dtype="float32"), dtype)
+        return initializer(shape, dtype=dtype)
 
     return draw
 
 
-def as_in(x: Any, like: Any) -> Any:
-    """A number as it is, a tensor in the precision of another."""
+def as_in(x: Number, like: Tensor) -> Number:
+    """A Python number as it is, a tensor in the precision of another."""
     return x if isinstance(x, float | int) else ops.cast(x, like.dtype)
 
 
-def narrow(y: Any, like: Any) -> Any:
-    """A tensor back in the 16 bits of another."""
-    return (
-        ops.cast(y, like.dtype)
-        if keras.backend.standardize_dtype(like.dtype) in ("float16", "bfloat16")
-        else y
-    )
+def narrow(y: Tensor, like: Tensor) -> Tensor:
+    """A tensor back in the precision of another, where that has 16 bits."""
+    return ops.cast(y, like.dtype) if is_short(like.dtype) else y
 
 
-UNITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
-
-
-SUMS = 2.0**-24  # of sums in float32
-
-
-def unit_roundoff(dtype: Any) -> float:
+def unit_roundoff(dtype: DType) -> float:
     """γ of a 16-bit precision; 0 for the others, whose certificates are those of exact arithmetic.
 
     Example:

@@ -12,6 +12,7 @@ import sys
 import termios
 from pathlib import Path
 
+import click
 import pytest
 from conftest import ROOT
 from test_cli import call
@@ -152,7 +153,7 @@ def in_terminal(columns: int, *args: str) -> str:
     with subprocess.Popen(
         [sys.executable, "-m", "keras_pde", *args],
         cwd=ROOT,
-        env={**env, "TERM": "dumb"},
+        env={**env, "TERM": "xterm"},
         stdin=writer,
         stdout=writer,
         stderr=subprocess.DEVNULL,
@@ -166,7 +167,7 @@ def in_terminal(columns: int, *args: str) -> str:
             pass
     os.close(reader)
     assert process.returncode == 0
-    return b"".join(parts).decode().replace("\r\n", "\n")
+    return click.unstyle(b"".join(parts).decode().replace("\r\n", "\n"))
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -35,8 +35,6 @@ class Image:
     def __str__(self) -> str:
         height, width, channels = self.pixels.shape
         kind = "float" if self.depth == FLOAT else f"{self.depth} bit"
-        return (
-            f"{width} × {height},"
-            f" {'colour' if channels == 3 else 'grey'}{', alpha' if self.alpha is not None else ''},"
-            f" {kind}"
-        )
+        colours = "colour" if channels == 3 else "grey"
+        alpha = ", alpha" if self.alpha is not None else ""
+        return f"{width} × {height}, {colours}{alpha}, {kind}"

@@ -35,8 +35,9 @@ def read(path: str | os.PathLike[str]) -> Image:
         >>> import tempfile
         >>> import numpy as np
         >>> from keras_pde.data import images
+        >>> grey = images.Image(np.full((2, 3, 1), 0.2, "float32"), depth=16)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     images.write(folder + "/grey.png", images.Image(np.full((2, 3, 1), 0.2, "float32"), depth=16))
+        ...     images.write(folder + "/grey.png", grey)
         ...     print(images.read(folder + "/grey.png"))
         3 × 2, grey, 16 bit
     """
@@ -49,8 +50,11 @@ def read(path: str | os.PathLike[str]) -> Image:
 
 
 def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
-    """The image in the bytes of a PNG, JPEG or TIFF file, and its name for errors, which are those
-    of `read`.
+    """Decode the bytes of a PNG, JPEG or TIFF file.
+
+    Args:
+        data: the bytes.
+        path: the file's name, for errors, which are those of `read`.
 
     Example:
         >>> from keras_pde.data.images.reading import decode
@@ -167,6 +171,7 @@ def _read_tiff(data: bytes) -> Image:
                 f"holds {len(pages)} pages, and one image is needed: split it first"
             )
         page = pages[0].aspage()
+        # an enumeration, or the bare number where tifffile does not know it
         photometric = str(getattr(page.photometric, "name", page.photometric))
         simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in (
             "YX",

@@ -31,7 +31,7 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
         >>> images.check_output("picture.gif")
         Traceback (most recent call last):
         ...
-        ValueError: picture.gif: the extension '.gif' is no format to write. Use .png, .jpg, .jpeg, .tif or .tiff.
+        ValueError: picture.gif: the extension '.gif' is no format to write. Use .png, ... or .tiff.
     """
     path = Path(path)
     known = list(EXTENSIONS)
