@@ -2,9 +2,8 @@
 
 Scheme-initialised models that are the numerical method itself, without training.
 
-    python -m zoo.classical tune --data ../shared/data/bsd     # contrast and stopping times, into
-    recipe.json python -m zoo.classical build                              # the presets, from their
-    recipes
+    python -m zoo.classical tune     # contrast and stopping times, into recipe.json
+    python -m zoo.classical build    # the presets, from their recipes
 
 Two numbers of each filter are fitted: the contrast for noise of standard deviation 25 (of 255) and
 the stopping times for 5, 15, 25 and 50, by the mean PSNR over 20 training photographs (BSDS500;
@@ -26,6 +25,7 @@ import numpy as np
 
 import keras_pde
 from keras_pde import DiffusionBlock, DiffusionResNet, FEDResNet, FluxActivation, schemes
+from zoo.catalogue import write_catalogue
 
 HERE = Path(__file__).resolve().parent
 DENOISE = HERE / "denoise"
@@ -34,7 +34,7 @@ IMAGES = 20
 
 
 @dataclass(frozen=True)
-class Filter:
+class ClassicalFilter:
     """One classical filter: flux, stencil, dimension, channels, scheme."""
 
     name: str
@@ -78,25 +78,31 @@ class Filter:
 
 
 FILTERS = [
-    Filter("linear_2d", "linear", "homogeneous diffusion, the Gaussian scale space"),
-    Filter("charbonnier_2d", "charbonnier", "Charbonnier diffusion"),
-    Filter(
+    ClassicalFilter("linear_2d", "linear", "homogeneous diffusion, the Gaussian scale space"),
+    ClassicalFilter("charbonnier_2d", "charbonnier", "Charbonnier diffusion"),
+    ClassicalFilter(
         "charbonnier_explicit_2d",
         "charbonnier",
         "Charbonnier diffusion by explicit steps, nonexpansive and averaged",
         explicit=True,
         reach=8.0,
     ),
-    Filter("perona_malik_2d", "perona_malik", "Perona-Malik diffusion, rational diffusivity"),
-    Filter(
+    ClassicalFilter(
+        "perona_malik_2d", "perona_malik", "Perona-Malik diffusion, rational diffusivity"
+    ),
+    ClassicalFilter(
         "perona_malik_exponential_2d",
         "perona_malik_exponential",
         "Perona-Malik diffusion, exponential diffusivity",
     ),
-    Filter("weickert_2d", "weickert", "edge-enhancing diffusion with Weickert's diffusivity"),
-    Filter("truncated_tv_2d", "truncated_tv", "truncated total variation flow (Huber)"),
-    Filter("truncated_bfb_2d", "truncated_bfb", "truncated balanced forward-backward diffusion"),
-    Filter(
+    ClassicalFilter(
+        "weickert_2d", "weickert", "edge-enhancing diffusion with Weickert's diffusivity"
+    ),
+    ClassicalFilter("truncated_tv_2d", "truncated_tv", "truncated total variation flow (Huber)"),
+    ClassicalFilter(
+        "truncated_bfb_2d", "truncated_bfb", "truncated balanced forward-backward diffusion"
+    ),
+    ClassicalFilter(
         "fab_2d",
         "fab",
         "forward-and-backward diffusion: sharpens, and is not stable",
@@ -104,14 +110,14 @@ FILTERS = [
         reach=8.0,
         contrasts=(0.1, 2.0),
     ),
-    Filter(
+    ClassicalFilter(
         "biharmonic_2d",
         "linear",
         "linear fourth-order (biharmonic) diffusion",
         stencil="laplacian",
         reach=4.0,
     ),
-    Filter(
+    ClassicalFilter(
         "charbonnier_fourth_order_2d",
         "charbonnier",
         "nonlinear fourth-order diffusion",
@@ -119,10 +125,12 @@ FILTERS = [
         reach=10.0,
         contrasts=(0.02, 1.0),
     ),
-    Filter("linear_1d", "linear", "homogeneous diffusion of signals", ndim=1),
-    Filter("perona_malik_1d", "perona_malik", "Perona-Malik diffusion of signals", ndim=1),
-    Filter("truncated_tv_1d", "truncated_tv", "truncated total variation flow of signals", ndim=1),
-    Filter(
+    ClassicalFilter("linear_1d", "linear", "homogeneous diffusion of signals", ndim=1),
+    ClassicalFilter("perona_malik_1d", "perona_malik", "Perona-Malik diffusion of signals", ndim=1),
+    ClassicalFilter(
+        "truncated_tv_1d", "truncated_tv", "truncated total variation flow of signals", ndim=1
+    ),
+    ClassicalFilter(
         "biharmonic_1d",
         "linear",
         "linear fourth-order diffusion of signals",
@@ -130,20 +138,20 @@ FILTERS = [
         ndim=1,
         reach=8.0,
     ),
-    Filter("linear_color", "linear", "homogeneous diffusion of colour images", channels=3),
-    Filter(
+    ClassicalFilter("linear_color", "linear", "homogeneous diffusion of colour images", channels=3),
+    ClassicalFilter(
         "charbonnier_color",
         "charbonnier",
         "Charbonnier diffusion with one edge for all colours",
         channels=3,
     ),
-    Filter(
+    ClassicalFilter(
         "perona_malik_color",
         "perona_malik",
         "Perona-Malik diffusion with one edge for all colours",
         channels=3,
     ),
-    Filter(
+    ClassicalFilter(
         "truncated_tv_color",
         "truncated_tv",
         "truncated total variation flow with one edge for all colours",
@@ -181,7 +189,7 @@ class Trajectory:
     a filter.
     """
 
-    def __init__(self, f: Filter, clean: np.ndarray) -> None:
+    def __init__(self, f: ClassicalFilter, clean: np.ndarray) -> None:
         import tensorflow as tf
 
         self.f, self.clean, self.step = f, clean, f.limit * (0.1 if f.flux == "linear" else 0.4)
@@ -218,7 +226,7 @@ class Trajectory:
         return found
 
 
-def tune(f: Filter, data: Path) -> dict[str, Any]:
+def tune(f: ClassicalFilter, data: Path) -> dict[str, Any]:
     """Contrast, stopping times and number of cycles of one filter."""
     trajectory = Trajectory(f, photographs(data, f.channels, f.ndim))
     contrast = 1.0
@@ -235,6 +243,7 @@ def tune(f: Filter, data: Path) -> dict[str, Any]:
     }
     recipe = {
         "name": f.name,
+        "description": f.description,
         "contrast": contrast,
         "noise": times,
         "tuned_psnr": {str(level): round(score, 3) for level, (score, _) in results.items()},
@@ -247,7 +256,7 @@ def tune(f: Filter, data: Path) -> dict[str, Any]:
     return {**recipe, "cycles": 1 if f.explicit else _cycles(f, recipe, trajectory)}
 
 
-def _cycles(f: Filter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
+def _cycles(f: ClassicalFilter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
     """Fewest FED cycles within 0.1 dB of explicit steps."""
     if f.flux == "linear":
         return 1
@@ -267,7 +276,7 @@ def _cycles(f: Filter, recipe: dict[str, Any], trajectory: Trajectory) -> int:
     return cycles
 
 
-def recipes() -> Iterator[tuple[Filter, Path]]:
+def recipes() -> Iterator[tuple[ClassicalFilter, Path]]:
     """The filters and their recipe files."""
     for f in FILTERS:
         yield f, DENOISE / f.name / "recipe.json"
@@ -303,9 +312,7 @@ def main() -> None:
             model.write_preset_files(path.parent)
             print(f"{f.name:<28} {str(model.schedule).removeprefix('Schedule ')}", flush=True)
     if args.action == "build":
-        from zoo.catalogue import write_catalogue
-
-        write_catalogue([f for f, _ in recipes()])
+        write_catalogue([path.parent for _, path in recipes()], args.data)
 
 
 if __name__ == "__main__":

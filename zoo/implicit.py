@@ -2,9 +2,8 @@
 
 Classical filters by a few implicit steps, norm stable for every step size.
 
-    python -m zoo.implicit tune --data ../shared/data/bsd      # stopping times and number of steps,
-    into recipe.json python -m zoo.implicit build                               # the presets, from
-    their recipes
+    python -m zoo.implicit tune      # stopping times and number of steps, into recipe.json
+    python -m zoo.implicit build     # the presets, from their recipes
 
 The contrast is that of the filter's explicit or FED version (zoo.classical). Fitted are the
 stopping times for noise 5, 15, 25, 50, on a geometric grid around that version's, and the number of
@@ -24,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from keras_pde import FluxActivation, ImplicitDiffusion, ImplicitRecurrent
-from zoo.classical import DENOISE, FILTERS, HERE, LEVELS, Filter, photographs, psnr
+from zoo.catalogue import write_catalogue
+from zoo.classical import DENOISE, FILTERS, HERE, LEVELS, ClassicalFilter, photographs, psnr
 
 IMAGES, STEPS = 6, (1, 2, 4)
 FACTORS = np.geomspace(0.6, 3.6, 10)
@@ -34,7 +34,7 @@ FACTORS = np.geomspace(0.6, 3.6, 10)
 class Implicit:
     """An implicit version of a classical filter."""
 
-    base: Filter
+    base: ClassicalFilter
 
     @property
     def name(self) -> str:
@@ -126,6 +126,7 @@ def tune(f: Implicit, data: Path) -> dict[str, Any]:
     chosen = next(steps for steps in STEPS if best[steps][25][0] > most - 0.1)
     return {
         "name": f.name,
+        "description": f.description,
         "contrast": base["contrast"],
         "noise": {str(level): best[chosen][level][1] for level in LEVELS},
         "tuned_psnr": {str(level): round(best[chosen][level][0], 3) for level in LEVELS},
@@ -157,9 +158,7 @@ def main() -> None:
         else:
             f.model(json.loads(path.read_text(encoding="utf-8"))).write_preset_files(path.parent)
     if args.action == "build":
-        from zoo.catalogue import write_catalogue
-
-        write_catalogue(IMPLICIT, command="python -m zoo.implicit build")
+        write_catalogue([DENOISE / f.name for f in IMPLICIT], args.data)
 
 
 if __name__ == "__main__":

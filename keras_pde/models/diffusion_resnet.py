@@ -18,6 +18,7 @@ from keras_pde.layers.lifting import Lifting
 from keras_pde.models import retiming
 from keras_pde.models.block_network import BlockNetwork, block_arguments
 from keras_pde.models.describe import describe
+from keras_pde.models.diagram import flowchart
 from keras_pde.models.evolution import evolve
 from keras_pde.models.influence import Influence
 from keras_pde.models.program import Program
@@ -244,6 +245,14 @@ class DiffusionResNet(BlockNetwork):
         return self.with_schedule(schedule, time)
 
     # Configuration
+
+    def diagram(self) -> str:
+        """The steps as a mermaid flowchart."""
+        count = len(self.blocks)
+        steps = f"{self.step_count} steps ({self.schedule.kind})"
+        blocks = "one block" if count == 1 else f"{count} blocks"
+        text = f"{steps}, {blocks}: u − τKᵀΦ(Ku)"
+        return flowchart(text, self.noise_conditioned, self.lifting)
 
     def __repr__(self) -> str:
         return describe(self, self.schedule)

@@ -18,6 +18,7 @@ from keras_pde.layers.lifting import Lifting
 from keras_pde.models.block_network import BlockNetwork, block_arguments
 from keras_pde.models.describe import describe_implicit
 from keras_pde.models.diagnosis import Diagnosis
+from keras_pde.models.diagram import flowchart
 from keras_pde.models.influence import Influence, decay
 from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
@@ -254,6 +255,12 @@ class ImplicitRecurrent(BlockNetwork):
         return model
 
     # Configuration
+
+    def diagram(self) -> str:
+        """The implicit steps as a mermaid flowchart."""
+        return flowchart(
+            "solve u + τKᵀΦ(Ku) = f", self.noise_conditioned, self.lifting, iterates=True
+        )
 
     def __repr__(self) -> str:
         return describe_implicit(self)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.models.diagram import flowchart
 from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
 from keras_pde.models.network import Network
 from keras_pde.runtime.compiling import double_precision
@@ -143,6 +144,10 @@ class MultigridSolver(Network):
             record,
         )(b, x)
         return _centred(x) if self.problem.singular else x
+
+    def diagram(self) -> str:
+        """The cycle as a mermaid flowchart."""
+        return flowchart("multigrid cycle", self.noise_conditioned)
 
     def solve(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.models.diagram import flowchart
 from keras_pde.models.features import Features
 from keras_pde.models.influence import Influence
 from keras_pde.models.named_inputs import NamedInputs
@@ -180,6 +181,10 @@ class Network(NamedInputs):
     def subject(self) -> str:
         """What a certificate is about: class and name."""
         return f"{type(self).__name__} {self.name!r}"
+
+    def diagram(self) -> str:
+        """The network as a mermaid flowchart, for its card."""
+        return flowchart(type(self).__name__, self.noise_conditioned)
 
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand; by default nothing."""

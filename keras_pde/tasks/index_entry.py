@@ -4,43 +4,60 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_pde import presets
+from keras_pde.tasks import cards
+from keras_pde.tasks import task as tasks
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["describe", "entry", "write_index"]
+
+TRAINING = "training.json"
+TABLES = ("noise", "psnr")  # that an entry may have, in this order
 
 
-def certified(model: Any) -> str:
-    """The strongest of the guarantees, in a word."""
-    return model.certificate().strongest()
-
-
-def entry(model: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    """Index entry of a preset: the facts given, those of the model, and the hashes of its files.
+def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
+    """Measure a preset's shipped weights; write its metrics, pictures and card.
 
     Args:
-        model: loaded from the folder.
+        folder: of the preset, with recipe.json, which names the task and says what the preset is,
+            and with training.json where it was trained.
+        data: folder of the data sets.
+
+    Returns:
+        Its entry of the index.
+    """
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    task, network = tasks.get(recipe.get("task", "denoise")), presets.from_preset(folder)
+    facts = task.measure(network, folder, data)
+    made = entry(network, folder, task=task.name, description=recipe["description"], **facts)
+    if (folder / TRAINING).is_file():
+        task.pictures(network, folder)
+    cards.write_card(folder, made)
+    return made
+
+
+def entry(network: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """Index entry of a preset: the facts given, those of the network, the hashes of its files.
+
+    Args:
+        network: loaded from the folder.
         folder: of the preset's files.
         metric: its name, value, unit and tolerance.
-        facts: task, description, ndim, channels, data, licence, and where there are, a table of
-            stopping times (noise) and one of PSNR by noise level (psnr).
+        facts: task, description, data, licence, and where there are, a table of stopping times
+            (noise) and one of PSNR by noise level (psnr).
     """
     files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
-    made = {
-        "class": type(model).__name__,
+    return {
+        "class": type(network).__name__,
         "task": facts["task"],
         "description": facts["description"],
-        "ndim": facts["ndim"],
-        "channels": facts["channels"],
-        "params": model.count_params(),
+        "ndim": network.ndim,
+        "channels": network.input_channels,
+        "params": network.count_params(),
         "bytes": sum((folder / name).stat().st_size for name in files),
-        "certified": certified(model),
-    }
-    made |= {key: facts[key] for key in ("noise", "psnr") if facts.get(key)}
-    return {
-        **made,
+        "certified": network.certificate().strongest(),
+        **{key: facts[key] for key in TABLES if facts.get(key)},
         "metric": metric,
         "data": facts["data"],
         "licence": facts["licence"],

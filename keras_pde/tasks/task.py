@@ -204,20 +204,26 @@ class Task(ABC):
         return key
 
     def measure(
-        self, network: Any, folder: Path, data: str | Path | None, recipe: Any
+        self, network: Any, folder: Path, data: str | Path | None = None
     ) -> dict[str, Any]:
-        """Measure a trained network, and write metrics.json into its folder.
+        """Measure a preset, and write metrics.json into its folder.
+
+        Args:
+            network: as loaded from the folder.
+            folder: of the preset, with recipe.json and, where it was trained, training.json.
+            data: folder of the data sets.
 
         Returns:
-            What its index entry says beyond the network's own facts: ``metric`` and, where there
-            are, tables of numbers.
+            What its index entry says beyond the network's own facts: ``metric``, ``data``,
+            ``licence`` and, where there are, tables of numbers.
         """
         import json
 
         scores = {key: round(value, 6) for key, value in self.evaluate(network, data).items()}
         (folder / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
         key, value = next(iter(scores.items()))
-        return {"metric": self.metric.entry(key, value)}
+        made = self.metric.entry(key, value)
+        return {"metric": made, "data": self.data_source, "licence": self.licence}
 
     def example(self, network: Any) -> dict[str, np.ndarray]:
         """A small input for the golden file; by default the network's own."""

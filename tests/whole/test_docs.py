@@ -42,8 +42,6 @@ def public_objects() -> list[tuple[str, Any]]:
     [
         "keras_pde",
         *MODULES,
-        "zoo.catalogue",
-        "zoo.multigrid",
     ],
 )
 def test_docstring_examples_run(name: str) -> None:
@@ -126,7 +124,7 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     from keras_pde.data import noise
     from keras_pde.data.photograph import sample
     from keras_pde.tasks import quality as qualities
-    from keras_pde.tasks.cards import overview
+    from keras_pde.tasks.denoise.results import overview
     from keras_pde.tasks.denoise import levels as levels_of
     from keras_pde.tasks.denoise.evaluate import NAMES
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_pde.tasks.task import Entry, Metric, Run, Task, TrainingData
+from keras_pde.tasks.task import Entry, Metric, Run, Section, Task, TrainingData
 
+TRAINING = "training.json"  # which a folder has of a network that was trained
 PSNR = Metric("PSNR", unit="dB", digits=2, tolerance=0.02)
 
 
@@ -122,17 +124,44 @@ class Denoise(Task):
         )
         return table(Denoiser(network, times=(entry or {}).get("noise")), images[:limit], levels)
 
-    def measure(
-        self, network: Any, folder: Path, data: str | Path | None, recipe: Any
-    ) -> dict[str, Any]:
-        """Write metrics.json: PSNR on the recipe's test set, and on its first few images."""
-        from keras_pde.tasks.denoise.data import find_data
-        from keras_pde.tasks.denoise.evaluate import NAMES, SEED, measure
+    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
+        """PSNR on the test set, and of a photograph where the filter was not trained.
 
-        scores = measure(network, folder, recipe.test, find_data(data), levels=recipe.levels)
-        level = "25" if "25" in scores else next(iter(scores))
-        name = f"PSNR on {NAMES.get(recipe.test, recipe.test)}, noise {level}, seed {SEED}"
-        return {"psnr": scores, "metric": PSNR.entry(name, scores[level])}
+        Metrics.json holds PSNR on the whole set and on its first few images, for a test to compute
+        again.
+        """
+        from keras_pde.tasks.denoise import evaluate
+        from keras_pde.tasks.denoise.data import find_data, test_set
+        from keras_pde.tasks.training.recipes import Recipe
+
+        if (folder / TRAINING).is_file():
+            recipe = Recipe.load(folder)
+            scores = evaluate.measure(
+                network, folder, recipe.test, find_data(data), levels=recipe.levels
+            )
+            level = "25" if "25" in scores else next(iter(scores))
+            test = evaluate.NAMES.get(recipe.test, recipe.test)
+            name = f"PSNR on {test}, noise {level}, seed {evaluate.SEED}"
+            metric = self.metric.entry(name, scores[level])
+            return {
+                "psnr": scores,
+                "metric": metric,
+                "data": self.data_source,
+                "licence": self.licence,
+            }
+        fitted = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        times, scores = fitted["noise"], {}
+        if network.ndim == 2:
+            test = test_set(network.input_channels)
+            scores = evaluate.measure(network, folder, test, find_data(data), times=times)
+        name, value = evaluate.photograph_psnr(network)
+        return {
+            "noise": times,
+            "psnr": scores,
+            "metric": self.metric.entry(name, value),
+            "data": fitted["tuned_on"],
+            "licence": "Apache-2.0 (two fitted numbers, no trained weights)",
+        }
 
     def stated(self, entry: Entry) -> dict[str, float]:
         """PSNR by noise level."""
@@ -146,3 +175,17 @@ class Denoise(Task):
         """PSNR at noise 15, 25 and 50, where it is measured on BSD68 or CBSD68."""
         values = (entry.get("psnr") or {}).values() or (entry["metric"]["value"],)
         return self.metric.text(*values)
+
+    def pictures(self, network: Any, folder: Path) -> None:
+        """A photograph with noise and without; fluxes and kernels of a network of blocks."""
+        from keras_pde.tasks.denoise.pictures import write_pictures
+
+        write_pictures(network, folder)
+
+    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+        """Of a trained network: results, architecture, certificate, training. Of a filter: one."""
+        from keras_pde.tasks.denoise import card
+
+        if (folder / TRAINING).is_file():
+            return card.trained(folder, network, entry, self.data_source)
+        return card.classical(folder, network, entry, self.metric)

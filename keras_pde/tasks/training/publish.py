@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
-from keras_pde.tasks import cards
 from keras_pde.tasks.denoise.data import find_data
-from keras_pde.tasks.denoise.evaluate import NAMES, SEED, TOLERANCE, measure
-from keras_pde.tasks.index_entry import entry, write_index
+from keras_pde.tasks.denoise.evaluate import NAMES
+from keras_pde.tasks.denoise.results import overview
+from keras_pde.tasks.index_entry import TRAINING, describe, write_index
 from keras_pde.tasks.training.recipes import Recipe
-
-TRAINING = "training.json"
 
 
 def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict[str, Any]) -> None:
@@ -46,41 +44,6 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
         made = describe(stage, data)
     if target.resolve().parent.parent == presets.zoo_root():
         write_index({recipe.name: made})
-
-
-def describe(folder: Path, data: Path) -> dict[str, Any]:
-    """Measure a preset's shipped weights and write its metrics, pictures and card.
-
-    Returns its entry of the index.
-    """
-    recipe, model = Recipe.load(folder), presets.from_preset(folder)
-    training = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
-    scores = measure(model, folder, recipe.test, data, levels=recipe.levels)
-    level = "25" if "25" in scores else next(iter(scores))
-    made = entry(
-        model,
-        folder,
-        task="denoise",
-        description=recipe.description,
-        ndim=2,
-        channels=recipe.channels,
-        psnr=scores,
-        metric={
-            "name": f"PSNR on {NAMES.get(recipe.test, recipe.test)}, noise {level}, seed {SEED}",
-            "value": scores[level],
-            "unit": "dB",
-            "tolerance": TOLERANCE,
-        },
-        data=cards.DATA,
-        licence=cards.LICENCE,
-    )
-    cards.pictures(model, folder)
-    # of the preset as it is loaded: a multigrid network in use describes the grids of its last
-    # image
-    (folder / "README.md").write_text(
-        cards.card(recipe, presets.from_preset(folder), made, training), encoding="utf-8"
-    )
-    return made
 
 
 def _device() -> str:
@@ -117,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(arguments)
     if args.table:
-        print(*[f"{title}\n\n{cards.overview(test)}" for test, title in NAMES.items()], sep="\n\n")
+        print(*[f"{title}\n\n{overview(test)}" for test, title in NAMES.items()], sep="\n\n")
         return
     for name in args.preset or trained():
         made = describe(presets.folder_of(name), find_data(args.data))

@@ -1,0 +1,191 @@
+"""Sections of a denoiser's card: of one that was trained, and of a classical filter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_pde.tasks.cards import sentence
+from keras_pde.tasks.denoise.data import test_set
+from keras_pde.tasks.denoise.evaluate import NAMES
+from keras_pde.tasks.denoise.results import results
+from keras_pde.tasks.task import Metric, Section
+from keras_pde.tasks.training.recipes import Recipe
+
+__all__ = ["classical", "trained"]
+
+PAPER = (
+    "Cite: Alt, Peter, Weickert, Schrader, Translating Numerical Concepts for PDEs into Neural"
+    " Architectures, arXiv:2103.15419 (2021)"
+)
+
+
+def trained(folder: Path, network: Any, entry: Mapping[str, Any], source: str) -> list[Section]:
+    """The sections of a trained network.
+
+    Args:
+        folder: of the preset, with recipe.json, training.json and the pictures.
+        network: as loaded from it.
+        entry: of the index.
+        source: of the photographs.
+    """
+    recipe, certificate = Recipe.load(folder), network.certificate()
+    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    name = recipe.name
+    unproved = "\n**No guarantee**: nothing is proved about this network's stability.\n"
+    return [
+        Section(
+            "",
+            f"{sentence(recipe.description)}. {recipe.purpose}\n"
+            f"{'' if certificate.norm_stable else unproved}\n"
+            f"{_use(recipe, network)}",
+        ),
+        Section("Results", _results(recipe, entry, certificate.summary())),
+        Section("Architecture", _architecture(folder, network)),
+        Section(
+            "Certificate",
+            f"`keras-pde certify {name}` computes it from the weights:\n\n```\n{certificate}\n```",
+        ),
+        Section(
+            "Training",
+            f"{source}: {recipe.train}, {recipe.validation} images held out for validation;\n"
+            f"the test images were not looked at. {_course(recipe, network, training)}."
+            f" Again: `keras-pde train {name}`\n\n"
+            f"Licence: {entry['licence']}.\n\n"
+            f"{PAPER}; and the data.",
+        ),
+    ]
+
+
+def _use(recipe: Recipe, network: Any) -> str:
+    low, high = recipe.noise if isinstance(recipe.noise, tuple) else (recipe.noise, recipe.noise)
+    told, call = "it is not told the noise level", "noisy"
+    if network.noise_conditioned:
+        told = "the noise level σ/255, a number for each image or a map, is the second input"
+        call = "[noisy, np.full((1,), 25 / 255)]"
+    return f"""```python
+import keras_pde
+clean = keras_pde.denoise(image, noise=25, preset="{recipe.name}")\
+     # any size; noise=None estimates it
+
+import numpy as np
+model = keras_pde.from_preset("{recipe.name}")      # a Keras model
+noisy = np.random.default_rng(0).random((1, 64, 64, {recipe.channels}))
+clean = model.predict({call}, verbose=0)
+```
+
+Input (batch, height, width, {recipe.channels}) in [0, 1]; {told}.
+For Gaussian noise of {low:g} to {high:g} grey levels of 255.
+Not for other noise (JPEG artefacts, Poisson noise of low light, stripes), and not for diagnosis
+without a study of your own.
+
+![example](example.png)
+
+scikit-image's {"astronaut" if recipe.channels == 3 else "camera"}, noise 25: clean, noisy,
+denoised, difference."""
+
+
+def _results(recipe: Recipe, entry: Mapping[str, Any], proved: str) -> str:
+    test, name = NAMES.get(recipe.test, recipe.test), recipe.name
+    return f"""PSNR in dB on {test} (float noise not clipped, output clipped, average over the
+images, seed 0), tolerance ± {entry["metric"]["tolerance"]:g}; `keras-pde evaluate {name}`
+computes the first row, a test recomputes it.
+
+{results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}"""
+
+
+def _architecture(folder: Path, network: Any) -> str:
+    parts = [f"```mermaid\n{network.diagram()}\n```", f"```\n{network}\n```"]
+    if (folder / "fluxes.png").is_file():
+        alone = all(block.flux.reach == 0 for block in network.blocks)
+        where = (
+            ", where all channels and neighbours have the value s: the diffusivity looks at them"
+            " all"
+        )
+        parts += [
+            f"Fluxes Φ(s) of the blocks at σ = 25, a curve a channel{'' if alone else where}:",
+            "![fluxes](fluxes.png)",
+            "Kernels of the first block on the image:",
+            "![kernels](kernels.png)",
+        ]
+    return "\n\n".join(parts)
+
+
+def _course(recipe: Recipe, network: Any, training: Mapping[str, Any]) -> str:
+    """The stages of the training in words, and how long they took."""
+    stages = recipe.stages
+    done = [
+        f"{stage.steps:,} steps of {stage.batch_size} patches of"
+        f" {stage.patch_size}×{stage.patch_size}"
+        for stage in stages
+    ]
+    if len(stages) > 1:
+        smaller = stages[0].build().count_params()
+        if smaller != network.count_params():
+            done[0] += f" of a network with {smaller:,} parameters, which was grown"
+    done[0] += f" from the weights of {recipe.start}" if recipe.start else ""
+    run = ", then ".join(done)
+    if training["steps"] < sum(stage.steps for stage in stages):
+        run += f", ended after {training['steps']:,}"
+    minutes = f"{training['seconds'] / 60:.0f} minutes"
+    return f"{run}, {minutes} on {training['device']} ({training['backend']})"
+
+
+def classical(
+    folder: Path, network: Any, entry: Mapping[str, Any], metric: Metric
+) -> list[Section]:
+    """The section of a filter that is the numerical method itself."""
+    name = network.name
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    times = ", ".join(f"{time:g} at noise {level}" for level, time in entry["noise"].items())
+    warning = "\nNot certified: it amplifies structures by design. Do not iterate it.\n"
+    shape = (
+        "(batch, length, 1)"
+        if entry["ndim"] == 1
+        else f"(batch, height, width, {entry['channels']})"
+    )
+    about, build = entry["metric"], recipe["command"].removesuffix("tune") + "build"
+    number = metric.full(about["value"], about["tolerance"])
+    rows = [f"| {about['name']} | {number} | `{build}` |"]
+    if bsd := entry.get("psnr"):
+        test, values = (
+            NAMES[test_set(entry["channels"])],
+            ", ".join(f"{v:.2f}" for v in bsd.values()),
+        )
+        measured = f"PSNR on {test}, noise {', '.join(bsd)}"
+        rows.append(f"| {measured} | {values} dB | `keras-pde evaluate {name}` |")
+    table = "\n".join(["| measure | value | command |", "|---|---|---|", *rows])
+    return [
+        Section(
+            "",
+            f"""{sentence(entry["description"])}: the numerical method itself as a network, without
+trained weights.
+{warning if entry["certified"] == "no" else ""}
+```python
+import keras_pde
+model = keras_pde.from_preset("{name}")      # input {shape}, values in [0, 1], noise 25/255
+```
+
+For: removing Gaussian noise with a classical, explainable filter; a baseline; a scale space.
+Not for: the best PSNR, which trained networks reach. For another noise level σ scale the image
+by 25/σ and the output back, and choose the time: {times}.
+
+```
+{network}
+```
+
+```
+{network.certificate()}
+```
+
+{table}
+
+Contrast and stopping times are fitted on {entry["data"]} (Arbeláez et al., TPAMI 2011, for
+non-commercial research and education; no image data is contained): `{recipe["command"]}`.
+Licence: {entry["licence"]}.
+
+{PAPER}.""",
+        )
+    ]
