@@ -1,18 +1,15 @@
-"""What a network's convolutions cost alone.
-
-As many, of the same kernels' shapes, and nothing between them.
-"""
+"""What a network's convolutions cost alone: as many, of the same shapes, with nothing between."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 from keras import ops
 
-from keras_pde import ImplicitRecurrent, MultigridUNet, solvers
+from keras_pde import ImplicitRecurrent, MultigridUNet, Stencil, solvers
 
 
 def bare_convolutions(
@@ -20,8 +17,8 @@ def bare_convolutions(
 ) -> tuple[Callable[[list[Any], list[Any]], Any], list[Any]]:
     """A function of (kernels, inputs), and the kernels, in the network's precision.
 
-    A residual network: Kᵀ K of each step. An equilibrium: KᵀK as often as its solver evaluated it
-    on this input. A multigrid cycle: a 3×3 convolution for every smoothing step and residual of
+    A residual network has KᵀK in each step, an equilibrium as often as its solver evaluated it on
+    this input. A multigrid cycle has a 3×3 convolution for every smoothing step and residual of
     every level.
 
     Raises:
@@ -40,7 +37,7 @@ def bare_convolutions(
     kernels = [_kernels(block.operator) for block in blocks]
     channels = blocks[0].operator.channels
 
-    def through(u: Any, chain: list[Any]) -> Any:
+    def through(chain: list[Any], _: Any, u: Any) -> Any:
         for kernel in chain:
             u = ops.conv(u, kernel, padding="same", data_format="channels_last")
         for kernel in reversed(chain):
@@ -53,11 +50,8 @@ def bare_convolutions(
         u = ops.repeat(u, -(-channels // image), axis=-1)[..., :channels]
         for chain in kernels:
             chain = [k.astype(dtype) for k in chain]
-            u = (
-                jax.lax.fori_loop(0, iterations, lambda _, u, chain=chain: through(u, chain), u)
-                if iterations
-                else through(u, chain)
-            )
+            step = functools.partial(through, chain)
+            u = jax.lax.fori_loop(0, iterations, step, u) if iterations else step(0, u)
         return u[..., :image]
 
     return run, kernels
@@ -65,7 +59,9 @@ def bare_convolutions(
 
 def _kernels(operator: Any) -> list[Any]:
     if operator.fixed:
-        return [jax.numpy.asarray(np.asarray(operator._constant), "float32")]
+        rows = operator.compute_output_shape((*[None] * (operator.ndim + 1), operator.channels))[-1]
+        shape = (*[operator.kernel_size] * operator.ndim, operator.channels, rows)
+        return [jax.numpy.asarray(Stencil(operator.stencil).array(shape), "float32")]
     return [jax.numpy.asarray(k, "float32") for k in operator.effective_kernels()]
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from _overhead_layers import CASES, Bare, Case, Copy, Plain
 from _timing import Timings, compiled, provenance, race
 from keras import ops
 from rich.console import Console
@@ -27,78 +28,10 @@ from rich.table import Table
 from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet, schemes
 
 LIMIT = 1.25  # block over bare convolutions, with XLA
-STEP = 0.1
 console = Console(width=150)
 
 
-class Case(NamedTuple):
-    """Shapes and kind of one block."""
-
-    name: str
-    channels: int
-    filters: int
-    kernel_size: int
-    boundary: str
-    flux: str
-
-    def block(self, normalize: bool = False) -> DiffusionBlock:
-        """A block of fixed step size, with kernels small enough for it."""
-        initializer = keras.initializers.RandomNormal(stddev=0.02, seed=0)
-        operator = ConvOperator(
-            self.filters,
-            self.kernel_size,
-            boundary=self.boundary,
-            initializer=initializer,
-            normalize=normalize,
-        )
-        block = DiffusionBlock(operator, self.flux, step_size=STEP)
-        block.build((None, None, None, self.channels))
-        return block
-
-
-CASES = (
-    Case("grey", 1, 32, 5, "neumann", "charbonnier"),
-    Case("grey", 1, 32, 5, "periodic", "perona_malik"),
-    Case("colour", 3, 32, 5, "neumann", "perona_malik"),
-    Case("lifted", 16, 32, 5, "neumann", "charbonnier"),
-    Case("lifted", 16, 32, 3, "neumann", "perona_malik"),
-    Case("lifted", 16, 32, 3, "periodic", "charbonnier"),
-    Case("lifted", 16, 32, 3, "dirichlet", "charbonnier"),
-)
-
-
-class Bare(keras.layers.Layer):
-    """The two convolutions K and Kᵀ, zero padded."""
-
-    def __init__(self, kernel: Any) -> None:
-        super().__init__()
-        self.kernel = self.add_weight(
-            shape=kernel.shape, initializer=lambda shape, dtype=None: ops.convert_to_tensor(kernel)
-        )
-
-    def call(self, u: Any) -> Any:
-        """KᵀKu."""
-        return ops.conv_transpose(
-            ops.conv(u, self.kernel, padding="same"), self.kernel, padding="same"
-        )
-
-
-class Plain(keras.layers.Layer):
-    """x + Conv2D(C)(relu(Conv2D(F)(x)))."""
-
-    def __init__(self, case: Case) -> None:
-        super().__init__()
-        self.first = keras.layers.Conv2D(
-            case.filters, case.kernel_size, padding="same", activation="relu"
-        )
-        self.second = keras.layers.Conv2D(case.channels, case.kernel_size, padding="same")
-
-    def call(self, x: Any) -> Any:
-        """The residual block."""
-        return x + self.second(self.first(x))
-
-
-def runner(layer: Callable[[Any], Any], u: Any, xla: bool, backward: bool) -> Callable[[], Any]:
+def runner(layer: keras.layers.Layer, u: Any, xla: bool, backward: bool) -> Callable[[], Any]:
     """One compiled call of a layer on u, or of its gradient by input and weights."""
 
     def forward(u: Any) -> Any:
@@ -108,7 +41,7 @@ def runner(layer: Callable[[Any], Any], u: Any, xla: bool, backward: bool) -> Ca
         with tf.GradientTape() as tape:
             tape.watch(u)
             loss = tf.reduce_mean(tf.square(layer(u)))
-        return tape.gradient(loss, [u, *(v.value for v in getattr(layer, "trainable_weights", []))])
+        return tape.gradient(loss, [u, *(v.value for v in layer.trainable_weights)])
 
     run = compiled(gradient if backward else forward, xla)
     return lambda: run(u)
@@ -275,7 +208,7 @@ def classical(steps: int, size: int, rounds: int) -> None:
         models[name].build((None, None, None, 1))
     for xla in (True, False):
         runs = {name: runner(model, u, xla, False) for name, model in models.items()}
-        runs["copy"] = runner(lambda u: 1.5 * u, u, xla, False)
+        runs["copy"] = runner(Copy(), u, xla, False)
         difference = float(np.abs(runs["sliced"]() - runs["convolutions"]()).max())
         timings = race(runs, rounds)
         sliced, convolutions, copy = (

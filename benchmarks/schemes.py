@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from _schemes_picture import Point, draw
 from _timing import provenance
 from rich.console import Console
 from rich.table import Table
@@ -30,18 +29,6 @@ from keras_pde import DiffusionBlock, DiffusionResNet, FluxActivation, Schedule,
 LIMIT = 0.25  # 2/‖K‖² of the gradient by forward differences in 2-D
 TOLERANCES = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 console = Console(width=150)
-
-
-@dataclass(frozen=True)
-class Point:
-    """One run: a scheme, its schedule, the time it reaches and its error."""
-
-    scheme: str
-    detail: str
-    steps: int
-    length: int  # of a cycle; 0 where there is none
-    time: float
-    error: float
 
 
 def photograph(size: int) -> np.ndarray:
@@ -197,84 +184,6 @@ def report(title: str, points: list[Point], least: int) -> None:
     console.print(table)
 
 
-def draw(cases: dict[str, list[Point]], time: float, size: int, path: Path) -> None:
-    """Error against steps, one panel a case."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    least = least_steps(time)
-    figure, panels = plt.subplots(
-        1, len(cases), figsize=(7 * len(cases), 6), sharey=True, layout="constrained", squeeze=False
-    )
-    styles: dict[str, dict[str, Any]] = {
-        "explicit": {"color": "black", "marker": "s", "zorder": 3},
-        "FED": {"color": "tab:blue", "marker": "o", "markersize": 10, "fillstyle": "none"},
-        "FSI": {"color": "tab:red", "marker": "^", "markersize": 5},
-        "FSI frozen": {"color": "tab:orange", "marker": "x", "linestyle": ":"},
-    }
-    for panel, (title, points) in zip(panels[0], cases.items(), strict=True):
-        others = iter(("silver", "tab:green", "tab:olive", "tab:purple"))
-        for name in dict.fromkeys(p.scheme for p in points):
-            mine = sorted((p.steps, p.error) for p in points if p.scheme == name)
-            style = styles.get(name) or {
-                "color": next(others),
-                "marker": "d",
-                "markersize": 5,
-                "linestyle": "--",
-                "linewidth": 1,
-            }
-            panel.loglog(
-                *zip(*mine, strict=True), label=name.replace("Frankel ", "Frankel, w = "), **style
-            )
-        for p in points:
-            if p.scheme == "FED" and p.steps < 0.6 * least:  # how far left of the explicit limit
-                panel.plot(
-                    (p.steps, least),
-                    (p.error, p.error),
-                    color="tab:blue",
-                    linewidth=0.7,
-                    linestyle=":",
-                )
-                label = f"{p.detail}: {least / p.steps:.1f}× fewer, theory {(p.length + 1) / 3:.1f}"
-                box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-                panel.annotate(
-                    label,
-                    (p.steps, p.error),
-                    textcoords="offset points",
-                    xytext=(8, 3),
-                    fontsize=8,
-                    color="tab:blue",
-                    bbox=box,
-                )
-        left, right = min(p.steps for p in points) / 1.5, max(p.steps for p in points) * 1.2
-        panel.axvline(least, color="black", linewidth=1.2)
-        panel.axvspan(left, least, color="gray", alpha=0.08, linewidth=0)
-        note = f"{least} steps: the fewest\nstable explicit ones"
-        panel.text(
-            least * 1.04, 0.98, note, transform=panel.get_xaxis_transform(), va="top", fontsize=9
-        )
-        panel.set(
-            title=title,
-            xlabel="work in steps, each one application of K and one of Kᵀ",
-            xlim=(left, right),
-        )
-        ticks = [
-            t for t in (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if left <= t <= right
-        ]
-        panel.set_xticks(ticks, [str(t) for t in ticks])
-        panel.grid(alpha=0.25)
-    panels[0][0].set_ylabel("error ‖u − reference‖ / ‖f − reference‖")
-    panels[0][-1].legend(fontsize=9, loc="lower left")
-    figure.suptitle(
-        f"Diffusion of a {size}×{size} photograph to time {time:g} (grid units²); FED and FSI with"
-        " cycles × steps a cycle"
-    )
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def main(arguments: list[str] | None = None) -> dict[str, list[Point]]:
     """Print the tables and write the picture; returns the runs of each case."""
     parser = argparse.ArgumentParser(
@@ -322,7 +231,8 @@ def main(arguments: list[str] | None = None) -> dict[str, list[Point]]:
             points,
             least,
         )
-    draw(cases, options.time, options.size, options.picture)
+    least = least_steps(options.time)
+    draw(cases, options.time, least, options.size, options.picture)
     console.print(f"Picture: {options.picture}")
     return cases
 

@@ -50,6 +50,15 @@ def mask(
     return lambda u: known * u, lambda u: known * u
 
 
+def prior(denoiser: Denoiser, strength: float) -> Callable[[np.ndarray], np.ndarray]:
+    """N: the denoiser on one grey image in float64, told a noise level in grey levels."""
+
+    def denoise(u: np.ndarray) -> np.ndarray:
+        return denoiser(u[..., None], strength).pixels[..., 0].astype("float64")
+
+    return denoise
+
+
 def iterate(
     denoise: Callable[[np.ndarray], np.ndarray],
     a: Any,
@@ -91,7 +100,9 @@ def main() -> None:
     clean = data.camera()[60 : 60 + n, 100 : 100 + n] / 255.0
     a, at = blur(clean.shape) if args.problem == "deblur" else mask(clean.shape)
     f = a(clean + 2 / 255 * np.random.default_rng(1).standard_normal(clean.shape))
-    start = f if args.problem == "deblur" else f + (clean.mean() - 0) * (a(np.ones_like(f)) == 0)
+    start = f
+    if args.problem == "inpaint":
+        start = f + clean.mean() * (a(np.ones_like(f)) == 0)
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     axes = figure.subplots(1, 4)
     axes[0].imshow(f, cmap="gray", vmin=0, vmax=1)
@@ -101,12 +112,7 @@ def main() -> None:
     )
     for axis, name in zip(axes[1:], PRESETS, strict=False):
         model = keras_pde.from_preset(name)
-        denoiser = Denoiser(model, tuned=True)
-
-        def denoise(u: np.ndarray, denoiser: Denoiser = denoiser) -> np.ndarray:
-            pixels = denoiser(u[..., None], args.strength).pixels
-            return pixels[..., 0].astype("float64")
-
+        denoise = prior(Denoiser(model, tuned=True), args.strength)
         u, residuals = iterate(denoise, a, at, f, start, args.iterations)
         rises = sum(later > earlier for earlier, later in itertools.pairwise(residuals))
         psnr = peak_signal_noise_ratio(clean, u.clip(0, 1), data_range=1.0)

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_peers", "_timing", "_translation_plots", "_translation_training")
-    names += ("convolution", "implicit", "loops", "multigrid", "overhead", "schemes", "translation")
+    names = tuple(path.stem for path in BENCHMARKS.glob("*.py"))
 
     def load(name):
         return importlib.import_module(name)
