@@ -190,7 +190,7 @@ def test_sup_amplification_is_an_upper_bound_hypothesis(n, kind, low, width, dat
         )
 
 
-def test_sup_amplification_is_within_a_quarter_percent_of_the_supremum_and_exact_on_the_stable_spectrum():
+def test_sup_amplification_is_the_supremum_to_a_quarter_percent_and_exact_where_stable():
     for n in (3, 10, 30):
         fed = schemes.fed(n)
         assert sup_amplification(fed, 0.0, 2.0) == (
@@ -219,8 +219,7 @@ def test_dufort_frankel_transient_bounds_a_frozen_or_linear_operator(w):
     assert certificate.norm_gain <= p * 1.003
 
 
-# Lipschitz constants and averagedness
-# --------------------------------------------------------------------------------------
+# --- Lipschitz constants and averagedness ---
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -280,14 +279,13 @@ def test_linear_evolutions_are_averaged_with_the_stated_constant(name, strength)
         assert strength >= 2
 
 
-def test_fed_and_fsi_of_a_linear_operator_are_averaged_and_their_explicit_steps_at_the_limit_are_not():
+def test_linear_fed_and_fsi_are_averaged_and_their_explicit_steps_at_the_limit_are_not():
     assert certify(schemes.fed(5), facts(2.0, **LINEAR)).averaged < 0.65
     assert certify(schemes.fsi(5), facts(2.0, **LINEAR)).averaged < 0.65
     assert certify(schemes.explicit(5), facts(2.0, **LINEAR)).averaged is None
 
 
-# energy
-# -------------------------------------------------------------------------------------------------------------------
+# --- energy ---
 
 
 def quadratic_energy_grows(schedule, strength) -> bool:
@@ -343,8 +341,7 @@ def test_energy_rules_and_their_reasons():
     assert "it is 2.0001" in reason  # rounded up, so that it exceeds the limit it is said to exceed
 
 
-# bias, reasons
-# ----------------------------------------------------------------------------------------------------
+# --- bias, reasons ---
 
 
 def test_bias_loses_the_norm_and_nothing_else():

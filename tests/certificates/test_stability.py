@@ -107,8 +107,7 @@ def test_composition_of_averaged_maps_is_averaged_with_that_constant(rng):
     assert worst > 0.95
 
 
-# printing
-# -----------------------------------------------------------------------------------------------------------------
+# --- printing ---
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -162,8 +161,7 @@ def test_printed_certificate_says_what_is_proved_with_which_constant_and_why():
     assert "inf" not in nothing
 
 
-# one step
-# -----------------------------------------------------------------------------------------------------------------
+# --- one step ---
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

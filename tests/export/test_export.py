@@ -75,7 +75,10 @@ for path, stored in json.loads(sys.argv[1]).items():
         result = onnxruntime.InferenceSession(path).run(None, given)[0]
     elif path.endswith(".tflite"):
         interpreter = Interpreter(path)
-        details = {d["name"].removeprefix("serving_default_").split(":")[0]: d["index"] for d in interpreter.get_input_details()}
+        names = {d["index"]: d["name"] for d in interpreter.get_input_details()}
+        details = {
+            name.removeprefix("serving_default_").split(":")[0]: i for i, name in names.items()
+        }
         for k, v in given.items():
             interpreter.resize_tensor_input(details[k], v.shape)
         interpreter.allocate_tensors()
@@ -85,7 +88,9 @@ for path, stored in json.loads(sys.argv[1]).items():
         result = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     else:
         loaded = tf.saved_model.load(path)
-        result = next(iter(loaded.signatures["serving_default"](**{k: tf.constant(v) for k, v in given.items()}).values())).numpy()
+        tensors = {k: tf.constant(v) for k, v in given.items()}
+        (result,) = loaded.signatures["serving_default"](**tensors).values()
+        result = result.numpy()
     out[path] = float(np.abs(result.astype("float64") - data["output"]).max())
 assert "keras_pde" not in sys.modules
 print("RESULT" + json.dumps(out))
@@ -154,28 +159,42 @@ folder, requests = sys.argv[1], json.loads(sys.argv[2])
 stored = saved_model_pb2.SavedModel.FromString(open(folder + "/saved_model.pb", "rb").read())
 (graph,) = [g for g in stored.meta_graphs if set(g.meta_info_def.tags) == {"serve"}]
 signature = graph.signature_def["serving_default"]
-info = {k: [tf.dtypes.as_dtype(v.dtype).name, [d.size for d in v.tensor_shape.dim]] for k, v in signature.inputs.items()}
-operations = {n.op for f in [graph.graph_def, *graph.graph_def.library.function] for n in (f.node if hasattr(f, "node") else f.node_def)}
+info = {
+    k: [tf.dtypes.as_dtype(v.dtype).name, [d.size for d in v.tensor_shape.dim]]
+    for k, v in signature.inputs.items()
+}
+operations = {n.op for n in graph.graph_def.node}
+operations |= {n.op for f in graph.graph_def.library.function for n in f.node_def}
 loaded = tf.saved_model.load(folder)
-def answer(request):  # as TensorFlow Serving: columns under "inputs", rows under "instances"; types are the signature's
+def answer(request):
+    # as TensorFlow Serving: columns under "inputs", rows under "instances"; the signature's types
     columns = request.get("inputs")
     if columns is None:
         rows = request["instances"]
-        columns = {k: [row[k] for row in rows] for k in rows[0]} if isinstance(rows[0], dict) else rows
+        named = isinstance(rows[0], dict)
+        columns = {k: [row[k] for row in rows] for k in rows[0]} if named else rows
     if not isinstance(columns, dict):
         (only,) = info
         columns = {only: columns}
     assert set(columns) == set(info), (set(columns), set(info))
     tensors = {k: tf.constant(np.array(v, info[k][0])) for k, v in columns.items()}
     for k, t in tensors.items():
-        assert len(t.shape) == len(info[k][1]) and all(want in (-1, have) for want, have in zip(info[k][1], t.shape)), (k, t.shape, info[k])
-    outputs = {k: v.numpy().tolist() for k, v in loaded.signatures["serving_default"](**tensors).items()}
+        wanted = info[k][1]
+        assert len(t.shape) == len(wanted), (k, t.shape, info[k])
+        assert all(want in (-1, have) for want, have in zip(wanted, t.shape)), (k, t.shape, info[k])
+    found = loaded.signatures["serving_default"](**tensors)
+    outputs = {k: v.numpy().tolist() for k, v in found.items()}
     (output,) = outputs.values()
     return {"predictions": output} if "instances" in request else {"outputs": output}
 answers = [answer(r) for r in requests]
 assert "keras_pde" not in sys.modules
-print("RESULT" + json.dumps({"inputs": info, "method": signature.method_name, "outputs": list(signature.outputs), "operations": sorted(operations),
-    "answers": answers}))
+print("RESULT" + json.dumps({
+    "inputs": info,
+    "method": signature.method_name,
+    "outputs": list(signature.outputs),
+    "operations": sorted(operations),
+    "answers": answers,
+}))
 """
 )
 

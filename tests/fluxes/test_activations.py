@@ -367,8 +367,7 @@ def test_a_quarter_step_of_truncated_tv_is_soft_and_of_bfb_garrote_shrinkage(nam
     np.testing.assert_allclose(d * (1 - g), shrinkage(d, lam / math.sqrt(2)), atol=2e-15)
 
 
-# SplineFlux
-# ---------------------------------------------------------------------------------------------------------------
+# --- SplineFlux ---
 
 
 def spline(slopes, rng, channels=3, scale=4.0, **options) -> SplineFlux:
@@ -488,8 +487,7 @@ def test_spline_refuses_impossible_options(options):
         SplineFlux(**options)
 
 
-# FluxActivation
-# -----------------------------------------------------------------------------------------------------------
+# --- FluxActivation ---
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""DiffusionBlock: the claims S1 to S7 of MATHS.md with their numbers, on dense matrices in float64."""
+"""DiffusionBlock: the claims S1 to S7 with their numbers, on dense matrices in float64."""
 
 from __future__ import annotations
 
@@ -69,8 +69,7 @@ def step(block, u, scale=1.0, **options):
     return block.step(ops.convert_to_tensor(u), block.prepare(), scale=scale, **options)
 
 
-# the step itself
-# ----------------------------------------------------------------------------------------------------------
+# --- the step itself ---
 
 
 @pytest.mark.parametrize("flux", [*FLUXES, "fab"])
@@ -129,8 +128,7 @@ def test_jacobian_of_a_block_is_symmetric(rng):
         np.testing.assert_allclose(J, J.T, atol=1e-13)
 
 
-# S1
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S1 ---
 
 
 @pytest.mark.parametrize("c", [1.0, 1.2, 2.0, 5.0])
@@ -176,8 +174,7 @@ def test_s1_needs_no_monotone_flux_but_s7_fab_with_negative_diffusivity_grows(rn
     assert "(S7)" in str(certificate)
 
 
-# S2
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S2 ---
 
 
 @pytest.mark.parametrize(
@@ -240,8 +237,7 @@ def test_s2_biases_do_no_harm_to_the_lipschitz_constant(rng):
         assert np.linalg.norm(jacobian(block, 3 * rng.normal(size=(1, 12, 1))), 2) <= 1 + 1e-12
 
 
-# S3
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S3 ---
 
 
 def test_s3_a_bias_loses_norm_stability_from_0_05_to_5_9(rng):
@@ -273,8 +269,7 @@ def test_s3_a_bias_loses_norm_stability_from_0_05_to_5_9(rng):
         assert "(S3)" in certificate.reasons["norm"]
 
 
-# S4
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S4 ---
 
 
 @pytest.mark.parametrize("flux", MONOTONE)
@@ -319,8 +314,7 @@ def test_s4_nonmonotone_flux_is_not_averaged(rng):
     assert np.isfinite(value(block(v))).all()
 
 
-# S5
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S5 ---
 
 
 @pytest.mark.parametrize("flux", [*FLUXES, "fab"])
@@ -361,8 +355,7 @@ def test_s5_with_a_data_term_holds_up_to_2_over_beta_plus_L_kappa2(rng):
         assert (value(block.energy(plus, f)) <= value(block.energy(u, f)) * (1 + 1e-12)).all()
 
 
-# S6
-# -----------------------------------------------------------------------------------------------------------------------
+# --- S6 ---
 
 
 @pytest.mark.parametrize(
@@ -420,8 +413,7 @@ def test_s6_mean_is_kept_where_K_annihilates_constants(rng, name):
     assert np.abs(value(learned(u)).mean((1, 2, 3)) - u.mean((1, 2, 3))).max() > 1e-3
 
 
-# data term, coupling, per-channel steps
-# -----------------------------------------------------------------------------------
+# --- data term, coupling, per-channel steps ---
 
 
 @pytest.mark.parametrize("flux", FLUXES)
@@ -485,7 +477,7 @@ def test_coupled_fluxes_keep_s1_and_their_slope_bounds_keep_s2(rng, flux):
         assert np.linalg.norm(J, 2) <= max(1, 1 - 2 * low, 2 * high - 1) + 1e-9
 
 
-def test_channelwise_gradient_flux_is_invariant_under_90_degree_turns_only_and_the_coupled_one_under_all(
+def test_a_channelwise_gradient_flux_is_invariant_under_90_degree_turns_a_coupled_one_under_all(
     rng,
 ):
     """Error at 30° for gradients of ten times the contrast: 0.61 (0.63 in MATHS.md)."""
@@ -563,8 +555,7 @@ def test_zero_and_tiny_and_huge_kernels_give_finite_steps_in_every_precision(rng
         assert np.linalg.norm(y) <= np.linalg.norm(u) * 1.01
 
 
-# errors
-# -------------------------------------------------------------------------------------------------------------------
+# --- errors ---
 
 
 @pytest.mark.parametrize(
@@ -638,9 +629,17 @@ def test_each_option_of_a_block_acts(rng):
 
     base = run()
     for options in (
-        {"flux": "perona_malik"}, {"step_size": 0.3}, {"step_size": "learned"}, {"step_size": "per_channel"}, {"fraction": 0.5}, {"coupled": True},
-        {"use_bias": True}, {"data_weight": 0.5}, {"data_weight": "learned"}, {"operator": {"filters": 2, "kernel_size": 3, "normalize": True}},
-    ):  # fmt: skip
+        {"flux": "perona_malik"},
+        {"step_size": 0.3},
+        {"step_size": "learned"},
+        {"step_size": "per_channel"},
+        {"fraction": 0.5},
+        {"coupled": True},
+        {"use_bias": True},
+        {"data_weight": 0.5},
+        {"data_weight": "learned"},
+        {"operator": {"filters": 2, "kernel_size": 3, "normalize": True}},
+    ):
         assert np.abs(run(**options) - base).max() > 1e-4, options
 
 

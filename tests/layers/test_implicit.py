@@ -392,7 +392,9 @@ import jax, numpy as np
 from keras_pde import ImplicitDiffusion, ConvOperator
 sizes = []
 for n in (10, 200):
-    layer = ImplicitDiffusion(ConvOperator(8, 3, normalize=True), "charbonnier", 2.0, max_iterations=n, on_failure="ignore")
+    operator = ConvOperator(8, 3, normalize=True)
+    options = {"max_iterations": n, "on_failure": "ignore"}
+    layer = ImplicitDiffusion(operator, "charbonnier", 2.0, **options)
     layer.build((None, None, None, 1))
     loss = lambda w, f: (layer.stateless_call(w, [], f)[0] ** 2).sum()
     args = [v.value for v in layer.trainable_variables], np.zeros((4, 64, 64, 1), "float32")

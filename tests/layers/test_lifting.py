@@ -114,8 +114,9 @@ def test_a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it(kind, rng):
     keras.utils.set_random_seed(3)
     if kind == "explicit":
         net = lifted("charbonnier")
-        net = DiffusionResNet(2, block=DiffusionBlock(ConvOperator(12, 3, boundary="dirichlet", normalize=True), "charbonnier", fraction=0.5),
-                              lifting=Lifting(7, 2), dtype="float64")  # fmt: skip
+        operator = ConvOperator(12, 3, boundary="dirichlet", normalize=True)
+        block = DiffusionBlock(operator, "charbonnier", fraction=0.5)
+        net = DiffusionResNet(2, block=block, lifting=Lifting(7, 2), dtype="float64")
     else:
         block = ImplicitDiffusion(
             ConvOperator(12, 3, boundary="dirichlet", normalize=True),

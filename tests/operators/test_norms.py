@@ -98,7 +98,7 @@ def test_reflected_bound_holds_from_its_smallest_size_on(rng, ndim, channels, fi
         assert norm <= K.norm_bound() * (1 + 1e-12)
 
 
-def test_19_of_20_random_2x2_filters_exceed_the_symbol_by_up_to_2_3_in_the_square_and_a_diagonal_shift_by_4(
+def test_19_of_20_random_2x2_filters_exceed_the_symbol_by_up_to_2_3_and_a_diagonal_shift_by_4(
     rng,
 ):
     K = operator(rng, 2, 1, 1, 2, "neumann")

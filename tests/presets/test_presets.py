@@ -1,4 +1,4 @@
-"""The zoo: each preset is its classical method, loads from everywhere, and is refused when damaged."""
+"""The zoo: a preset is its classical method, loads from everywhere, and is refused when damaged."""
 
 from __future__ import annotations
 

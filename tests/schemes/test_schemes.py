@@ -28,8 +28,7 @@ def intermediate(schedule, lam) -> np.ndarray:
     return np.array(values)
 
 
-# FED (section 4)
-# ----------------------------------------------------------------------------------------------------------
+# --- FED (section 4) ---
 
 
 def test_fed_step_sizes_of_10_50_and_100_steps():
@@ -160,8 +159,7 @@ def test_fed_in_leja_order_has_moderate_intermediate_states():
         assert n == 10 or np.abs(intermediate(decreasing, LAM)).max() > 1e6 * peak
 
 
-# FSI (section 5)
-# ----------------------------------------------------------------------------------------------------------
+# --- FSI (section 5) ---
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 40])
@@ -205,8 +203,7 @@ def test_fsi_with_an_operator_of_its_own_per_block_grows_to_4_6_for_n_4_and_82_f
         assert attained == pytest.approx(claimed, rel=0.01)
 
 
-# Du Fort-Frankel (section 6)
-# ----------------------------------------------------------------------------------------------
+# --- Du Fort-Frankel (section 6) ---
 
 
 def largest_root(tau, alpha, rho=4.0) -> float:
@@ -304,8 +301,7 @@ def test_dufort_frankel_meets_a_stopping_time_with_the_least_steps():
         assert schemes.dufort_frankel(len(schedule) - 1, max_step=0.5, extrapolation=w).time < 12.3
 
 
-# schedules
-# ----------------------------------------------------------------------------------------------------------------
+# --- schedules ---
 
 ALL = [
     schemes.explicit(7, max_step=0.3),

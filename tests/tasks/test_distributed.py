@@ -50,7 +50,7 @@ RECIPE = Recipe(
     "A test.",
     train="train",
     test="test",
-    validation=1,  # fmt: skip
+    validation=1,
     patch_size=16,
     batch_size=4,
     steps=400,

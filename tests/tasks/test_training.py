@@ -51,8 +51,22 @@ MODEL = {
         "step_size": "learned",
     },
 }
-QUICK = Recipe("quick", MODEL, "a test", "For a test.", train="train", test="test", validation=2, patch_size=24, batch_size=4, steps=40, warmup=5,
-               validate_every=10, ema=0.8, levels=(25,))  # fmt: skip
+QUICK = Recipe(
+    "quick",
+    MODEL,
+    "a test",
+    "For a test.",
+    train="train",
+    test="test",
+    validation=2,
+    patch_size=24,
+    batch_size=4,
+    steps=40,
+    warmup=5,
+    validate_every=10,
+    ema=0.8,
+    levels=(25,),
+)
 
 
 @pytest.fixture(scope="module")

@@ -149,10 +149,16 @@ class Page:
     def floats(self) -> tuple[np.ndarray, np.ndarray]:
         """The numbers before and after, (height, width, channels)."""
         script = """async () => {
-            const text = (a) => { let s = ''; const b = new Uint8Array(a.buffer); for (let i = 0; i < b.length; i += 32768)
-                s += String.fromCharCode(...b.subarray(i, i + 32768)); return btoa(s); };
+            const text = (a) => {
+                let s = '';
+                const b = new Uint8Array(a.buffer);
+                for (let i = 0; i < b.length; i += 32768)
+                    s += String.fromCharCode(...b.subarray(i, i + 32768));
+                return btoa(s);
+            };
             const { before, after } = await demo.floats();
-            return { shape: [before.height, before.width, before.channels], before: text(before.data), after: text(after.data) };
+            const shape = [before.height, before.width, before.channels];
+            return { shape, before: text(before.data), after: text(after.data) };
         }"""
         found = self.tab.evaluate(script)
         before, after = (
@@ -317,7 +323,11 @@ def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_word
     page: Page, site: Path
 ) -> None:
     """Of the files on the page, and of all denoisers in the zoo, which a page may come to offer."""
-    script = """async (name) => (await import('./metadata.js')).metadata(new Uint8Array(await (await fetch(`models/${name}`)).arrayBuffer()))"""
+    script = """async (name) => {
+        const { metadata } = await import('./metadata.js');
+        const file = await fetch(`models/${name}`);
+        return metadata(new Uint8Array(await file.arrayBuffer()));
+    }"""
     known = []
     for path in sorted((site / "models").glob("*.onnx")):
         known.append(page.tab.evaluate(script, path.name))
@@ -382,8 +392,12 @@ def test_noise_is_measured_as_in_python(page: Page, rng: np.random.Generator) ->
     script = """async ({ clean, noisy, width, height, channels, table }) => {
         const m = await import('./noise.js');
         const shape = { width, height, channels };
-        return { psnr: m.psnr(clean, noisy), estimate: m.estimate({ ...shape, data: noisy }),
-                 times: [1, 5, 20, 25, 70].map((s) => m.stoppingTime(table, s)), added: Array.from(m.addNoise(new Float32Array(99999), 30)) };
+        return {
+            psnr: m.psnr(clean, noisy),
+            estimate: m.estimate({ ...shape, data: noisy }),
+            times: [1, 5, 20, 25, 70].map((s) => m.stoppingTime(table, s)),
+            added: Array.from(m.addNoise(new Float32Array(99999), 30)),
+        };
     }"""
     table = presets.index()["charbonnier_explicit_2d"]["noise"]
     sizes = {"width": 70, "height": 90, "channels": 3}
@@ -449,8 +463,11 @@ def test_a_picture_can_be_dropped_and_pasted(page: Page, event: str) -> None:
     assert "512 × 512 grey" in page.settle()
     script = """async (name) => {
         const data = new DataTransfer();
-        data.items.add(new File([await (await fetch('sample-colour.png')).blob()], 'cat.png', { type: 'image/png' }));
-        dispatchEvent(name === 'drop' ? new DragEvent(name, { dataTransfer: data }) : new ClipboardEvent(name, { clipboardData: data }));
+        const picture = await (await fetch('sample-colour.png')).blob();
+        data.items.add(new File([picture], 'cat.png', { type: 'image/png' }));
+        dispatchEvent(name === 'drop'
+            ? new DragEvent(name, { dataTransfer: data })
+            : new ClipboardEvent(name, { clipboardData: data }));
     }"""
     page.tab.evaluate(script, event)
     assert "451 × 300 colour" in page.settle()
@@ -523,11 +540,15 @@ def test_it_fits_small_and_large_windows_light_and_dark(
     script = """(selector) => {
         const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
         const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-        const light = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => sum + weight * linear(c[i] / 255), 0);
-        return [...document.querySelectorAll(selector)].filter((e) => e.offsetParent).map((e) => {
+        const weights = [0.2126, 0.7152, 0.0722];
+        const light = (c) => weights.reduce((sum, w, i) => sum + w * linear(c[i] / 255), 0);
+        const shown = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
+        return shown.map((e) => {
             let behind = e, ground;
-            do ground = rgb(getComputedStyle(behind).backgroundColor); while (ground[3] === 0 && (behind = behind.parentElement));
-            const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground)].sort((x, y) => y - x);
+            do ground = rgb(getComputedStyle(behind).backgroundColor);
+            while (ground[3] === 0 && (behind = behind.parentElement));
+            const pair = [light(rgb(getComputedStyle(e).color)), light(ground)];
+            const [a, b] = pair.sort((x, y) => y - x);
             return (a + 0.05) / (b + 0.05);
         });
     }"""
@@ -562,8 +583,10 @@ def test_other_presets_run_in_the_browser_too(
             ort.env.wasm.wasmPaths = new URL('./vendor/', location).href;
             ort.env.wasm.numThreads = 1;
             const session = await ort.InferenceSession.create(`models/${name}.onnx`);
-            const feeds = { image: new ort.Tensor('float32', Float32Array.from(image), [1, 40, 50, 1]) };
-            if (noise.length) feeds.noise = new ort.Tensor('float32', Float32Array.from(noise), [1]);
+            const pixels = Float32Array.from(image);
+            const feeds = { image: new ort.Tensor('float32', pixels, [1, 40, 50, 1]) };
+            if (noise.length)
+                feeds.noise = new ort.Tensor('float32', Float32Array.from(noise), [1]);
             return Array.from((await session.run(feeds))[session.outputNames[0]].data);
         }"""
         out = page.tab.evaluate(
