@@ -69,10 +69,11 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         plotting,
     )
     from keras_pde.operators import ConvOperator, Stencil
-    from keras_pde.presets import from_preset, list_presets
+    from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, solvers
     from keras_pde.schemes.multigrid import problems, smoothers
     from keras_pde.tasks.denoise.image import denoise
+    from keras_pde.tasks.listing import list_presets
 else:
 
     def __getattr__(name: str) -> object:

@@ -26,9 +26,10 @@ def list_presets(pattern: str, task: str | None) -> None:
     A narrow terminal shows fewer columns; in a pipe the table is whole.
     """
     from keras_pde import presets
+    from keras_pde.tasks import listing
 
     index = presets.index()
-    names = presets.list_presets(pattern, task=task)
+    names = listing.list_presets(pattern, task=task)
     if not names:
         tasks = sorted({entry["task"] for entry in index.values()})
         of_task = f" of task {task!r}" if task else ""

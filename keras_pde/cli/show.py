@@ -22,7 +22,8 @@ def show(preset: str) -> None:
     directory, hashes = presets.locate(preset, None)
     model = load_preset(preset)
     click.echo(f"{model}\n\n{model.certificate()}\n")
-    entry = presets.index().get(preset, {}) if directory.parent.parent == presets.zoo_root() else {}
+    indexed = directory.parent.parent in presets.roots()
+    entry = presets.index().get(preset, {}) if indexed else {}
     if entry:
         metric = entry["metric"]
         value = tasks.get(entry["task"]).metric.full(metric["value"], metric["tolerance"])

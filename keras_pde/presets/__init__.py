@@ -8,7 +8,7 @@ what its hash says is an error, never random weights.
 
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
 from keras_pde.presets.golden import predict_golden
-from keras_pde.presets.index import PresetList, folder_of, index, list_presets, zoo_root
+from keras_pde.presets.index import folder_of, index, roots, zoo_root
 from keras_pde.presets.loading import from_preset, load, locate, verify
 
 __all__ = [
@@ -16,15 +16,14 @@ __all__ = [
     "GOLDEN",
     "METADATA",
     "WEIGHTS",
-    "PresetList",
     "file_hash",
     "folder_of",
     "from_preset",
     "index",
-    "list_presets",
     "load",
     "locate",
     "predict_golden",
+    "roots",
     "staged",
     "verify",
     "zoo_root",

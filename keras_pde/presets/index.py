@@ -1,13 +1,16 @@
-"""The zoo's index, and lists of presets."""
+"""The index of presets: what is in the zoo, and in folders of one's own."""
 
 from __future__ import annotations
 
-import fnmatch
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from keras_pde.presets.metric_text import HEADER, entry_text
+__all__ = ["INDEX", "VARIABLE", "folder_of", "index", "roots", "zoo_root"]
+
+INDEX = "presets.json"
+VARIABLE = "KERAS_PDE_PRESETS"  # folders of one's own, separated as in PATH
 
 
 def zoo_root() -> Path:
@@ -15,75 +18,61 @@ def zoo_root() -> Path:
     here = Path(__file__).resolve().parent
     beside = here.parent.parent / "zoo"
     for root in (here / "zoo", beside):
-        if (root / "presets.json").is_file():
+        if (root / INDEX).is_file():
             return root
     raise FileNotFoundError(
-        f"The zoo's presets.json is neither in {here / 'zoo'} nor in {beside}. Reinstall keras_pde."
+        f"The zoo's {INDEX} is neither in {here / 'zoo'} nor in {beside}. Reinstall keras_pde."
     )
 
 
+def roots() -> list[Path]:
+    """Folders whose presets are found by name: the zoo, and those of KERAS_PDE_PRESETS.
+
+    A preset is in <folder>/<task>/<preset>, and the folder's presets.json is its index.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> presets.roots()[0] == presets.zoo_root()
+        True
+    """
+    own = [Path(part).resolve() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    return [zoo_root(), *own]
+
+
+def _entries(root: Path) -> dict[str, dict[str, Any]]:
+    path = root / INDEX
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
 def index() -> dict[str, dict[str, Any]]:
-    """The zoo's index: name to class, task, parameters, hashes and metric.
+    """Name to class, task, parameters, hashes and metric, of the zoo and of folders of one's own.
+
+    Where two folders have a preset of one name, the first counts, so that no folder changes what a
+    name of the zoo means.
 
     Example:
         >>> from keras_pde import presets
         >>> presets.index()["perona_malik_2d"]["class"]
         'FEDResNet'
     """
-    entries: dict[str, dict[str, Any]] = json.loads(
-        (zoo_root() / "presets.json").read_text(encoding="utf-8")
-    )
-    return entries
+    found: dict[str, dict[str, Any]] = {}
+    for root in roots():
+        found = {**_entries(root), **found}
+    return found
 
 
 def folder_of(name: str) -> Path:
-    """Directory of a preset of the zoo: zoo/<task>/<name>.
+    """Directory of a preset: zoo/<task>/<name>, or that in a folder of one's own.
+
+    Raises:
+        KeyError: no preset has the name.
 
     Example:
         >>> from keras_pde import presets
         >>> presets.folder_of("perona_malik_2d").parent.name
         'denoise'
     """
-    return zoo_root() / index()[name]["task"] / name
-
-
-class PresetList(list[str]):
-    """Names of presets: a list to use, which prints as a table to read."""
-
-    def __repr__(self) -> str:
-        entries = index()
-        rows = [("preset", "class", "task", "params", "certified", HEADER, "what it is")]
-        for name in self:
-            e = entries[name]
-            rows.append(
-                (
-                    name,
-                    e["class"],
-                    e["task"],
-                    f"{e['params']:,}",
-                    e["certified"],
-                    entry_text(e),
-                    e["description"],
-                )
-            )
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-
-
-def list_presets(pattern: str = "*", *, task: str | None = None) -> PresetList:
-    """Names of the zoo's presets that match a shell pattern, of one task or of all.
-
-    Example:
-        >>> import keras_pde
-        >>> len(keras_pde.list_presets("*_1d", task="denoise")) >= 2
-        True
-    """
-    entries = index()
-    return PresetList(
-        n
-        for n in sorted(entries)
-        if fnmatch.fnmatch(n, pattern) and task in (None, entries[n]["task"])
-    )
+    for root in roots():
+        if entry := _entries(root).get(name):
+            return root / entry["task"] / name
+    raise KeyError(name)

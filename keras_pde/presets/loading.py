@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde.presets.allowed_classes import foreign_classes
+from keras_pde.presets.allowed_classes import foreign_classes, may_be_model
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash
 from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import folder_of, index
@@ -118,15 +118,15 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     if foreign is not None:
         raise ValueError(
             f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused,"
-            " as it could run foreign code"
+            " as it could run foreign code. A class of your own is allowed by"
+            " keras_pde.presets.allowed_classes.allow."
         )
     if dtype is not None:
         config = with_dtype(config, dtype)
     import keras
 
-    ours = str(config.get("registered_name")).startswith("keras_pde>")
     model: Any = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    if not (ours and isinstance(model, keras.Model) and model.built):
+    if not (may_be_model(config) and isinstance(model, keras.Model) and model.built):
         raise ValueError(f"{directory / CONFIG} does not describe a built model of keras_pde")
     try:
         model.load_weights(directory / WEIGHTS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
+from keras_pde.presets.index import INDEX
 from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
 
@@ -65,13 +66,17 @@ def entry(network: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -
     }
 
 
-def write_index(entries: dict[str, Any]) -> None:
+def write_index(entries: dict[str, Any], root: Path | None = None) -> None:
     """Put entries in presets.json in place of those of the same names.
 
     The others stay, sorted, unless their folder is gone.
+
+    Args:
+        entries: name to entry.
+        root: folder of the presets; None is the zoo.
     """
-    root = presets.zoo_root()
-    path = root / "presets.json"
+    root = presets.zoo_root() if root is None else root
+    path = root / INDEX
     present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     merged = {
         **{n: e for n, e in present.items() if (root / e["task"] / n / presets.CONFIG).is_file()},

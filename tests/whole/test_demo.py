@@ -35,6 +35,7 @@ from keras_pde.tasks import quality as qualities
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.listing import list_presets
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -335,7 +336,7 @@ def test_metadata_are_read_and_every_reason_and_assumption_is_said_in_plain_word
     assert len(known) == 5
     known += [
         {"name": name, **metadata(Served(from_preset(name)))}
-        for name in presets.list_presets("*_2d", task="denoise")
+        for name in list_presets("*_2d", task="denoise")
     ]
     said = page.tab.evaluate(
         "async (known) => { const { explain } = await import('./certificate.js'); return"

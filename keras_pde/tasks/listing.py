@@ -1,0 +1,54 @@
+"""Lists of presets: names to use, which print as a table to read."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from keras_pde.presets.index import index
+from keras_pde.tasks import task as tasks
+
+__all__ = ["PresetList", "list_presets"]
+
+
+class PresetList(list[str]):
+    """Names of presets, which print with class, task, size, guarantee and number.
+
+    Example:
+        >>> import keras_pde
+        >>> print(keras_pde.list_presets("linear_1d"))
+        preset     class      task     params  certified  metric    what it is
+        linear_1d  FEDResNet  denoise  0       averaged   23.87 dB  homogeneous diffusion of signals
+    """
+
+    def __repr__(self) -> str:
+        entries = index()
+        rows = [("preset", "class", "task", "params", "certified", "metric", "what it is")]
+        for name in self:
+            e = entries[name]
+            number = tasks.get(e["task"]).row(e)
+            about = (e["class"], e["task"], f"{e['params']:,}", e["certified"], number)
+            rows.append((name, *about, e["description"]))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+
+
+def list_presets(pattern: str = "*", *, task: str | None = None) -> PresetList:
+    """Names of presets that match a shell pattern, of one task or of all.
+
+    They are those of the zoo, and of the folders that the environment variable KERAS_PDE_PRESETS
+    names.
+
+    Example:
+        >>> import keras_pde
+        >>> len(keras_pde.list_presets("*_1d", task="denoise")) >= 2
+        True
+    """
+    entries = index()
+    return PresetList(
+        name
+        for name in sorted(entries)
+        if fnmatch.fnmatch(name, pattern) and task in (None, entries[name]["task"])
+    )
