@@ -7,6 +7,7 @@ in the foreign runtime.
 """
 
 from keras_pde.export.exporting import Exported, export
-from keras_pde.export.formats import FORMATS, load_exported
+from keras_pde.export.formats import FORMATS as FORMATS
+from keras_pde.export.formats import load_exported
 
-__all__ = ["FORMATS", "Exported", "export", "load_exported"]
+__all__ = ["Exported", "export", "load_exported"]

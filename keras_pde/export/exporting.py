@@ -60,10 +60,10 @@ def export(
     then "noise" (batch,) for a noise-conditioned network, or "mask" for inpainting, then "time"
     (batch,) if asked for. Batch and sizes are dynamic unless ``size`` fixes them. The image's
     values are in [0, 1] and noise is σ in the same unit; with ``uint8`` both are grey levels of
-    255, and the output is rounded and clipped. Metadata (name, units, certificate with its reasons, licence) lie in the artifact:
-    assets.extra/keras_pde.json of a SavedModel, metadata_props of ONNX, a metadata buffer of
-    LiteRT. The certificate is of the network in exact arithmetic; rounding to uint8 is not part of
-    it.
+    255, and the output is rounded and clipped. Metadata (name, units, certificate with its reasons,
+    licence) lie in the artifact: assets.extra/keras_pde.json of a SavedModel, metadata_props of
+    ONNX, a metadata buffer of LiteRT. The certificate is of the network in exact arithmetic;
+    rounding to uint8 is not part of it.
 
     Args:
         model: a built model of keras_pde, or the name or directory of a preset.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMATS", "KINDS", "Format", "load_exported"]
+__all__ = ["load_exported"]
 
 METADATA = "keras_pde"
 Metadata = dict[str, Any]

@@ -8,8 +8,6 @@ from keras_pde.export.served import Served
 from keras_pde.models.timed import Timed
 from keras_pde.runtime.version import __version__
 
-__all__ = ["metadata"]
-
 
 def metadata(served: Served) -> dict[str, Any]:
     """Class, inputs with their units, noise level, times, influence and certificate, for JSON.

@@ -18,8 +18,6 @@ from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.tasks.denoise.levels import REFERENCE, stopping_time
 
-__all__ = ["Served"]
-
 LEAST_SCALE = 1e-5  # of the noise a classical filter is tuned for: to divide by where there is none
 
 

@@ -21,8 +21,6 @@ from keras_pde.operators import ConvOperator
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
-__all__ = ["BlockNetwork", "block_arguments"]
-
 FILTERS = 32
 
 

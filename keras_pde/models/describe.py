@@ -22,12 +22,10 @@ def describe(model: BlockNetwork, schedule: Schedule) -> str:
     limit = block.step_limit if block.built else None
     bound = f" (stable up to {rounded(limit, 4, up=False)})" if limit is not None else ""
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
-    extra = [*["inner bias"] * block.use_bias]
+    extra = ["inner bias"] if block.use_bias else []
     if block.data_weight:
-        extra.append(
-            "data term"
-            f" {block.data_weight if isinstance(block.data_weight, str) else format(block.data_weight, 'g')}"
-        )
+        weight = block.data_weight
+        extra.append(f"data term {weight if isinstance(weight, str) else format(weight, 'g')}")
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
     field = (2 * block.reach * model.step_count + 1) * model.patch_size
@@ -51,9 +49,7 @@ def describe(model: BlockNetwork, schedule: Schedule) -> str:
 
 
 def describe_implicit(model: BlockNetwork) -> str:
-    """The lines of ``print(model)``, with q and m, by which the solvers' iterations and the
-    guarantees go.
-    """
+    """The lines of ``print(model)``, with q and m, on which iterations and guarantees depend."""
     block = model.blocks[0]
     numeric = not isinstance(block.step_size, str)
     step = (

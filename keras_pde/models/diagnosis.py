@@ -14,7 +14,7 @@ class Diagnosis:
     """Iterations and relative residuals of each implicit step, arrays (steps, batch).
 
     Args:
-        subject: the model's name.
+        subject: class and name of the network.
         solver: in words.
         tolerance: of the relative residual.
         max_iterations: after which a solve is given up.
@@ -25,10 +25,13 @@ class Diagnosis:
 
     Example:
         >>> import keras_pde
-        >>> net = keras_pde.ImplicitRecurrent(2, block=keras_pde.ImplicitDiffusion("forward", step_size=2.0))
+        >>> block = keras_pde.ImplicitDiffusion("forward", step_size=2.0)
+        >>> net = keras_pde.ImplicitRecurrent(2, block=block)
         >>> diagnosis = net.diagnose(np.eye(8)[None, ..., None])
-        >>> diagnosis.iterations.shape, diagnosis.all_converged, bool(diagnosis.largest_residual < 1e-5)
-        ((2, 1), True, True)
+        >>> diagnosis.iterations.shape, diagnosis.all_converged
+        ((2, 1), True)
+        >>> bool(diagnosis.largest_residual < 1e-5)
+        True
     """
 
     subject: str

@@ -30,8 +30,7 @@ from keras_pde.schemes.scheme import scheme_of
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class DiffusionResNet(BlockNetwork):
-    r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any schedule of τₖ and
-    wₖ.
+    r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any τₖ and wₖ.
 
     With an explicit schedule (an integer) this is the explicit scheme of ∂ₜu = −KᵀΦ(Ku) as a ResNet
     of symmetric blocks: norm stable for any kernels, tied or not (S1), at half the weights of a
@@ -140,7 +139,8 @@ class DiffusionResNet(BlockNetwork):
 
         Example:
             >>> import keras_pde
-            >>> net, u = keras_pde.DiffusionResNet(2, filters=4), np.eye(8)[None, ..., None].astype("float32")
+            >>> net = keras_pde.DiffusionResNet(2, filters=4)
+            >>> u = np.eye(8, dtype="float32")[None, ..., None]
             >>> expected = net(u)
             >>> bool(np.allclose(net.program(snapshot=True)(u), expected, atol=1e-6))
             True

@@ -1,7 +1,4 @@
-"""DuFortFrankelResNet.
-
-The Du Fort-Frankel scheme as a residual network with a fixed extrapolating skip.
-"""
+"""DuFortFrankelResNet: the Du Fort-Frankel scheme as a residual network with a fixed skip."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ class DuFortFrankelResNet(DiffusionResNet):
 
     Example:
         >>> import keras_pde
-        >>> net = keras_pde.DuFortFrankelResNet(steps=6, extrapolation=0.8, filters=8, kernel_size=3, tied=False)
+        >>> net = keras_pde.DuFortFrankelResNet(6, extrapolation=0.8, filters=8, tied=False)
         >>> net.build((None, None, None, 1))
         >>> net.certificate().norm_stable
         True

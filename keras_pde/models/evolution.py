@@ -14,8 +14,6 @@ from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.schedule import Schedule
 
-__all__ = ["evolve"]
-
 
 def evolve(
     schedule: Schedule,

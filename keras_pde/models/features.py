@@ -8,8 +8,6 @@ import keras
 
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
-__all__ = ["Features"]
-
 
 class HasStates(Protocol):
     """A network as `Features` takes it: a Keras model with states."""

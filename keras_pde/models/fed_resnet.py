@@ -18,10 +18,10 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class FEDResNet(DiffusionResNet):
     r"""ResNet of FED cycles: n steps τᵢ = (τ/2)/cos²(π(2i+1)/(4n+2)) reach the time τn(n+1)/3.
 
-    (n+1)/3 times as far as n explicit steps, at the same cost. Single steps exceed the stability
-    limit; the cycle is stable because the diffusivity is frozen at its start, which makes it a
-    polynomial |p| ≤ 1 of one operator: ‖u⁺‖ ≤ ‖u‖ for every flux with g ≥ 0, and for kernels that
-    differ from cycle to cycle.
+    This is (n+1)/3 times as far as n explicit steps, at the same cost. Single steps exceed the
+    stability limit; the cycle is stable because the diffusivity is frozen at its start, which makes
+    it a polynomial |p| ≤ 1 of one operator: ‖u⁺‖ ≤ ‖u‖ for every flux with g ≥ 0, and for kernels
+    that differ from cycle to cycle.
 
     Args:
         cycles: number of cycles; each has its own block unless tied.
@@ -36,7 +36,7 @@ class FEDResNet(DiffusionResNet):
 
     Example:
         >>> import keras_pde
-        >>> net = keras_pde.FEDResNet(cycles=3, cycle_length=5, filters=32, kernel_size=5, flux="perona_malik")
+        >>> net = keras_pde.FEDResNet(cycles=3, cycle_length=5, filters=32, flux="perona_malik")
         >>> net.build((None, None, None, 1))
         >>> net.schedule
         Schedule fed: 3 cycles of 5 steps, time 30 (2.00 times the 15 explicit steps of 1), frozen

@@ -1,4 +1,4 @@
-"""FSIResNet: the Fast Semi-Iterative scheme as a residual network with a skip from two blocks back."""
+"""FSIResNet: the Fast Semi-Iterative scheme as a residual network with skips over two blocks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class FSIResNet(DiffusionResNet):
     r"""ResNet uᵏ⁺¹ = αₖ block(uᵏ) + (1 − αₖ)uᵏ⁻¹ with αₖ = (4k+2)/(2k+3), restarted each cycle.
 
-    As fast as FED, (n+1)/3 times the explicit scheme, with every intermediate state stable for a
-    frozen or linear operator. For a nonlinear flux that follows the evolution no theorem holds: the
-    certificate then states the worst case of varying operators, which grows with the cycle length.
-    ``frozen=True`` freezes the diffusivity over a cycle, and the theorem holds: ‖u⁺‖ ≤ ‖u‖ for g ≥
-    0.
+    It is as fast as FED, (n+1)/3 times the explicit scheme, and every intermediate state is stable
+    for a frozen or linear operator. For a nonlinear flux that follows the evolution no theorem
+    holds: the certificate then states the worst case of varying operators, which grows with the
+    cycle length. ``frozen=True`` freezes the diffusivity over a cycle, and the theorem holds:
+    ‖u⁺‖ ≤ ‖u‖ for g ≥ 0.
 
     Args:
         cycles: number of cycles.
@@ -39,7 +39,7 @@ class FSIResNet(DiffusionResNet):
 
     Example:
         >>> import keras_pde
-        >>> net = keras_pde.FSIResNet(cycles=2, cycle_length=6, filters=8, kernel_size=3, frozen=True)
+        >>> net = keras_pde.FSIResNet(cycles=2, cycle_length=6, filters=8, frozen=True)
         >>> net.build((None, None, None, 1))
         >>> round(net.time, 6), net.certificate().norm_stable
         (28.0, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["ACCURACY", "LEAST", "MOST", "Influence", "decay"]
+__all__ = ["Influence", "decay"]
 
 LEAST, MOST = 64, 480  # pixels of an influence that is not exact
 ACCURACY = 1e-4  # the weight below which a pixel no longer counts

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.certificates.certificate import Certificate
 from keras_pde.models.diagram import flowchart
 from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
-from keras_pde.models.network import Network
+from keras_pde.models.network import EXAMPLE_SIZE, Network
 from keras_pde.runtime.compiling import double_precision
 from keras_pde.runtime.types import DType, Shape, Tensor
 from keras_pde.schemes.multigrid.cycle import Cycle
@@ -23,9 +24,8 @@ from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.schemes.multigrid.smoothers import Smoother
 from keras_pde.schemes.multigrid.smoothing import plans_for
 
-__all__ = ["LEARNED_LEVELS", "MultigridSolver"]
-
 LEARNED_LEVELS = 4
+_NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 
 class MultigridSolver(Network):
@@ -181,7 +181,8 @@ class MultigridSolver(Network):
 
         Example:
             >>> from keras_pde import MultigridUNet
-            >>> print(MultigridUNet("screened_poisson").solve(np.ones((1, 20, 30, 1)), 1e-6).converged)
+            >>> solver = MultigridUNet("screened_poisson")
+            >>> solver.solve(np.ones((1, 20, 30, 1)), tolerance=1e-6).converged
             True
         """
         if self.channels is not None:
@@ -213,6 +214,26 @@ class MultigridSolver(Network):
             callback,
             accelerate,
         )
+
+    def certificate(self) -> Certificate:
+        """No bound.
+
+        The theory of multigrid bounds the factor of a cycle by constants that are not computed
+        here.
+        """
+        reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
+        return Certificate(self.subject, reasons=reasons)
+
+    def example(self) -> dict[str, np.ndarray]:
+        """A small right-hand side, with a mask or a noise level where the network takes one."""
+        rng = np.random.default_rng(20260)
+        size = EXAMPLE_SIZE[: self.ndim]
+        b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
+        if self.noise_conditioned:
+            return {"input": b, "noise": np.full((1,), 0.1, "float32")}
+        if self.problem.masked:
+            return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
+        return {"input": b}
 
     def _source(self, f: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Right-hand side of inpainting, and its norm on the unknown pixels.

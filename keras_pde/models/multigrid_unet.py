@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_pde.certificates.certificate import Certificate
 from keras_pde.layers.learned_level import LearnedLevel, lifting_and_head, smallest_size
 from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
 from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
-from keras_pde.models.network import EXAMPLE_SIZE
 from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
@@ -22,22 +19,18 @@ from keras_pde.schemes.multigrid.cycle import Cycle
 from keras_pde.schemes.multigrid.cycle_type import CycleType
 from keras_pde.schemes.multigrid.linear_level import LinearLevel
 
-_NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
-
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class MultigridUNet(MultigridSolver):
-    r"""One multigrid cycle for A u = b.
+    r"""One multigrid cycle for A u = b: smooth, correct from the coarser grid, smooth again.
 
-    Smooth, restrict the residual, correct from the coarser grid, smooth again.
-
-    In architecture a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a source
-    skip, the correction x + Pe is the additive skip between its sides, and W, F and full multigrid
-    cycles are U-nets in series. Two lives. Without ``channels`` the model has no weights: it is the
-    textbook cycle, `solve` iterates it, in 2-D with a factor below 0.05 a V(2,1) cycle for the
-    Poisson equation of every size, at O(1) operations a point. With ``channels`` the kernels of
-    every level's operator, its flux, smoothing weights, R and P are learned; it starts as the cycle
-    itself, in every channel.
+    In architecture it is a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a
+    source skip, the correction x + Pe is the additive skip between its sides, and W, F and full
+    multigrid cycles are U-nets in series. It has two lives. Without ``channels`` the model has no
+    weights: it is the textbook cycle, and `solve` iterates it. A V(2,1) cycle for the Poisson
+    equation in 2-D lowers the residual by a factor below 0.05 for every size, at O(1) operations a
+    point. With ``channels`` the kernels of every level's operator, its flux, smoothing weights, R
+    and P are learned; it starts as the cycle itself, in every channel.
 
     Args:
         problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or
@@ -69,6 +62,7 @@ class MultigridUNet(MultigridSolver):
     al., arXiv:2107.14742 (2021).
 
     Example:
+        >>> import numpy as np
         >>> from keras_pde import MultigridUNet
         >>> solver = MultigridUNet("poisson")
         >>> b = np.random.default_rng(0).standard_normal((1, 63, 63, 1))
@@ -210,8 +204,10 @@ class MultigridUNet(MultigridSolver):
         A learned net's states have its state channels.
 
         Example:
+            >>> import numpy as np
             >>> from keras_pde import MultigridUNet
-            >>> [tuple(x.shape[1:-1]) for x in MultigridUNet("poisson").features(np.ones((1, 7, 7, 1)))]
+            >>> states = MultigridUNet("poisson").features(np.ones((1, 7, 7, 1)))
+            >>> [tuple(x.shape[1:-1]) for x in states]
             [(7, 7), (3, 3), (1, 1)]
         """
         record: dict[int, Any] = {}
@@ -260,24 +256,6 @@ class MultigridUNet(MultigridSolver):
         """The shape of b, with the output's channels."""
         shape = self.image_shape(input_shape)
         return (*shape[:-1], shape[-1] if self.outputs is None else self.outputs)
-
-    def certificate(self) -> Certificate:
-        """No bound: the theory of multigrid bounds the factor of a cycle by constants that are not
-        computed here.
-        """
-        reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
-        return Certificate(self.subject, reasons=reasons)
-
-    def example(self) -> dict[str, np.ndarray]:
-        """A small right-hand side, with a mask or a noise level where the network takes one."""
-        rng = np.random.default_rng(20260)
-        size = EXAMPLE_SIZE[: self.ndim]
-        b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
-        if self.noise_conditioned:
-            return {"input": b, "noise": np.full((1,), 0.1, "float32")}
-        if self.problem.masked:
-            return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
-        return {"input": b}
 
     # Configuration
 

@@ -11,8 +11,6 @@ from keras_pde.presets.preset_model import PresetModel
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
 from keras_pde.runtime.types import Shape
 
-__all__ = ["NamedInputs"]
-
 
 class NamedInputs(PresetModel):
     """Base of `Network`: the shapes, units and names of its inputs, and Keras's methods by them."""

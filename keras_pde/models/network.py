@@ -18,8 +18,6 @@ from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
 from keras_pde.runtime.types import Inputs, Tensor
 
-__all__ = ["Network"]
-
 EXAMPLE_SIZE = (33, 18, 9)  # of golden inputs
 
 

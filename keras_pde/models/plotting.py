@@ -91,7 +91,7 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
 def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3) -> Any:
     """Φ(s) of every channel, a panel a block, of a model with learned fluxes.
 
-    Where a flux looks at others, they all have the value s.
+    Where a flux depends on neighbours or other channels, they all have the value s.
 
     Args:
         model: built; of blocks.
@@ -132,8 +132,10 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
 
 
 def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
-    """The kernels of a built 2-D `ConvOperator` in use (zero-mean, normalised; stacked ones
-    multiplied out), one picture a filter.
+    """The kernels of a built 2-D `ConvOperator` as they are in use, one picture a filter.
+
+    They are zero-mean or normalised where the operator makes them so, and stacked ones are
+    multiplied out.
 
     Args:
         operator: a built operator, 2-D.
@@ -203,7 +205,8 @@ def plot_amplification(schedules: Sequence[Any], points: int = 2000) -> Any:
 
     Example:
         >>> from keras_pde import plotting, schemes
-        >>> len(plotting.plot_amplification([schemes.explicit(10), schemes.fed(10)]).axes[0].lines) >= 2
+        >>> figure = plotting.plot_amplification([schemes.explicit(10), schemes.fed(10)])
+        >>> len(figure.axes[0].lines) >= 2
         True
     """
     figure, (axis,) = _axes(1, 1, 5.0, 3.4)

@@ -9,7 +9,7 @@ from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.models.network import Network
 from keras_pde.schemes.schedule import Schedule
 
-__all__ = ["MAX_STEPS", "retime", "scaled_to", "unit_of", "with_enough_steps"]
+__all__ = ["retime", "scaled_to", "with_enough_steps"]
 
 MAX_STEPS = 500
 
@@ -56,7 +56,9 @@ def scaled_to(schedule: Schedule, block: DiffusionBlock, time: float) -> Schedul
     Example:
         >>> from keras_pde import DiffusionBlock, schemes
         >>> from keras_pde.models.retiming import scaled_to
-        >>> scaled_to(schemes.explicit(8), DiffusionBlock("forward", step_size=0.25), 1.0).step_sizes[0]
+        >>> block = DiffusionBlock("forward", step_size=0.25)
+        >>> block.build((None, None, 1))
+        >>> scaled_to(schemes.explicit(8), block, 1.0).step_sizes[0]
         0.5
     """
     unit = unit_of(block)
@@ -83,8 +85,10 @@ def with_enough_steps(schedule: Schedule, block: DiffusionBlock, time: float) ->
     Example:
         >>> from keras_pde import DiffusionBlock, schemes
         >>> from keras_pde.models.retiming import with_enough_steps
-        >>> len(with_enough_steps(schemes.explicit(8), DiffusionBlock("forward", step_size=0.2), 3.0))
-        15
+        >>> block = DiffusionBlock("forward", step_size=0.25)
+        >>> block.build((None, None, 1))
+        >>> len(with_enough_steps(schemes.explicit(8), block, 3.0))
+        6
     """
     unit = unit_of(block)
     relative = isinstance(block.step_size, str) or block.step_limit is None

@@ -26,14 +26,14 @@ FRACTION = 0.95  # of the stable step: below it every step with a monotone flux 
 class Timed(Network):
     r"""(u, T) ↦ uⁿ, n explicit steps u − τKᵀΦ(Ku) of size τ = T/n.
 
-    As few as keep τ ≤ τ₁ = 0.95 · 2/(2β + L‖K‖²).
+    There are as few steps as keep τ ≤ τ₁ = 0.95 · 2/(2β + L‖K‖²).
 
     Every stopping time has a guarantee, since every step has one: 0 ≤ τ ≤ τ₁ is stable, and by
     convexity a step's norm gain and Lipschitz constant are at most 1 + (c − 1)τ/τ₁ with c that of
-    the largest step. An averaged step of θ₁ at τ₁ is θ₁τ/τ₁-averaged. At most 500 steps: longer
-    times are cut to 500τ₁, and negative ones are 0, where the map is the identity. Each sample of a
-    batch has steps of its own. The scheme is explicit whatever the model's: a filter with a
-    schedule of another kind is discretised anew.
+    the largest step. An averaged step of θ₁ at τ₁ is θ₁τ/τ₁-averaged. There are at most 500 steps:
+    longer times are cut to 500τ₁, and negative ones are 0, where the map is the identity. Each
+    sample of a batch has steps of its own. The scheme is explicit whatever the model's: a filter
+    with a schedule of another kind is discretised anew.
 
     Args:
         model: a built model of steps with one block, such as a classical filter of the zoo.

@@ -10,8 +10,6 @@ import numpy as np
 from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.types import Inputs, Tensor
 
-__all__ = ["predict_golden"]
-
 
 class Predicting(Protocol):
     """A network as `predict_golden` takes it."""
