@@ -1,6 +1,4 @@
-"""Ready for accelerators.
-
-Every model and preset lowers whole to XLA for fixed shapes, without a call back to the host.
+"""Every model and preset lowers whole to XLA for fixed shapes, without a call back to the host.
 
 That the compiled program computes the same is tested in test_conformance.py.
 """
@@ -92,9 +90,9 @@ def test_a_preset_lowers_whole(name: str) -> None:
     model = keras_pde.from_preset(name)
     size = {1: (31,), 2: (15, 15), 3: (7, 7, 7)}[model.ndim]
     inputs = image(2, *size, model.input_channels)
-    if getattr(model, "noise_conditioned", False):
+    if "noise" in model.named_inputs:
         inputs = [inputs, image(2)]
-    elif getattr(getattr(model, "problem", None), "masked", False):
+    elif "mask" in model.named_inputs:
         inputs = [inputs, image(2, *size, 1)]
     lowered(model, inputs)
 

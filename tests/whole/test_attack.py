@@ -1,6 +1,6 @@
-"""Gradient ascent on the input of every certified 2-D denoiser of the zoo.
+"""No violation of a certificate in 1,000 tries of gradient ascent on a denoiser's input.
 
-1,000 tries, and no violation of its certificate.
+Every certified 2-D denoiser of the zoo is attacked.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ CERTIFIED = [
 def ascend(
     model, certificate, rng: np.random.Generator, noise: np.ndarray | None
 ) -> dict[str, float]:
-    """Largest gain, Lipschitz quotient and averagedness quotient that gradient ascent from random
-    inputs finds.
+    """The largest quotients that gradient ascent from random inputs finds.
+
+    They are those of the gain, the Lipschitz constant and averagedness.
     """
     shape = (TRIES, *SIZE, model.input_channels)
     scale = np.exp(rng.uniform(math.log(1e-3), math.log(3.0), size=(TRIES, 1, 1, 1)))
@@ -65,7 +66,7 @@ def ascend(
         return found, tape.gradient(total, [u, v])
 
     worst = dict.fromkeys(("norm", "lipschitz", "averaged"), 0.0)
-    steps = STEPS // 2 if hasattr(model, "diagnose") else STEPS  # of solves to 1e-12 fewer
+    steps = STEPS // 2 if model.program().iterates else STEPS  # of solves to 1e-12 fewer
     for step in range(steps):
         found, gradients = with_gradients(u, v) if step < steps - 1 else (quotients(u, v), [])
         for name, values in found.items():
@@ -82,7 +83,7 @@ def test_gradient_ascent_finds_no_violation(name: str) -> None:
     model = from_preset(name, dtype="float64")
     certificate, rng = model.certificate(), np.random.default_rng(0)
     noise = rng.uniform(5, 55, size=(TRIES,)) / 255 if model.noise_conditioned else None
-    if hasattr(model, "diagnose"):
+    if model.program().iterates:
         for block in model.blocks:  # the constants are those of the exact solution
             block.tolerance, block.max_iterations = 1e-12, 5000
     worst = ascend(model, certificate, rng, noise)

@@ -1,5 +1,6 @@
-"""The reference multigrid of textbook.py against the literature's numbers, so that the models can
-be tested against it.
+"""The reference multigrid of textbook.py has the literature's numbers.
+
+So the models can be tested against it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The tutorials run from top to bottom, in a process of their own, and end in a picture and a
-measured number.
-"""
+"""The tutorials run from top to bottom, and end in a picture and a measured number."""
 
 from __future__ import annotations
 
