@@ -228,6 +228,20 @@ def test_coarse_operators_are_galerkin_s_along_each_axis(
         )
 
 
+@tensorflow_only
+@pytest.mark.parametrize("known", [(None, None), (None, 9), (12, None)])
+def test_a_cycle_is_the_same_for_sizes_known_and_unknown(known: tuple[Any, Any], rng: Any) -> None:
+    import tensorflow as tf
+
+    b = rng.standard_normal((1, 12, 9, 1)).astype("float32")
+    for problem in (problems.Biharmonic(), problems.ScreenedPoisson(3.0, "periodic")):
+        model = MultigridUNet(problem, levels=3)
+        graph = tf.function(
+            model, input_signature=[tf.TensorSpec((None, *known, 1))], autograph=False
+        )
+        np.testing.assert_allclose(np.array(graph(b)), np.array(model(b)), atol=1e-4)
+
+
 # --- convergence ---
 
 
