@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from keras import ops
 
-from keras_pde import ImplicitRecurrent, MultigridUNet, Stencil, solvers
+from keras_pde import ImplicitRecurrent, MultigridUNet, solvers
 
 
 def bare_convolutions(
@@ -58,11 +58,7 @@ def bare_convolutions(
 
 
 def _kernels(operator: Any) -> list[Any]:
-    if operator.fixed:
-        rows = operator.compute_output_shape((*[None] * (operator.ndim + 1), operator.channels))[-1]
-        shape = (*[operator.kernel_size] * operator.ndim, operator.channels, rows)
-        return [jax.numpy.asarray(Stencil(operator.stencil).array(shape), "float32")]
-    return [jax.numpy.asarray(k, "float32") for k in operator.effective_kernels()]
+    return [jax.numpy.asarray(k, "float32") for k in operator.kernel_arrays()]
 
 
 def _pyramid(model: Any, dtype: str) -> tuple[Callable[[list[Any], list[Any]], Any], list[Any]]:

@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from keras_pde.certificates.facts import BlockFacts
     from keras_pde.schemes.schedule import Schedule
 from keras_pde.certificates.facts import Rounding
-from keras_pde.runtime.precision import SUMS, unit_roundoff
+from keras_pde.operators.operator import Operator
+from keras_pde.runtime.precision import unit_roundoff
 
 
-def outward(facts: BlockFacts, operator: Any, dtype: Any, tau: float) -> BlockFacts:
+def outward(facts: BlockFacts, operator: Operator, dtype: Any, tau: float) -> BlockFacts:
     """The facts of a block in a 16-bit precision.
 
     Strength enlarged by what rounding does to K, τ and g, and the errors of its arithmetic.
@@ -70,34 +71,18 @@ def outward(facts: BlockFacts, operator: Any, dtype: Any, tau: float) -> BlockFa
     unit = unit_roundoff(dtype)
     if not unit:
         return facts
-    kernels = [operator._constant] if operator.fixed else operator.kernels
-    count, terms = len(kernels), max(math.prod(k.shape[:-2]) * max(k.shape[-2:]) for k in kernels)
-    # of difference stencils Young's bound is the norm itself, also at a reflecting boundary, where
-    # margins cancel and do not add
-    kappa = operator.norm_bound()
-    absolute = kappa if operator.sliced else operator.norm_bound("l1")
-    sums = terms * SUMS / (1 - terms * SUMS)
-    if operator.sliced:
-        first = operator.stencil == "forward"
-        roundings = (1, operator.ndim) if first else (operator.ndim + 2, operator.ndim + 5)
-        cast, sums = 0.0, 0.0  # entries are whole numbers and halves
-    else:
-        margins = 0 if operator.boundary == "dirichlet" else 2 * operator.ndim
-        roundings = count, count + margins
-        cast = ((1 + unit) ** count - 1) * absolute
-    root = math.sqrt(facts.strength) + math.sqrt(tau) * cast
+    errors = operator.rounding_errors(unit)
+    root = math.sqrt(facts.strength) + math.sqrt(tau) * errors.cast
 
-    def relative(times: int) -> float:
-        wide = absolute + cast
-        # one rounding, the last, is of K̂u itself, and not of sums of absolute values
-        error = (
-            unit * (kappa + cast) + (1 + unit) * sums * wide
-            if times == 1
-            else ((1 + unit) ** times * (1 + sums) ** count - 1) * wide
-        )
+    def relative(error: float) -> float:
         return math.sqrt(tau) * error / root if root else 0.0
 
-    rounding = Rounding(keras.backend.standardize_dtype(dtype), unit, *map(relative, roundings))
+    rounding = Rounding(
+        keras.backend.standardize_dtype(dtype),
+        unit,
+        relative(errors.forward),
+        relative(errors.adjoint),
+    )
     return replace(facts, strength=root**2 * (1 + unit) ** 3, rounding=rounding)
 
 

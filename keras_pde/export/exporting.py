@@ -186,13 +186,7 @@ def _constant_kernels(network: Network) -> Iterator[None]:
 
     The artifact need not compute them, nor a bound of their norm, at each call.
     """
-    operators = [operator for operator in network.operators if not operator.fixed]
-    try:
-        for operator in operators:
-            operator.constants = [
-                ops.convert_to_numpy(kernel) for kernel in operator.effective_kernels()
-            ]
+    with contextlib.ExitStack() as stack:
+        for operator in network.operators:
+            stack.enter_context(operator.held_constant())
         yield
-    finally:
-        for operator in operators:
-            operator.constants = None

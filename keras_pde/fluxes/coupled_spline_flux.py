@@ -65,7 +65,7 @@ class CoupledSplineFlux(SplineFlux):
         (True, True)
     """
 
-    mixes = True
+    couples_channels = True
 
     def __init__(
         self,
@@ -148,12 +148,6 @@ class CoupledSplineFlux(SplineFlux):
             _shares(mixing, (-1,)),
         ]
 
-    def in_one_pass(
-        self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """The laws see to it themselves: only parts of them are pointwise."""
-        return getattr(self, law)(parts, noise, parameters)
-
     def fluxes(
         self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
     ) -> list[Any]:
@@ -200,7 +194,7 @@ class CoupledSplineFlux(SplineFlux):
         def laws(q: Any, *more: Any) -> tuple[Any, Any]:
             r = _root(q)
             g = self.unit_diffusivity(r, *more)
-            slope = super(CoupledSplineFlux, self).linearize([r], parameters=list(more))[0]
+            (slope,) = self._linearize([r], list(more))
             # in the first segment both are its slope
             return g, (slope - g) / ops.maximum(q, SMALLEST_SQUARE)
 
@@ -256,12 +250,12 @@ class CoupledSplineFlux(SplineFlux):
         return 0.0, super().diffusivity_bounds[1]
 
     @property
-    def reach(self) -> int:
+    def support(self) -> int:
         """Pixels from which a neighbour acts on Φ."""
         return 2 * (self.neighbourhood // 2)
 
     @property
-    def sees(self) -> str:
+    def description(self) -> str:
         """What the joint magnitudes are taken over."""
         return (
             f"joint over {self.neighbourhood} pixels,"

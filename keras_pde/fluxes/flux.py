@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.runtime.registry import Configured
+from keras_pde.runtime.types import Number, Tensor
 
 
 class Flux(Configured):
@@ -128,6 +129,14 @@ class Flux(Configured):
         wide = at_least_float32(s)
         lam = self._contrast(contrast, wide)
         return narrow(self._psi(ops.square(wide / lam)) * (lam * lam), s)
+
+    def derivatives(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """g and g′ at r = s²/λ², for which a caller has summed the squares of many channels."""
+        return self._g(r), self._dg(r)
+
+    def radial_potential(self, s2: Tensor, contrast: Number) -> Tensor:
+        """ψ as a function of s², or of a sum of squares, for coupled channels."""
+        return self._psi(s2 / (contrast * contrast)) * (contrast * contrast)
 
     def _contrast(self, contrast: Any, like: Any) -> Any:
         if contrast is None:

@@ -9,8 +9,9 @@ import keras
 from keras import ops
 
 from keras_pde import fluxes as activations
-from keras_pde.fluxes.flux_layer import FluxLayer, _split
+from keras_pde.fluxes.flux_layer import FluxLayer, contrast_of_parts
 from keras_pde.runtime.precision import at_least_float32
+from keras_pde.runtime.types import Number, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -85,40 +86,33 @@ class FluxActivation(FluxLayer):
         """g(s²/λ²)."""
         return self.flux.diffusivity_at(s, contrast)
 
-    def diffusivities(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
+    def _diffusivities(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """g of each part; one for all if coupled."""
         if not self.coupled:
-            return super().diffusivities(parts, noise, parameters)
-        (contrast,) = self._given_or_now(parts, noise, parameters)
+            return super()._diffusivities(parts, parameters)
+        (contrast,) = parameters
         shared = self.flux.diffusivity(self._sum_of_squares(parts), contrast)
         return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
-    def fluxes(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
+    def _fluxes(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """Φ of each part."""
         if self.flux.isotropic:
-            return super().fluxes(parts, noise, parameters)
+            return super()._fluxes(parts, parameters)
         return [self.flux(s) for s in parts]
 
-    def linearize(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
+    def _linearize(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """Φ′ of each part; coupled, g, 2g′ and s/λ, in at least float32."""
-        (contrast,) = self._given_or_now(parts, noise, parameters)
+        (contrast,) = parameters
         if not self.coupled:
-            return [
-                self.flux.slope(s, c) for s, c in zip(parts, _split(contrast, parts), strict=True)
-            ]
+            contrasts = contrast_of_parts(contrast, parts)
+            return [self.flux.slope(s, c) for s, c in zip(parts, contrasts, strict=True)]
         # s/λ and not s: 1/λ² overflows in products with small s
         units = [
             s / contrast if isinstance(contrast, float) else s / ops.cast(contrast, s.dtype)
             for s in map(at_least_float32, parts)
         ]
-        r = self._sum_of_squares(units)
-        return [self.flux._g(r), 2 * self.flux._dg(r), *units]
+        g, dg = self.flux.derivatives(self._sum_of_squares(units))
+        return [g, 2 * dg, *units]
 
     def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
         """Φ′(s)v; coupled, g v + 2g′⟨s, v⟩s/λ² with the inner product over all parts and channels."""
@@ -140,7 +134,7 @@ class FluxActivation(FluxLayer):
             contrast = (
                 contrast if isinstance(contrast, float) else ops.cast(contrast, squared.dtype)
             )
-            return [self.flux._psi(squared / (contrast * contrast)) * (contrast * contrast)]
+            return [self.flux.radial_potential(squared, contrast)]
         return [self.flux.potential(s, contrast) for s in parts]
 
     def _sum_of_squares(self, parts: list[Any]) -> Any:
@@ -167,6 +161,11 @@ class FluxActivation(FluxLayer):
     def stiffness(self) -> float:
         """max(L_g, L)."""
         return max(self.flux.L_g, self.flux.L)
+
+    @property
+    def law(self) -> str:
+        """Name of the flux."""
+        return self.flux.name
 
     @property
     def rational(self) -> bool:

@@ -6,7 +6,7 @@ A contrast that can be learned, per channel, and depend on the noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from keras import ops
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
+from keras_pde.runtime.types import Number, Tensor
 
 REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
 SMALLEST_RATIO = 1e-4
@@ -127,47 +128,64 @@ class FluxLayer(keras.layers.Layer):
         raise NotImplementedError
 
     def fluxes(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """Φ of a state in parts (the rows of a stencil), with parameters given or computed from the
-        weights.
-        """
-        return [
-            g * s for g, s in zip(self.diffusivities(parts, noise, parameters), parts, strict=True)
-        ]
+        self, parts: list[Tensor], noise: Tensor = None, parameters: list[Number] | None = None
+    ) -> list[Tensor]:
+        """Φ of a state in parts, in one pass over memory where `keras_pde.runtime.fused` asks.
 
-    def in_one_pass(
-        self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """`fluxes`, `diffusivities` or `linearize`, in one pass over memory where
-        `keras_pde.runtime.fused` asks for it.
+        Args:
+            parts: the state, one tensor or the rows of a stencil.
+            noise: the noise level, for a noise-conditioned flux.
+            parameters: what `flux_parameters` returned, where it is computed once for many calls.
         """
+        return self._in_one_pass(self._fluxes, parts, noise, parameters)
+
+    def diffusivities(
+        self, parts: list[Tensor], noise: Tensor = None, parameters: list[Number] | None = None
+    ) -> list[Tensor]:
+        """g of a state in parts, to multiply with, in one pass; what a frozen cycle keeps."""
+        return self._in_one_pass(self._diffusivities, parts, noise, parameters)
+
+    def linearize(
+        self, parts: list[Tensor], noise: Tensor = None, parameters: list[Number] | None = None
+    ) -> list[Tensor]:
+        """What Φ′ at a state consists of, for `tangent`: tensors only, in one pass."""
+        return self._in_one_pass(self._linearize, parts, noise, parameters)
+
+    def _in_one_pass(
+        self,
+        law: Callable[[list[Tensor], list[Number]], list[Tensor]],
+        parts: list[Tensor],
+        noise: Tensor,
+        parameters: list[Number] | None,
+    ) -> list[Tensor]:
+        """A pointwise law of the parts and the parameters, as one function of tensors."""
         given = self._given_or_now(parts, noise, parameters)
         tensors = [p for p in given if not isinstance(p, float | int)]
 
-        def function(parts: list[Any], tensors: list[Any]) -> list[Any]:
+        def function(parts: list[Tensor], tensors: list[Tensor]) -> list[Tensor]:
             rest = iter(tensors)
-            return getattr(self, law)(
-                list(parts),
-                parameters=[p if isinstance(p, float | int) else next(rest) for p in given],
+            return law(
+                list(parts), [p if isinstance(p, float | int) else next(rest) for p in given]
             )
 
         return one_pass(function, parts, tensors)
 
-    def diffusivities(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """g of a state in parts, to multiply with; what a frozen cycle keeps."""
-        contrast, *more = self._given_or_now(parts, noise, parameters)
-        return [
-            self.unit_diffusivity(s, c, *more)
-            for s, c in zip(parts, _split(contrast, parts), strict=True)
-        ]
+    def _fluxes(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
+        """Φ, pointwise."""
+        return [g * s for g, s in zip(self._diffusivities(parts, parameters), parts, strict=True)]
 
-    def linearize(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """What the derivative of Φ at a state consists of, for `tangent`: tensors only."""
+    def _diffusivities(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
+        """g, pointwise."""
+        contrast, *more = parameters
+        contrasts = contrast_of_parts(contrast, parts)
+        return [self.unit_diffusivity(s, c, *more) for s, c in zip(parts, contrasts, strict=True)]
+
+    def _linearize(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
+        """What Φ′ consists of, pointwise."""
+        raise NotImplementedError
+
+    def potentials(self, parts: list[Tensor], noise: Tensor = None) -> list[Tensor]:
+        """ψ of a state in parts, where `has_potential`."""
         raise NotImplementedError
 
     def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
@@ -202,25 +220,41 @@ class FluxLayer(keras.layers.Layer):
         raise NotImplementedError
 
     @property
-    def mixes(self) -> bool:
+    def linear(self) -> bool:
+        """Whether g is constant."""
+        return False
+
+    @property
+    def rational(self) -> bool:
+        """Whether g takes a division only, no root and no exponential."""
+        return False
+
+    @property
+    def couples_channels(self) -> bool:
         """Whether a symmetric Φ′ has entries off its diagonal."""
         return self.coupled
 
     @property
-    def coupling(self) -> float:
-        """Bound of what Φ′ differs by from a symmetric matrix with eigenvalues between the slope
-        bounds.
+    def asymmetry_bound(self) -> float:
+        """Distance of Φ′ from a symmetric matrix with eigenvalues between the slope bounds.
+
+        An upper bound in the spectral norm, from the weights at hand.
         """
         return 0.0
 
     @property
-    def reach(self) -> int:
+    def support(self) -> int:
         """Pixels from which a neighbour acts on Φ."""
         return 0
 
     @property
-    def sees(self) -> str:
-        """What Φ looks at beside a channel's own value, in words."""
+    def law(self) -> str:
+        """g in words, for ``print(model)``: a flux's name, or what a spline is bounded by."""
+        return type(self).__name__
+
+    @property
+    def description(self) -> str:
+        """What else Φ depends on (neighbours, other channels), for ``print(model)``."""
         return ""
 
     @property
@@ -239,7 +273,7 @@ class FluxLayer(keras.layers.Layer):
         }
 
 
-def _split(contrast: Any, parts: list[Any]) -> list[Any]:
+def contrast_of_parts(contrast: Number, parts: list[Tensor]) -> list[Number]:
     """The contrast of each part: a contrast per channel is cut like the channels."""
     if len(parts) == 1 or np.ndim(contrast) == 0 or contrast.shape[-1] == 1:
         return [contrast] * len(parts)

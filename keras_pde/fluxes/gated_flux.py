@@ -35,7 +35,7 @@ class GatedFlux(FluxActivation):
     whatever it depends on, and a gate in (0, 1) keeps it there: certified with every weight. Φ is
     no gradient, so there is no energy and no averagedness. Its derivative is a diagonal matrix with
     entries between the bounds of Φ′ plus one of norm at most c =
-    ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/λⱼ)ᵢⱼ‖ (`coupling`), so the Lipschitz constant of a block
+    ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/λⱼ)ᵢⱼ‖ (`asymmetry_bound`), so the Lipschitz constant of a block
     grows by τ‖K‖²c. Cost: a depthwise convolution and a 1×1 convolution of Ku.
 
     Args:
@@ -131,7 +131,7 @@ class GatedFlux(FluxActivation):
         )
 
     @property
-    def reach(self) -> int:
+    def support(self) -> int:
         """Pixels from which a neighbour acts on Φ."""
         return self.neighbourhood // 2
 
@@ -144,12 +144,6 @@ class GatedFlux(FluxActivation):
                 for w in (self.window, self.mixing, self.gate_bias)
             ),
         ]
-
-    def in_one_pass(
-        self, law: str, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
-        """The laws see to it themselves: only parts of them are pointwise."""
-        return getattr(self, law)(parts, noise, parameters)
 
     def fluxes(
         self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
@@ -228,7 +222,7 @@ class GatedFlux(FluxActivation):
         return 0.0, self.flux.diffusivity_bounds[1]
 
     @property
-    def coupling(self) -> float:
+    def asymmetry_bound(self) -> float:
         """Upper bound c of what Φ′ differs by from its diagonal part, from the weights at hand.
 
         Inf for a flux that is not bounded.
@@ -270,7 +264,7 @@ class GatedFlux(FluxActivation):
         return np.minimum(*both), np.maximum(*both)
 
     @property
-    def sees(self) -> str:
+    def description(self) -> str:
         """What the gate looks at."""
         return f"gate over {self.neighbourhood} pixels and all channels"
 

@@ -14,6 +14,7 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
+from keras_pde.runtime.types import Number, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -176,24 +177,20 @@ class SplineFlux(FluxLayer):
         )
         return narrow(g, s)
 
-    def linearize(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
+    def _linearize(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """The slope of the segment that s lies in."""
         (s,) = _one(parts)
-        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
+        wide, contrast, slopes = self._wide(s, *parameters)
         a = ops.abs(wide / contrast)
         slope = ops.broadcast_to(slopes[0], ops.shape(a))
         for j in range(1, self.knots):
             slope = ops.where(a < self._edges[j], slope, slopes[j])
         return [narrow(ops.where(a < self.extent, slope, ops.full_like(slope, self._last)), s)]
 
-    def fluxes(
-        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
-    ) -> list[Any]:
+    def _fluxes(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """Φ(s), without dividing by s."""
         (s,) = _one(parts)
-        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
+        wide, contrast, slopes = self._wide(s, *parameters)
         x, h = wide / contrast, self._widths[0]
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
         return [
@@ -262,7 +259,10 @@ class SplineFlux(FluxLayer):
         """The upper slope bound."""
         return self.slopes[1]
 
-    linear = rational = False
+    @property
+    def law(self) -> str:
+        """The bounds of the slopes."""
+        return f"spline with slopes in [{self.slopes[0]:g}, {self.slopes[1]:g}]"
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

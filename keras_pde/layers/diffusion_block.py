@@ -11,14 +11,14 @@ import numpy as np
 from keras import ops
 
 from keras_pde import fluxes as activations
-from keras_pde import schemes
+from keras_pde import operators, schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.rounding import outward
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import as_in, at_least_float32, unit_roundoff
@@ -28,7 +28,7 @@ STEP_SIZES = ("auto", "learned", "per_channel")
 
 
 @dataclass
-class Prepared:
+class PreparedBlock:
     """What does not change from step to step: kernels in use, step size, and a data weight."""
 
     kernels: list[Any]
@@ -49,7 +49,7 @@ class DiffusionBlock(keras.layers.Layer):
     2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
 
     Args:
-        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator
+        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the classical operator
             without weights; or a number of filters, for learned normalised zero-mean 3-wide
             kernels.
         flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` or a `SplineFlux`.
@@ -87,7 +87,7 @@ class DiffusionBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        operator: ConvOperator | str | int = "forward",
+        operator: Operator | str | int = "forward",
         flux: str | activations.Flux | FluxLayer = "charbonnier",
         step_size: float | str = "auto",
         *,
@@ -98,16 +98,7 @@ class DiffusionBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(operator, str):
-            operator = ConvOperator(initializer=operator)
-        elif isinstance(operator, int):
-            operator = ConvOperator(operator, zero_mean=True, normalize=True)
-        if not isinstance(operator, ConvOperator):
-            raise ValueError(
-                "operator must be a ConvOperator, a stencil name or a number of filters. Received:"
-                f" operator={operator!r}"
-            )
-        self.operator = operator
+        self.operator = operators.get(operator)
         if isinstance(flux, FluxLayer):
             if coupled and not flux.coupled:
                 raise ValueError(
@@ -146,7 +137,7 @@ class DiffusionBlock(keras.layers.Layer):
                 f" data_weight={self.data_weight!r}"
             )
         if self.step_size == "per_channel":
-            if self.flux.mixes:
+            if self.flux.couples_channels:
                 raise ValueError(
                     "A step for each channel and a flux that couples channels exclude each other:"
                     " the step would not be symmetric"
@@ -188,46 +179,46 @@ class DiffusionBlock(keras.layers.Layer):
     @property
     def step_limit(self) -> float | None:
         """2/(2β + L‖K‖²) where it does not change with the weights, else None."""
-        if not (self.operator.fixed or self.operator.normalize) or self.data_weight == "learned":
+        if not self.operator.bound_is_constant or self.data_weight == "learned":
             return None
         return 2 / (2 * self.data_weight + self.flux.stiffness * self.operator.squared_norm_bound())
 
     @property
-    def reach(self) -> int:
+    def support(self) -> int:
         """Pixels from which u acts on u⁺."""
-        return self.operator.reach + self.flux.reach
+        return self.operator.support + self.flux.support
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of u."""
         return tuple(input_shape)
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> PreparedBlock:
         """Kernels, step size and data weight in use, in at least float32: a step rounds each once.
 
         Compute once for many steps.
         """
-        kernels = self.operator.effective_kernels()
+        kernels = self.operator.weights_in_use()
         beta: Any = self.data_weight
         if beta == "learned":
             beta = softplus(at_least_float32(ops.convert_to_tensor(self.raw_data_weight)))
         if not isinstance(self.step_size, str):
-            return Prepared(kernels, self.step_size, beta)
+            return PreparedBlock(kernels, self.step_size, beta)
         if self.step_size == "per_channel":
-            sums = ops.maximum(self.operator.gershgorin_sums(kernels), self._tiny) * (1 + 1e-5)
-            return Prepared(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
+            sums = ops.maximum(self.operator.row_sums(kernels), self._tiny) * (1 + 1e-5)
+            return PreparedBlock(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
         bound = self.operator.squared_norm_bound(kernels)
         bound = bound if isinstance(bound, float) else ops.maximum(bound, self._tiny)
         limit = 2 / (2 * beta + self.flux.stiffness * bound)
         if self.step_size == "learned":
             limit = limit * ops.sigmoid(at_least_float32(ops.convert_to_tensor(self.raw_step)))
-        return Prepared(kernels, self.fraction * limit, beta)
+        return PreparedBlock(kernels, self.fraction * limit, beta)
 
     @property
     def _tiny(self) -> float:
         """Smallest ‖K‖² to divide by: the step stays finite in the precision it is rounded to."""
         return 1e-4 if unit_roundoff(self.compute_dtype) else 1e-12
 
-    def inner(self, u: Any, prepared: Prepared) -> list[Any]:
+    def inner(self, u: Any, prepared: PreparedBlock) -> list[Any]:
         """Ku + b, in parts."""
         parts = self.operator.parts(u, prepared.kernels)
         if not self.use_bias:
@@ -240,9 +231,9 @@ class DiffusionBlock(keras.layers.Layer):
             )
         ]
 
-    def freeze(self, u: Any, prepared: Prepared, noise: Any = None) -> list[Any]:
+    def freeze(self, u: Any, prepared: PreparedBlock, noise: Any = None) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
-        parts = self.flux.in_one_pass("diffusivities", self.inner(u, prepared), noise)
+        parts = self.flux.diffusivities(self.inner(u, prepared), noise)
         return parts[:1] if self.coupled else parts
 
     @property
@@ -258,7 +249,7 @@ class DiffusionBlock(keras.layers.Layer):
     def step(
         self,
         u: Any,
-        prepared: Prepared,
+        prepared: PreparedBlock,
         *,
         source: Any = None,
         noise: Any = None,
@@ -268,7 +259,7 @@ class DiffusionBlock(keras.layers.Layer):
         """One step of size scale·τ, with the diffusivity given or computed at u."""
         parts = self.inner(u, prepared)
         if frozen is None:
-            fluxes = self.flux.in_one_pass("fluxes", parts, noise)
+            fluxes = self.flux.fluxes(parts, noise)
         else:
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
@@ -311,11 +302,7 @@ class DiffusionBlock(keras.layers.Layer):
             if isinstance(prepared.step, float | int)
             else float(np.max(ops.convert_to_numpy(prepared.step)))
         )
-        squared = (
-            self.operator.squared_norm_bound()
-            if self.operator.fixed
-            else self.operator.norm_bound() ** 2
-        )
+        squared = self.operator.certified_squared_norm()
         data = (
             0.0
             if self.step_size == "per_channel"
@@ -344,8 +331,8 @@ class DiffusionBlock(keras.layers.Layer):
             # steps that differ between channels weigh the entries of Φ′ unequally
             coupling=(
                 np.inf
-                if self.step_size == "per_channel" and self.flux.coupling
-                else self.flux.coupling
+                if self.step_size == "per_channel" and self.flux.asymmetry_bound
+                else self.flux.asymmetry_bound
             ),
             potential=self.flux.has_potential,
         )

@@ -13,13 +13,14 @@ import numpy as np
 from keras import ops
 
 from keras_pde import fluxes as activations
+from keras_pde import operators
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.implicit_gradient import attach, held
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.precision import at_least_float32, narrow
@@ -35,7 +36,7 @@ _REMEDY = (
 
 
 @dataclass
-class Prepared:
+class PreparedStep:
     """What does not change from step to step.
 
     Kernels in use, step size, parameters of the flux, q and m.
@@ -62,7 +63,7 @@ class ImplicitDiffusion(keras.layers.Layer):
     iteration; about as much for a gradient.
 
     Args:
-        operator: a `ConvOperator`; a stencil name ("forward", ...), for the classical operator
+        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the classical operator
             without weights; or a number of filters, for learned normalised zero-mean 3-wide
             kernels.
         flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` (with coupled=True for
@@ -100,7 +101,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def __init__(
         self,
-        operator: ConvOperator | str | int = "forward",
+        operator: Operator | str | int = "forward",
         flux: str | activations.Flux | FluxLayer = "charbonnier",
         step_size: float | str = 1.0,
         solver: str | solvers.Solver = "accelerated",
@@ -111,15 +112,6 @@ class ImplicitDiffusion(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(operator, str):
-            operator = ConvOperator(initializer=operator)
-        elif isinstance(operator, int):
-            operator = ConvOperator(operator, zero_mean=True, normalize=True)
-        if not isinstance(operator, ConvOperator):
-            raise ValueError(
-                "operator must be a ConvOperator, a stencil name or a number of filters. Received:"
-                f" operator={operator!r}"
-            )
         if step_size != "learned" and (isinstance(step_size, str) or not 0 < step_size < np.inf):
             raise ValueError(
                 "step_size must be a finite number > 0 or 'learned'. Received:"
@@ -135,7 +127,7 @@ class ImplicitDiffusion(keras.layers.Layer):
                 f"on_failure must be one of {', '.join(ON_FAILURE)}. Received:"
                 f" on_failure={on_failure!r}"
             )
-        self.operator = operator
+        self.operator = operators.get(operator)
         self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
         if not self.flux.has_potential:
             raise ValueError(
@@ -162,16 +154,16 @@ class ImplicitDiffusion(keras.layers.Layer):
             self.raw_step = self.add_weight(
                 shape=(), initializer=start, autocast=False, name="raw_step"
             )
-        self.solver.check(*self.numbers, self.flux)
+        self.solver.check(*self.spectral_bounds, self.flux)
         self.built = True
 
     @property
-    def numbers(self) -> tuple[float | None, float | None]:
+    def spectral_bounds(self) -> tuple[float | None, float | None]:
         """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′, where they do not change with
         the weights.
         """
         low = self.flux.slope_range[0]
-        if not (self.operator.fixed or self.operator.normalize) or isinstance(self.step_size, str):
+        if not self.operator.bound_is_constant or isinstance(self.step_size, str):
             return None, 0.0 if low >= 0 else None
         strength = self.step_size * self.operator.squared_norm_bound()
         return strength * self.flux.stiffness, strength * max(0.0, -low)
@@ -180,22 +172,22 @@ class ImplicitDiffusion(keras.layers.Layer):
         """The shape of f."""
         return tuple(input_shape)
 
-    def prepare(self, noise: Any = None) -> Prepared:
+    def prepare(self, noise: Any = None) -> PreparedStep:
         """Kernels, step size and parameters in use; compute once for many steps."""
-        kernels = self.operator.effective_kernels()
+        kernels = self.operator.weights_in_use()
         step: Any = self.step_size
         if step == "learned":
             step = softplus(at_least_float32(ops.convert_to_tensor(self.raw_step)))
-        q, m = self.numbers
+        q, m = self.spectral_bounds
         if q is None:
             bound = self.operator.squared_norm_bound(kernels)
             q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
             m = 0.0 if low >= 0 else step * bound * -low
-        return Prepared(
+        return PreparedStep(
             kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m
         )
 
-    def problem(self, f: Any, prepared: Prepared) -> ImplicitStep:
+    def problem(self, f: Any, prepared: PreparedStep) -> ImplicitStep:
         """The step from f, in float32 at least."""
         f = at_least_float32(ops.convert_to_tensor(f))
 
@@ -231,13 +223,13 @@ class ImplicitDiffusion(keras.layers.Layer):
             self.build(f.shape)
         return self.solve_prepared(f, self.prepare(noise), trace)
 
-    def solve_prepared(self, f: Any, prepared: Prepared, trace: bool = False) -> SolverResult:
+    def solve_prepared(self, f: Any, prepared: PreparedStep, trace: bool = False) -> SolverResult:
         """As `solve`, with what `prepare` returned."""
         return self.solver.solve(
             held(self.problem(f, prepared)), self.tolerance, self.max_iterations, trace
         )
 
-    def step(self, f: Any, prepared: Prepared) -> Any:
+    def step(self, f: Any, prepared: PreparedStep) -> Any:
         """u, with gradients."""
         problem = self.problem(f, prepared)
         solution = self.solver.solve(held(problem), self.tolerance, self.max_iterations)
@@ -294,7 +286,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
-        parts = self.operator.parts(u, self.operator.effective_kernels())
+        parts = self.operator.parts(u, self.operator.weights_in_use())
         return sum(
             ops.sum(p, axis=tuple(range(1, len(p.shape))))
             for p in self.flux.potentials(parts, noise)
@@ -311,11 +303,7 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights at hand."""
-        squared = (
-            self.operator.squared_norm_bound()
-            if self.operator.fixed
-            else self.operator.norm_bound() ** 2
-        )
+        squared = self.operator.certified_squared_norm()
         smallest = self.operator.smallest_size
         return BlockFacts(
             self.tau * squared,

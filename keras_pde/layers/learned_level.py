@@ -15,7 +15,9 @@ from keras import ops
 
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.layers.transfer import Prolongation, Restriction
-from keras_pde.operators import ConvOperator, Stencil
+from keras_pde.operators.conv_norms import in_graph_bound
+from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.operators.stencils import Stencil
 from keras_pde.runtime.precision import drawn_wide
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import Level
@@ -82,7 +84,7 @@ class LearnedLevel(keras.layers.Layer):
         kernel = Stencil("forward").array(
             (*(KERNEL_SIZE,) * self.ndim, self.channels, self.ndim * self.channels)
         )
-        self.start_norm = float(self.convolution._bound_in_graph([kernel], np))
+        self.start_norm = float(in_graph_bound([kernel], self.boundary, np))
         self.flux.build((*input_shape[:-1], self.ndim * self.channels))
         for transfer in [] if self.last else [self.restriction, self.prolongation]:
             transfer.build(input_shape)
@@ -128,7 +130,7 @@ class BoundLevel(Level):
         self.weights = grid.edge_weights(dtype)
         self.wall = grid.wall(dtype)
         self.mass = grid.mass(dtype)
-        self.kernels = layer.convolution.effective_kernels()
+        self.kernels = layer.convolution.weights_in_use()
         # positive, so that the smoothing steps of the coarsest level cannot run away
         self.screening = (
             0.0 if layer.screening is None else ops.abs(ops.convert_to_tensor(layer.screening))

@@ -17,7 +17,7 @@ from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.network import Network
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
@@ -122,7 +122,7 @@ class BlockNetwork(Network):
         return operator.compute_output_shape(shape)[-1]
 
     @property
-    def operators(self) -> list[ConvOperator]:
+    def operators(self) -> list[Operator]:
         """The blocks' operators."""
         return [block.operator for block in self.blocks]
 

@@ -28,7 +28,7 @@ def describe(model: BlockNetwork, schedule: Schedule) -> str:
         extra.append(f"data term {weight if isinstance(weight, str) else format(weight, 'g')}")
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
-    field = (2 * block.reach * model.step_count + 1) * model.patch_size
+    field = (2 * block.support * model.step_count + 1) * model.patch_size
     if numeric:
         schedule = schedule.scaled(block.step_size)
     lines = [
@@ -61,7 +61,7 @@ def describe_implicit(model: BlockNetwork) -> str:
     )
     sharing = "one block for all" if len(model.blocks) == 1 else f"{len(model.blocks)} blocks"
     lifting = "" if model.lifting is None else f"; lifting: {model.lifting!r}"
-    q, m = block.numbers if model.built else (None, None)
+    q, m = block.spectral_bounds if model.built else (None, None)
     numbers = f"q = τL‖K‖² ≤ {_bound(q)}, m = τμ‖K‖² ≤ {_bound(m)}: " if model.built else ""
     unique = (
         "unique for every τ"
@@ -94,34 +94,16 @@ def describe_implicit(model: BlockNetwork) -> str:
 
 
 def _operator_and_flux(op: Any, flux: Any) -> list[str]:
-    kernels = (
-        f"the {op.stencil} stencil, no weights"
-        if op.fixed
-        else f"{op.filters} filters of width {op.kernel_size}"
-    )
-    options = ", ".join(
-        [
-            f"{op.boundary} boundary",
-            *["zero-mean"] * op.zero_mean,
-            *["normalised to ‖K‖ ≤ 1"] * op.normalize,
-        ]
-    )
-    law = getattr(flux, "flux", None)
-    kind = (
-        law.name
-        if law is not None
-        else f"spline with slopes in [{flux.slopes[0]:g}, {flux.slopes[1]:g}]"
-    )
     contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
     details = [
         contrast,
-        flux.sees,
+        flux.description,
         "coupled channels" if flux.coupled else "",
         "depends on the noise level" if flux.noise_conditioned else "",
     ]
     return [
-        f"  operator K       {kernels}; {options}",
-        f"  flux             {', '.join(filter(None, [kind, *details]))}",
+        f"  operator K       {op.description}",
+        f"  flux             {', '.join(filter(None, [flux.law, *details]))}",
     ]
 
 

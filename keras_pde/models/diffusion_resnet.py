@@ -13,7 +13,7 @@ from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.fluxes.flux_layer import FluxLayer
-from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared
+from keras_pde.layers.diffusion_block import DiffusionBlock, PreparedBlock
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models import retiming
 from keras_pde.models.block_network import BlockNetwork, block_arguments
@@ -120,7 +120,7 @@ class DiffusionResNet(BlockNetwork):
         self,
         inputs: Inputs,
         states: list[Tensor] | None = None,
-        prepared: list[Prepared] | None = None,
+        prepared: list[PreparedBlock] | None = None,
     ) -> Tensor:
         f, noise, lower = self.lift(inputs)
         prepared = prepared or [block.prepare() for block in self.blocks]
@@ -153,7 +153,9 @@ class DiffusionResNet(BlockNetwork):
         # in its graphs arrays are constants, and tensors inputs that are laid out in every call
         if keras.backend.backend() == "tensorflow":
             prepared = [
-                Prepared(*keras.tree.map_structure(_as_array, (p.kernels, p.step, p.data_weight)))
+                PreparedBlock(
+                    *keras.tree.map_structure(_as_array, (p.kernels, p.step, p.data_weight))
+                )
                 for p in prepared
             ]
         return Program(
@@ -176,7 +178,7 @@ class DiffusionResNet(BlockNetwork):
         pixels. Extrapolation and the source add nothing.
         """
         patch = self.patch_size
-        reach = max(block.reach for block in self.blocks)
+        reach = max(block.support for block in self.blocks)
         return Influence(patch * self.step_count * reach + patch - 1, exact=True)
 
     def certificate(self) -> Certificate:

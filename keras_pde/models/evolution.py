@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_pde.layers.diffusion_block import DiffusionBlock, Prepared
+from keras_pde.layers.diffusion_block import DiffusionBlock, PreparedBlock
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Tensor
@@ -18,7 +18,7 @@ from keras_pde.schemes.schedule import Schedule
 def evolve(
     schedule: Schedule,
     blocks: Sequence[DiffusionBlock],
-    prepared: Sequence[Prepared],
+    prepared: Sequence[PreparedBlock],
     source: Tensor,
     noise: Tensor | None,
     states: list[Tensor] | None = None,

@@ -187,12 +187,12 @@ class ImplicitRecurrent(BlockNetwork):
         radius = 0.0
         for k in range(self.steps):
             block = self.block_of(k)
-            q, m = block.numbers
+            q, m = block.spectral_bounds
             if q is None:
                 squared = block.tau * block.operator.norm_bound() ** 2
                 q = squared * block.flux.stiffness
                 m = squared * max(0.0, -block.flux.slope_range[0])
-            radius += (block.operator.reach + block.flux.reach) * decay(q, m or 0.0)
+            radius += (block.operator.support + block.flux.support) * decay(q, m or 0.0)
         return Influence.fading(radius * self.patch_size)
 
     def certificate(self) -> Certificate:

@@ -12,7 +12,7 @@ from keras_pde.layers.learned_level import LearnedLevel, lifting_and_head, small
 from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
 from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
 from keras_pde.schemes.multigrid.cycle import Cycle
@@ -145,7 +145,7 @@ class MultigridUNet(MultigridSolver):
         return self.ndim * (self.channels or self.input_channels)
 
     @property
-    def operators(self) -> list[ConvOperator]:
+    def operators(self) -> list[Operator]:
         """The learned levels' operators."""
         return [level.convolution for level in self.learned_levels]
 

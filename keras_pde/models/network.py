@@ -15,7 +15,7 @@ from keras_pde.models.features import Features
 from keras_pde.models.influence import Influence
 from keras_pde.models.named_inputs import NamedInputs
 from keras_pde.models.program import Program
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.types import Inputs, Tensor
 
 EXAMPLE_SIZE = (33, 18, 9)  # of golden inputs
@@ -76,7 +76,7 @@ class Network(NamedInputs):
         return self.input_channels
 
     @property
-    def operators(self) -> list[ConvOperator]:
+    def operators(self) -> list[Operator]:
         """The operators inside, whose kernels an export holds as numbers; by default none."""
         return []
 

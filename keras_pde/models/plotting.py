@@ -115,7 +115,7 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
         channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[
             -1
         ]
-        reach = block.flux.reach
+        reach = block.flux.support
         values = np.tile(s[:, None, None, None], (1, 2 * reach + 1, 2 * reach + 1, channels))
         level = (
             {"noise": np.full((len(s),), noise, "float32")} if block.flux.noise_conditioned else {}
@@ -163,12 +163,7 @@ def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
             "plot_kernels shows a built 2-D operator: call operator.build((None, None, None,"
             " channels)) first"
         )
-    kernels = (
-        [operator._constant]
-        if operator.fixed
-        else [ops.convert_to_numpy(k) for k in operator.effective_kernels()]
-    )
-    whole = norms.composite(kernels)[..., :most]
+    whole = norms.composite(operator.kernel_arrays())[..., :most]
     k, p = whole.shape[0], patch_size
     channels = whole.shape[2] // (p * p) if whole.shape[2] % (p * p) == 0 else 1
     # a patch's channels are (row, column, image channel)

@@ -15,7 +15,7 @@ from keras_pde.models import retiming
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.influence import Influence
 from keras_pde.models.network import Network
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 __all__ = ["Timed"]
@@ -104,7 +104,7 @@ class Timed(Network):
         return self.model.width
 
     @property
-    def operators(self) -> list[ConvOperator]:
+    def operators(self) -> list[Operator]:
         """The model's."""
         return self.model.operators
 

@@ -4,6 +4,8 @@ Convolution, boundary conditions, stencils and norm bounds.
 """
 
 from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.operators.operator import Operator
+from keras_pde.operators.registry import get
 from keras_pde.operators.stencils import Stencil, stencil
 
-__all__ = ["ConvOperator", "Stencil", "stencil"]
+__all__ = ["ConvOperator", "Operator", "Stencil", "get", "stencil"]

@@ -141,9 +141,7 @@ def plan(model: Network, shape: tuple[int, ...], tile: int | None = None, batch:
     axes.append(_axis(width, max(side, tile // axes[0][0]), halo, patch, wrap))
     (h, rows), (w, columns) = axes
     whole = len(rows) == len(columns) == 1
-    return Tiling(
-        (height, width), (h, w), halo, influence.exact or whole, (rows, columns), patch
-    )
+    return Tiling((height, width), (h, w), halo, influence.exact or whole, (rows, columns), patch)
 
 
 def _axis(size: int, length: int, halo: int, patch: int, wrap: bool) -> tuple[int, tuple[int, ...]]:

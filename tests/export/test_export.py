@@ -540,7 +540,7 @@ def test_an_export_leaves_the_model_trainable(tmp_path: Path) -> None:
     u = np.random.default_rng(0).random((1, 8, 8, 1)).astype("float32")
     before = np.array(model(u))
     export.export(model, tmp_path / "m")
-    assert all(block.operator.constants is None for block in model.blocks)
+    assert all(block.operator.held is None for block in model.blocks)
     model.set_weights(
         [w + 0.1 * np.random.default_rng(1).standard_normal(w.shape) for w in model.get_weights()]
     )

@@ -159,8 +159,8 @@ def test_the_derivative_is_within_the_coupling_of_a_diagonal_one(rng, name):
         assert diagonal.min() >= low - 1e-12
         assert diagonal.max() <= high + 1e-12
         rest = np.linalg.norm(whole - np.diag(diagonal), 2)
-        assert rest <= layer.coupling * (1 + 1e-6)
-        closest = max(closest, rest / layer.coupling)
+        assert rest <= layer.asymmetry_bound * (1 + 1e-6)
+        closest = max(closest, rest / layer.asymmetry_bound)
     assert closest > 0.1
 
 

@@ -304,7 +304,7 @@ def test_every_solver_reaches_a_stationary_point_of_an_energy_that_is_not_convex
         **D,
     )
     found = layer.solve(f)
-    assert layer.numbers[1] == 2
+    assert layer.spectral_bounds[1] == 2
     assert np.array(found.converged).all()
     u = np.array(found.u)
     s = np.diff(u, axis=1)

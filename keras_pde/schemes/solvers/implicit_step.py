@@ -76,13 +76,7 @@ class ImplicitStep:
 
     def residual(self, u: Tensor) -> Tensor:
         """F(u)."""
-        return (
-            u
-            - self.f
-            + self._outer(
-                self.flux.in_one_pass("fluxes", self.inner(u), parameters=self.parameters)
-            )
-        )
+        return u - self.f + self._outer(self.flux.fluxes(self.inner(u), parameters=self.parameters))
 
     def diffusivities(self, u: Tensor) -> list[Tensor]:
         """g at u, in parts."""
@@ -94,7 +88,7 @@ class ImplicitStep:
 
     def linearize(self, u: Tensor) -> list[Tensor]:
         """Φ′ at Ku."""
-        return self.flux.in_one_pass("linearize", self.inner(u), parameters=self.parameters)
+        return self.flux.linearize(self.inner(u), parameters=self.parameters)
 
     def jacobian(self, linearization: list[Tensor], v: Tensor) -> Tensor:
         """(I + τKᵀΦ′(Ku)K)v."""

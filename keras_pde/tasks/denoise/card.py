@@ -99,7 +99,7 @@ computes the first row, a test recomputes it.
 def _architecture(folder: Path, network: Any) -> str:
     parts = [f"```mermaid\n{network.diagram()}\n```", f"```\n{network}\n```"]
     if (folder / "fluxes.png").is_file():
-        alone = all(block.flux.reach == 0 for block in network.blocks)
+        alone = all(block.flux.support == 0 for block in network.blocks)
         where = (
             ", where all channels and neighbours have the value s: the diffusivity looks at them"
             " all"

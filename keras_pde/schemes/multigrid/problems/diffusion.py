@@ -58,7 +58,7 @@ class Diffusion(Problem):
             raise ValueError("The flux of a problem has no weights: give it a fixed contrast")
         self.stiffness = self.step_size
         self.equation = (
-            f"u + {self.step_size:g}KᵀΦ(Ku) = b, {self.flux.flux.name} flux, contrast"
+            f"u + {self.step_size:g}KᵀΦ(Ku) = b, {self.flux.law} flux, contrast"
             f" {self.flux.contrast:g}"
         )
 
