@@ -62,7 +62,7 @@ class ClassicalFilter:
         )
 
     def model(self, contrast: float, time: float, cycles: int) -> DiffusionResNet:
-        """The filter to a stopping time, by FED cycles with the fewest steps, or by explicit steps."""
+        """The filter to a stopping time, by the shortest FED cycles or by explicit steps."""
         if self.explicit:
             schedule = schemes.explicit(time=time, max_step=self.limit * 0.95)
             block = self.block(contrast, time / len(schedule))
@@ -185,8 +185,9 @@ def psnr(u: np.ndarray, clean: np.ndarray) -> float:
 
 
 class Trajectory:
-    """Explicit evolution of noisy photographs, compiled once for all contrasts and noise levels of
-    a filter.
+    """Explicit evolution of noisy photographs by a filter.
+
+    It is compiled once for all contrasts and noise levels.
     """
 
     def __init__(self, f: ClassicalFilter, clean: np.ndarray) -> None:
@@ -208,7 +209,10 @@ class Trajectory:
         self.advance = advance
 
     def best(self, contrast: float, level: int) -> tuple[float, float]:
-        """(PSNR, stopping time) at the best time for one contrast at noise 25, scaled to the level."""
+        """(PSNR, stopping time) at the best time for one contrast at noise 25.
+
+        The contrast is scaled to the level.
+        """
         noise = np.random.default_rng(level).standard_normal(self.clean.shape).astype("float32")
         u = self.clean + level / 255 * noise
         scale = np.float32(contrast * level / 25)

@@ -25,9 +25,7 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Solver:
-    """One solver: a problem, a dimension, and what differs from the problem's own cycle and
-    smoother.
-    """
+    """One solver: a problem, a dimension, and a cycle and smoother if not the problem's own."""
 
     name: str
     problem: problems.Problem

@@ -15,9 +15,9 @@ from typing import Any
 
 from keras_pde import presets
 from keras_pde.tasks import task as tasks
-from keras_pde.tasks.task import Section
+from keras_pde.tasks.section import Section
 
-__all__ = ["card", "card_of", "sentence", "write_card"]
+__all__ = ["card", "card_of", "write_card"]
 
 CARD = "README.md"
 
@@ -27,7 +27,7 @@ def card(name: str, sections: Iterable[Section]) -> str:
 
     Example:
         >>> from keras_pde.tasks.cards import card
-        >>> from keras_pde.tasks.task import Section
+        >>> from keras_pde.tasks.section import Section
         >>> print(card("a_preset", [Section("", "What it is."), Section("Results", "28 dB")]))
         # a_preset
         <BLANKLINE>
@@ -39,17 +39,6 @@ def card(name: str, sections: Iterable[Section]) -> str:
         <BLANKLINE>
     """
     return "\n\n".join([f"# {name}", *map(str, sections)]) + "\n"
-
-
-def sentence(text: str) -> str:
-    """A text that begins with a capital letter.
-
-    Example:
-        >>> from keras_pde.tasks.cards import sentence
-        >>> sentence("total variation flow")
-        'Total variation flow'
-    """
-    return text[:1].upper() + text[1:]
 
 
 def card_of(folder: Path, entry: dict[str, Any]) -> str:

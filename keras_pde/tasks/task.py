@@ -10,77 +10,18 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section, sentence
+
 __all__ = ["Metric", "Section", "Task", "TrainingData", "get", "names", "register"]
 
 Run = Callable[[Any], np.ndarray]
 Entry = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The number by which networks of a task are compared.
-
-    Args:
-        name: of the quantity.
-        unit: that is written behind it; "" for none.
-        digits: after the decimal point, in lists.
-        higher_is_better: the direction.
-        tolerance: by which the number may differ when it is measured again.
-
-    Example:
-        >>> from keras_pde.tasks.task import Metric
-        >>> psnr = Metric("PSNR", unit="dB", digits=2, tolerance=0.02)
-        >>> psnr.text(28.648), psnr.text(31.1, 28.6), psnr.full(28.648)
-        ('28.65 dB', '31.10 / 28.60 dB', '28.648 ± 0.02 dB')
-    """
-
-    name: str
-    unit: str = ""
-    digits: int = 2
-    higher_is_better: bool = True
-    tolerance: float = 0.0
-
-    def text(self, *values: float) -> str:
-        """Values rounded, with the unit."""
-        return f"{' / '.join(f'{value:.{self.digits}f}' for value in values)} {self.unit}".rstrip()
-
-    def full(self, value: float, tolerance: float | None = None) -> str:
-        """A value with all its digits, its tolerance and the unit."""
-        allowed = self.tolerance if tolerance is None else tolerance
-        return f"{value:g} ± {allowed:g} {self.unit}".rstrip()
-
-    def entry(self, name: str, value: float) -> dict[str, Any]:
-        """The metric of an index entry: what exactly was measured, and the value."""
-        return {"name": name, "value": value, "unit": self.unit, "tolerance": self.tolerance}
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether a is better than b."""
-        return a > b if self.higher_is_better else a < b
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a card: its title, "" for none, and its text in Markdown.
-
-    Example:
-        >>> from keras_pde.tasks.task import Section
-        >>> print(Section("Results", "| method | PSNR |"))
-        ## Results
-        <BLANKLINE>
-        | method | PSNR |
-    """
-
-    title: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"## {self.title}\n\n{self.text}" if self.title else self.text
 
 
 class TrainingData(ABC):
@@ -203,9 +144,7 @@ class Task(ABC):
         """A key of `evaluate` as the head of a column."""
         return key
 
-    def measure(
-        self, network: Any, folder: Path, data: str | Path | None = None
-    ) -> dict[str, Any]:
+    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
         """Measure a preset, and write metrics.json into its folder.
 
         Args:
@@ -246,7 +185,16 @@ class Task(ABC):
             network: as loaded from it.
             entry: of the index.
         """
-        return [Section("", f"{entry['description']}."), Section("Network", f"```\n{network}\n```")]
+        about = entry["metric"]
+        number = self.metric.full(about["value"], about["tolerance"])
+        return [
+            Section("", f"{sentence(entry['description'])}."),
+            Section(
+                "Result", f"{about['name']}: {number}. Again: `keras-pde evaluate {network.name}`"
+            ),
+            Section("Network", f"```\n{network}\n```"),
+            Section("Certificate", f"```\n{network.certificate()}\n```"),
+        ]
 
 
 _tasks: dict[str, str | Task] = {

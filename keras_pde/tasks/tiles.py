@@ -21,8 +21,9 @@ WHOLE = 1 << 22  # pixels up to which a filter that sees the whole image gets th
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tiles of one size that cover an image, each with a halo towards its neighbours that is
-    computed and thrown away.
+    """Tiles of one size that cover an image, each with a halo towards its neighbours.
+
+    The halo is computed and thrown away.
 
     At the image's border a tile ends where the image ends, so that the model's own boundary
     condition acts there; with a periodic one its halo comes from the other side. Tiles begin at
@@ -58,8 +59,10 @@ class Tiling:
         return len(self.starts[0]) * len(self.starts[1])
 
     def windows(self) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], tuple[int, int]]]:
-        """Of every tile the part of the image it is responsible for, where that lies in the tile,
-        and the tile's first pixel.
+        """Three windows of every tile.
+
+        They are the part of the image that the tile is responsible for, where that part lies in the
+        tile, and the tile's first pixel.
         """
         spans = []
         for starts, size in zip(self.starts, self.shape, strict=True):
@@ -187,7 +190,8 @@ def run(
         >>> from keras_pde.tasks import tiles
         >>> tiling = tiles.plan(keras_pde.from_preset("linear_2d"), (300, 200), tile=10000)
         >>> image = np.random.default_rng(0).random((300, 200, 1))
-        >>> bool(np.array_equal(tiles.run(lambda tile: 2 * tile, image, tiling, image.dtype), 2 * image))
+        >>> doubled = tiles.run(lambda tile: 2 * tile, image, tiling, image.dtype)
+        >>> bool(np.array_equal(doubled, 2 * image))
         True
     """
     out = np.empty(pixels.shape, dtype)

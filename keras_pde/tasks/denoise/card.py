@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.cards import sentence
 from keras_pde.tasks.denoise.data import test_set
 from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.denoise.results import results
-from keras_pde.tasks.task import Metric, Section
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.training.recipes import Recipe
 
 __all__ = ["classical", "trained"]

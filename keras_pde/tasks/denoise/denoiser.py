@@ -143,6 +143,7 @@ class Denoiser:
         tile: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Denoised:
+        """The image without noise of sigma grey levels, as the class says."""
         import keras
 
         network, traces = self.network, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -68,10 +69,11 @@ def denoise(
         >>> clean.shape, clean.dtype, bool(clean.std() < noisy.std() / 3)
         ((64, 64), dtype('uint8'), True)
     """
-    if isinstance(mode := getattr(image, "mode", None), str) and mode not in MODES:
-        to = "L" if mode in ("1", "LA", "La") else "RGB"
+    pillow = sys.modules.get("PIL.Image")  # imported by whoever has an image of Pillow's
+    if pillow is not None and isinstance(image, pillow.Image) and image.mode not in MODES:
+        to = "L" if image.mode in ("1", "LA", "La") else "RGB"
         raise ValueError(
-            f"A Pillow image of mode {mode!r} has no plain grey values or colours. Pass"
+            f"A Pillow image of mode {image.mode!r} has no plain grey values or colours. Pass"
             f" image.convert({to!r})."
         )
     array = np.asarray(image)

@@ -19,9 +19,9 @@ def stopping_time(table: Mapping[str, float], sigma: float) -> float:
     Linear in log-log between the table's levels, constant outside.
 
     Example:
-        >>> from keras_pde.data import noise
-        >>> from keras_pde.tasks.denoise import levels as levels_of
-        >>> round(levels_of.stopping_time({"10": 1.0, "40": 4.0}, 20.0), 9), levels_of.stopping_time({"10": 1.0, "40": 4.0}, 90.0)
+        >>> from keras_pde.tasks.denoise import levels
+        >>> table = {"10": 1.0, "40": 4.0}
+        >>> round(levels.stopping_time(table, 20.0), 9), levels.stopping_time(table, 90.0)
         (2.0, 4.0)
     """
     levels = sorted(table, key=float)
@@ -56,10 +56,9 @@ def choose_preset(
         ValueError: there is none.
 
     Example:
-        >>> from keras_pde.data import noise
-        >>> from keras_pde.tasks.denoise import levels as levels_of
+        >>> from keras_pde.tasks.denoise import levels
         >>> from keras_pde import presets
-        >>> presets.index()[levels_of.choose_preset(presets.index(), channels=3)]["channels"]
+        >>> presets.index()[levels.choose_preset(presets.index(), channels=3)]["channels"]
         3
     """
     fit = {
@@ -95,12 +94,11 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
 
     Example:
         >>> import keras_pde
-        >>> from keras_pde.data import noise
-        >>> from keras_pde.tasks.denoise import levels as levels_of
-        >>> levels_of.check_fit(keras_pde.from_preset("linear_1d"), (32, 32, 1))
+        >>> from keras_pde.tasks.denoise import levels
+        >>> levels.check_fit(keras_pde.from_preset("linear_1d"), (32, 32, 1))
         Traceback (most recent call last):
         ...
-        ValueError: The preset filters 1-D data, and an image is 2-D: choose one whose name ends in _2d or _color
+        ValueError: The preset filters 1-D data, and an image is 2-D: ...
     """
     task.get("denoise").check(model)
     if model.ndim != 2:

@@ -11,6 +11,7 @@ from keras_pde.tasks.denoise.data import test_set
 
 __all__ = ["overview", "results"]
 
+
 def results(
     test: str,
     measured: Mapping[str, tuple[str, Mapping[str, Any]]],

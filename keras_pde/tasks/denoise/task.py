@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde.tasks.task import Entry, Metric, Run, Section, Task, TrainingData
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section
+from keras_pde.tasks.task import Entry, Run, Task, TrainingData
 
 TRAINING = "training.json"  # which a folder has of a network that was trained
 PSNR = Metric("PSNR", unit="dB", digits=2, tolerance=0.02)

@@ -19,8 +19,13 @@ MOST = 300  # cycles
 
 
 class Inpainted(NamedTuple):
-    """What `solve` found: pixels, cycles of multigrid, last relative residual, whether that is
-    within the tolerance.
+    """What `solve` found.
+
+    Args:
+        pixels: u, of the shape of the image.
+        cycles: of multigrid.
+        residual: the last relative one, of the worst channel.
+        converged: whether it is within the tolerance.
 
     Example:
         >>> from keras_pde.tasks.inpaint import Inpainted
@@ -41,10 +46,11 @@ def inpaint(
     tolerance: float = 1e-6,
     callback: Callable[[int, float], None] | None = None,
 ) -> np.ndarray:
-    """The solution of u = f where the mask is true, and of −Δu = 0 (order 2) or Δ²u = 0 (order 4)
-    elsewhere.
+    """The solution of u = f where the mask is true, and of a diffusion equation elsewhere.
 
-    Reflecting boundary. With L the five-point −Δ or its square, L_uu u_u = −L_uk f_k: symmetric and
+    The equation is −Δu = 0 for order 2 and Δ²u = 0 for order 4, with a reflecting boundary.
+
+    With L the five-point −Δ or its square, L_uu u_u = −L_uk f_k: symmetric and
     positive definite for any mask with a known pixel, so the solution is unique, and conjugate
     gradients preconditioned by a multigrid cycle reach it. Order 2 obeys the max-min principle min
     f ≤ u ≤ max f and leaves a peak at isolated pixels; order 4 is smooth there, mostly more
@@ -170,8 +176,9 @@ def _checked(pixels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def random_mask(shape: tuple[int, int], share: float, seed: int = 0) -> np.ndarray:
-    """A mask with a share of all pixels true, the nearest whole number of them and at least one,
-    drawn without replacement.
+    """A mask with a share of all pixels true, drawn without replacement.
+
+    These are the nearest whole number of pixels, and at least one.
 
     Args:
         shape: (height, width).

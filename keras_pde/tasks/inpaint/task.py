@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.task import Entry, Metric, Section, Task
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section
+from keras_pde.tasks.task import Entry, Task
 
 SHARE, SEED = 0.1, 0
 EXAMPLE = f"""from skimage import data

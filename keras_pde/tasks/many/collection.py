@@ -45,8 +45,9 @@ class Summary:
 
     Example:
         >>> from keras_pde.tasks.many.collection import Summary
-        >>> print(Summary(done=90, skipped=10, failed={}, pixels=9_000_000, workers=2, seconds=40.0, starting=10.0))
-        90 images (9.0 megapixels) in 40.0 s by 2 workers, 10.0 s of them to the first results: 2.25 images a second; 10 were there already
+        >>> counts = {"done": 90, "skipped": 10, "failed": {}, "pixels": 9_000_000, "workers": 2}
+        >>> str(Summary(**counts, seconds=40.0, starting=10.0)).split("; ")
+        ['90 images (9.0 megapixels) in 40.0 s by 2 workers, ...', '10 were there already']
     """
 
     done: int
@@ -82,8 +83,9 @@ def denoise_collection(
     cluster: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
-    """target/name ← the image source/name without its Gaussian noise, for every image in a folder
-    and its subfolders, or of a data set.
+    """target/name ← the image source/name without its Gaussian noise.
+
+    That is done for every image in a folder and its subfolders, or of a data set.
 
     Each image is filtered as by `keras_pde.denoise`, in its own depth, with alpha and profile kept.
     A worker loads the network once. Sizes that occur often have programs compiled by XLA; on

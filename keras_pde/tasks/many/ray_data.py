@@ -29,8 +29,7 @@ def mapped(
     cluster: str | None = None,
     store: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """worker(job, threads)(batch) over the batches of a data set, as rows in the order in which
-    they are finished.
+    """Rows of worker(job, threads)(batch) over the batches of a data set, as they are finished.
 
     Args:
         worker: a class whose objects take a batch as a dictionary of columns and return one; one

@@ -20,8 +20,9 @@ SAMPLE = 128  # rows whose sizes stand for those of all
 
 
 class Folder:
-    """The PNG, JPEG and TIFF files of a folder and its subfolders, but for names that begin with a
-    dot.
+    """The PNG, JPEG and TIFF files of a folder and its subfolders.
+
+    Names that begin with a dot are left out.
 
     Args:
         path: of the folder.

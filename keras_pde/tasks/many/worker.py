@@ -107,9 +107,8 @@ class Worker:
             ]
         else:
             outcomes = [self.outcome(str(name)) for name in batch["name"]]
-        return {
-            field: [getattr(outcome, field) for outcome in outcomes] for field in Outcome._fields
-        }
+        rows = [outcome._asdict() for outcome in outcomes]
+        return {field: [row[field] for row in rows] for field in Outcome._fields}
 
     def outcome(self, name: str, data: bytes | None = None) -> Outcome:
         """Filter and write an image, of a file or of its bytes.

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.cards import sentence
-from keras_pde.tasks.task import Metric, Section
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section, sentence
 
 __all__ = ["example", "grid_size", "solver_sections"]
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde.tasks.task import Entry, Metric, Section, Task
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section
+from keras_pde.tasks.task import Entry, Task
 
 GRIDS = {1: (1023,), 2: (127, 127), 3: (31, 31, 31)}  # of the convergence factor
 CYCLES, LAST, SEED = 25, 5, 0
