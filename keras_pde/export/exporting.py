@@ -108,7 +108,9 @@ def export(
     network = network if size is None else network.twin(size)
     served = Served(network, entry.get("noise"), sigma, uint8, timed)
     signature = served.input_signature(size)
-    known = {key: entry[key] for key in ("description", "data", "licence") if key in entry}
+    known: dict[str, str] = {
+        key: entry[key] for key in ("description", "data", "licence") if key in entry
+    }
     about = {**metadata(served), "name": name, **known}
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

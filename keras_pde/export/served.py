@@ -186,6 +186,6 @@ class Served(Network):
         """The network's example in the artifact's units."""
         given = {"noise": np.full(1, 0.1, "float32"), **self.network.example()}
         if self.uint8:
-            given["input"] = np.uint8(np.rint(255 * given["input"].clip(0, 1)))
+            given["input"] = np.rint(255 * given["input"].clip(0, 1)).astype("uint8")
             given["noise"] = given["noise"] * np.float32(255)
         return {name: given[name] for name in ("input", *self.named_inputs[1:])}

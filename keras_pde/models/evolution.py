@@ -11,7 +11,7 @@ from keras import ops
 from keras_pde.layers.diffusion_block import DiffusionBlock, PreparedBlock
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import as_in, at_least_float32
-from keras_pde.runtime.types import Tensor
+from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.schedule import Schedule
 
 
@@ -44,7 +44,7 @@ def evolve(
         frozen = freeze(u) if schedule.frozen else None
 
         def step(
-            k: int, pair: list[Tensor], tau: Any, w: Any, frozen: Any = frozen
+            k: int, pair: list[Tensor], tau: Number, w: Number, frozen: Any = frozen
         ) -> list[Tensor]:
             v = blocks[k // share].step(
                 pair[0], prepared[k // share], source=source, noise=noise, scale=tau, frozen=frozen

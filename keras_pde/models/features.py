@@ -6,17 +6,17 @@ from typing import Any, Protocol, Self
 
 import keras
 
-from keras_pde.runtime.types import Inputs, Shape, Tensor
+from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
 
 class HasStates(Protocol):
     """A network as `Features` takes it: a Keras model with states."""
 
     name: str
-    dtype_policy: Any
+    dtype_policy: DType
     built: bool
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape | list[Shape]) -> None:
         """Make the weights."""
 
     def states(self, inputs: Inputs) -> list[Tensor]:

@@ -8,10 +8,11 @@ import numpy as np
 from keras import ops
 
 from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
+from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.multigrid.problems import Problem
 
 
-def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
+def split_inputs(problem: Problem, inputs: Inputs) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """(b, mask or None, x or None) of a call's inputs."""
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     names = ["f", "mask", "x"] if problem.masked else ["b", "x"]
@@ -26,10 +27,10 @@ def split_inputs(problem: Problem, inputs: Any) -> tuple[Any, Any, Any]:
     return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
 
 
-def scaled_input(name: str, inputs: Any) -> tuple[Any, Any]:
+def scaled_input(name: str, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """b/r for [b, σ], and r = 255σ/25 by which the result is multiplied.
 
-    A net that is made for noise 25 at every level.
+    So a net that is made for noise 25 serves every level.
     """
     if not isinstance(inputs, list | tuple) or len(inputs) != 2:
         raise ValueError(f"{name} takes a pair (tensor, noise level)")
@@ -40,13 +41,13 @@ def scaled_input(name: str, inputs: Any) -> tuple[Any, Any]:
     return b / ratio, ratio
 
 
-def spatial_sizes(x: Any) -> tuple[Any, ...]:
+def spatial_sizes(x: Tensor) -> tuple[Any, ...]:
     """Sizes of (batch, *spatial, channels): numbers where they are known, tensors where not."""
     return tuple(ops.shape(x)[1:-1])
 
 
 def checked_arrays(
-    problem: Problem, inputs: Any, guess: Any
+    problem: Problem, inputs: Inputs, guess: Tensor | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Right-hand side (of inpainting: f, 0 where it is unknown), mask and start, in float64."""
     b, mask, x = split_inputs(problem, inputs)

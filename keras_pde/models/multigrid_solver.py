@@ -14,7 +14,7 @@ from keras_pde.models.diagram import flowchart
 from keras_pde.models.multigrid_inputs import checked_arrays, spatial_sizes
 from keras_pde.models.network import EXAMPLE_SIZE, Network
 from keras_pde.runtime.compiling import double_precision
-from keras_pde.runtime.types import DType, Shape, Tensor
+from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid.cycle import Cycle
 from keras_pde.schemes.multigrid.cycle_type import CycleType
 from keras_pde.schemes.multigrid.grid import Grid
@@ -151,10 +151,10 @@ class MultigridSolver(Network):
 
     def solve(
         self,
-        b: Any,
+        b: Inputs,
         tolerance: float = 1e-8,
         *,
-        guess: Any = None,
+        guess: Tensor | None = None,
         max_cycles: int = 100,
         callback: Callable[[int, float], None] | None = None,
         accelerate: bool = False,
@@ -253,7 +253,7 @@ class MultigridSolver(Network):
             narrow = keras.backend.standardize_dtype(self.variable_dtype) != "float64"
             dtype = ("float32" if narrow else "float64") if self.problem.linear else None
 
-            def prepare(mask: Any) -> Any:
+            def prepare(mask: Tensor) -> list[Tensor]:
                 return (
                     self.problem.prepare(
                         self.grids(spatial_sizes(mask), dtype or "float64"),
@@ -264,7 +264,7 @@ class MultigridSolver(Network):
                     else []
                 )
 
-            def residual(b: Any, x: Any, data: Any) -> Any:
+            def residual(b: Tensor, x: Tensor, data: Any) -> Tensor:
                 wide = [ops.cast(d, "float64") for d in data[:1]]
                 level = self.problem.levels(
                     self.grids(spatial_sizes(b), "float64")[:1], "float64", wide
@@ -275,5 +275,5 @@ class MultigridSolver(Network):
         return self._iteration
 
 
-def _centred(x: Any) -> Any:
+def _centred(x: Tensor) -> Tensor:
     return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)

@@ -31,8 +31,8 @@ class NamedInputs(PresetModel):
         Raises:
             ValueError: not (batch, *spatial, channels) in 1-D to 3-D with fixed channels.
         """
-        several = isinstance(input_shape[0], list | tuple)
-        shape = tuple(input_shape[0] if several else input_shape)  # type: ignore[arg-type]
+        first = input_shape[0]
+        shape: Any = tuple(first if isinstance(first, list | tuple) else input_shape)
         if not 3 <= len(shape) <= 5 or shape[-1] is None:
             raise ValueError(
                 f"{type(self).__name__} needs input (batch, *spatial, channels), 1-D to 3-D,"
@@ -44,7 +44,7 @@ class NamedInputs(PresetModel):
         """Note the rank and the channels of the image."""
         shape = self.image_shape(input_shape)
         self.ndim = len(shape) - 2
-        self.input_channels = int(shape[-1])  # type: ignore[arg-type]
+        self.input_channels = int(shape[-1])  # type: ignore[arg-type]  # checked
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:

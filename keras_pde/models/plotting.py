@@ -1,6 +1,6 @@
-"""Pictures of fluxes, kernels, schedules and evolutions.
+"""Pictures of fluxes, kernels, schedules and evolutions, by matplotlib.
 
-Needs matplotlib (pip install 'keras-pde[plot]').
+It comes with ``pip install 'keras-pde[plot]'``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,14 @@ from typing import Any
 
 import numpy as np
 from keras import ops
+
+from keras_pde.fluxes import registry
+from keras_pde.fluxes.flux import Flux
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.models.block_network import BlockNetwork
+from keras_pde.operators import ConvOperator, norms
+from keras_pde.runtime.types import Tensor
+from keras_pde.schemes.schedule import Schedule
 
 __all__ = [
     "plot_amplification",
@@ -44,7 +52,7 @@ def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, np
     return figure, np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
 
 
-def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
+def plot_fluxes(fluxes: Sequence[str | Flux | FluxLayer], extent: float = 4.0) -> Any:
     r"""Φ(s), the diffusivity g(s²) and the potential ψ(s) of fluxes, for s in [−extent, extent].
 
     Args:
@@ -63,24 +71,12 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
         >>> [axis.get_title() for axis in figure.axes]
         ['flux Φ(s)', 'diffusivity g(s²)', 'potential ψ(s)']
     """
-    from keras_pde import fluxes as activations
-
     figure, axes = _axes(1, 3, 4.0, 3.2)
     s = np.linspace(-extent, extent, 801)
     for flux in fluxes:
-        law: Any = flux if hasattr(flux, "diffusivities") else activations.get(flux)
-        x = ops.convert_to_tensor(s)
-        if hasattr(law, "diffusivities"):
-            column = ops.cast(x, law.compute_dtype)[:, None]
-            curves = [
-                law.fluxes([column])[0][:, 0],
-                law.diffusivities([column])[0][:, 0],
-                law.potentials([column])[0][:, 0],
-            ]
-        else:
-            curves = [law(x), law.diffusivity_at(x), law.potential(x)]
+        name, curves = _curves(flux, ops.convert_to_tensor(s))
         for axis, curve in zip(axes, curves, strict=True):
-            axis.plot(s, ops.convert_to_numpy(curve), label=law.name)
+            axis.plot(s, ops.convert_to_numpy(curve), label=name)
     for axis, title in zip(axes, ("flux Φ(s)", "diffusivity g(s²)", "potential ψ(s)"), strict=True):
         axis.set(title=title, xlabel="s")
         axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)
@@ -88,7 +84,17 @@ def plot_fluxes(fluxes: Sequence[Any], extent: float = 4.0) -> Any:
     return figure
 
 
-def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3) -> Any:
+def _curves(flux: str | Flux | FluxLayer, s: Tensor) -> tuple[str, list[Tensor]]:
+    """Name, Φ(s), g(s²) and ψ(s) of a flux."""
+    if isinstance(flux, FluxLayer):
+        column = ops.cast(s, flux.compute_dtype)[:, None]
+        laws = (flux.fluxes, flux.diffusivities, flux.potentials)
+        return flux.name, [law([column])[0][:, 0] for law in laws]
+    given = registry.get(flux)
+    return given.name, [given(s), given.diffusivity_at(s), given.potential(s)]
+
+
+def plot_learned_fluxes(model: BlockNetwork, noise: float = 25 / 255, extent: float = 0.3) -> Any:
     """Φ(s) of every channel, a panel a block, of a model with learned fluxes.
 
     Where a flux depends on neighbours or other channels, they all have the value s.
@@ -131,7 +137,7 @@ def plot_learned_fluxes(model: Any, noise: float = 25 / 255, extent: float = 0.3
     return figure
 
 
-def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
+def plot_kernels(operator: ConvOperator, most: int = 64, patch_size: int = 1) -> Any:
     """The kernels of a built 2-D `ConvOperator` as they are in use, one picture a filter.
 
     They are zero-mean or normalised where the operator makes them so, and stacked ones are
@@ -156,8 +162,6 @@ def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
         >>> len(keras_pde.plotting.plot_kernels(K).axes)
         6
     """
-    from keras_pde.operators import norms
-
     if not operator.built or operator.ndim != 2:
         raise ValueError(
             "plot_kernels shows a built 2-D operator: call operator.build((None, None, None,"
@@ -186,7 +190,7 @@ def plot_kernels(operator: Any, most: int = 64, patch_size: int = 1) -> Any:
     return figure
 
 
-def plot_amplification(schedules: Sequence[Any], points: int = 2000) -> Any:
+def plot_amplification(schedules: Sequence[Schedule], points: int = 2000) -> Any:
     """Amplification polynomials |p(λ)| of one cycle of each schedule, over λ·max_step in [0, 2.2].
 
     The stable range ends at 2.
@@ -220,11 +224,11 @@ def plot_amplification(schedules: Sequence[Any], points: int = 2000) -> Any:
     return figure
 
 
-def plot_evolution(model: Any, image: Any, most: int = 6) -> Any:
-    """States of a model's evolution of one 2-D image, from input to output.
+def plot_evolution(model: BlockNetwork, image: Tensor, most: int = 6) -> Any:
+    """States of a network's evolution of one 2-D image, from input to output.
 
     Args:
-        model: a 2-D model of this library; the input's channels must match.
+        model: a 2-D network of blocks; the input's channels must match.
         image: (height, width) or (height, width, channels), in [0, 1].
         most: largest number of states shown, evenly chosen.
 
@@ -251,7 +255,8 @@ def plot_evolution(model: Any, image: Any, most: int = 6) -> Any:
         states = [model.lifting.lower(state, pixels.shape[:2]) for state in states]
     chosen = np.unique(np.linspace(0, len(states) - 1, min(most, len(states))).round().astype(int))
     figure, axes = _axes(1, len(chosen), 2.4, 2.6)
-    unit = "cycle" if model.schedule.frozen else "step"
+    # a frozen schedule has a state a cycle
+    unit = "step" if len(states) > model.step_count else "cycle"
     for axis, k in zip(axes, chosen, strict=True):
         axis.imshow(
             np.clip(ops.convert_to_numpy(states[k])[0], 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1

@@ -40,7 +40,7 @@ class Program:
 
     def __init__(
         self,
-        function: Callable[[Inputs], Any],
+        function: Callable[[Inputs], Tensor],
         prefers_xla: bool = True,
         *,
         trace: Callable[[Inputs], tuple[Tensor, Tensor]] | None = None,
@@ -56,7 +56,7 @@ class Program:
         """Whether solvers iterate in it, so that ``trace`` and `diagnosis` say how they did."""
         return self.trace is not None
 
-    def __call__(self, inputs: Inputs) -> Any:
+    def __call__(self, inputs: Inputs) -> Tensor:
         """The output."""
         return self.function(inputs)
 

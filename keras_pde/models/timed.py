@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ class Timed(Network):
         """The model's."""
         return self.model.operators
 
-    def build(self, input_shape: Shape | list[Shape]) -> None:
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Do nothing: the model is built."""
         self.built = True
 
