@@ -1,8 +1,10 @@
-"""Packaging of keras_pde; the zoo is installed as keras_pde.presets.zoo."""
+"""Packaging of keras_pde; a wheel holds the zoo's presets in the folder keras_pde/presets/zoo."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
 version = next(
@@ -19,6 +21,27 @@ export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1
 collection = ["ray[data]>=2.51"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
 
+
+class BuildWithZoo(build_py):
+    """The package, with the zoo's presets in it, but without the scripts that make them.
+
+    An editable install copies nothing: the package finds the zoo beside it, and the scripts run
+    from there.
+    """
+
+    def run(self) -> None:
+        """Build the package, then copy the zoo into it."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / "keras_pde" / "presets" / "zoo"
+        for path in sorted((here / "zoo").rglob("*")):
+            if path.suffix in (".json", ".h5", ".npz", ".md", ".png"):
+                copy = target / path.relative_to(here / "zoo")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+
+
 setup(
     name="keras-pde",
     version=version,
@@ -31,19 +54,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["keras_pde", "keras_pde.*"]), "keras_pde.presets.zoo"],
-    package_dir={"keras_pde.presets.zoo": "zoo"},
-    package_data={
-        "keras_pde": ["py.typed"],
-        "keras_pde.presets.zoo": [
-            "*.json",
-            "*/*/*.json",
-            "*/*/*.h5",
-            "*/*/*.npz",
-            "*/*/*.md",
-            "*/*/*.png",
-        ],
-    },
+    packages=find_packages(include=["keras_pde", "keras_pde.*"]),
+    package_dir={"": "."},  # an editable install is then this folder, with the zoo's scripts
+    package_data={"keras_pde": ["py.typed"]},
+    cmdclass={"build_py": BuildWithZoo},
     include_package_data=False,
     install_requires=[
         "tensorflow>=2.18",
