@@ -13,6 +13,7 @@ from _device_bare import bare_convolutions
 
 import keras_pde
 from keras_pde import presets
+from keras_pde.presets.files import GOLDEN
 
 
 class Cell(NamedTuple):
@@ -65,7 +66,7 @@ class Zoo:
 
     def golden(self, cell: Cell) -> tuple[list[np.ndarray], np.ndarray]:
         """The preset's golden input and output."""
-        with np.load(presets.folder_of(cell.preset) / presets.GOLDEN) as file:
+        with np.load(presets.folder_of(cell.preset) / GOLDEN) as file:
             return [file[k] for k in ("input", "noise", "mask") if k in file.files], file["output"]
 
 

@@ -35,6 +35,7 @@ import numpy as np
 from keras_pde import presets
 from keras_pde.export import export
 from keras_pde.export.formats import FORMATS
+from keras_pde.presets.files import GOLDEN
 
 SIZES = ((33,), (33, 18), (17, 9, 9))
 MIXED = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -64,7 +65,7 @@ def attempt(measure: Callable[[], dict[str, str]], column: str) -> dict[str, str
 
 def output(name: str, precision: str) -> np.ndarray:
     """The preset's output for its golden input, on the backend that runs."""
-    with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
+    with np.load(presets.folder_of(name) / GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
     return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype(
         "float64"
@@ -95,7 +96,7 @@ def formats(name: str, folder: Path) -> dict[str, str]:
         else None
     )
     row = {"sizes": "fixed" if size else "dynamic"}
-    with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
+    with np.load(presets.folder_of(name) / GOLDEN) as golden:
         scale = max(1.0, float(np.abs(golden["output"]).max()))
     for kind, (_, suffix) in FORMATS.items():
 

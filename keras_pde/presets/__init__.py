@@ -4,18 +4,16 @@ A preset is a directory in keras-hub's format: config.json (class and arguments)
 metadata.json (versions, parameter count, sha256 of the files), and golden.npz (an input and its
 output). The zoo's index, presets.json, repeats the hashes. A file that is damaged, missing or not
 what its hash says is an error, never random weights.
+
+Importing it imports no backend: its functions do when they are called.
 """
 
-from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
+from keras_pde.presets.files import file_hash, staged
 from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import folder_of, index, roots, zoo_root
 from keras_pde.presets.loading import from_preset, load, locate, verify
 
 __all__ = [
-    "CONFIG",
-    "GOLDEN",
-    "METADATA",
-    "WEIGHTS",
     "file_hash",
     "folder_of",
     "from_preset",

@@ -10,7 +10,7 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from keras_pde.presets import CONFIG, staged
+from keras_pde.presets.files import CONFIG, staged
 
 
 def cache_root() -> Path:

@@ -27,6 +27,12 @@ def predict_golden(network: Predicting, inputs: Mapping[str, np.ndarray]) -> np.
     Args:
         network: a built network.
         inputs: arrays as `Network.example` names them: "input", then the names of further inputs.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> network = presets.from_preset("linear_2d")
+        >>> presets.predict_golden(network, network.example()).shape
+        (1, 33, 18, 1)
     """
     import keras
 

@@ -7,14 +7,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["INDEX", "VARIABLE", "folder_of", "index", "roots", "zoo_root"]
+__all__ = ["folder_of", "index", "roots", "zoo_root"]
 
 INDEX = "presets.json"
 VARIABLE = "KERAS_PDE_PRESETS"  # folders of one's own, separated as in PATH
 
 
 def zoo_root() -> Path:
-    """Directory of the zoo: inside the installed package, or beside it in a checkout."""
+    """Directory of the zoo: inside the installed package, or beside it in a checkout.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> (presets.zoo_root() / "denoise" / "linear_2d" / "config.json").is_file()
+        True
+    """
     here = Path(__file__).resolve().parent
     beside = here.parent.parent / "zoo"
     for root in (here / "zoo", beside):

@@ -44,7 +44,21 @@ def from_preset(
 
 
 def locate(source: str, sha256: str | None) -> tuple[Path, dict[str, str]]:
-    """Directory of a preset and the hashes its files must have."""
+    """Directory of a preset, and the hashes that its files must have.
+
+    Args:
+        source: name, directory or URL, as `from_preset` takes it.
+        sha256: of the archive at a URL, else None.
+
+    Raises:
+        ValueError, FileNotFoundError: as `from_preset`.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> directory, hashes = presets.locate("linear_2d", None)
+        >>> directory.name, sorted(hashes)
+        ('linear_2d', ['config.json', 'golden.npz', 'model.weights.h5'])
+    """
     if "://" in source:
         from keras_pde.presets.download import fetch_archive
 
@@ -98,6 +112,11 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
 
     Raises:
         ValueError, FileNotFoundError: as `from_preset`.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> presets.load(*presets.locate("linear_1d", None), "float64").compute_dtype
+        'float64'
     """
     for name in (CONFIG, WEIGHTS):
         if not (directory / name).is_file():

@@ -88,7 +88,14 @@ def compiled(function: Any) -> Any:
 
 @contextlib.contextmanager
 def fused() -> Iterator[None]:
-    """While graphs are traced in it, `one_pass` makes one pass over memory of what is pointwise."""
+    """Let `one_pass` fuse pointwise operations in the graphs that are traced inside the block.
+
+    Example:
+        >>> from keras_pde.runtime import fused, one_pass
+        >>> with fused():
+        ...     print(float(one_pass(lambda s: 2 * s, np.float32(1))))
+        2.0
+    """
     before = _FUSED.set(True)
     try:
         yield

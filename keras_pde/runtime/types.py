@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-__all__ = ["DType", "Inputs", "Number", "Shape", "Tensor"]
-
 Tensor: TypeAlias = Any  # of TensorFlow, JAX, PyTorch or NumPy, or a KerasTensor
 Number: TypeAlias = Any  # a Python float, or a scalar tensor where it depends on weights
 Inputs: TypeAlias = Any  # a tensor, or a list of tensors

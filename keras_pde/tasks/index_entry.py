@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
+from keras_pde.presets.files import CONFIG, GOLDEN, WEIGHTS
 from keras_pde.presets.index import INDEX
 from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
@@ -48,7 +49,7 @@ def entry(network: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -
         facts: task, description, data, licence, and where there are, a table of stopping times
             (noise) and one of PSNR by noise level (psnr).
     """
-    files = (presets.CONFIG, presets.WEIGHTS, presets.GOLDEN)
+    files = (CONFIG, WEIGHTS, GOLDEN)
     return {
         "class": type(network).__name__,
         "task": facts["task"],
@@ -79,7 +80,7 @@ def write_index(entries: dict[str, Any], root: Path | None = None) -> None:
     path = root / INDEX
     present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     merged = {
-        **{n: e for n, e in present.items() if (root / e["task"] / n / presets.CONFIG).is_file()},
+        **{n: e for n, e in present.items() if (root / e["task"] / n / CONFIG).is_file()},
         **entries,
     }
     path.write_text(

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from keras_pde import presets
+from keras_pde.presets.files import GOLDEN
 
 TABLE = ROOT / "benchmarks" / "everywhere.csv"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
@@ -38,7 +39,7 @@ def stated() -> dict[str, dict[str, str]]:
 
 
 def output(name: str, precision: str) -> np.ndarray:
-    with np.load(presets.folder_of(name) / presets.GOLDEN) as golden:
+    with np.load(presets.folder_of(name) / GOLDEN) as golden:
         inputs = {k: golden[k] for k in golden.files if k != "output"}
     return presets.predict_golden(presets.from_preset(name, dtype=precision), inputs).astype(
         "float64"
