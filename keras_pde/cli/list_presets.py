@@ -23,6 +23,9 @@ GAP = 3
 def list_presets(pattern: str, task: str | None) -> None:
     """List the presets whose names match a shell PATTERN ("*_2d").
 
+    Presets of your own are listed too, if the environment variable KERAS_PDE_PRESETS names their
+    folder; in it they are TASK/NAME, beside a presets.json.
+
     A narrow terminal shows fewer columns; in a pipe the table is whole.
     """
     from keras_pde import presets

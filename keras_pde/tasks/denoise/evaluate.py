@@ -1,8 +1,6 @@
 """PSNR of a denoiser by the standard protocol.
 
-What `keras-pde evaluate` prints, the cards show and a test recomputes.
-
-    python -m keras_pde.tasks.denoise.evaluate PRESET [--data ../shared/data/bsd]
+`keras-pde evaluate` prints it, the cards state it, and a test computes it again.
 
 Gaussian noise of standard deviation σ (grey levels of 255) in float, not clipped; output clipped to
 [0, 255]; PSNR per image with peak 255 by scikit-image, averaged over the images. Noise of image i
@@ -151,21 +149,3 @@ def evaluate(
         presets.from_preset(name), data, limit, entry, levels
     )
     return found
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line."""
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("preset", nargs="+")
-    parser.add_argument("--data")
-    args = parser.parse_args(arguments)
-    for name in args.preset:
-        print(json.dumps({name: evaluate(name, args.data)}))
-
-
-if __name__ == "__main__":
-    main()
