@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from keras import ops
 
 from keras_pde.fluxes.flux_layer import FluxLayer
-from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.types import Number, Tensor
 
 
@@ -43,7 +43,7 @@ class ImplicitStep:
         f: right-hand side, (batch, \*spatial, channels).
         operator: K.
         flux: Φ.
-        kernels: the weights of K, in the precision of f.
+        kernels: the weights of K in use, in the precision of f.
         step: τ.
         parameters: the parameters of Φ, in the precision of f.
         q: τL‖K‖², a scalar tensor where it changes with the weights.
@@ -51,7 +51,7 @@ class ImplicitStep:
     """
 
     f: Tensor
-    operator: ConvOperator
+    operator: Operator
     flux: FluxLayer
     kernels: list[Tensor]
     step: Number
