@@ -289,7 +289,9 @@ def test_absolute_values_of_a_difference_stencil_have_its_norm_for_a_bound(
     operator.build((None, 7, 6, 1))
     matrix = ops.convert_to_numpy(operator(np.eye(42).reshape(-1, 7, 6, 1))).reshape(42, -1)
     assert np.linalg.norm(np.abs(matrix), 2) <= operator.norm_bound() * (1 + 1e-12)
-    assert abs(float(norms.absolute_sum(operator.kernel_arrays())) - operator.norm_bound() ** 2) < 1e-9
+    assert (
+        abs(float(norms.absolute_sum(operator.kernel_arrays())) - operator.norm_bound() ** 2) < 1e-9
+    )
 
 
 def test_certificates_in_32_and_64_bits_are_those_of_exact_arithmetic() -> None:

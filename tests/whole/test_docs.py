@@ -124,9 +124,9 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     from keras_pde.data import noise
     from keras_pde.data.photograph import sample
     from keras_pde.tasks import quality as qualities
-    from keras_pde.tasks.denoise.results import overview
     from keras_pde.tasks.denoise import levels as levels_of
     from keras_pde.tasks.denoise.evaluate import NAMES
+    from keras_pde.tasks.denoise.results import overview
 
     index, clean = keras_pde.presets.index(), sample(1, 2)[0]
     best = levels_of.choose_preset(index, 1, 25)
