@@ -14,7 +14,7 @@ from keras_pde.models import retiming
 from keras_pde.models.influence import Influence
 from keras_pde.models.network import Network
 from keras_pde.models.timed import Timed
-from keras_pde.operators import ConvOperator
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.tasks.denoise.levels import REFERENCE, stopping_time
 
@@ -126,7 +126,7 @@ class Served(Network):
         return self.network.export_sizes
 
     @property
-    def operators(self) -> list[ConvOperator]:
+    def operators(self) -> list[Operator]:
         """The network's."""
         return self.network.operators
 

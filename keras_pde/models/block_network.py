@@ -110,16 +110,14 @@ class BlockNetwork(Network):
         return self.blocks[0].operator.smallest_size
 
     @property
-    def boundary(self) -> str:  # type: ignore[override]
+    def boundary(self) -> str | None:  # type: ignore[override]
         """Boundary condition."""
         return self.blocks[0].operator.boundary
 
     @property
     def width(self) -> int:
         """Numbers that Ku has for each point of the state."""
-        operator = self.blocks[0].operator
-        shape = (None,) * (operator.ndim + 1) + (operator.channels,)
-        return operator.compute_output_shape(shape)[-1]
+        return self.blocks[0].operator.rows
 
     @property
     def operators(self) -> list[Operator]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.models.block_network import BlockNetwork
+from keras_pde.operators.operator import Operator
 from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.schedule import Schedule
 
@@ -93,7 +93,7 @@ def describe_implicit(model: BlockNetwork) -> str:
     return "\n".join(lines)
 
 
-def _operator_and_flux(op: Any, flux: Any) -> list[str]:
+def _operator_and_flux(op: Operator, flux: FluxLayer) -> list[str]:
     contrast = "learned contrast" if flux.learn_contrast else f"contrast {flux.contrast:g}"
     details = [
         contrast,

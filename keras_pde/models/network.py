@@ -37,13 +37,16 @@ class Network(NamedInputs):
         noise_conditioned: whether it is told the noise level, as its second input.
         denoises: whether it maps a noisy image with values in [0, 1] to the clean one.
         ndim, input_channels: spatial axes and channels of the image; known when built.
-        boundary: "neumann", "dirichlet" or "periodic".
+        boundary: "neumann", "dirichlet" or "periodic"; None where neighbours do not matter.
         smallest_size: pixels an axis that the image needs.
         width: numbers a pixel that the widest state inside has, by which memory is planned.
         patch_size: pixels an axis of the patches that the state is made of; 1 without patches.
         step_count: number of steps.
         time: the stopping time; None where there is none.
         prefers_xla: whether XLA is the faster way to run it on a CPU.
+        description: what it computes, in a few words.
+        subject: what its certificate is about.
+        operators: the operators inside, which an export holds constant.
 
     Example:
         >>> from keras_pde.models.network import Network
@@ -63,7 +66,7 @@ class Network(NamedInputs):
         (Influence(pixels=480, exact=False), False)
     """
 
-    boundary: str = "neumann"
+    boundary: str | None = "neumann"
     smallest_size: int = 1
     patch_size: int = 1
     step_count: int = 1
