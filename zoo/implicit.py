@@ -24,7 +24,8 @@ import numpy as np
 
 from keras_pde import FluxActivation, ImplicitDiffusion, ImplicitRecurrent
 from zoo.catalogue import write_catalogue
-from zoo.classical import DENOISE, FILTERS, HERE, LEVELS, ClassicalFilter, photographs, psnr
+from zoo.classical import DENOISE, HERE, LEVELS, photographs, psnr
+from zoo.filters import FILTERS, ClassicalFilter
 
 IMAGES, STEPS = 6, (1, 2, 4)
 FACTORS = np.geomspace(0.6, 3.6, 10)
