@@ -29,13 +29,13 @@ def sup_amplification(
     data: float = 0.0,
     same: bool = False,
 ) -> tuple[float, float]:
-    """Upper bounds, for spectra in [low, high], of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, p one
-    cycle's polynomial.
+    """Upper bounds of ‖p(B)u + (1 − p(B))B⁻¹ data·f‖ and of −p, with p one cycle's polynomial.
 
-    With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before + sup|q|, q = data(1 − p)/λ: two suprema, as
-    u and f may lie in different eigenspaces; where u = f (``same``), sup|p + q|. A polynomial of
-    degree n sampled at m = 32n Chebyshev points is at most its largest sample over cos(πn/(2m))
-    (Ehlich, Zeller 1964). Up to its first root p is convex and falls, and so does q.
+    The spectrum of B lies in [low, high]. With ‖u‖ ≤ before and ‖f‖ ≤ 1 that is sup|p|·before +
+    sup|q|, q = data(1 − p)/λ: two suprema, as u and f may lie in different eigenspaces; where u = f
+    (``same``), sup|p + q|. A polynomial of degree n sampled at m = 32n Chebyshev points is at most
+    its largest sample over cos(πn/(2m)) (Ehlich, Zeller 1964). Up to its first root p is convex and
+    falls, and so does q.
 
     Example:
         >>> from keras_pde import schemes

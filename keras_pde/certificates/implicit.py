@@ -1,5 +1,6 @@
-"""Certificate of implicit steps u = f − τKᵀΦ(Ku), for g ≥ −γ, Φ′ in [−μ, L] and an upper bound κ ≥
-‖K‖.
+"""Certificate of implicit steps u = f − τKᵀΦ(Ku).
+
+With g ≥ −γ, Φ′ in [−μ, L] and an upper bound κ ≥ ‖K‖:
 
 * norm: ⟨u, f⟩ = ‖u‖² + τ⟨GKu, Ku⟩ ≥ (1 − τκ²γ)‖u‖², so ‖u‖ ≤ ‖f‖ for every τ and g ≥ 0, of any
   solution where there are several; else ‖u‖ ≤ ‖f‖/(1 − τκ²γ) while τκ²γ < 1.
@@ -48,7 +49,7 @@ def implicit_certificate(
     Example:
         >>> from keras_pde.certificates.implicit import implicit_certificate
         >>> from keras_pde.certificates.facts import BlockFacts
-        >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))          # Perona-Malik, τ‖K‖² = 4
+        >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))  # Perona-Malik, τ‖K‖² = 4
         >>> implicit_certificate("a step", [weakly], tied=True, tolerance=1e-6).lipschitz
         2.0
     """

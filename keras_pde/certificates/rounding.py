@@ -121,8 +121,10 @@ def rounded_norm(
 
 
 def _responses(cycle: Schedule, block: BlockFacts) -> list[list[float]]:
-    """sup over the spectrum of |state i| for u⁰ = u⁻¹ = 1 at first, then for an error 1 made by
-    step j, i = 0 right behind that step.
+    """sup over the spectrum of |state i|, for a start and for an error of each step.
+
+    The first list is that of u⁰ = u⁻¹ = 1, each other one that of an error 1 made by step j, with
+    i = 0 right behind that step.
     """
     n, m = len(cycle), 32 * len(cycle)
     low, high = (
