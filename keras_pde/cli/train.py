@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,13 +19,13 @@ from keras_pde.cli.printing import progress_bar
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of the preset to write.  [the zoo's]",
+    help="Folder of the preset to write.  [./NAME]",
 )
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of checkpoint, log and TensorBoard files.  [runs/NAME]",
+    help="Folder of checkpoint, log and TensorBoard files.  [./runs/NAME]",
 )
 @click.option(
     "--distribute",
@@ -40,7 +41,8 @@ def train(
     """Train a preset by its RECIPE, or go on where a run stopped.
 
     RECIPE is a file, its folder, or the name of a preset of the zoo. The run ends by writing the
-    preset: weights, golden outputs, measured table, card.
+    preset into a folder of the current one: weights, golden outputs, measured numbers, card. In a
+    checkout, --out zoo/TASK/NAME puts it into the zoo and its index.
 
     KERAS_BACKEND=jax trains on JAX, and then on several machines: start it on each with
     --distribute, and again on all when one has failed. Process 0 writes the files.
@@ -56,40 +58,51 @@ def train(
     load_networks()
     from keras_pde.tasks.training.distributed import join
     from keras_pde.tasks.training.recipes import Recipe
+    from keras_pde.tasks.training.train import destinations
     from keras_pde.tasks.training.train import train as run
 
     loaded = Recipe.load(path if path.exists() else presets.folder_of(recipe))
+    target, place = destinations(loaded, out, work)
     group = join(distribute)
-    from rich.progress import MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with progress_bar(*columns) as bar:
+    if group.is_chief:
+        click.echo(f"{loaded.name}: the preset goes to {target}, checkpoints to {place}", err=True)
+    with progress_bar(*_columns()) as bar:
         task = bar.add_task(f"{loaded.name}: compiling", total=loaded.stages[0].steps)
 
         def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
             which = f"stage {len(stage.stages)} of {len(loaded.stages)}, " if loaded.before else ""
-            psnr = f"{-logs['loss']:.2f} dB"
-            bar.update(
-                task,
-                completed=step,
-                total=stage.steps,
-                description=f"{loaded.name}: {which}PSNR {psnr}",
-            )
+            loss = f"loss {logs['loss']:.2f}"
+            said = f"{loaded.name}: {which}{loss}"
+            bar.update(task, completed=step, total=stage.steps, description=said)
             if "step" in logs:
-                scores = ", ".join(
-                    f"{k.removeprefix('val_psnr_')}: {v:.2f}"
-                    for k, v in logs.items()
-                    if k.startswith("val_psnr_")
+                line = f"{which}step {step}: {loss}, validation {_scores(stage.task, logs)}"
+                bar.console.print(
+                    f"{line}, {logs['seconds']:.0f} s", highlight=False, soft_wrap=True
                 )
-                line = (
-                    f"{which}step {step}: training {psnr}, validation {scores} dB,"
-                    f" {logs['seconds']:.0f} s"
-                )
-                bar.console.print(line, highlight=False, soft_wrap=True)
 
-        folder = run(loaded, data, out, work, show, group)
+        folder = run(loaded, data, target, place, show, group)
     click.echo(
         f"wrote {folder}"
         if group.is_chief
         else f"process {group.index} of {group.count} is done; process 0 writes the preset"
     )
+
+
+def _columns() -> tuple[Any, ...]:
+    from rich.progress import MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+
+
+def _scores(name: str, logs: dict[str, float]) -> str:
+    """The task's numbers of a validation, with their unit."""
+    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks.training.validation import prefix
+
+    task = tasks.get(name)
+    found = [
+        f"{task.label(key.removeprefix(prefix(task)))}: {value:.{task.metric.digits}f}"
+        for key, value in logs.items()
+        if key.startswith(prefix(task))
+    ]
+    return f"{', '.join(found)} {task.metric.unit}".rstrip()

@@ -174,6 +174,10 @@ class Task(ABC):
         """The number of a network in `keras-pde list`."""
         return self.metric.text(entry["metric"]["value"])
 
+    def overview(self) -> str:
+        """The README's tables of the task's presets, in Markdown; "" where there are none."""
+        return ""
+
     def pictures(self, network: Any, folder: Path) -> None:  # noqa: B027 - not every task has some
         """Write the pictures of a trained network's card into its folder."""
 

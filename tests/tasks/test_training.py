@@ -26,7 +26,8 @@ from keras_pde.tasks.denoise.evaluate import evaluate, noisy_image, psnr_of
 from keras_pde.tasks.training.growing import SMALL, grow
 from keras_pde.tasks.training.publish import trained
 from keras_pde.tasks.training.recipes import Recipe, construct
-from keras_pde.tasks.training.train import Training, train
+from keras_pde.tasks.training.run import Training
+from keras_pde.tasks.training.train import train
 
 MODEL = {
     "class": "DiffusionResNet",

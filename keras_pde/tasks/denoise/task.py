@@ -178,6 +178,13 @@ class Denoise(Task):
         values = (entry.get("psnr") or {}).values() or (entry["metric"]["value"],)
         return self.metric.text(*values)
 
+    def overview(self) -> str:
+        """A table for BSD68 and one for CBSD68."""
+        from keras_pde.tasks.denoise.evaluate import NAMES
+        from keras_pde.tasks.denoise.results import overview
+
+        return "\n\n".join(f"{title}\n\n{overview(test)}" for test, title in NAMES.items())
+
     def pictures(self, network: Any, folder: Path) -> None:
         """A photograph with noise and without; fluxes and kernels of a network of blocks."""
         from keras_pde.tasks.denoise.pictures import write_pictures

@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,6 @@ class Alone:
         """The source of batches, each reduced to the rows of this process."""
         return patches
 
-    def place(self, batch: Any, axis: int = 0) -> Any:
-        """Arrays for a program of one's own.
-
-        This process's rows, along ``axis``, as parts of arrays that all processes share.
-        """
-        return batch
-
     def agreed(self, value: Any) -> Any:
         """The chief's value, of what JSON can hold; all processes must call it."""
         return value
@@ -74,8 +67,8 @@ class Alone:
         """The chief's file, None where it has none; all processes must call it."""
         return path.read_bytes() if path.is_file() else None
 
-    def check_alike(self, recipe: str, images: Sequence[np.ndarray]) -> None:
-        """Raise ValueError where processes have different recipes or images to train on.
+    def check_alike(self, recipe: str, arrays: Iterable[np.ndarray]) -> None:
+        """Raise ValueError where processes have different recipes or data to train on.
 
         All must call it.
         """
@@ -128,12 +121,11 @@ class Group(Alone):
         self.distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
         keras.distribution.set_distribution(self.distribution)
 
-    def _sharding(self, axis: int = 0) -> Any:
+    def _sharding(self) -> Any:
         import jax
 
         return jax.sharding.NamedSharding(
-            self.distribution.device_mesh.backend_mesh,
-            jax.sharding.PartitionSpec(*[None] * axis, "batch"),
+            self.distribution.device_mesh.backend_mesh, jax.sharding.PartitionSpec("batch")
         )
 
     def rows(self, patches: Any) -> Rows:
@@ -156,14 +148,6 @@ class Group(Alone):
         ]
         return Rows(patches, min(start for start, _, _ in mine), max(stop for _, stop, _ in mine))
 
-    def place(self, batch: Any, axis: int = 0) -> Any:
-        """Arrays of all processes, of which this one gives its rows."""
-        import jax
-
-        return jax.tree.map(
-            lambda part: jax.make_array_from_process_local_data(self._sharding(axis), part), batch
-        )
-
     def _broadcast(self, data: bytes) -> bytes:
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
@@ -182,16 +166,16 @@ class Group(Alone):
         )
         return data[1:] if data[:1] == b"1" else None
 
-    def check_alike(self, recipe: str, images: Sequence[np.ndarray]) -> None:
-        """Raise ValueError where processes have different recipes or images to train on."""
+    def check_alike(self, recipe: str, arrays: Iterable[np.ndarray]) -> None:
+        """Raise ValueError where processes have different recipes or data to train on."""
         from jax.experimental.multihost_utils import process_allgather
 
         digests = [hashlib.sha256(recipe.encode()), hashlib.sha256()]
-        for image in images:
-            digests[1].update(np.ascontiguousarray(image))
+        for array in arrays:
+            digests[1].update(np.ascontiguousarray(array).data)
         mine = np.frombuffer(b"".join(digest.digest() for digest in digests), np.uint8)
         theirs = np.asarray(process_allgather(mine)).reshape(self.count, 2, -1)
-        for k, what in enumerate(("recipe", "set of images to train on")):
+        for k, what in enumerate(("recipe", "set of data to train on")):
             other = np.flatnonzero((theirs[:, k] != theirs[0, k]).any(-1))
             if other.size:
                 raise ValueError(
@@ -254,7 +238,7 @@ def join(place: str | None) -> Alone:
         )
     import jax
 
-    where = (
+    where: dict[str, Any] = (
         {}
         if parsed is None
         else {

@@ -1,23 +1,22 @@
-"""A network's start from the weights of a smaller one that is trained already, or of one with a
-bound that it does without.
-"""
+"""A network's start from a trained one, which is smaller or has a bound that it does without."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_pde.layers import DiffusionBlock
+from keras_pde.models.block_network import BlockNetwork
 from keras_pde.runtime.positive import inverse_softplus
 
 SMALL = 0.3  # what the kernels of further channels and filters start at, of their usual size
 
 
 def grow(model: Any, source: Any) -> None:
-    """Give a model the weights of a source with the same layers, of which it may have more channels
-    and filters.
+    """Give a model the weights of a source with the same layers, and no more channels and filters.
 
     Each weight gets the source's as its leading part. The rest of a convolution's kernel keeps
     three tenths of its initial values: with none the further channels would stay at zero for ever,
@@ -63,24 +62,20 @@ def grow(model: Any, source: Any) -> None:
 
 def _given(model: Any, source: Any) -> list[np.ndarray | None]:
     """What the source has for each weight of the model; None where it has none."""
-    blocks = list(zip(getattr(model, "blocks", []), getattr(source, "blocks", []), strict=False))
-    inside = sum(len(a.weights) for _, a in blocks) == len(source.weights)
-    if (
-        inside
-        and blocks
-        and len(model.blocks) == len(source.blocks)
-        and all(_loses_its_bound(b, a) for b, a in blocks)
-    ):
+    own, theirs = _blocks(model), _blocks(source)
+    blocks = list(zip(own, theirs, strict=False))
+    inside = sum(len(a.weights) for a in theirs) == len(source.weights)
+    paired = bool(blocks) and len(own) == len(theirs)
+    if inside and paired and all(_loses_its_bound(b, a) for b, a in blocks):
         values = {id(weight): value for b, a in blocks for weight, value in _at_a_fixed_step(b, a)}
         return [values.get(id(weight)) for weight in model.weights]
     for b, a in blocks:
         if b.operator.normalize != a.operator.normalize or isinstance(
             b.step_size, str
         ) != isinstance(a.step_size, str):
-            alike = "so that the same weights are another map: the same layers are needed"
             raise ValueError(
-                f"{source.name} and {model.name} do not bound kernels and steps in the same way,"
-                f" {alike}"
+                f"{source.name} and {model.name} do not bound kernels and steps in the same way, so"
+                " that the same weights are another map: the same layers are needed"
             )
     if len(model.weights) != len(source.weights):
         raise ValueError(
@@ -90,10 +85,13 @@ def _given(model: Any, source: Any) -> list[np.ndarray | None]:
     return [ops.convert_to_numpy(weight) for weight in source.weights]
 
 
+def _blocks(model: Any) -> Sequence[Any]:
+    """The model's blocks; a multigrid network has none."""
+    return model.blocks if isinstance(model, BlockNetwork) else ()
+
+
 def _loses_its_bound(block: Any, source: Any) -> bool:
-    """Whether all of the source's step can be written as one of the block, whose kernels are used
-    as they are.
-    """
+    """Whether a step of the block, whose kernels are used as they are, can be the source's."""
     alike = (
         isinstance(block, DiffusionBlock)
         and isinstance(source, DiffusionBlock)
@@ -118,9 +116,7 @@ def _loses_its_bound(block: Any, source: Any) -> bool:
 
 
 def _at_a_fixed_step(block: Any, source: Any) -> list[tuple[Any, np.ndarray | None]]:
-    """The weights of a block, and those of a source whose step is of another size, so that both do
-    the same.
-    """
+    """A block's weights, and the values with which its step, of another size, is the source's."""
     prepared = source.prepare()
     root = float(np.sqrt(float(ops.convert_to_numpy(prepared.step)) / block.step_size))
     values = {weight.name: ops.convert_to_numpy(weight) for weight in source.weights}

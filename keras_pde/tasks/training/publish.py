@@ -1,8 +1,10 @@
-"""The trained denoisers: from weights to preset, index entry and card.
+"""A trained network as a preset: its files, its measured numbers, its card, its index entry.
 
-python -m keras_pde.tasks.training.publish [--data DIR] [PRESET ...]     # index entries and cards
-again, from the shipped weights python -m keras_pde.tasks.training.publish --table
-# the README's tables
+    python -m keras_pde.tasks.training.publish [--data DIR] [PRESET ...]
+    python -m keras_pde.tasks.training.publish --table
+
+The first measures presets of the zoo again, by default all that are trained, and rewrites their
+cards and index entries. The second prints the README's tables.
 """
 
 from __future__ import annotations
@@ -14,22 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
-from keras_pde.tasks.denoise.data import find_data
-from keras_pde.tasks.denoise.evaluate import NAMES
-from keras_pde.tasks.denoise.results import overview
+from keras_pde.tasks import task as tasks
 from keras_pde.tasks.index_entry import TRAINING, describe, write_index
 from keras_pde.tasks.training.recipes import Recipe
 
 
-def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict[str, Any]) -> None:
-    """Write a trained model as a preset with its measured table and card.
+def publish(
+    model: Any,
+    recipe: Recipe,
+    data: str | Path | None,
+    target: Path,
+    training: dict[str, Any],
+) -> None:
+    """Write a trained model as a preset that its task measures and describes.
 
-    In the zoo's folder also its index entry.
+    A preset in the zoo's folder gets its index entry too.
 
     Args:
         model: trained.
         recipe: that it was trained by.
-        data: folder of the BSD sets, for the test.
+        data: folder of the data sets; None is the task's usual one.
         target: folder of the preset.
         training: steps, seconds, backend; the device, where it was trained on another.
     """
@@ -42,7 +48,7 @@ def publish(model: Any, recipe: Recipe, data: Path, target: Path, training: dict
             json.dumps({"device": _device(), **training}, indent=1) + "\n", encoding="utf-8"
         )
         made = describe(stage, data)
-    if target.resolve().parent.parent == presets.zoo_root():
+    if target.resolve().is_relative_to(presets.zoo_root()):
         write_index({recipe.name: made})
 
 
@@ -51,18 +57,17 @@ def _device() -> str:
 
     import keras
 
-    kinds = keras.distribution.list_devices()
-    # those that this process may use
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return (
-        "a GPU" if any("gpu" in kind for kind in kinds) else f"{cores} CPU core{'s' * (cores > 1)}"
-    )
+    if any("gpu" in kind for kind in keras.distribution.list_devices()):
+        return "a GPU"
+    try:
+        cores = len(os.sched_getaffinity(0))  # those that this process may use
+    except AttributeError:  # macOS and Windows cannot tell
+        cores = os.cpu_count() or 1
+    return f"{cores} CPU core{'s' * (cores > 1)}"
 
 
 def trained() -> list[str]:
-    """Names of the zoo's trained denoisers."""
+    """Names of the zoo's trained presets."""
     return sorted(path.parent.name for path in presets.zoo_root().glob(f"*/*/{TRAINING}"))
 
 
@@ -80,12 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(arguments)
     if args.table:
-        print(*[f"{title}\n\n{overview(test)}" for test, title in NAMES.items()], sep="\n\n")
+        found = [tasks.get(name).overview() for name in tasks.names()]
+        print("\n\n".join(table for table in found if table))
         return
     for name in args.preset or trained():
-        made = describe(presets.folder_of(name), find_data(args.data))
+        made = describe(presets.folder_of(name), args.data)
         write_index({name: made})
-        print(name, made["psnr"], flush=True)
+        print(name, tasks.get(made["task"]).row(made), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
+from keras_pde.tasks import task as tasks
 
 SCHEMES = {name: vars(schemes)[name] for name in ("explicit", "fed", "fsi", "dufort_frankel")}
 
@@ -28,6 +29,7 @@ class Recipe:
             classes of keras_pde.
         description: in a few words, for the list of presets.
         purpose: what it is for, and not for: a sentence for the card.
+        task: its name: what the network is given, what is minimised, how it is measured.
         channels: of the image.
         train, test: folders of images under the data directory; test images are never trained or
             tuned on.
@@ -41,7 +43,8 @@ class Recipe:
         ema: momentum of the exponential moving average of the weights, which is validated and
             saved.
         validate_every: steps from one validation and checkpoint to the next.
-        patience: validations without a gain of 0.01 dB before training stops; 0 is never.
+        patience: validations without a gain of half the metric's tolerance, 0.01 dB for
+            denoisers, before training stops; 0 is never.
         levels: noise levels of validation and test.
         jit: compile the training step by XLA.
         seed: of weights, patches and noise.
@@ -53,6 +56,7 @@ class Recipe:
         start: a preset with the same layers and no more channels and filters, whose weights are the
             start, of the first stage if there are several; `keras_pde.tasks.training.growing.grow`
             says what else it may be.
+        options: further fields that the task reads.
 
     Example:
         >>> from keras_pde.tasks.training.recipes import Recipe
@@ -65,6 +69,7 @@ class Recipe:
     model: dict[str, Any]
     description: str = ""
     purpose: str = ""
+    task: str = "denoise"
     channels: int = 1
     train: str = "train400_gray"
     test: str = "bsd68_gray"
@@ -85,6 +90,7 @@ class Recipe:
     final: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     start: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: str | Path) -> Recipe:
@@ -145,14 +151,18 @@ class Recipe:
         return [*(self.stage_before.stages if self.stage_before else []), self]
 
     def build(self, final: bool = False) -> Any:
-        """The untrained model, built for 2-D images.
+        """The untrained model, built for the inputs of the task.
 
-        With the final changes for a model that is trained.
+        Args:
+            final: with the changes for a model that is trained.
+
+        Raises:
+            ValueError: a task that does not exist.
         """
+        task = tasks.get(self.task)
         keras.utils.set_random_seed(self.seed)
         model = construct(_merged(self.model, self.final) if final else self.model, name=self.name)
-        image = (None, None, None, self.channels)
-        model.build([image, (None,)] if model.noise_conditioned else image)
+        model.build(task.input_shape(self, model))
         return model
 
     def text(self) -> str:

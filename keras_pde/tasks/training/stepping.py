@@ -1,109 +1,135 @@
-"""Training steps: many in one program where the backend can (JAX), one call a step elsewhere."""
+"""What `fit` calls for its steps: on JAX many in one program, elsewhere one, as `train_on_batch`.
+
+JAX: Keras's ``steps_per_execution`` launches every step from Python, 20 of them no faster than one;
+a `scan` of Keras's own ``train_step`` takes a sixth of that time a step of a small network.
+TensorFlow: `fit` traces the step inside another program and so rounds differently, by 1e-2 of the
+weights after 80 steps; called by itself the step has the bits of all trainings before.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_pde.runtime.compiling import fused
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-Steps = Callable[[Sequence[Batch]], Callable[[], np.ndarray]]
+TOGETHER = 20  # steps of a program on JAX, and from one look at the loss to the next
 
 
-def steps_of(
-    model: Any,
-    optimizer: Any,
-    loss: Callable[[Any, Any], Any],
-    place: Callable[[Any, int], Any] = lambda batches, axis: batches,
-) -> Steps:
-    """A function that trains on batches one after the other and returns a function that waits for
-    their losses.
+class Steps(keras.callbacks.Callback):
+    """Leads `fit` to the last step of a run: how many steps are next, and which are the last.
 
-    On JAX all steps of a call are one program, a scan over the batches, which runs while the next
-    batches are drawn: a step then costs its arithmetic and not the launch of its parts from Python.
-    Weights and the optimizer's state are in the variables again when the returned function has been
-    called.
+    An epoch is what lies between two validations. The last may be shorter than the others, which
+    `fit` cannot be told by a number of steps an epoch.
 
     Args:
-        model: built and compiled with the optimizer and the loss.
-        optimizer: built.
-        loss: a value for each sample; its mean is minimised.
-        place: on JAX, of stacked batches and the axis of their samples to arrays of all the
-            processes that train together.
+        model: built and compiled, with `together` as its ``steps_per_execution``.
+        every: steps an epoch.
+        last: steps of the whole run.
     """
-    return (
-        _scanned(model, optimizer, loss, place)
-        if keras.backend.backend() == "jax"
-        else _one_by_one(model)
-    )
+
+    def __init__(self, model: Any, every: int, last: int) -> None:
+        super().__init__()
+        self.every = every
+        self.last = last
+        self.epoch = 0
+        self.count = 1
+        make_train_function(model, self)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Keep the epoch's number."""
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Count the steps to come; behind the run's last, the epoch ends."""
+        left = self.last - (self.epoch * self.every + batch)
+        self.count = min(together(), self.every - batch, left)
+        if self.count == left:
+            self.model.stop_training = True
 
 
-def inputs_of(model: Any, noisy: Any, sigma: Any) -> Any:
-    """What a model is called with: a noise-conditioned one is told σ."""
-    return [noisy, sigma] if model.noise_conditioned else noisy
+def together() -> int:
+    """Steps of one program.
+
+    Example:
+        >>> from keras_pde.tasks.training.stepping import together
+        >>> together() in (1, 20)
+        True
+    """
+    return TOGETHER if keras.backend.backend() == "jax" else 1
 
 
-def _one_by_one(model: Any) -> Steps:
-    def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
-        with contextlib.nullcontext() if model.jit_compile else fused():
-            losses = [
-                float(model.train_on_batch(inputs_of(model, noisy, sigma), clean))
-                for noisy, sigma, clean in batches
-            ]
-        return lambda: np.array(losses)
+def make_train_function(model: Any, steps: Steps) -> None:
+    """Set the ``train_function`` that the model's `fit` will call."""
+    if keras.backend.backend() == "jax":
+        model.train_function = _scanned(model, steps)
+    elif keras.backend.backend() == "tensorflow":
+        model.train_function = _by_itself(model)
+
+
+def _by_itself(model: Any) -> Callable[[Iterator[Any]], Any]:
+    """On TensorFlow, one step of the next batch; a list of one is no tf.data iterator to Keras."""
+    model.make_train_function()
+    step = model.train_function
+    if model.jit_compile:
+        return lambda batches: step(iter([next(batches)]))
+
+    def run(batches: Iterator[Any]) -> Any:
+        with fused():
+            return step(iter([next(batches)]))
 
     return run
 
 
-def _scanned(
-    model: Any, optimizer: Any, loss: Callable[[Any, Any], Any], place: Callable[[Any, int], Any]
-) -> Steps:
+def _scanned(model: Any, steps: Steps) -> Callable[[Any, Iterator[Any]], tuple[Any, Any]]:
+    """On JAX, a program of several steps, which runs while the next batches are drawn."""
     import jax
 
-    variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
-
     def step(state: Any, batch: Any) -> tuple[Any, Any]:
-        trainable, fixed, slots = state
-        noisy, sigma, clean = batch
+        logs, state = model.train_step(state, batch)
+        return state, logs
 
-        def objective(trainable: Any) -> Any:
-            out, after = model.stateless_call(trainable, fixed, inputs_of(model, noisy, sigma))
-            return ops.mean(loss(clean, out)), after
+    @jax.jit
+    def program(state: Any, batches: list[Any]) -> tuple[Any, Any]:
+        stacked = jax.tree.map(lambda *parts: jax.numpy.stack(parts), *batches)
+        state, logs = jax.lax.scan(step, state, stacked)
+        return jax.tree.map(lambda values: values[-1], logs), state
 
-        (value, fixed), gradients = jax.value_and_grad(objective, has_aux=True)(trainable)
-        trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
-        return (trainable, fixed, slots), value
+    latest: list[Any] = []
 
-    program = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches))
-
-    def run(batches: Sequence[Batch]) -> Callable[[], np.ndarray]:
-        state = tuple([v.value for v in group] for group in variables)
-        state, losses = program(
-            state, place(tuple(np.stack(parts) for parts in zip(*batches, strict=True)), 1)
-        )
-        for group, values in zip(variables, state, strict=True):
-            for variable, value in zip(group, values, strict=True):
-                variable.assign(value)
-        return lambda: np.asarray(losses)
+    def run(state: Any, batches: Iterator[Any]) -> tuple[Any, Any]:
+        following = list(itertools.islice(batches, steps.count))
+        jax.block_until_ready(latest)  # else batches of many programs would wait in memory
+        logs, state = program(state, following)
+        latest[:] = [logs]
+        return logs, state
 
     return run
 
 
-def jitted(model: Any) -> Callable[[Any], np.ndarray]:
-    """On JAX, a model as a function of its inputs that takes the weights of the moment.
+def forward(model: Any) -> Callable[[Any], np.ndarray]:
+    """A model as a function of its inputs that takes the weights of the moment: a program a size.
 
-    One program a size.
+    Example:
+        >>> import numpy as np
+        >>> import keras_pde
+        >>> from keras_pde.tasks.training.stepping import forward
+        >>> forward(keras_pde.from_preset("linear_2d"))(np.zeros((1, 8, 8, 1), "float32")).shape
+        (1, 8, 8, 1)
     """
+    if keras.backend.backend() != "jax":
+        from keras_pde.runtime.compiling import compiled
+
+        program = compiled(model)
+        return lambda inputs: keras.ops.convert_to_numpy(program(inputs))
     import jax
 
     @jax.jit
-    def program(trainable: Any, fixed: Any, inputs: Any) -> Any:
+    def stateless(trainable: Any, fixed: Any, inputs: Any) -> Any:
         return model.stateless_call(trainable, fixed, inputs)[0]
 
     def run(inputs: Any) -> np.ndarray:
@@ -111,6 +137,6 @@ def jitted(model: Any) -> Callable[[Any], np.ndarray]:
             [v.value for v in group]
             for group in (model.trainable_variables, model.non_trainable_variables)
         ]
-        return np.asarray(program(*weights, inputs))
+        return np.asarray(stateless(*weights, inputs))
 
     return run
