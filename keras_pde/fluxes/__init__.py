@@ -8,17 +8,17 @@ fluxes scale with their contrast λ > 0,
 
 so the bounds do not depend on λ: learning the contrast never costs a guarantee.
 
-| flux                      | monotone | inf Φ′            | shape                                   |
-|---------------------------|----------|-------------------|-----------------------------------------|
-| linear                    | yes      | 1                 | identity                                |
-| charbonnier               | yes      | 0                 | smooth clipping at λ                    |
-| truncated_tv (Huber)      | yes      | 0                 | clipping at λ                           |
-| perona_malik              | no       | −1/8              | rises to λ/2 at λ, falls like λ²/s      |
-| perona_malik_exponential  | no       | −2exp(−3/2)       | rises to 0.6065λ at λ, falls to 0       |
-| weickert                  | no       | 1 − 8exp(−7/8)    | identity, then a steep fall to 0        |
-| truncated_bfb             | no       | −1                | identity up to λ, then λ²/s             |
-| fab                       | no       | −1.142 (kappa=2)  | negative beyond λ: backward diffusion   |
-| relu                      | yes      | 0                 | max(s, 0); not odd                      |
+| flux                     | monotone | inf Φ′            | shape                                  |
+|--------------------------|----------|-------------------|----------------------------------------|
+| linear                   | yes      | 1                 | identity                               |
+| charbonnier              | yes      | 0                 | smooth clipping at λ                   |
+| truncated_tv (Huber)     | yes      | 0                 | clipping at λ                          |
+| perona_malik             | no       | −1/8              | rises to λ/2 at λ, falls like λ²/s     |
+| perona_malik_exponential | no       | −2exp(−3/2)       | rises to 0.6065λ at λ, falls to 0      |
+| weickert                 | no       | 1 − 8exp(−7/8)    | identity, then a steep fall to 0       |
+| truncated_bfb            | no       | −1                | identity up to λ, then λ²/s            |
+| fab                      | no       | −1.142 (kappa=2)  | negative beyond λ: backward diffusion  |
+| relu                     | yes      | 0                 | max(s, 0); not odd                     |
 """
 
 from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux

@@ -1,6 +1,4 @@
-"""CoupledSplineFlux: learned splines of joint magnitudes, over channels and neighbours, with slope
-bounds and an energy.
-"""
+"""CoupledSplineFlux: learned splines of joint magnitudes, with slope bounds and an energy."""
 
 from __future__ import annotations
 
@@ -58,8 +56,10 @@ class CoupledSplineFlux(SplineFlux):
 
     Example:
         >>> import keras_pde
-        >>> flux = keras_pde.CoupledSplineFlux(knots=3, slopes=(-0.02, 1.0), start="perona_malik", neighbourhood=3)
-        >>> step = keras_pde.ImplicitDiffusion(keras_pde.ConvOperator(8, 5, zero_mean=True, normalize=True, boundary="dirichlet"), flux, 40.0)
+        >>> options = {"start": "perona_malik", "neighbourhood": 3}
+        >>> flux = keras_pde.CoupledSplineFlux(knots=3, slopes=(-0.02, 1.0), **options)
+        >>> options = {"zero_mean": True, "normalize": True, "boundary": "dirichlet"}
+        >>> step = keras_pde.ImplicitDiffusion(keras_pde.ConvOperator(8, 5, **options), flux, 40.0)
         >>> step.build((None, None, None, 1))
         >>> step.certificate().norm_stable, step.certificate().lipschitz <= 1 / (1 - 40 * 0.02)
         (True, True)

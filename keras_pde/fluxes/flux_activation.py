@@ -115,7 +115,7 @@ class FluxActivation(FluxLayer):
         return [g, 2 * dg, *units]
 
     def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
-        """Φ′(s)v; coupled, g v + 2g′⟨s, v⟩s/λ² with the inner product over all parts and channels."""
+        """Φ′(s)v; coupled, g v + 2g′⟨s, v⟩s/λ², with ⟨·, ·⟩ over all parts and channels."""
         if not self.coupled:
             return super().tangent(linearization, directions)
         g, dg, *units = linearization
@@ -151,8 +151,9 @@ class FluxActivation(FluxLayer):
 
     @property
     def slope_bounds(self) -> tuple[float, float]:
-        """(inf Φ′, sup Φ′); coupled, the eigenvalues of Φ′ are g(|s|²) and the slope of the radial
-        flux.
+        """(inf Φ′, sup Φ′).
+
+        Coupled, the eigenvalues of Φ′ are g(|s|²) and the slope of the radial flux.
         """
         (g0, g1), (s0, s1) = self.flux.diffusivity_bounds, self.flux.slope_bounds
         return (min(g0, s0), max(g1, s1)) if self.coupled else (s0, s1)

@@ -35,8 +35,8 @@ class GatedFlux(FluxActivation):
     whatever it depends on, and a gate in (0, 1) keeps it there: certified with every weight. Φ is
     no gradient, so there is no energy and no averagedness. Its derivative is a diagonal matrix with
     entries between the bounds of Φ′ plus one of norm at most c =
-    ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/λⱼ)ᵢⱼ‖ (`asymmetry_bound`), so the Lipschitz constant of a block
-    grows by τ‖K‖²c. Cost: a depthwise convolution and a 1×1 convolution of Ku.
+    ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/λⱼ)ᵢⱼ‖ (`asymmetry_bound`), so the Lipschitz constant of a
+    block grows by τ‖K‖²c. Cost: a depthwise convolution and a 1×1 convolution of Ku.
 
     Args:
         flux: name of a flux, or a `keras_pde.activations.Flux`, of g ≥ 0.
@@ -56,8 +56,11 @@ class GatedFlux(FluxActivation):
 
     Example:
         >>> import keras_pde
-        >>> flux = keras_pde.GatedFlux("perona_malik_exponential", 0.1, learn_contrast=True, per_channel=True)
-        >>> block = keras_pde.DiffusionBlock(keras_pde.ConvOperator(8, 5, zero_mean=True, normalize=True, boundary="dirichlet"), flux, "learned")
+        >>> options = {"learn_contrast": True, "per_channel": True}
+        >>> flux = keras_pde.GatedFlux("perona_malik_exponential", 0.1, **options)
+        >>> options = {"zero_mean": True, "normalize": True, "boundary": "dirichlet"}
+        >>> operator = keras_pde.ConvOperator(8, 5, **options)
+        >>> block = keras_pde.DiffusionBlock(operator, flux, "learned")
         >>> block.build((None, None, None, 1))
         >>> block.certificate().norm_stable, block.certificate().energy_descent
         (True, False)

@@ -19,15 +19,14 @@ from keras_pde.runtime.types import Number, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class SplineFlux(FluxLayer):
-    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − tⱼ, 0, tⱼ₊₁ − tⱼ) with knots tⱼ, learned
-    channel by channel.
+    r"""Odd linear spline Φ(s) = sign(s) Σⱼ dⱼ·clip(|s| − tⱼ, 0, tⱼ₊₁ − tⱼ) with knots tⱼ.
 
-    Slopes dⱼ = low + (high − low)·sigmoid(θⱼ) stay in ``slopes`` = [low, high] by construction;
-    where the spline would cross zero it is held at zero (a Lindley recursion, which keeps the
-    slopes in bounds), so g(s) = Φ(s)/s ∈ [0, high]: norm stability (S1) and the Lipschitz constant
-    (S2) are known for every weight. Beyond the last knot the slope is max(0, low). low ≥ 0 is a
-    monotone flux and a convex potential; low < 0 a weakly convex one. The potential is the exact
-    piecewise quadratic. Cost: about 4·knots operations an entry.
+    It is learned channel by channel. Slopes dⱼ = low + (high − low)·sigmoid(θⱼ) stay in ``slopes``
+    = [low, high] by construction; where the spline would cross zero it is held at zero (a Lindley
+    recursion, which keeps the slopes in bounds), so g(s) = Φ(s)/s ∈ [0, high]: norm stability (S1)
+    and the Lipschitz constant (S2) are known for every weight. Beyond the last knot the slope is
+    max(0, low). low ≥ 0 is a monotone flux and a convex potential; low < 0 a weakly convex one. The
+    potential is the exact piecewise quadratic. Cost: about 4·knots operations an entry.
 
     Args:
         knots: number of segments on [0, extent·λ].
@@ -55,7 +54,8 @@ class SplineFlux(FluxLayer):
         >>> from keras_pde import SplineFlux
         >>> layer = SplineFlux(knots=10, slopes=(-0.5, 1.0), start="perona_malik")
         >>> layer.build((None, 8, 8, 4))
-        >>> layer.slope_bounds[0] >= -0.5, layer.slope_bounds[1] <= 1.0, layer.diffusivity_bounds[0] >= 0
+        >>> low, high = layer.slope_bounds
+        >>> low >= -0.5, high <= 1.0, layer.diffusivity_bounds[0] >= 0
         (True, True, True)
     """
 
@@ -237,8 +237,9 @@ class SplineFlux(FluxLayer):
 
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:
-        """(inf g, sup g): g is monotone on a segment, so its extremes stand at the knots, 0 and
-        infinity.
+        """(inf g, sup g).
+
+        g is monotone on a segment, so its extremes stand at the knots, 0 and infinity.
         """
         if not self.built:
             return self._last, self.slopes[1]

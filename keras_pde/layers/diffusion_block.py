@@ -49,9 +49,9 @@ class DiffusionBlock(keras.layers.Layer):
     2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
 
     Args:
-        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the classical operator
-            without weights; or a number of filters, for learned normalised zero-mean 3-wide
-            kernels.
+        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the
+            classical operator without weights; or a number of filters, for learned normalised
+            zero-mean 3-wide kernels.
         flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` or a `SplineFlux`.
         step_size: τ as a number (refused beyond the limit where the limit is known); "auto", τ =
             fraction · limit with limit = 2/(2β + L‖K‖²); "learned", τ = fraction · limit ·
@@ -82,7 +82,7 @@ class DiffusionBlock(keras.layers.Layer):
         >>> DiffusionBlock("forward", step_size=0.3)(u)
         Traceback (most recent call last):
         ...
-        ValueError: step_size=0.3 is unstable: the explicit step needs step_size <= 2/(2β + L‖K‖²) = 0.25. Lower it, or reach ...
+        ValueError: step_size=0.3 is unstable: ... step_size <= 2/(2β + L‖K‖²) = 0.25. Lower it, ...
     """
 
     def __init__(
@@ -293,9 +293,7 @@ class DiffusionBlock(keras.layers.Layer):
         return total
 
     def facts(self) -> BlockFacts:
-        """τ‖K‖², bounds and assumptions, from the weights at hand and as the block computes with
-        them.
-        """
+        """τ‖K‖², bounds and assumptions, from the weights as the block computes with them."""
         prepared = self.prepare()
         tau = (
             prepared.step

@@ -63,9 +63,9 @@ class ImplicitDiffusion(keras.layers.Layer):
     iteration; about as much for a gradient.
 
     Args:
-        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the classical operator
-            without weights; or a number of filters, for learned normalised zero-mean 3-wide
-            kernels.
+        operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the
+            classical operator without weights; or a number of filters, for learned normalised
+            zero-mean 3-wide kernels.
         flux: a flux name, a `keras_pde.activations.Flux`, a `FluxActivation` (with coupled=True for
             one diffusivity for all filters and channels) or a `SplineFlux`.
         step_size: τ > 0; "learned", τ = softplus(θ), 1 at first.
@@ -90,7 +90,8 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     Example:
         >>> from keras_pde import FluxActivation, ImplicitDiffusion
-        >>> layer = ImplicitDiffusion("forward", FluxActivation("charbonnier", 0.1, coupled=True), step_size=50.0)
+        >>> flux = FluxActivation("charbonnier", 0.1, coupled=True)
+        >>> layer = ImplicitDiffusion("forward", flux, step_size=50.0)
         >>> f = keras.random.normal((2, 16, 16, 1), seed=0)
         >>> u = layer(f)
         >>> bool(ops.sum(u**2) <= ops.sum(f**2)), layer.certificate().firmly_nonexpansive
@@ -159,8 +160,9 @@ class ImplicitDiffusion(keras.layers.Layer):
 
     @property
     def spectral_bounds(self) -> tuple[float | None, float | None]:
-        """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′, where they do not change with
-        the weights.
+        """q = τL‖K‖² and m = τμ‖K‖², with L = sup Φ′ and −μ = inf Φ′.
+
+        They are None where they change with the weights.
         """
         low = self.flux.slope_range[0]
         if not self.operator.bound_is_constant or isinstance(self.step_size, str):
@@ -214,7 +216,8 @@ class ImplicitDiffusion(keras.layers.Layer):
 
         Example:
             >>> from keras_pde import ImplicitDiffusion
-            >>> solution = ImplicitDiffusion("forward", step_size=4.0).solve(np.eye(8)[None, ..., None])
+            >>> layer = ImplicitDiffusion("forward", step_size=4.0)
+            >>> solution = layer.solve(np.eye(8)[None, ..., None])
             >>> bool(solution.converged[0])
             True
         """
@@ -269,7 +272,7 @@ class ImplicitDiffusion(keras.layers.Layer):
         )
 
     def _gradient(self, adjoint: Any, converged: Any) -> Any:
-        """What `attach` does with a gradient whose linear system is not solved, as on_failure says."""
+        """The gradient to use, as on_failure says where its linear system is not solved."""
         if self.on_failure == "nan":
             return ops.where(spread(converged, adjoint), adjoint, float("nan"))
         known = _numbers(converged) if self.on_failure == "warn" else None

@@ -47,8 +47,9 @@ def attach(
     max_iterations: int,
     report: Callable[[Any, Any], Any],
 ) -> Any:
-    """The solution u with the gradients of the implicit function theorem, to all that the problem
-    depends on.
+    """The solution u with the gradients of the implicit function theorem.
+
+    They are those to all that the problem depends on.
 
     Args:
         problem: the implicit step, with gradients.

@@ -136,8 +136,9 @@ def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size:
 
 
 def _extension_matrix(size: int, before: int, after: int, boundary: str) -> np.ndarray:
-    """The extension as a 0-1 matrix, for axes shorter than the margin (several reflections or
-    turns).
+    """The extension as a 0-1 matrix.
+
+    It serves axes shorter than the margin, with several reflections or turns.
     """
     i = np.arange(-before, size + after)
     source = (

@@ -1,5 +1,4 @@
-"""Convolution of states of few channels to many filters, and its adjoint, in the form that CPUs run
-fast.
+"""Convolution of few channels to many filters, and its adjoint, in the form that CPUs run fast.
 
 A convolution to one or three channels keeps a vector unit idle: the adjoint of 32 filters of 7×7
 takes many times as long as the convolution itself. So the adjoint gives the k rows of the kernel a
@@ -68,7 +67,8 @@ def convolve(u: Any, kernel: Any, differentiable: bool = True) -> Any:
         >>> import numpy as np
         >>> from keras_pde.operators.convolution import convolve, convolve_adjoint
         >>> u, kernel = np.ones((1, 9, 9, 1), "float32"), np.ones((5, 5, 1, 8), "float32")
-        >>> float(convolve(u, kernel)[0, 4, 4, 0]), float(convolve_adjoint(convolve(u, kernel), kernel)[0, 4, 4, 0])
+        >>> v = convolve(u, kernel)
+        >>> float(v[0, 4, 4, 0]), float(convolve_adjoint(v, kernel)[0, 4, 4, 0])
         (25.0, 5000.0)
     """
     u, kernel = ops.convert_to_tensor(u), ops.convert_to_tensor(kernel)
@@ -95,8 +95,9 @@ def _by_rows(v: Any, kernel: Any) -> Any:
 
 
 def _by_parts_of_rows(v: Any, kernel: Any) -> Any:
-    """Kᵀv on TensorFlow: few rows are cut in parts with a channel each, until the channels fill a
-    vector.
+    """Kᵀv on TensorFlow.
+
+    Few rows are cut in parts with a channel each, until the channels fill a vector.
     """
     import tensorflow as tf
 
@@ -114,8 +115,9 @@ def _by_parts_of_rows(v: Any, kernel: Any) -> Any:
 
 
 def _folded(parts: Any, height: int, channels: int, count: int = 1, length: int = 0) -> Any:
-    """The sum of the rows' channels, each moved by its row, and of parts of rows, each moved by
-    what lies before it.
+    """The sum of the rows' channels, each moved by its row.
+
+    Parts of rows are moved by what lies before them as well.
     """
     reach = height // 2
     parts = ops.pad(parts, ((0, 0), (reach, reach), (0, 0), (0, 0)))
@@ -192,13 +194,15 @@ def _pair() -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
 
 
 def depthwise(u: Any, window: Any) -> Any:
-    r"""Each channel convolved with a window of its own, of odd widths (\*widths, channels, 1), with
-    zeros beyond the boundary.
+    r"""Each channel convolved with a window of its own, with zeros beyond the boundary.
+
+    The windows have odd widths: (\*widths, channels, 1).
 
     Example:
         >>> import numpy as np
         >>> from keras_pde.operators.convolution import depthwise
-        >>> [float(x) for x in depthwise(np.ones((1, 4, 2), "float32"), np.ones((3, 2, 1), "float32"))[0, :, 0]]
+        >>> u, window = np.ones((1, 4, 2), "float32"), np.ones((3, 2, 1), "float32")
+        >>> [float(x) for x in depthwise(u, window)[0, :, 0]]
         [2.0, 3.0, 3.0, 2.0]
     """
     widths = tuple(int(n) for n in window.shape[:-2])

@@ -1,5 +1,6 @@
-"""Classical stencils: finite differences, Haar and DCT filters, as NumPy kernels, Keras
-initializers and slices.
+"""Classical stencils: finite differences, Haar and DCT filters.
+
+They come as NumPy kernels, Keras initializers and slices.
 """
 
 from __future__ import annotations
@@ -45,20 +46,19 @@ def check_stencil(name: str) -> str:
 
 
 def kernel_size_of(name: str, kernel_size: int = 3) -> int:
-    """Width of a stencil: 2 (forward, haar), 3 (central, second, laplacian) or as asked for (dct)."""
+    """Width of a stencil: 2 (forward, haar), 3 (central, second, laplacian), as asked for (dct)."""
     return kernel_size if name == "dct" else 2 if name in ("forward", "haar") else 3
 
 
 @functools.lru_cache(maxsize=64)
 def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
-    """Kernel of a stencil for one channel, shape (k,)*ndim + (rows,), as a correlation centred at
-    (k−1)//2.
+    """Kernel of a stencil for one channel, shape (k,)*ndim + (rows,), with grid size 1.
 
-    Grid size 1. forward: u₊−u; central: (u₊−u₋)/2; second: u₊−2u+u₋ (each: one row an axis);
-    laplacian: their sum (one row); haar: the 2^ndim − 1 details of the shift-invariant Haar frame
-    (orthonormal filters over 2^(ndim/2), so that with the mean filter ‖Ku‖ = ‖u‖); dct: the k^ndim
-    − 1 zero-mean DCT-II filters over k^(ndim/2), by frequency, ‖K‖ ≤ 1 (more for even k at a
-    reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
+    It is a correlation centred at (k−1)//2. forward: u₊−u; central: (u₊−u₋)/2; second: u₊−2u+u₋
+    (each: one row an axis); laplacian: their sum (one row); haar: the 2^ndim − 1 details of the
+    shift-invariant Haar frame (orthonormal filters over 2^(ndim/2), so that with the mean filter
+    ‖Ku‖ = ‖u‖); dct: the k^ndim − 1 zero-mean DCT-II filters over k^(ndim/2), by frequency, ‖K‖ ≤ 1
+    (more for even k at a reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
 
     Squared norms, as the grid grows: forward 4·ndim, central ndim, second 16·ndim, laplacian
     16·ndim².
@@ -92,8 +92,7 @@ def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class Stencil(keras.initializers.Initializer):
-    """Initializer that fills a convolution kernel with a classical stencil, applied to every input
-    channel.
+    """Initializer that fills a convolution kernel with a classical stencil for every channel.
 
     A kernel of shape (*k, channels, filters) gets the first ``filters`` of the rows; row r of
     channel c stands at output r·channels + c. For wider kernels than the stencil the stencil is

@@ -1,5 +1,6 @@
-"""Full weighting R and linear interpolation P between a grid and the grid of every second point, R
-= Pᵀ/2 an axis.
+"""Full weighting R and linear interpolation P between a grid and that of every second point.
+
+R = Pᵀ/2 along each axis.
 
 Coarse points stand at the fine points 1, 3, 5, … for "dirichlet" (the walls at −1 and n are points
 of every grid), and at 0, 2, 4, … for "neumann" and "periodic". Beyond its last coarse point a
