@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
+from keras_pde.models.network import Network
 from keras_pde.presets.files import CONFIG, GOLDEN, WEIGHTS
 from keras_pde.presets.index import INDEX
 from keras_pde.tasks import cards
@@ -39,7 +40,9 @@ def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
     return made
 
 
-def entry(network: Any, folder: Path, *, metric: dict[str, Any], **facts: Any) -> dict[str, Any]:
+def entry(
+    network: Network, folder: Path, *, metric: dict[str, Any], **facts: Any
+) -> dict[str, Any]:
     """Index entry of a preset: the facts given, those of the network, the hashes of its files.
 
     Args:

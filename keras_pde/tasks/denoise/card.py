@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde.models.block_network import BlockNetwork
+from keras_pde.models.network import Network
 from keras_pde.tasks.denoise.data import test_set
 from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.denoise.results import results
@@ -22,7 +24,7 @@ PAPER = (
 )
 
 
-def trained(folder: Path, network: Any, entry: Mapping[str, Any], source: str) -> list[Section]:
+def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: str) -> list[Section]:
     """The sections of a trained network.
 
     Args:
@@ -43,7 +45,7 @@ def trained(folder: Path, network: Any, entry: Mapping[str, Any], source: str) -
             f"{_use(recipe, network)}",
         ),
         Section("Results", _results(recipe, entry, certificate.summary())),
-        Section("Architecture", _architecture(folder, network)),
+        Section("Architecture", _architecture(network)),
         Section(
             "Certificate",
             f"`keras-pde certify {name}` computes it from the weights:\n\n```\n{certificate}\n```",
@@ -59,7 +61,7 @@ def trained(folder: Path, network: Any, entry: Mapping[str, Any], source: str) -
     ]
 
 
-def _use(recipe: Recipe, network: Any) -> str:
+def _use(recipe: Recipe, network: Network) -> str:
     low, high = recipe.noise if isinstance(recipe.noise, tuple) else (recipe.noise, recipe.noise)
     told, call = "it is not told the noise level", "noisy"
     if network.noise_conditioned:
@@ -96,9 +98,9 @@ computes the first row, a test recomputes it.
 {results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}"""
 
 
-def _architecture(folder: Path, network: Any) -> str:
+def _architecture(network: Network) -> str:
     parts = [f"```mermaid\n{network.diagram()}\n```", f"```\n{network}\n```"]
-    if (folder / "fluxes.png").is_file():
+    if isinstance(network, BlockNetwork):
         alone = all(block.flux.support == 0 for block in network.blocks)
         where = (
             ", where all channels and neighbours have the value s: the diffusivity looks at them"
@@ -113,7 +115,7 @@ def _architecture(folder: Path, network: Any) -> str:
     return "\n\n".join(parts)
 
 
-def _course(recipe: Recipe, network: Any, training: Mapping[str, Any]) -> str:
+def _course(recipe: Recipe, network: Network, training: Mapping[str, Any]) -> str:
     """The stages of the training in words, and how long they took."""
     stages = recipe.stages
     done = [
@@ -134,7 +136,7 @@ def _course(recipe: Recipe, network: Any, training: Mapping[str, Any]) -> str:
 
 
 def classical(
-    folder: Path, network: Any, entry: Mapping[str, Any], metric: Metric
+    folder: Path, network: Network, entry: Mapping[str, Any], metric: Metric
 ) -> list[Section]:
     """The section of a filter that is the numerical method itself."""
     name = network.name

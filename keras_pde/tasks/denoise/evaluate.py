@@ -10,12 +10,13 @@ at level σ comes from default_rng([seed, 1000σ, i]).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from keras_pde.models.network import Network
+from keras_pde.tasks.denoise.data import find_data, test_set
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
 LEVELS, SEED = (15, 25, 50), 0
@@ -64,12 +65,12 @@ def table(
 
 
 def measure(
-    model: Any,
+    network: Network,
     folder: Path,
     test: str,
     data: Path,
     *,
-    times: dict[str, float] | None = None,
+    times: Mapping[str, float] | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
     """Write a preset's metrics.json.
@@ -79,8 +80,8 @@ def measure(
     """
     from keras_pde.data import load_images
 
-    denoiser = Denoiser(model, times=times)
-    images = load_images(data / test, channels=model.input_channels)
+    denoiser = Denoiser(network, times=times)
+    images = load_images(data / test, channels=network.input_channels)
     scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
     whole, few = (
         {level: round(float(s[:n].mean()), 3) for level, s in scores.items()}
@@ -96,7 +97,7 @@ def measure(
     return whole
 
 
-def photograph_psnr(network: Any) -> tuple[str, float]:
+def photograph_psnr(network: Network) -> tuple[str, float]:
     """What is measured, and PSNR of a filter tuned for noise 25, to three digits.
 
     Of scikit-image's camera, its rows or its astronaut: float noise, not clipped; output clipped;
@@ -122,30 +123,51 @@ def photograph_psnr(network: Any) -> tuple[str, float]:
     return name, round(float(peak_signal_noise_ratio(clean, out, data_range=1.0)), 3)
 
 
+def score(
+    network: Network,
+    data: str | Path | None = None,
+    limit: int | None = None,
+    times: Mapping[str, float] | None = None,
+    levels: Sequence[float] = LEVELS,
+) -> dict[str, float]:
+    """PSNR of a network on its test set: BSD68, in colour CBSD68.
+
+    Args:
+        network: a 2-D denoiser.
+        data: folder of the BSD sets.
+        limit: only the first so many images.
+        times: stopping times by noise level, of a classical filter.
+        levels: of the noise.
+
+    Raises:
+        ValueError: not a 2-D denoiser.
+        FileNotFoundError: no data.
+    """
+    from keras_pde.data import load_images
+
+    if not network.denoises or network.ndim != 2:
+        raise ValueError(
+            f"{network.name} is no denoiser of images: evaluate is for those of keras-pde list"
+            " --task denoise, 2-D"
+        )
+    channels = network.input_channels
+    images = load_images(find_data(data) / test_set(channels), channels=channels)
+    return table(Denoiser(network, times=times), images[:limit], levels)
+
+
 def evaluate(
     name: str,
     data: str | Path | None = None,
     limit: int | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
-    """PSNR table of a preset on its test set: BSD68, in colour CBSD68.
-
-    Of the first ``limit`` images only.
+    """PSNR of a preset, as `score` measures it.
 
     Raises:
         ValueError: not a 2-D denoiser.
         FileNotFoundError: no data.
     """
     from keras_pde import presets
-    from keras_pde.tasks import task
 
-    entry = presets.index().get(name, {})
-    if entry.get("task", "denoise") != "denoise" or entry.get("ndim", 2) != 2:
-        raise ValueError(
-            f"{name} is no denoiser of images: evaluate is for those of keras-pde list --task"
-            " denoise, 2-D"
-        )
-    found: dict[str, float] = task.get("denoise").evaluate(
-        presets.from_preset(name), data, limit, entry, levels
-    )
-    return found
+    times = presets.index().get(name, {}).get("noise")
+    return score(presets.from_preset(name), data, limit, times, levels)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_pde.models.network import Network
 
 __all__ = ["write_pictures"]
 
 
-def write_pictures(network: Any, folder: Path) -> None:
+def write_pictures(network: Network, folder: Path) -> None:
     """Write example.png and, of a network made of blocks, fluxes.png and kernels.png."""
     from keras_pde.data import images, noise
     from keras_pde.data import side_by_side as compare

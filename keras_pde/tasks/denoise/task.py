@@ -102,7 +102,6 @@ class Denoise(Task):
         folder: str | Path | None = None,
         limit: int | None = None,
         entry: Entry | None = None,
-        levels: tuple[float, ...] = (15, 25, 50),
     ) -> dict[str, float]:
         """PSNR on BSD68, in colour CBSD68, at each noise level.
 
@@ -110,21 +109,10 @@ class Denoise(Task):
             ValueError: not a denoiser of images.
             FileNotFoundError: no data.
         """
-        from keras_pde.data import load_images
-        from keras_pde.tasks.denoise.data import find_data, test_set
-        from keras_pde.tasks.denoise.denoiser import Denoiser
-        from keras_pde.tasks.denoise.evaluate import table
+        from keras_pde.tasks.denoise.evaluate import score
 
         self.check(network)
-        if network.ndim != 2:
-            raise ValueError(
-                f"{network.name} is no denoiser of images: evaluate is for those of keras-pde list"
-                " --task denoise, 2-D"
-            )
-        images = load_images(
-            find_data(folder) / test_set(network.input_channels), channels=network.input_channels
-        )
-        return table(Denoiser(network, times=(entry or {}).get("noise")), images[:limit], levels)
+        return score(network, folder, limit, (entry or {}).get("noise"))
 
     def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
         """PSNR on the test set, and of a photograph where the filter was not trained.

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde.models.multigrid_solver import MultigridSolver
+from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
 
@@ -18,7 +20,7 @@ SMALL = {1: (255,), 2: (63, 63), 3: (15, 15, 15)}
 
 def solver_sections(
     folder: Path,
-    network: Any,
+    network: MultigridSolver,
     entry: Mapping[str, Any],
     metric: Metric,
     *,
@@ -88,7 +90,7 @@ solution = solver.solve(b, tolerance=1e-10)
 {"once = solver(b)":<67}# one cycle from 0, a network without weights"""
 
 
-def grid_size(problem: Any) -> str:
+def grid_size(problem: Problem) -> str:
     """How to solve on a grid whose points are not 1 apart."""
     scaled = (
         f"take {problem.stiffness:g}/h² for the step size"
