@@ -11,6 +11,7 @@ __all__ = [
     "Certificate",
     "ConvOperator",
     "CoupledSplineFlux",
+    "DenseOperator",
     "DiffusionBlock",
     "DiffusionResNet",
     "DuFortFrankelResNet",
@@ -68,7 +69,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         MultigridUNet,
         plotting,
     )
-    from keras_pde.operators import ConvOperator, Stencil
+    from keras_pde.operators import ConvOperator, DenseOperator, Stencil
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, solvers
     from keras_pde.schemes.multigrid import problems, smoothers

@@ -9,6 +9,7 @@ from typing import Any
 from keras_pde import (
     ConvOperator,
     CoupledSplineFlux,
+    DenseOperator,
     DiffusionBlock,
     DiffusionResNet,
     DuFortFrankelResNet,
@@ -84,6 +85,11 @@ CASES = [
             "dct": lambda: {"filters": None, "initializer": "dct", "kernel_size": 3},
             "learned from a stencil": lambda: {"filters": 2, "initializer": "central"},
         },
+    ),
+    Case(
+        DenseOperator,
+        lambda: {"rows": 3, "initializer": "he_normal", "normalize": True},
+        elsewhere={"tall": lambda: {"rows": 7, "initializer": "he_normal"}},
     ),
     Case(
         FluxActivation,
@@ -163,6 +169,7 @@ CASES = [
                 "step_size": "learned",
             },
             "step by number": lambda: {"operator": "second", "step_size": 0.05},
+            "dense": lambda: {"operator": DenseOperator(5), "step_size": "learned"},
         },
     ),
     Case(
@@ -258,6 +265,7 @@ CASES += [
             "fixed point": lambda: _implicit("fixed_point", step_size=2.0),
             "anderson": lambda: _implicit(solvers.Anderson(memory=3), step_size=2.0),
             "lagged diffusivity": lambda: _implicit("lagged_diffusivity", step_size=2.0),
+            "dense": lambda: {**_implicit("accelerated"), "operator": DenseOperator(5)},
         },
     ),
     Case(
