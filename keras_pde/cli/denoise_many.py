@@ -58,10 +58,11 @@ def denoise_many(
     Images that cannot be filtered are listed with the reason, and the others are done; exit code 1
     then.
     """
-    if preset != "auto":
-        from keras_pde import presets
+    from keras_pde import presets
 
+    if preset != "auto":
         presets.locate(preset, None)  # a misspelt name is refused at once
+    if source.exists():  # and a source that does not exist, by what follows
         load_networks()
     from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
