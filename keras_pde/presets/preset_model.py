@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -97,8 +98,15 @@ class PresetModel(keras.Model):
         with staged(target) as stage:
             self.write_preset_files(stage)
 
-    def write_preset_files(self, stage: Path) -> None:
-        """The four files of a preset, into an existing directory."""
+    def write_preset_files(
+        self, stage: Path, example: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Write the four files of a preset into an existing directory.
+
+        Args:
+            stage: the directory.
+            example: what the golden output is computed from, named as in `example`; None is that.
+        """
         from keras_pde.runtime.version import __version__
 
         self.require_weights()
@@ -106,7 +114,7 @@ class PresetModel(keras.Model):
         config.pop("compile_config", None)
         (stage / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
         self.save_weights(stage / WEIGHTS)
-        inputs = self.example()
+        inputs = self.example() if example is None else dict(example)
         np.savez_compressed(stage / GOLDEN, **{"output": predict_golden(self, inputs), **inputs})  # type: ignore[arg-type]
         metadata = {
             "keras_version": keras.__version__,

@@ -30,7 +30,7 @@ def publish(
 ) -> None:
     """Write a trained model as a preset that its task measures and describes.
 
-    A preset in the zoo's folder gets its index entry too.
+    A preset in the zoo, or in a folder of KERAS_PDE_PRESETS, gets its index entry too.
 
     Args:
         model: trained.
@@ -42,14 +42,15 @@ def publish(
     final = recipe.build(final=True)
     final.set_weights(model.get_weights())
     with presets.staged(target) as stage:
-        final.write_preset_files(stage)
+        final.write_preset_files(stage, tasks.get(recipe.task).example(final))
         (stage / "recipe.json").write_text(recipe.text(), encoding="utf-8")
         (stage / TRAINING).write_text(
             json.dumps({"device": _device(), **training}, indent=1) + "\n", encoding="utf-8"
         )
         made = describe(stage, data)
-    if target.resolve().is_relative_to(presets.zoo_root()):
-        write_index({recipe.name: made})
+    root = target.resolve().parent.parent
+    if root in presets.roots():
+        write_index({recipe.name: made}, root)
 
 
 def _device() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import keras
 
 from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
+from keras_pde.presets.allowed_classes import own_class
 from keras_pde.tasks import task as tasks
 
 SCHEMES = {name: vars(schemes)[name] for name in ("explicit", "fed", "fsi", "dufort_frankel")}
@@ -204,8 +206,19 @@ def construct(description: Any, **more: Any) -> Any:
     arguments = {k: construct(v) for k, v in description.items() if k != "class"}
     if "class" not in description and not more:
         return arguments
-    name = description.get("class")
-    cls = keras.saving.get_registered_object(f"keras_pde>{name}") or SCHEMES.get(str(name))
-    if not callable(cls):
-        raise ValueError(f"A recipe's model needs a class of keras_pde. Received: class={name!r}")
-    return cls(**arguments, **more)
+    return _maker(str(description.get("class")))(**arguments, **more)
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    """What a recipe's class name stands for: a class, or the function that makes a schedule."""
+    if name in SCHEMES:
+        return SCHEMES[name]
+    if name in schemes.registry.SCHEMES:  # one that a user has registered
+        return schemes.registry.SCHEMES[name].schedule
+    cls = own_class(name) or keras.saving.get_registered_object(f"keras_pde>{name}")
+    if cls is None:
+        raise ValueError(
+            "A recipe's model needs a class of keras_pde, or one of your own that"
+            f" keras_pde.presets.allowed_classes.allow has allowed. Received: class={name!r}"
+        )
+    return cls
