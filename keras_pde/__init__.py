@@ -29,6 +29,7 @@ __all__ = [
     "SplineFlux",
     "Stencil",
     "activations",
+    "certify",
     "denoise",
     "from_preset",
     "list_presets",
@@ -49,6 +50,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde import fluxes as activations
     from keras_pde import schemes
     from keras_pde.certificates.certificate import Certificate
+    from keras_pde.certificates.certify import certify
     from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
     from keras_pde.fluxes.flux_activation import FluxActivation
     from keras_pde.fluxes.gated_flux import GatedFlux

@@ -105,12 +105,12 @@ class Guarantee:
     def composed(self, other: Self, constant: float | None) -> Self:
         """The guarantee of a composition with this constant, and the reasons of both maps.
 
-        Where there is no constant, the reasons are those of the maps that have none.
+        Where there is no constant, the reason is that of the first map that has none.
         """
-        both = (self, other)
+        reason = joined(self.reason, other.reason)
         if constant is None or math.isinf(constant):
-            both = tuple(g for g in both if not g.known) or both
-        return replace(self, constant=constant, reason=joined(*(g.reason for g in both)))
+            reason = next((g.reason for g in (self, other) if not g.known), reason)
+        return replace(self, constant=constant, reason=reason)
 
     def as_json(self) -> dict[str, Any]:
         """For JSON: a constant that does not exist is None."""

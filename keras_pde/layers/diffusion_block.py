@@ -13,6 +13,7 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde import operators, schemes
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.rounding import outward
@@ -37,7 +38,7 @@ class PreparedBlock:
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class DiffusionBlock(keras.layers.Layer):
+class DiffusionBlock(keras.layers.Layer, Certified):
     r"""Explicit diffusion step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku + b)).
 
     A residual block whose second kernel is −Kᵀ.

@@ -15,6 +15,7 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde import operators
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes.flux_activation import FluxActivation
@@ -50,7 +51,7 @@ class PreparedStep:
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class ImplicitDiffusion(keras.layers.Layer):
+class ImplicitDiffusion(keras.layers.Layer, Certified):
     r"""Implicit diffusion step u = f − τKᵀΦ(Ku) = argmin ½‖u − f‖² + τE(u).
 
     An equilibrium layer, stable for every τ.

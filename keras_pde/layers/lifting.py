@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 from keras import ops
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import Certified
+from keras_pde.certificates.linear_layers import linear
 from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
+from keras_pde.runtime.printed import rounded
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class Lifting(keras.layers.Layer):
+class Lifting(keras.layers.Layer, Certified):
     r"""Isometry P u of images into states.
 
     P×p patches become channels, further channels start at zero; PᵀP = I, no weights.
@@ -156,10 +160,20 @@ class Lifting(keras.layers.Layer):
             ops.transpose(split, order), (-1, *[n // p for n in shape[1:-1]], u.shape[-1] * p**d)
         )
 
+    def certificate(self) -> Certificate:
+        """What is proved about u ↦ P u: an isometry, or a learned kernel's norm."""
+        norm = math.sqrt(self.squared_norm_bound()) if self.learned else 1.0
+        why = f"‖lifting‖ ≤ {rounded(norm)}" if self.learned else "an isometry"
+        return linear(self.name, norm, why)
+
     def certify(self, certificate: Certificate) -> Certificate:
         """Certificate of u ↦ Pᵀ N(P u), from that of N."""
+        return certificate.lifted(self.squared_norm_bound() if self.learned else None)
+
+    def squared_norm_bound(self) -> float:
+        """Upper bound of ‖P‖², from the weights at hand: 1 for an isometry."""
         if not self.learned:
-            return certificate.lifted()
+            return 1.0
         kernel = ops.convert_to_numpy(self.kernel).astype("float64")
         unit = unit_roundoff(self.compute_dtype)
         norm = float(np.linalg.norm(kernel, 2))
@@ -168,7 +182,7 @@ class Lifting(keras.layers.Layer):
         if unit:
             off = (unit + 2 * max(kernel.shape) * SUMS) * float(np.linalg.norm(kernel))
             norm = (norm + off) * (1 + unit)
-        return certificate.lifted(norm**2 * (1 + 1e-9))
+        return norm**2 * (1 + 1e-9)
 
     def __repr__(self) -> str:
         parts = f"{self.patch_size}-wide patches, " if self.patch_size > 1 else ""

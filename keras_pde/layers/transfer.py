@@ -5,6 +5,7 @@ Full weighting and linear interpolation between a grid and the next coarser one.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import Certified
+from keras_pde.certificates.linear_layers import kernel_bound, linear
 from keras_pde.operators.boundary import check_boundary, cut, extend, fold
 from keras_pde.operators.transfer import coarse_size, prolong_axis, restrict_axis
+from keras_pde.runtime.printed import rounded
 
 
 def _stencil_kernel(ndim: int, channels: int, taps: Sequence[float]) -> np.ndarray:
@@ -24,7 +29,7 @@ def _stencil_kernel(ndim: int, channels: int, taps: Sequence[float]) -> np.ndarr
     return window[..., None, None] * np.eye(channels)
 
 
-class _Transfer(keras.layers.Layer):
+class _Transfer(keras.layers.Layer, Certified):
     def __init__(self, boundary: str = "dirichlet", learned: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.boundary = check_boundary(boundary)
@@ -48,7 +53,40 @@ class _Transfer(keras.layers.Layer):
                 initializer=lambda shape, dtype=None: ops.convert_to_tensor(start, dtype=dtype),
                 name="kernel",
             )
+        self.ndim = ndim
         self.built = True
+
+    def certificate(self) -> Certificate:
+        """What is proved about the map: a bound of its norm, for every size.
+
+        That of P is √(row sums × column sums) along each axis, whose ends do not see each other
+        from 8 points on, and R has 2^(−d) times that. A learned kernel's is bounded on the infinite
+        grid, and its margins meet a point twice at most.
+        """
+        if not self.built:
+            raise ValueError(
+                "A certificate is computed from weights: build the layer first, by calling it or by"
+                " build(input_shape)"
+            )
+        if self.learned:
+            kernel = ops.convert_to_numpy(self.kernel).astype("float64")
+            folded = 1.0 if self.boundary == "dirichlet" else 2.0 ** (self.ndim / 2)
+            norm = kernel_bound(kernel, (2,) * self.ndim) * folded
+        else:
+            norm = max(map(self._axis_bound, range(2, 13))) ** self.ndim
+        smallest = 3 if self.learned and self.boundary != "dirichlet" else 2
+        found = linear(self.name, norm, f"norm ≤ {rounded(norm)}")
+        sizes = (f"spatial sizes of at least {smallest}",)
+        return dataclasses.replace(found, assumptions=sizes)
+
+    def _axis_bound(self, n: int) -> float:
+        """Bound of the norm along an axis of n points."""
+        points = np.eye(coarse_size(n, self.boundary))[..., None]
+        matrix = ops.convert_to_numpy(
+            prolong_axis(ops.convert_to_tensor(points), 1, n, self.boundary)
+        )
+        rows, columns = matrix.sum(axis=0).max(), matrix.sum(axis=1).max()
+        return float(np.sqrt(rows * columns)) / 2 * sum(self._taps)
 
     @property
     def _offset(self) -> int:
@@ -157,6 +195,7 @@ class Prolongation(_Transfer):
     """
 
     _taps = (0.5, 1.0, 0.5)
+    sized_by = ("like", "sizes")
 
     def call(self, u: Any, like: Any = None, sizes: Sequence[Any] | None = None) -> Any:
         """P u."""

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import Certified, uncertified
 from keras_pde.models.diagram import flowchart
 from keras_pde.models.features import Features
 from keras_pde.models.influence import Influence
@@ -21,7 +22,7 @@ from keras_pde.runtime.types import Inputs, Tensor
 EXAMPLE_SIZE = (33, 18, 9)  # of golden inputs
 
 
-class Network(NamedInputs):
+class Network(NamedInputs, Certified):
     r"""A map of named inputs to one output, with shapes, units, an influence and a certificate.
 
     The first input is the image or signal (batch, \*spatial, channels), in 1-D to 3-D. Further
@@ -190,8 +191,7 @@ class Network(NamedInputs):
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand; by default nothing."""
         why = f"no theorem is stated for {type(self).__name__}: it gives no certificate of its own"
-        keys = ("norm", "lipschitz", "averaged", "energy")
-        return Certificate(self.subject, reasons=dict.fromkeys(keys, why))
+        return uncertified(self.subject, why)
 
     def steps_for(self, time: float) -> float:
         """About how many steps `with_time` takes to a stopping time.
