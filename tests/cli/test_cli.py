@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from click.testing import CliRunner
+from command import call
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import keras_pde
 from keras_pde import presets
 from keras_pde.cli.files import SAMPLES
-from keras_pde.cli.main import main
 from keras_pde.data import images, noise
 from keras_pde.data.images import Image
 from keras_pde.data.side_by_side import comparison
@@ -32,29 +31,6 @@ from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
 QUICK, QUICK_COLOR = "linear_2d", "linear_color"
-
-
-def call(*args: object, code: int = 0) -> Any:
-    """Result of the command, which must end with the given exit code and, where that is 2, one line
-    on stderr.
-    """
-    try:
-        runner = CliRunner(mix_stderr=False)  # click 8.1
-    except TypeError:
-        runner = CliRunner()
-    result = runner.invoke(main, [str(a) for a in args])
-    assert result.exit_code == code, (
-        result.exit_code,
-        result.stdout,
-        result.stderr,
-        result.exception,
-    )
-    if code == 2:
-        assert result.stdout == ""
-        assert re.fullmatch(r"keras-pde: error: [^\n]+\n", result.stderr)
-    else:
-        assert result.stderr == ""
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 import pytest
+from command import call
 from conftest import ROOT
-from test_cli import call
 
 from keras_pde import presets
 from keras_pde.cli.main import SUBCOMMANDS

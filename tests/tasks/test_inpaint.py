@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from command import call
 from skimage import data
-from test_cli import call
 from textbook import inpainted as direct
 
 from keras_pde.cli import inpaint as cli_inpaint

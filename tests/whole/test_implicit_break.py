@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_break import ascend, norm, starts, tiny_difference
+from attack import ascend, norm, starts, tiny_difference
 
 from keras_pde import (
     ConvOperator,
