@@ -34,7 +34,7 @@ class Averagedness(Guarantee):
 
     @property
     def firm(self) -> bool:
-        """θ ≤ ½: what plug-and-play iterations need to converge."""
+        """θ ≤ ½: what plug-and-play iterations by ADMM need to converge."""
         return self.constant is not None and self.constant <= 0.5
 
     @property

@@ -146,7 +146,7 @@ class Certificate:
 
     @property
     def firmly_nonexpansive(self) -> bool:
-        """S4 with θ ≤ ½: what plug-and-play iterations need to converge."""
+        """S4 with θ ≤ ½: what plug-and-play iterations by ADMM need to converge."""
         return self.averaged is not None and self.averaged <= 0.5
 
     def _constant(self, key: str, nothing: Any) -> Any:

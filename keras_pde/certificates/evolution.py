@@ -149,10 +149,10 @@ def evolution_certificate(
     reasons = {
         "norm": _why_norm(schedule, blocks, linear, ideal),
         "lipschitz": _why_lipschitz(schedule, blocks, linear),
-        "averaged": _why_averaged(schedule, blocks, linear),
     }
     energy, reasons["energy"] = _energy(schedule, blocks, linear, tied, norm)
     theta = compose_averaged(averaged)
+    reasons["averaged"] = _why_averaged(schedule, blocks, linear, theta is not None)
     if any(b.biased for b in blocks):
         norm, reasons["norm"] = math.inf, "an inner bias drives the state even from u = 0 (S3)"
     assumptions = tuple(dict.fromkeys(a for b in blocks for a in b.assumptions))
@@ -234,13 +234,18 @@ def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: boo
     return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
 
 
-def _why_averaged(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool) -> str:
+def _why_averaged(
+    schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, proved: bool
+) -> str:
     if any(b.data for b in blocks):
         return "no rule for a data term towards the input"
     if any(b.slope[0] < 0 or not b.potential for b in blocks):
         return "needs a monotone flux"
-    if linear:
+    if linear and proved:
         return "symmetric with spectrum in (−1, 1] (S4)"
+    if linear:
+        return "needs a spectrum above −1, which steps up to 2/(L‖K‖²) may reach (S4)"
     if schedule.frozen or schedule.extrapolates:
         return "no rule for frozen diffusivities and extrapolations"
-    return "step sizes < 2/(L‖K‖²), monotone flux (S4)"
+    steps = "step sizes < 2/(L‖K‖²), monotone flux (S4)"
+    return steps if proved else f"needs {steps}"

@@ -34,7 +34,7 @@ class GatedFlux(FluxActivation):
     and Coll, learned. Norm stability (S1) asks of a diffusivity only that it lies in [0, L_g],
     whatever it depends on, and a gate in (0, 1) keeps it there: certified with every weight. Φ is
     no gradient, so there is no energy and no averagedness. Its derivative is a diagonal matrix with
-    entries between the bounds of Φ′ plus one of norm at most c =
+    entries between 0 and the bounds of Φ′ plus one of norm at most c =
     ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/λⱼ)ᵢⱼ‖ (`asymmetry_bound`), so the Lipschitz constant of a
     block grows by τ‖K‖²c. Cost: a depthwise convolution and a 1×1 convolution of Ku.
 

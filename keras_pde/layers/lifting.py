@@ -23,11 +23,11 @@ class Lifting(keras.layers.Layer, Certified):
 
     P×p patches become channels, further channels start at zero; PᵀP = I, no weights.
 
-    For an evolution N of the state, Pᵀ N P has every guarantee of N with the same constants: ‖P u‖
-    = ‖u‖ and ‖Pᵀ‖ = 1 keep norm stability and the Lipschitz constant, and Pᵀ((1 − θ)I + θR)P = (1 −
-    θ)I + θPᵀRP keeps averagedness. The further channels are auxiliary variables: of a proximal step
-    they are minimised over, so that the regulariser is an infimal convolution, as in TGV. A state
-    of patches is cheap: p = 2 has a quarter of the points. Cost: a transposition.
+    For an evolution N of the state, Pᵀ N P keeps the constants of N: ‖P u‖ = ‖u‖ and ‖Pᵀ‖ = 1 keep
+    norm stability and the Lipschitz constant, and Pᵀ((1 − θ)I + θR)P = (1 − θ)I + θPᵀRP keeps
+    averagedness; the energy is one of the state. The further channels are auxiliary variables: of a
+    proximal step they are minimised over, as in TGV. A state of patches is cheap: p = 2 has a
+    quarter of the points. Cost: a transposition.
 
     Args:
         channels: of the state, at least pᵈ times those of the image unless learned; None is as

@@ -33,10 +33,10 @@ class DiffusionResNet(BlockNetwork):
     r"""Residual network v = blockₖ(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ for any τₖ and wₖ.
 
     With an explicit schedule (an integer) this is the explicit scheme of ∂ₜu = −KᵀΦ(Ku) as a ResNet
-    of symmetric blocks: norm stable for any kernels, tied or not (S1), at half the weights of a
-    free ResNet. With other schedules it is FED, FSI or Du Fort-Frankel, for which FEDResNet,
-    FSIResNet and DuFortFrankelResNet are the names. Weights do not depend on the schedule:
-    `with_schedule` re-times a trained network. Cost: one block a step.
+    of symmetric blocks: norm stable for g ≥ 0 and any kernels, tied or not, without bias (S1), at
+    half the weights of a free ResNet. With other schedules it is FED, FSI or Du Fort-Frankel, for
+    which FEDResNet, FSIResNet and DuFortFrankelResNet are the names. Weights do not depend on the
+    schedule: `with_schedule` re-times a trained network. Cost: one block a step.
 
     Args:
         schedule: number of explicit steps, or a `keras_pde.schemes.Schedule`; its step sizes

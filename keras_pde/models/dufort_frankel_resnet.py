@@ -18,8 +18,8 @@ from keras_pde.models.diffusion_resnet import DiffusionResNet
 class DuFortFrankelResNet(DiffusionResNet):
     r"""ResNet uᵏ⁺¹ = w(uᵏ − (1/2α)KᵀΦ(Kuᵏ)) + (1 − w)uᵏ⁻¹ with fixed w = 4τα/(1 + 2τα) in (0, 2).
 
-    The block's step size is 1/(2α). w ≤ 1 keeps ‖u‖ for any blocks, tied or not; w > 1 takes
-    physical steps w/(2 − w) times as large, bounded for a frozen or linear operator up to a
+    The block's step size is 1/(2α). w ≤ 1 does not increase ‖u‖ for any blocks, tied or not; w > 1
+    takes physical steps w/(2 − w) times as large, bounded for a frozen or linear operator up to a
     transient of w/(2 − w). Tied blocks lower the energy for w ≤ 1, and for w ≥ 1 while the physical
     step is at most 2/(L‖K‖²).
 

@@ -28,9 +28,10 @@ class MultigridUNet(MultigridSolver):
     source skip, the correction x + Pe is the additive skip between its sides, and W, F and full
     multigrid cycles are U-nets in series. It has two lives. Without ``channels`` the model has no
     weights: it is the textbook cycle, and `solve` iterates it. A V(2,1) cycle for the Poisson
-    equation in 2-D lowers the residual by a factor below 0.05 for every size, at O(1) operations a
-    point. With ``channels`` the kernels of every level's operator, its flux, smoothing weights, R
-    and P are learned; it starts as the cycle itself, in every channel.
+    equation on 2ᵏ − 1 points an axis with a zero boundary lowers the residual by a factor below
+    0.05, at O(1) operations a point; other sizes and boundaries take more cycles (M3). With
+    ``channels`` the kernels of every level's operator, its flux, smoothing weights, R and P are
+    learned; it starts as the cycle itself, in every channel.
 
     Args:
         problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or

@@ -65,11 +65,11 @@ class NormedConvolution(Operator):
     def norm_bound(
         self, method: str = "auto", *, shape: Sequence[int] | None = None, iterations: int = 6
     ) -> float:
-        """Upper bound of ‖K‖₂ for every spatial size, from the weights at hand, in float64.
+        """Upper bound of ‖K‖₂ from `smallest_size` points an axis on, in float64.
 
         Args:
             method: "auto", the least of the others; "fourier", the supremum over frequencies (times
-                2^(ndim/2) for a reflecting boundary unless the filters are even or odd); "gram",
+                2^(ndim/2) for a reflecting boundary unless the filters have a parity); "gram",
                 the same by Gram iteration; "gershgorin", row sums of KKᵀ; "l1", Young's inequality;
                 "reflected", row sums of (KᵀK)^(2^j) on a reflecting grid of at least
                 `smallest_size` points.

@@ -167,7 +167,7 @@ class Operator(keras.layers.Layer):
         raise NotImplementedError
 
     def norm_bound(self) -> float:
-        """Upper bound of ‖K‖ for every spatial size, from the weights at hand, in float64."""
+        """Upper bound of ‖K‖ for sizes from `smallest_size` on, in float64."""
         raise NotImplementedError
 
     def certified_squared_norm(self) -> float:

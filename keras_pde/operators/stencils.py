@@ -57,8 +57,9 @@ def stencil(name: str, ndim: int, kernel_size: int = 3) -> np.ndarray:
     It is a correlation centred at (k−1)//2. forward: u₊−u; central: (u₊−u₋)/2; second: u₊−2u+u₋
     (each: one row an axis); laplacian: their sum (one row); haar: the 2^ndim − 1 details of the
     shift-invariant Haar frame (orthonormal filters over 2^(ndim/2), so that with the mean filter
-    ‖Ku‖ = ‖u‖); dct: the k^ndim − 1 zero-mean DCT-II filters over k^(ndim/2), by frequency, ‖K‖ ≤ 1
-    (more for even k at a reflecting boundary: 1.10 in 1-D, 1.25 in 2-D with k = 4).
+    ‖Ku‖ = ‖u‖ at a periodic boundary); dct: the k^ndim − 1 zero-mean DCT-II filters over
+    k^(ndim/2), by frequency, ‖K‖ ≤ 1 (haar and even k exceed that at a reflecting boundary: 1.10 in
+    1-D, 1.25 in 2-D with k = 4).
 
     Squared norms, as the grid grows: forward 4·ndim, central ndim, second 16·ndim, laplacian
     16·ndim².

@@ -17,8 +17,8 @@ def leja_order(values: Any) -> np.ndarray:
     """Leja ordering: an order of the roots in which every partial product stays small.
 
     Starts at the largest value; each next one maximises the product of distances to those chosen.
-    In this order a FED cycle of 40 steps keeps float32 accuracy, where increasing steps overflow
-    it. Cost O(n²).
+    In this order a FED cycle of 40 steps keeps float32 accuracy, where increasing steps lose all
+    digits. Cost O(n²).
 
     Source: Reichel (1990); Calvetti, Reichel (1996).
 
@@ -88,8 +88,8 @@ def fed(
 ) -> Schedule:
     """Fast Explicit Diffusion: τᵢ = (max_step/2)/cos²(π(2i+1)/(4n+2)), i = 0..n−1, in Leja order.
 
-    A cycle of n steps reaches max_step·n(n+1)/3, (n+1)/3 times as far as explicit steps; for a
-    linear A it is a box filter. Single steps exceed the limit, so only the whole cycle is stable,
+    A cycle of n steps reaches max_step·n(n+1)/3, (n+1)/3 times as far as explicit steps; for a A =
+    −Δ in 1-D it is a box filter. Single steps exceed the limit, so only the whole cycle is stable,
     for an A frozen in it.
 
     Args:

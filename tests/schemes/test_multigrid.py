@@ -279,7 +279,7 @@ def test_convergence_factors_of_1d_poisson(n: int, cycle: str, levels: Any, fact
 
 
 @pytest.mark.parametrize("n", [63, 255, 1023])
-def test_a_2d_cycle_contracts_by_012_at_most_for_every_size(n: int) -> None:
+def test_a_2d_cycle_contracts_by_012_at_most_on_63_255_and_1023_points(n: int) -> None:
     """In float32, as solve runs it; the residuals are float64.
 
     Its last ratios are the asymptotic factor.

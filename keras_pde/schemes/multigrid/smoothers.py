@@ -12,7 +12,7 @@ steps damp it by
   overrelaxation.
 
 A V(ν₁, ν₂) cycle takes the first ν₁ of ν₁ + ν₂ weights before the coarse correction and the others
-after it: its factor depends on their product only.
+after it: of steps that commute, its factor depends on their product only (M1).
 
 Source: Brandt (1977); Trottenberg, Oosterlee, Schüller, Multigrid (2001); Alt et al.,
 arXiv:2107.14742 (2021).

@@ -16,8 +16,9 @@ from keras_pde.schemes.solvers.solver import Solver, damping, describe_bound
 class FixedPoint(Solver):
     """uˡ⁺¹ = (1 − w)uˡ + w(f − τKᵀΦ(Kuˡ)): a recurrent network.
 
-    With w = 1, the plain fixed-point iteration, it contracts by q = τL‖K‖², so only for q < 1. With
-    the automatic damping it contracts by (q + m)/(2 + q − m) < 1, m = τμ‖K‖², for every τ and a
+    With w = 1, the plain fixed-point iteration, it contracts by max(q, m), q = τL‖K‖² and
+    m = τμ‖K‖², so only where both are below 1; for q < 1 ≤ m it still lowers the energy. With
+    the automatic damping it contracts by (q + m)/(2 + q − m) < 1 for every τ and a
     flux that is monotone (m = 0: q/(2 + q)) or nearly so (m < 1). For m ≥ 1 the damped iteration
     still lowers ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an iteration.
 

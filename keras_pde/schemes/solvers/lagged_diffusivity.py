@@ -19,7 +19,7 @@ class LaggedDiffusivity(Solver):
 
     They are symmetric positive definite, and conjugate gradients solve them for each sample. Each
     iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but
-    splines and relu): the quadratic that it minimises touches the energy from above. Conjugate
+    splines, relu and fab): the quadratic that it minimises touches the energy from above. Conjugate
     gradients start at uˡ, so also with few of them. Few iterations for every τ, for Perona-Malik as
     well; each costs a linear system, about √(1 + q) times K and Kᵀ.
 
