@@ -38,7 +38,7 @@ class Certificate:
         norm_gain: a with ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1, or S7 for the flux that breaks
             it).
         lipschitz: l with ‖N(u) − N(v)‖ ≤ l‖u − v‖, inf where there is none (S2).
-        averaged: θ in (0, 1) if N = (1 − θ)I + θR with R nonexpansive, else None (S4).
+        averaged: θ in [0, 1) if N = (1 − θ)I + θR with R nonexpansive, else None (S4).
         energy_descent: whether the energy of the scheme never increases (S5).
         reasons: for "norm", "lipschitz", "averaged", "energy": the rule used, or why none applies.
         assumptions: what the reader must grant, in words.
@@ -188,21 +188,13 @@ class Certificate:
             >>> Certificate("a", lipschitz=1.0).plus(Certificate("b", lipschitz=0.5)).lipschitz
             1.5
         """
-        return self._joined(
-            other, f"{self.subject} + {other.subject}", lambda one, two: one.plus(two)
-        )
+        both = f"{self.subject} + {other.subject}"
+        return self._joined(other, both, lambda one, two: one.plus(two))
 
     def beside(self, other: Certificate) -> Certificate:
-        """Certificate of the concatenation u ↦ (N(u), M(u)): constants √(a² + b²).
-
-        Example:
-            >>> from keras_pde import Certificate
-            >>> Certificate("a", lipschitz=3.0).beside(Certificate("b", lipschitz=4.0)).lipschitz
-            5.0
-        """
-        return self._joined(
-            other, f"({self.subject}, {other.subject})", lambda one, two: one.beside(two)
-        )
+        """Certificate of the concatenation u ↦ (N(u), M(u)): constants √(a² + b²)."""
+        both = f"({self.subject}, {other.subject})"
+        return self._joined(other, both, lambda one, two: one.beside(two))
 
     def mixed(self, other: Certificate, weight: float) -> Certificate:
         """Certificate of the mean (1 − weight) N + weight M, for a weight in [0, 1].

@@ -227,9 +227,9 @@ def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: boo
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
-    if any(b.coupling for b in blocks):
+    if any(b.asymmetry for b in blocks):
         law += (
-            f"; gates add up to {rounded(max(b.strength * b.coupling for b in blocks), 4)} a step"
+            f"; gates add up to {rounded(max(b.strength * b.asymmetry for b in blocks), 4)} a step"
         )
     return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
 

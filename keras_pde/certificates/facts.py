@@ -44,7 +44,7 @@ class BlockFacts:
         linear: whether g is constant.
         biased: whether Φ acts on Ku + b.
         assumptions: in words.
-        coupling: bound of what Φ′ differs by from a matrix with eigenvalues in slope
+        asymmetry: bound of what Φ′ differs by from a matrix with eigenvalues in slope
             (`keras_pde.GatedFlux`).
         potential: whether Φ is a gradient, without which there is no energy and no averagedness.
         rounding: how a block that computes in 16 bits rounds; its strength is enlarged already
@@ -64,7 +64,7 @@ class BlockFacts:
     biased: bool = False
     assumptions: tuple[str, ...] = ()
     rounding: Rounding | None = None
-    coupling: float = 0.0
+    asymmetry: float = 0.0
     potential: bool = True
 
     def scaled(self, factor: float) -> BlockFacts:
@@ -86,4 +86,4 @@ class BlockFacts:
     def lipschitz(self) -> float:
         """Lipschitz constant of one step but for its data term (S2)."""
         gain = self.gain(self.slope)
-        return gain + self.strength * self.coupling if self.coupling else gain
+        return gain + self.strength * self.asymmetry if self.asymmetry else gain

@@ -328,7 +328,7 @@ class DiffusionBlock(keras.layers.Layer, Certified):
                 *self.flux.assumptions,
             ),
             # steps that differ between channels weigh the entries of Φ′ unequally
-            coupling=(
+            asymmetry=(
                 np.inf
                 if self.step_size == "per_channel" and self.flux.asymmetry_bound
                 else self.flux.asymmetry_bound
