@@ -25,7 +25,7 @@ STEEPEST_SIGMOID, STEEPEST_EVIDENCE = 0.25, 3 * math.sqrt(3) / 8
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class GatedFlux(FluxActivation):
-    r"""Flux with a learned, regularised diffusivity.
+    r"""Flux Φ with a learned, regularised diffusivity.
 
     Φ(s)ᵢ = g(sᵢ²/λᵢ²)·sigmoid(bᵢ + Σⱼ Vᵢⱼ(Dⱼ ∗ h)ⱼ)·sᵢ, hⱼ = sⱼ²/(λⱼ² + sⱼ²).
 

@@ -19,13 +19,12 @@ from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.rounding import outward
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.layers import step_size as steps
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import inverse_softplus, softplus
-from keras_pde.runtime.precision import as_in, at_least_float32, unit_roundoff
+from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.printed import rounded
-
-STEP_SIZES = ("auto", "learned", "per_channel")
 
 
 @dataclass
@@ -111,25 +110,16 @@ class DiffusionBlock(keras.layers.Layer, Certified):
             self.flux = FluxActivation(flux, coupled=coupled)
         if "dtype" in kwargs:
             self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
-        self.step_size, self.fraction = step_size, float(fraction)
-        self.coupled, self.use_bias, self.data_weight = self.flux.coupled, use_bias, data_weight
+        self.step_size = step_size
+        self.fraction = float(fraction)
+        self.coupled = self.flux.coupled
+        self.use_bias = use_bias
+        self.data_weight = data_weight
+        self.raw_step: Any = None
         self._check()
 
     def _check(self) -> None:
-        if isinstance(self.step_size, str) and self.step_size not in STEP_SIZES:
-            raise ValueError(
-                f"step_size must be a number > 0 or one of {STEP_SIZES}. Received:"
-                f" step_size={self.step_size!r}"
-            )
-        if not isinstance(self.step_size, str) and not 0 < self.step_size < np.inf:
-            raise ValueError(
-                f"step_size must be finite and > 0. Received: step_size={self.step_size}"
-            )
-        if not 0 < self.fraction <= 1:
-            raise ValueError(
-                "fraction is a part of the stable range, in (0, 1]. Received:"
-                f" fraction={self.fraction}"
-            )
+        steps.check(self.step_size, self.fraction)
         if self.data_weight != "learned" and (
             isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf
         ):
@@ -180,9 +170,7 @@ class DiffusionBlock(keras.layers.Layer, Certified):
     @property
     def step_limit(self) -> float | None:
         """2/(2β + L‖K‖²) where it does not change with the weights, else None."""
-        if not self.operator.bound_is_constant or self.data_weight == "learned":
-            return None
-        return 2 / (2 * self.data_weight + self.flux.stiffness * self.operator.squared_norm_bound())
+        return steps.largest(self.operator, self.flux, self.data_weight)
 
     @property
     def support(self) -> int:
@@ -202,22 +190,17 @@ class DiffusionBlock(keras.layers.Layer, Certified):
         beta: Any = self.data_weight
         if beta == "learned":
             beta = softplus(at_least_float32(ops.convert_to_tensor(self.raw_data_weight)))
-        if not isinstance(self.step_size, str):
-            return PreparedBlock(kernels, self.step_size, beta)
-        if self.step_size == "per_channel":
-            sums = ops.maximum(self.operator.row_sums(kernels), self._tiny) * (1 + 1e-5)
-            return PreparedBlock(kernels, self.fraction * 2 / (self.flux.stiffness * sums), beta)
-        bound = self.operator.squared_norm_bound(kernels)
-        bound = bound if isinstance(bound, float) else ops.maximum(bound, self._tiny)
-        limit = 2 / (2 * beta + self.flux.stiffness * bound)
-        if self.step_size == "learned":
-            limit = limit * ops.sigmoid(at_least_float32(ops.convert_to_tensor(self.raw_step)))
-        return PreparedBlock(kernels, self.fraction * limit, beta)
-
-    @property
-    def _tiny(self) -> float:
-        """Smallest ‖K‖² to divide by: the step stays finite in the precision it is rounded to."""
-        return 1e-4 if unit_roundoff(self.compute_dtype) else 1e-12
+        step = steps.in_use(
+            self.step_size,
+            self.fraction,
+            self.raw_step,
+            self.operator,
+            kernels,
+            self.flux,
+            beta,
+            self.compute_dtype,
+        )
+        return PreparedBlock(kernels, step, beta)
 
     def inner(self, u: Any, prepared: PreparedBlock) -> list[Any]:
         """Ku + b, in parts."""
@@ -307,35 +290,31 @@ class DiffusionBlock(keras.layers.Layer, Certified):
             if self.step_size == "per_channel"
             else tau * float(ops.convert_to_numpy(prepared.data_weight))
         )
-        smallest, constant = (
-            self.operator.smallest_size,
-            "a noise level that does not change with u",
-        )
+        per_channel = self.step_size == "per_channel"
         facts = BlockFacts(
-            (
-                self.fraction * 2 / self.flux.stiffness
-                if self.step_size == "per_channel"
-                else tau * squared
-            ),
+            self.fraction * 2 / self.flux.stiffness if per_channel else tau * squared,
             data,
             self.flux.diffusivity_bounds,
             self.flux.slope_bounds,
             self.flux.linear,
             self.use_bias,
-            (
-                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
-                *[constant] * self.flux.noise_conditioned,
-                *self.flux.assumptions,
-            ),
+            self._assumptions(),
             # steps that differ between channels weigh the entries of Φ′ unequally
             asymmetry=(
-                np.inf
-                if self.step_size == "per_channel" and self.flux.asymmetry_bound
-                else self.flux.asymmetry_bound
+                np.inf if per_channel and self.flux.asymmetry_bound else self.flux.asymmetry_bound
             ),
             potential=self.flux.has_potential,
         )
         return outward(facts, self.operator, self.compute_dtype, tau)
+
+    def _assumptions(self) -> tuple[str, ...]:
+        """What the reader of a certificate must grant, in words."""
+        granted = []
+        if self.operator.smallest_size > 1:
+            granted.append(f"spatial sizes of at least {self.operator.smallest_size}")
+        if self.flux.noise_conditioned:
+            granted.append("a noise level that does not change with u")
+        return (*granted, *self.flux.assumptions)
 
     def certificate(self) -> Certificate:
         """What is proved about u ↦ u⁺ (with f = u), from the weights at hand."""

@@ -20,7 +20,7 @@ ROUNDING = 2.0**-52  # of float64
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class DenseOperator(Operator):
-    r"""Linear operator (Ku)ᵢ = Σⱼ Kᵢⱼuⱼ over the last axis, with the exact adjoint Kᵀ.
+    r"""Linear operator K u, (K u)ᵢ = Σⱼ Kᵢⱼuⱼ over the last axis, with the exact adjoint Kᵀ.
 
     With it u − τKᵀΦ(Ku) is a symmetric fully connected residual block. ‖K‖ is the largest singular
     value: a certificate computes it in float64 and rounds outwards. A training step uses ‖K‖² ≤

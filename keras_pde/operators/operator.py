@@ -15,7 +15,7 @@ from keras_pde.runtime.types import Number, Shape, Tensor
 
 
 class Operator(keras.layers.Layer):
-    r"""Linear operator u ↦ Ku with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
+    r"""Linear operator u ↦ K u with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
 
     A theorem about a diffusion step u − τKᵀΦ(Ku) needs two things of K: the exact adjoint, and a
     bound κ ≥ ‖K‖ that holds for every weight and every size. So `keras_pde.DiffusionBlock` and
@@ -29,6 +29,17 @@ class Operator(keras.layers.Layer):
     * ``compute_weights`` where it has weights, and ``fixed`` where it has none;
     * ``max_norm_bound``, ``row_sums`` and ``rounding_errors`` for what needs them: contractions in
       the maximum norm, steps per channel, and certificates in 16 bits.
+
+    Args:
+        kwargs: as of a Keras layer, name and dtype.
+
+    Shapes: (batch, \*spatial, channels) → (batch, \*spatial, rows).
+
+    Raises:
+        ValueError: a bound is asked for that the operator does not state.
+
+    Source: symmetric residual blocks: Ruthotto, Haber, arXiv:1804.04272 (2018); Alt et al.,
+    arXiv:2103.15419 (2021).
 
     Attributes:
         ndim: number of spatial axes, once built.
