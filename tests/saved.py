@@ -1,6 +1,7 @@
 """What one backend saves and another loads: a variant of each layer and model of the table.
 
-`python tests/saved.py save_all FOLDER` or `load_all FOLDER`, under KERAS_BACKEND.
+`python tests/saved.py THERE HERE`, under KERAS_BACKEND, loads all of one folder and saves all to
+another.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 
 import keras
 import numpy as np
-from table import VARIANTS, Case, arguments, takes_noise
+from table import VARIANTS, Case, arguments, output, takes_noise
 
 # a variant of each layer and model, with the most weights
 SAVED = [
@@ -34,7 +35,7 @@ def save_all(folder: str) -> None:
         model, x = network(case, variant)
         model.save(f"{folder}/{i}.keras")
         model.save_weights(f"{folder}/{i}.weights.h5")
-        np.savez(f"{folder}/{i}.npz", x=x, y=keras.ops.convert_to_numpy(model(x)))
+        np.savez(f"{folder}/{i}.npz", x=x, y=keras.ops.convert_to_numpy(output(model, x, {})))
 
 
 def load_all(folder: str) -> None:
@@ -46,10 +47,12 @@ def load_all(folder: str) -> None:
         fresh.set_weights([0 * w for w in fresh.get_weights()])
         fresh.load_weights(f"{folder}/{i}.weights.h5")
         for model in (keras.models.load_model(f"{folder}/{i}.keras"), fresh):
-            error = np.abs(keras.ops.convert_to_numpy(model(stored["x"])) - stored["y"]).max()
+            found = keras.ops.convert_to_numpy(output(model, stored["x"], {}))
+            error = np.abs(found - stored["y"]).max()
             assert error < 1e-5, (case, error)
         print("ok", case)
 
 
 if __name__ == "__main__":
-    {"save_all": save_all, "load_all": load_all}[sys.argv[1]](sys.argv[2])
+    load_all(sys.argv[1])
+    save_all(sys.argv[2])

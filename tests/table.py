@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
+
 from keras_pde import (
     ConvOperator,
     CoupledSplineFlux,
@@ -337,3 +339,14 @@ def arguments(case: Case, variant: str) -> dict[str, Any]:
 def takes_noise(case: Case, variant: str) -> bool:
     """Whether the variant is called with a noise level."""
     return case.noise and variant == "full"
+
+
+def output(layer: Any, x: Any, call: dict[str, Any]) -> Any:
+    """The layer's output: eager on TensorFlow, jitted on JAX, where compiling op by op takes
+    minutes.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(lambda u: layer(u, **call))(x)
+    return layer(x, **call)

@@ -10,7 +10,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -29,32 +28,29 @@ OTHERS = [
 ]
 
 
-def on(backend: str, function: str, folder: Path) -> str:
-    """Output of a function of tests/saved.py on another backend."""
-    command = [sys.executable, str(ROOT / "tests" / "saved.py"), function, str(folder)]
+@pytest.fixture(scope="module", params=OTHERS)
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a process of another backend says of the files of this one, and its own files."""
+    ours, theirs = (tmp_path_factory.mktemp(name) for name in ("ours", "theirs"))
+    save_all(str(ours))
     done = subprocess.run(
-        command,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+        [sys.executable, str(ROOT / "tests" / "saved.py"), str(ours), str(theirs)],
+        env={**os.environ, "KERAS_BACKEND": request.param, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
+    return done, theirs
+
+
+def test_saved_here_loads_there(other: Any) -> None:
+    done, _ = other
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert done.stdout.count("ok ") == len(SAVED) > 8
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_saved_here_loads_there(other: str, tmp_path: Path) -> None:
-    save_all(str(tmp_path))
-    assert on(other, "load_all", tmp_path).count("ok ") == len(SAVED) > 8
-
-
-@pytest.mark.parametrize("other", OTHERS)
-def test_saved_there_loads_here(
-    other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    on(other, "save_all", tmp_path)
-    load_all(str(tmp_path))
+def test_saved_there_loads_here(other: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    load_all(str(other[1]))
     assert capsys.readouterr().out.count("ok ") == len(SAVED)
 
 

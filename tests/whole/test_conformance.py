@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from keras import ops
 from keras.src import testing  # not public: imported in this file only
-from table import CASES, VARIANTS, Case, arguments, takes_noise
+from table import CASES, VARIANTS, Case, arguments, output, takes_noise
 
 import keras_pde
 
@@ -43,17 +43,6 @@ def made(case: Case, variant: str, **kwargs: Any) -> tuple[Any, np.ndarray, dict
     x = data(case.shape, "float64" if kwargs.get("dtype") == "float64" else "float32")
     layer.build(case.shape)
     return layer, x, call
-
-
-def output(layer: Any, x: Any, call: dict[str, Any]) -> Any:
-    """The layer's output: eager on TensorFlow, jitted on JAX, where compiling op by op takes
-    minutes.
-    """
-    if BACKEND == "jax":
-        import jax
-
-        return jax.jit(lambda u: layer(u, **call))(x)
-    return layer(x, **call)
 
 
 def perturbed(layer: Any) -> None:
