@@ -22,6 +22,7 @@ export function rounded(x, digits = 5) {
 // Reasons and assumptions of keras_pde's certificates by how they begin.
 const REASONS = [
   [/^step sizes ≤ 2\/\((2β \+ )?L_g‖K‖²\)/, "Every step is short enough for its kernels: none can amplify."],
+  [/^a step size exceeds .*though Φ is monotone/, "A step is longer than the limit, so two similar inputs can be driven apart."],
   [/^a step size exceeds/, "A step is longer than the limit, so it can amplify."],
   [/^the diffusivity is negative somewhere/, "The filter runs diffusion backwards in places, which sharpens and amplifies."],
   [/^cycle polynomial/, "The steps of a cycle, some of them long, together cannot amplify, as the diffusivity is kept over the cycle."],
@@ -38,6 +39,8 @@ const REASONS = [
   [/^needs a monotone flux$/, "That theorem needs a nonlinearity that never falls, and this one falls in places."],
   [/^step sizes < 2\/\(L‖K‖²\), monotone flux/, "Every step is shorter than the limit, and the nonlinearity never falls."],
   [/^no rule for a data term/, "The filter keeps the picture in view at every step, and there is no theorem for that."],
+  [/^needs a spectrum above −1/, "Some frequency may be turned over entirely."],
+  [/^needs step sizes < 2/, "A step reaches the limit of that theorem."],
   [/^symmetric with spectrum/, "The filter is linear and symmetric, and no frequency is turned over."],
   [/^no rule for frozen/, "There is no theorem for a diffusivity that is kept, or for steps that extrapolate."],
   [/^proximal map of a convex energy/, "The result is the one minimiser of a convex energy; such a map is firmly nonexpansive."],

@@ -148,7 +148,7 @@ def evolution_certificate(
     norm = ideal if rounding is None else norm
     reasons = {
         "norm": _why_norm(schedule, blocks, linear, ideal),
-        "lipschitz": _why_lipschitz(schedule, blocks, linear),
+        "lipschitz": _why_lipschitz(schedule, blocks, linear, lipschitz),
     }
     energy, reasons["energy"] = _energy(schedule, blocks, linear, tied, norm)
     theta = compose_averaged(averaged)
@@ -220,13 +220,19 @@ def _why_norm(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, no
     )
 
 
-def _why_lipschitz(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool) -> str:
+def _why_lipschitz(
+    schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, lipschitz: float
+) -> str:
     if linear:
         return "linear: the norm bound"
     if schedule.frozen:
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
+    symmetric = not any(b.asymmetry for b in blocks)
+    if slope >= 0 and lipschitz > 1 and symmetric and not schedule.extrapolates:
+        source = "2β + " if any(b.data for b in blocks) else ""
+        law = f"a step size exceeds 2/({source}L‖K‖²), though Φ is monotone"
     if any(b.asymmetry for b in blocks):
         law += (
             f"; gates add up to {rounded(max(b.strength * b.asymmetry for b in blocks), 4)} a step"
