@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from keras_pde.certificates.certificate import Certificate
 
-__all__ = ["KEYS", "Certified", "uncertified"]
+__all__ = ["Certified", "uncertified"]
 
 KEYS = ("norm", "lipschitz", "averaged", "energy")
 

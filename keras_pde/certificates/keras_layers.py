@@ -161,9 +161,10 @@ def _flux(layer: FluxLayer) -> Certificate:
     certificate = replace(certificate, assumptions=(*held, *layer.assumptions))
     if not layer.asymmetry_bound:
         return certificate
-    reasons = {**certificate.reasons, "averaged": "Φ′ is not symmetric"}
-    lipschitz = slopes.lipschitz + layer.asymmetry_bound
-    return replace(certificate, lipschitz=lipschitz, averaged=None, reasons=reasons)
+    constant = replace(certificate["lipschitz"], constant=slopes.lipschitz + layer.asymmetry_bound)
+    return certificate.with_guarantees(
+        constant, certificate["averaged"].lost("Φ′ is not symmetric")
+    )
 
 
 def _operator(layer: Operator) -> Certificate:

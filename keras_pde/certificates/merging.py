@@ -104,9 +104,11 @@ def _repeats(shape: Shape, result: Shape) -> float | None:
         return None
     times = 1.0
     for n, m in zip(shape[1:], result[1:], strict=True):
-        if n != m and (n != 1 or m is None):
+        if n == m:
+            continue
+        if n != 1 or m is None:
             return None
-        times *= 1 if n == m else m
+        times *= m
     return math.sqrt(times)
 
 

@@ -21,11 +21,7 @@ so the bounds do not depend on λ: learning the contrast never costs a guarantee
 | relu                     | yes      | 0                 | max(s, 0); not odd                     |
 """
 
-from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
-from keras_pde.fluxes.flux import Flux
-from keras_pde.fluxes.flux_activation import FluxActivation
-from keras_pde.fluxes.gated_flux import GatedFlux
-from keras_pde.fluxes.registry import (
+from keras_pde.fluxes.classical import (
     FAB,
     Charbonnier,
     Linear,
@@ -35,6 +31,12 @@ from keras_pde.fluxes.registry import (
     TruncatedBFB,
     TruncatedTV,
     Weickert,
+)
+from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
+from keras_pde.fluxes.flux import Flux
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.fluxes.gated_flux import GatedFlux
+from keras_pde.fluxes.registry import (
     charbonnier,
     fab,
     get,

@@ -16,7 +16,13 @@ _REGISTERED = keras.saving.register_keras_serializable(package="keras_pde")
 
 @_REGISTERED
 class Linear(Flux):
-    """g = 1, ψ = s²/2: homogeneous diffusion, Gaussian smoothing."""
+    """g = 1, ψ = s²/2: homogeneous diffusion, Gaussian smoothing.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> float(activations.Linear()(np.float32(3)))
+        3.0
+    """
 
     key = "linear"
     rational = True
@@ -35,7 +41,14 @@ class Linear(Flux):
 
 @_REGISTERED
 class Charbonnier(Flux):
-    """g = 1/√(1+s²/λ²), ψ = λ²(√(1+s²/λ²) − 1)."""
+    """g = 1/√(1+s²/λ²), ψ = λ²(√(1+s²/λ²) − 1).
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.Charbonnier(contrast=0.5)
+        >>> round(float(flux(np.float32(100))), 3)  # clipped smoothly at λ
+        0.5
+    """
 
     key = "charbonnier"
     height = 1.0
@@ -53,7 +66,14 @@ class Charbonnier(Flux):
 
 @_REGISTERED
 class TruncatedTV(Flux):
-    """g = min(1, λ/|s|), ψ the Huber function: truncated total variation."""
+    """g = min(1, λ/|s|), ψ the Huber function: truncated total variation.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.TruncatedTV(contrast=0.5)
+        >>> [float(flux(np.float32(s))) for s in (0.25, 2.0)]
+        [0.25, 0.5]
+    """
 
     key = "truncated_tv"
     height = 1.0
@@ -71,7 +91,14 @@ class TruncatedTV(Flux):
 
 @_REGISTERED
 class PeronaMalik(Flux):
-    """g = 1/(1+s²/λ²), ψ = (λ²/2)ln(1+s²/λ²); inf Φ′ = −1/8 at √3λ (Perona, Malik 1990)."""
+    """g = 1/(1+s²/λ²), ψ = (λ²/2)ln(1+s²/λ²); inf Φ′ = −1/8 at √3λ (Perona, Malik 1990).
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.PeronaMalik(contrast=2.0)
+        >>> float(flux(np.float32(2))), flux.slope_bounds  # λ/2 at λ
+        (1.0, (-0.125, 1.0))
+    """
 
     key = "perona_malik"
     height = 0.5
@@ -90,7 +117,14 @@ class PeronaMalik(Flux):
 
 @_REGISTERED
 class PeronaMalikExponential(Flux):
-    """g = exp(−s²/(2λ²)), ψ = λ²(1 − g); inf Φ′ = −2exp(−3/2) at √3λ (Perona, Malik 1990)."""
+    """g = exp(−s²/(2λ²)), ψ = λ²(1 − g); inf Φ′ = −2exp(−3/2) at √3λ (Perona, Malik 1990).
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.PeronaMalikExponential(contrast=2.0)
+        >>> round(float(flux(np.float32(2))) / 2, 4), round(flux.slope_bounds[0], 4)
+        (0.6065, -0.4463)
+    """
 
     key = "perona_malik_exponential"
     height = math.exp(-0.5)
@@ -111,6 +145,12 @@ class Weickert(Flux):
     """g = 1 − exp(−C/(s/λ)⁸), C = 3.31488; inf Φ′ = 1 − 8exp(−7/8) (Weickert 1998).
 
     ψ = s²g/2 + (√√C/2) λ² Γ(3/4, C(λ/s)⁸) with the upper incomplete gamma function.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.Weickert(contrast=2.0)
+        >>> round(float(flux(np.float32(2))) / 2, 4), round(flux.slope_bounds[0], 3)
+        (0.9637, -2.335)
     """
 
     key = "weickert"
@@ -139,7 +179,14 @@ class Weickert(Flux):
 
 @_REGISTERED
 class TruncatedBFB(Flux):
-    """g = min(1, λ²/s²): truncated balanced forward-backward flux; inf Φ′ = −1 just beyond λ."""
+    """g = min(1, λ²/s²): truncated balanced forward-backward flux; inf Φ′ = −1 just beyond λ.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> flux = activations.TruncatedBFB(contrast=2.0)
+        >>> [float(flux(np.float32(s))) for s in (1, 4)]
+        [1.0, 1.0]
+    """
 
     key = "truncated_bfb"
     rational = True
@@ -214,6 +261,11 @@ class ReLU(Flux):
     """Φ = max(s, 0), g = 1 for s > 0 and 0 elsewhere.
 
     Monotone, L = 1, not odd, the same for every λ.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> [float(activations.ReLU()(np.float32(s))) for s in (-1, 2)]
+        [0.0, 2.0]
     """
 
     key = "relu"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-__all__ = ["check_positive", "steps_and_factor", "whole"]
-
 
 def steps_and_factor(
     steps: int | None,

@@ -17,8 +17,6 @@ from keras_pde import presets
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.section import Section
 
-__all__ = ["card", "card_of", "write_card"]
-
 CARD = "README.md"
 
 

@@ -13,8 +13,6 @@ from keras_pde.presets.index import INDEX
 from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
 
-__all__ = ["describe", "entry", "write_index"]
-
 TRAINING = "training.json"
 TABLES = ("noise", "psnr")  # that an entry may have, in this order
 

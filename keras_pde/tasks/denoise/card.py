@@ -16,8 +16,6 @@ from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.training.recipes import Recipe
 
-__all__ = ["classical", "trained"]
-
 PAPER = (
     "Cite: Alt, Peter, Weickert, Schrader, Translating Numerical Concepts for PDEs into Neural"
     " Architectures, arXiv:2103.15419 (2021)"

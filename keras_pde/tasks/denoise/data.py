@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_pde.tasks.task import TrainingData
 
-__all__ = ["NoisyPatches", "find_data", "test_set"]
+__all__ = ["NoisyPatches"]
 
 
 class NoisyPatches(TrainingData):

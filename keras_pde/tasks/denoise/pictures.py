@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keras_pde.models.network import Network
 
-__all__ = ["write_pictures"]
-
 
 def write_pictures(network: Network, folder: Path) -> None:
     """Write example.png and, of a network made of blocks, fluxes.png and kernels.png."""

@@ -9,8 +9,6 @@ from typing import Any
 from keras_pde import presets
 from keras_pde.tasks.denoise.data import test_set
 
-__all__ = ["overview", "results"]
-
 
 def results(
     test: str,

@@ -12,8 +12,6 @@ from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
 
-__all__ = ["example", "grid_size", "solver_sections"]
-
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 SMALL = {1: (255,), 2: (63, 63), 3: (15, 15, 15)}
 
