@@ -18,8 +18,8 @@ class Operator(keras.layers.Layer):
     r"""Linear operator u ↦ K u with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
 
     A theorem about a diffusion step u − τKᵀΦ(Ku) needs two things of K: the exact adjoint, and a
-    bound κ ≥ ‖K‖ that holds for every weight and every size. So `keras_pde.DiffusionBlock` and
-    `keras_pde.ImplicitDiffusion` take any operator.
+    bound κ ≥ ‖K‖ that holds for every weight and every size from `smallest_size` on. So
+    `keras_pde.DiffusionBlock` and `keras_pde.ImplicitDiffusion` take any operator.
 
     A subclass gives
 

@@ -30,6 +30,17 @@ class TrainingData(ABC):
     Attributes:
         batch_size: samples a batch.
         held_out: samples for validation, which no batch holds.
+
+    Example:
+        >>> from keras_pde.tasks.task import TrainingData
+        >>> class Ones(TrainingData):
+        ...     batch_size, held_out = 2, [1.0]
+        ...     def batch(self, step):
+        ...         return np.ones((2, 4, 1)), np.ones((2, 1))
+        ...     def content(self):
+        ...         return [np.ones(1)]
+        >>> [part.shape for part in Ones().batch(step=0)]
+        [(2, 4, 1), (2, 1)]
     """
 
     batch_size: int
@@ -59,6 +70,16 @@ class Task(ABC):
         inputs: what a network is given, in words, in the order of its arguments.
         target: what it returns, in words.
         data_source, licence: of its trained networks, for the index and the card.
+
+    Example:
+        >>> from keras_pde.tasks.task import Metric, Task
+        >>> class Count(Task):
+        ...     name, metric = "count", Metric("parameters", digits=0)
+        ...     inputs, target = ("image",), "another"
+        ...     def evaluate(self, network, folder=None, limit=None, entry=None):
+        ...         return {"parameters": network.count_params()}
+        >>> Count().row({"metric": {"value": 1234.0}})
+        '1234'
     """
 
     name: ClassVar[str]
@@ -244,6 +265,10 @@ def register(task: Task) -> None:
 
     Raises:
         ValueError: another task has the name.
+
+    Example:
+        >>> from keras_pde.tasks import task
+        >>> task.register(task.get("solve"))  # a task that is there may be registered again
     """
     known = _tasks.get(task.name)
     if known is not None and type(known) is not type(task):
