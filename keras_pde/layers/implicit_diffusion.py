@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,19 +20,14 @@ from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.implicit_gradient import attach, held
+from keras_pde.layers.solve_failures import ON_FAILURE, SolveFailures
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.schemes import solvers
-from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
+from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import SolverResult
-
-ON_FAILURE = ("warn", "nan", "ignore")
-_REMEDY = (
-    "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or"
-    " dtype='float64'."
-)
 
 
 @dataclass
@@ -138,12 +132,11 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
             )
         if "dtype" in kwargs:
             self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
-        self.step_size, self.solver = step_size, solvers.get(solver)
-        self.tolerance, self.max_iterations, self.on_failure = (
-            float(tolerance),
-            max_iterations,
-            on_failure,
-        )
+        self.step_size = step_size
+        self.solver = solvers.get(solver)
+        self.tolerance = float(tolerance)
+        self.max_iterations = max_iterations
+        self.on_failure = on_failure
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and ask the solver whether it can solve the step."""
@@ -237,56 +230,22 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
         """u, with gradients."""
         problem = self.problem(f, prepared)
         solution = self.solver.solve(held(problem), self.tolerance, self.max_iterations)
+        failures = SolveFailures(
+            self.on_failure, self.name, self.solver, self.tolerance, self.max_iterations
+        )
         u = attach(
             problem,
             ops.stop_gradient(solution.u),
             self.tolerance,
             self.max_iterations,
-            self._gradient,
+            failures.gradient,
         )
-        if self.on_failure == "nan":
-            # after the gradient is attached: a sample that failed has none, and leaves that of its
-            # batch mates alone
-            u = ops.where(spread(solution.converged, u), u, float("nan"))
-        elif self.on_failure == "warn":
-            self._warn(solution)
+        u = failures.solution(u, solution)
         return narrow(u, ops.convert_to_tensor(f))
 
     def call(self, f: Any, noise: Any = None) -> Any:
         """u."""
         return self.step(f, self.prepare(noise))
-
-    def _warn(self, solution: SolverResult) -> None:
-        converged = _numbers(solution.converged)
-        if converged is None or converged.all():
-            return
-        residual, most = (
-            np.max(np.asarray(solution.residual)),
-            int(np.max(np.asarray(solution.iterations))),
-        )
-        warnings.warn(
-            f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge:"
-            f" relative residual {residual:.2g} > tolerance {self.tolerance:g} after {most}"
-            f" iterations of {self.solver!r}. {_REMEDY}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-
-    def _gradient(self, adjoint: Any, converged: Any) -> Any:
-        """The gradient to use, as on_failure says where its linear system is not solved."""
-        if self.on_failure == "nan":
-            return ops.where(spread(converged, adjoint), adjoint, float("nan"))
-        known = _numbers(converged) if self.on_failure == "warn" else None
-        if known is not None and not known.all():
-            warnings.warn(
-                f"{self.name}: the gradient of {np.sum(~known)} of {known.size} samples is not"
-                f" accurate to the tolerance {self.tolerance:g}: its linear system was not solved"
-                f" in {self.max_iterations} iterations, or is not positive definite (τμ‖K‖² ≥ 1)."
-                f" {_REMEDY}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return adjoint
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
@@ -354,11 +313,3 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
             if isinstance(config.get(key), dict)
         }
         return cls(**{**config, **parts})
-
-
-def _numbers(x: Any) -> np.ndarray | None:
-    """A tensor as NumPy; None in a graph under construction, which has no numbers."""
-    try:
-        return np.asarray(x)
-    except (NotImplementedError, TypeError):
-        return None
