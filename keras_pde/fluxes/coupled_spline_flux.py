@@ -231,10 +231,7 @@ class CoupledSplineFlux(SplineFlux):
 
     @property
     def slope_bounds(self) -> tuple[float, float]:
-        """Bounds of the eigenvalues of Φ′.
-
-        The splines' and 0, for at the boundary windows are cut.
-        """
+        """Eigenvalue bounds of Φ′. They include 0 because windows are cut at the boundary."""
         low, high = super().slope_bounds
         return min(0.0, low), high
 
