@@ -11,23 +11,28 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from keras_pde import presets
 from keras_pde.data import images
+from keras_pde.tasks import task as tasks
 from keras_pde.tasks.denoise.data import find_data
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.evaluate import evaluate, noisy_image, psnr_of
+from keras_pde.tasks.task import Metric, Task, TrainingData
 from keras_pde.tasks.training.growing import SMALL, grow
 from keras_pde.tasks.training.publish import trained
 from keras_pde.tasks.training.recipes import Recipe, construct
 from keras_pde.tasks.training.run import Training
-from keras_pde.tasks.training.train import train
+from keras_pde.tasks.training.train import destinations, train
 
 MODEL = {
     "class": "DiffusionResNet",
@@ -143,6 +148,139 @@ def test_a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not(
         weights(recipe, data, tmp_path / "whole"),
     )
     assert all(np.array_equal(a, b) for a, b in zip(resumed, unbroken, strict=True))
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_resumes_to_the_same_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(QUICK, steps=6, validate_every=2, batch_size=2)
+    unbroken = weights(recipe, data, tmp_path / "whole")
+    replace, calls = os.replace, []
+
+    def broken(*paths: str) -> None:
+        calls.append(paths)
+        if len(calls) == 2:
+            raise KeyboardInterrupt  # the file is written, and not yet in its place
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(KeyboardInterrupt):
+        weights(recipe, data, tmp_path / "broken")
+    monkeypatch.undo()
+    with np.load(tmp_path / "broken" / "checkpoint.npz") as stored:
+        assert int(stored["step"]) == 2
+    resumed = weights(recipe, data, tmp_path / "broken")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, unbroken, strict=True))
+
+
+def test_the_last_epoch_may_be_shorter_and_no_thread_is_left(data: Path, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(QUICK, steps=7, validate_every=4, batch_size=2)
+    run, told = Training(recipe, data, tmp_path), []
+    run.run(show=lambda step, logs: told.append(step))
+    assert told == [4, 4, 7, 7]
+    assert run.done
+    with np.load(tmp_path / "checkpoint.npz") as stored:
+        assert int(stored["step"]) == 7
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and drawing():
+        time.sleep(0.1)
+    assert not drawing()
+
+
+def drawing() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("keras_pde-batches")]
+
+
+def test_a_run_that_diverges_says_what_to_do_and_writes_no_checkpoint(
+    data: Path, tmp_path: Path
+) -> None:
+    run = Training(dataclasses.replace(QUICK, learning_rate=1e30, warmup=0), data, tmp_path)
+    with pytest.raises(ValueError, match="lower learning_rate, now 1e"):
+        run.run()
+    assert not (tmp_path / "checkpoint.npz").exists()
+
+
+def test_nothing_is_written_into_the_package_or_a_wrong_folder_of_the_zoo() -> None:
+    assert destinations(QUICK) == (Path("quick"), Path("runs/quick"))
+    package = Path(presets.__file__).parent
+    for folders in ((package / "quick", None), (None, package / "work")):
+        with pytest.raises(ValueError, match="inside the installed package"):
+            destinations(QUICK, *folders)
+    own = presets.zoo_root() / "denoise" / "quick"
+    assert destinations(QUICK, own)[0] == own
+    with pytest.raises(ValueError, match="folder of this preset is"):
+        destinations(QUICK, presets.zoo_root() / "quick")
+
+
+class Halving(Task):
+    """u to u/2, of uniform noise: a task that none of the library's files knows."""
+
+    name = "halve"
+    metric = Metric("error", digits=4, higher_is_better=False, tolerance=0.001)
+    inputs = ("u",)
+    target = "u/2"
+
+    def input_shape(self, recipe: Recipe, network: Any) -> Any:
+        return (None, None, None, recipe.channels)
+
+    def data(self, recipe: Recipe, folder: Any) -> TrainingData:
+        return Uniform(recipe)
+
+    def loss(self, target: Any, output: Any) -> Any:
+        return keras.ops.mean(keras.ops.square(output - target), axis=(1, 2, 3))
+
+    def validate(self, network: Any, run: Any, data: Any, recipe: Recipe) -> dict[str, float]:
+        (u,) = data.held_out
+        return {"error": float(np.abs(run(u) - u / 2).mean())}
+
+    def evaluate(
+        self, network: Any, folder: Any = None, limit: Any = None, entry: Any = None
+    ) -> dict[str, float]:
+        u = np.random.default_rng(1).random((1, 12, 12, 1)).astype("float32")
+        return {"error": float(np.abs(np.asarray(network(u)) - u / 2).mean())}
+
+
+class Uniform(TrainingData):
+    def __init__(self, recipe: Recipe) -> None:
+        self.batch_size = recipe.batch_size
+        self.shape = (recipe.batch_size, recipe.options["size"], recipe.options["size"], 1)
+        self.held_out = [self.batch(10**6)[0]]
+
+    def batch(self, step: int) -> tuple[np.ndarray, ...]:
+        u = np.random.default_rng(step).random(self.shape).astype("float32")
+        return u, u / 2
+
+    def content(self) -> list[np.ndarray]:
+        return []
+
+
+def test_a_task_of_ones_own_is_trained_and_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tasks.register(Halving())
+    flux = {"class": "FluxActivation", "flux": "charbonnier", "learn_contrast": True}
+    block = {"class": "DiffusionBlock", "flux": flux, "step_size": "learned"}
+    model = {"class": "DiffusionResNet", "schedule": 2, "block": block}
+    recipe = Recipe(
+        "halver",
+        model,
+        "half of an image",
+        task="halve",
+        batch_size=2,
+        steps=4,
+        validate_every=2,
+        options={"size": 12},
+    )
+    (tmp_path / "recipe.json").write_text(recipe.text(), encoding="utf-8")
+    assert Recipe.load(tmp_path) == recipe
+    folder = train(Recipe.load(tmp_path))
+    assert folder == Path("halver")
+    rows = list(csv.DictReader((tmp_path / "runs" / "halver" / "log.csv").open()))
+    assert [float(row["val_error_error"]) for row in rows] == [float(r["validation"]) for r in rows]
+    assert presets.verify(folder) < 1e-5
+    assert "error" in json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert (folder / "README.md").read_text(encoding="utf-8").startswith("# halver")
 
 
 def test_a_quick_recipe_end_to_end(data: Path, tmp_path: Path) -> None:

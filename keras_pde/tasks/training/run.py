@@ -6,8 +6,9 @@ and the moving averages, so a run that was killed ends with the weights of one t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,24 +135,30 @@ class Training:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
             return
         advice = f"lower learning_rate, now {recipe.learning_rate}"
-        self.model.fit(
-            self._batches(),
-            steps_per_epoch=every,
-            initial_epoch=self.step // every,
-            epochs=-(-recipe.steps // every),
-            verbose=0,
-            shuffle=False,
-            callbacks=[
-                Steps(self.model, every, recipe.steps),
-                Validation(self.task, self.data, recipe, self.group),
-                self.patience,
-                self.checkpoint,
-                *callbacks,
-                Progress(show, every, recipe.steps, advice),
-            ],
-        )
+        feed = self._batches()
+        try:
+            self.model.fit(
+                feed,
+                steps_per_epoch=every,
+                initial_epoch=self.step // every,
+                epochs=-(-recipe.steps // every),
+                verbose=0,
+                shuffle=False,
+                callbacks=[
+                    Steps(self.model, every, recipe.steps),
+                    Validation(self.task, self.data, recipe, self.group),
+                    self.patience,
+                    self.checkpoint,
+                    *callbacks,
+                    Progress(show, every, recipe.steps, advice),
+                ],
+            )
+        finally:
+            # ends its threads; where TensorFlow is just drawing from it, they end with the process
+            with contextlib.suppress(ValueError):
+                feed.close()
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Generator[Any, None, None]:
         """The batches to come, as `fit` takes them.
 
         A generator with threads of its own. Keras's PyDataset starts its threads anew in each

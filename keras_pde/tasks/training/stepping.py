@@ -1,9 +1,10 @@
 """What `fit` calls for its steps: on JAX many in one program, elsewhere one, as `train_on_batch`.
 
-JAX: Keras's ``steps_per_execution`` launches every step from Python, 20 of them no faster than one;
-a `scan` of Keras's own ``train_step`` takes a sixth of that time a step of a small network.
-TensorFlow: `fit` traces the step inside another program and so rounds differently, by 1e-2 of the
-weights after 80 steps; called by itself the step has the bits of all trainings before.
+JAX: with ``steps_per_execution=20`` Keras still launches every step from Python. A step of a tiny
+network cost 0.93 ms of processor time by plain `fit`, 0.57 ms so, and 0.27 ms as a `scan` of
+Keras's own ``train_step``; of a larger one, whose arithmetic takes 40 ms, the same in all three.
+TensorFlow: `fit` traces the step inside another program and rounds differently, which had moved
+weights by 1e-2 after 80 steps; called by itself the step has the bits of all trainings before.
 """
 
 from __future__ import annotations
