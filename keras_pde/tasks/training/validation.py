@@ -31,7 +31,8 @@ def averaged(model: Any) -> Iterator[None]:
         >>> from keras_pde.tasks.training.validation import averaged
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         >>> model.compile(keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5), "mse")
-        >>> _ = model.train_on_batch(np.ones((1, 1)), np.ones((1, 1)))
+        >>> for _ in range(2):
+        ...     loss = model.train_on_batch(np.ones((1, 1)), np.ones((1, 1)))
         >>> before = model.get_weights()[0]
         >>> with averaged(model):
         ...     inside = model.get_weights()[0]
