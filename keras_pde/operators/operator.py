@@ -31,7 +31,7 @@ class Operator(keras.layers.Layer):
       the maximum norm, steps per channel, and certificates in 16 bits.
 
     Args:
-        kwargs: as of a Keras layer, name and dtype.
+        activity_regularizer, trainable, dtype, autocast, name: as of any Keras layer.
 
     Shapes: (batch, \*spatial, channels) → (batch, \*spatial, rows).
 
