@@ -6,7 +6,8 @@ Quiet TensorFlow, one seed, and the folder of real data where it is present.
 from __future__ import annotations
 
 import os
-from collections import Counter
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
-from tiers import KEPT
+import tiers
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
+COLLECTED = pytest.StashKey[dict[str, bool]]()
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +44,28 @@ def rng() -> np.random.Generator:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what the quick tier leaves out."""
-    met: Counter[str] = Counter()
+    config.stash[COLLECTED] = collected = tiers.by_tier([item.nodeid for item in items])
     for item in items:
-        name = f"{item.path.stem}::{item.name.partition('[')[0]}"
-        met[name] += 1
-        if name in KEPT and met[name] > KEPT[name]:
+        if not collected[item.nodeid]:
             item.add_marker("full")
+
+
+@pytest.fixture(scope="session")
+def collected(request: pytest.FixtureRequest) -> dict[str, bool]:
+    """The name of every test, and whether it is in the quick tier."""
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    found = request.config.stash[COLLECTED]
+    if {name.partition("::")[0] for name in found} == files:
+        return found
+    # a run of a part: a process of its own collects the rest
+    command = "-m pytest -q --collect-only -n 0 --strict-markers --import-mode=importlib"
+    done = subprocess.run(
+        [sys.executable, *command.split(), "-o", "addopts=", "tests"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tiers.by_tier([line for line in done.stdout.splitlines() if "::" in line])

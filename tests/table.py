@@ -322,9 +322,10 @@ CASES += [
     ),
 ]
 
+# the full ones first: the quick tier keeps those
 VARIANTS = (
-    [(case, "default") for case in CASES]
-    + [(case, "full") for case in CASES]
+    [(case, "full") for case in CASES]
+    + [(case, "default") for case in CASES]
     + [(case, key) for case in CASES for key in case.elsewhere]
 )
 

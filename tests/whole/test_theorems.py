@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from theorems import DOCUMENT, ROOT, SECTIONS, checks
 
-ROOT = next(p for p in Path(__file__).resolve().parents if (p / "pyproject.toml").is_file())
-DOCUMENT = (ROOT / "docs" / "theorems.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^## (.*)$", DOCUMENT, re.MULTILINE)
-SECTIONS = dict(re.findall(r"^## ([A-Z]\d+): [^\n]+\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
 LETTERS = "".join(sorted({claim[0] for claim in SECTIONS}))
 STEPS = [f"S{i}" for i in range(1, 8)]
 
@@ -26,13 +24,6 @@ def named(text: str) -> set[str]:
     """Claims that a text names: S1, S2, … anywhere, the other letters in parentheses, as (N2)."""
     inside = re.findall(rf"\(((?:[{LETTERS}]\d\d?(?:, | and | to )?)+)\)", text)
     return {*re.findall(r"\bS\d+\b", text), *re.findall(r"[A-Z]\d+", " ".join(inside))}
-
-
-def checks(section: str) -> list[tuple[str, str]]:
-    """(test, file stem) of a section's last paragraph, "Checked by: `a`, `b` (stem), …"."""
-    listed = " ".join(section.rpartition("\nChecked by:")[2].split())
-    groups = re.findall(r"((?:`\w+`,? )+)\((\w+)\)", listed)
-    return [(test, stem) for tests, stem in groups for test in re.findall(r"`(\w+)`", tests)]
 
 
 def test_every_heading_is_a_claim_with_an_identifier_of_its_own() -> None:
