@@ -22,17 +22,16 @@ so the bounds do not depend on λ: learning the contrast never costs a guarantee
 """
 
 from keras_pde.fluxes.classical import (
-    FAB,
     Charbonnier,
     Linear,
     PeronaMalik,
     PeronaMalikExponential,
-    ReLU,
     TruncatedBFB,
     TruncatedTV,
     Weickert,
 )
 from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
+from keras_pde.fluxes.fab import FAB
 from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gated_flux import GatedFlux
@@ -49,6 +48,7 @@ from keras_pde.fluxes.registry import (
     truncated_tv,
     weickert,
 )
+from keras_pde.fluxes.relu import ReLU
 from keras_pde.fluxes.spline_flux import SplineFlux
 
 __all__ = [

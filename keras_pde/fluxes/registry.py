@@ -7,17 +7,17 @@ from typing import Any
 import keras
 
 from keras_pde.fluxes.classical import (
-    FAB,
     Charbonnier,
     Linear,
     PeronaMalik,
     PeronaMalikExponential,
-    ReLU,
     TruncatedBFB,
     TruncatedTV,
     Weickert,
 )
+from keras_pde.fluxes.fab import FAB
 from keras_pde.fluxes.flux import Flux
+from keras_pde.fluxes.relu import ReLU
 from keras_pde.runtime.registry import find
 
 __all__ = [

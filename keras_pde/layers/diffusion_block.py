@@ -11,17 +11,16 @@ import numpy as np
 from keras import ops
 
 from keras_pde import fluxes as activations
-from keras_pde import operators, schemes
+from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.rounding import outward
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers import step_size as steps
+from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
 from keras_pde.operators.operator import Operator
-from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.printed import rounded
@@ -37,16 +36,15 @@ class PreparedBlock:
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class DiffusionBlock(keras.layers.Layer, Certified):
+class DiffusionBlock(DiffusionStep):
     r"""Explicit diffusion step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku + b)).
 
-    A residual block whose second kernel is −Kᵀ.
-
-    Half the weights of a free residual block. Without bias ‖u⁺‖ ≤ ‖u‖ iff τ ≤ 2/(L_g‖K‖²) for g ≥ 0
-    (S1), whether or not Φ is monotone; u ↦ u⁺ has the Lipschitz constant max(1, 1 + τμ‖K‖²) for τ ≤
-    2/(L‖K‖²) (S2), is θ-averaged for monotone Φ with θ = τL‖K‖²/2 (S4), and lowers E(u) = Σψ(Ku) +
-    β/2‖u − f‖² for τ ≤ 2/(β + L‖K‖²) (S5). With a source f every state stays bounded by ‖f‖ for τ ≤
-    2/(2β + L_g‖K‖²). Cost: the convolutions K and Kᵀ, and the flux.
+    A residual block whose second kernel is −Kᵀ, with half the weights of a free one. Without bias
+    ‖u⁺‖ ≤ ‖u‖ for τ ≤ 2/(L_g‖K‖²) and g ≥ 0 (S1), whether or not Φ is monotone; u ↦ u⁺ has the
+    Lipschitz constant max(1, 1 + τμ‖K‖²) for τ ≤ 2/(L‖K‖²) (S2), is θ-averaged for monotone Φ with
+    θ = τL‖K‖²/2 (S4), and lowers E(u) = Σψ(Ku) + β/2‖u − f‖² for τ ≤ 2/(β + L‖K‖²) (S5). With a
+    source f every state stays bounded by ‖f‖ for τ ≤ 2/(2β + L_g‖K‖²). Cost: the convolutions K and
+    Kᵀ, and the flux.
 
     Args:
         operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the
@@ -97,19 +95,14 @@ class DiffusionBlock(keras.layers.Layer, Certified):
         data_weight: float | str = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.operator = operators.get(operator)
-        if isinstance(flux, FluxLayer):
-            if coupled and not flux.coupled:
-                raise ValueError(
-                    "coupled=True is for a flux given by name: make the layer FluxActivation(...,"
-                    " coupled=True) instead"
-                )
-            self.flux = flux
-        else:
-            self.flux = FluxActivation(flux, coupled=coupled)
-        if "dtype" in kwargs:
-            self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
+        if not isinstance(flux, FluxLayer):
+            flux = FluxActivation(flux, coupled=coupled)
+        elif coupled and not flux.coupled:
+            raise ValueError(
+                "coupled=True is for a flux given by name: make the layer FluxActivation(...,"
+                " coupled=True) instead"
+            )
+        super().__init__(operator, flux, **kwargs)
         self.step_size = step_size
         self.fraction = float(fraction)
         self.coupled = self.flux.coupled
@@ -141,11 +134,7 @@ class DiffusionBlock(keras.layers.Layer, Certified):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and check a fixed step against the limit."""
-        if not self.operator.built:
-            self.operator.build(input_shape)
-        inner = self.operator.compute_output_shape(input_shape)
-        if not self.flux.built:
-            self.flux.build(inner)
+        inner = self.build_parts(input_shape)
         if self.use_bias:
             self.bias = self.add_weight(shape=(inner[-1],), initializer="zeros", name="bias")
         if self.step_size == "learned":
@@ -171,15 +160,6 @@ class DiffusionBlock(keras.layers.Layer, Certified):
     def step_limit(self) -> float | None:
         """2/(2β + L‖K‖²) where it does not change with the weights, else None."""
         return steps.largest(self.operator, self.flux, self.data_weight)
-
-    @property
-    def support(self) -> int:
-        """Pixels from which u acts on u⁺."""
-        return self.operator.support + self.flux.support
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The shape of u."""
-        return tuple(input_shape)
 
     def prepare(self) -> PreparedBlock:
         """Kernels, step size and data weight in use, in at least float32: a step rounds each once.
@@ -208,12 +188,8 @@ class DiffusionBlock(keras.layers.Layer, Certified):
         if not self.use_bias:
             return parts
         bias = ops.convert_to_tensor(self.bias)
-        return [
-            s + b
-            for s, b in zip(
-                parts, ops.split(bias, len(parts)) if len(parts) > 1 else [bias], strict=True
-            )
-        ]
+        biases = ops.split(bias, len(parts)) if len(parts) > 1 else [bias]
+        return [s + b for s, b in zip(parts, biases, strict=True)]
 
     def freeze(self, u: Any, prepared: PreparedBlock, noise: Any = None) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
@@ -267,11 +243,11 @@ class DiffusionBlock(keras.layers.Layer, Certified):
         prepared = self.prepare()
         weight = prepared.step if self.step_size == "per_channel" else 1.0
         total = sum(
-            _per_sample(as_in(weight, p) * p)
+            per_sample(as_in(weight, p) * p)
             for p in self.flux.potentials(self.inner(u, prepared), noise)
         )
         if self.data_weight and source is not None:
-            total = total + as_in(prepared.data_weight, total) / 2 * _per_sample(
+            total = total + as_in(prepared.data_weight, total) / 2 * per_sample(
                 ops.square(u - source)
             )
         return total
@@ -298,7 +274,7 @@ class DiffusionBlock(keras.layers.Layer, Certified):
             self.flux.slope_bounds,
             self.flux.linear,
             self.use_bias,
-            self._assumptions(),
+            self.assumptions(),
             # steps that differ between channels weigh the entries of Φ′ unequally
             asymmetry=(
                 np.inf if per_channel and self.flux.asymmetry_bound else self.flux.asymmetry_bound
@@ -307,50 +283,18 @@ class DiffusionBlock(keras.layers.Layer, Certified):
         )
         return outward(facts, self.operator, self.compute_dtype, tau)
 
-    def _assumptions(self) -> tuple[str, ...]:
-        """What the reader of a certificate must grant, in words."""
-        granted = []
-        if self.operator.smallest_size > 1:
-            granted.append(f"spatial sizes of at least {self.operator.smallest_size}")
-        if self.flux.noise_conditioned:
-            granted.append("a noise level that does not change with u")
-        return (*granted, *self.flux.assumptions)
-
     def certificate(self) -> Certificate:
         """What is proved about u ↦ u⁺ (with f = u), from the weights at hand."""
-        if not self.built:
-            raise ValueError(
-                "A certificate is computed from weights: build the block first, by calling it or by"
-                " build(input_shape)"
-            )
-        facts = self.facts()
-        return evolution_certificate(
-            f"{type(self).__name__} {self.name!r}", schemes.explicit(1), [facts], tied=True
-        )
+        self.require_weights()
+        return evolution_certificate(self.subject, schemes.explicit(1), [self.facts()], tied=True)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
-            "operator": serialize_unbuilt(self.operator),
-            "flux": serialize_unbuilt(self.flux),
             "step_size": self.step_size,
             "fraction": self.fraction,
             "coupled": self.coupled,
             "use_bias": self.use_bias,
             "data_weight": self.data_weight,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DiffusionBlock:
-        """Rebuild from `get_config`."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(config[key])
-            for key in ("operator", "flux")
-            if isinstance(config.get(key), dict)
-        }
-        return cls(**{**config, **parts})
-
-
-def _per_sample(x: Any) -> Any:
-    return ops.sum(x, axis=tuple(range(1, len(x.shape))))

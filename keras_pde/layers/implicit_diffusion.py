@@ -12,17 +12,14 @@ import numpy as np
 from keras import ops
 
 from keras_pde import fluxes as activations
-from keras_pde import operators
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.implicit import implicit_certificate
-from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
 from keras_pde.layers.implicit_gradient import attach, held
 from keras_pde.layers.solve_failures import ON_FAILURE, SolveFailures
 from keras_pde.operators.operator import Operator
-from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.schemes import solvers
@@ -45,7 +42,7 @@ class PreparedStep:
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class ImplicitDiffusion(keras.layers.Layer, Certified):
+class ImplicitDiffusion(DiffusionStep):
     r"""Implicit diffusion step u = f − τKᵀΦ(Ku) = argmin ½‖u − f‖² + τE(u).
 
     An equilibrium layer, stable for every τ.
@@ -95,6 +92,8 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
         True
     """
 
+    variable = "f"
+
     def __init__(
         self,
         operator: Operator | str | int = "forward",
@@ -107,7 +106,7 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
         on_failure: str = "warn",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(operator, flux, **kwargs)
         if step_size != "learned" and (isinstance(step_size, str) or not 0 < step_size < np.inf):
             raise ValueError(
                 "step_size must be a finite number > 0 or 'learned'. Received:"
@@ -123,15 +122,11 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
                 f"on_failure must be one of {', '.join(ON_FAILURE)}. Received:"
                 f" on_failure={on_failure!r}"
             )
-        self.operator = operators.get(operator)
-        self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
         if not self.flux.has_potential:
             raise ValueError(
                 f"An implicit step minimises an energy, and {type(self.flux).__name__} has none."
                 " Use FluxActivation or SplineFlux."
             )
-        if "dtype" in kwargs:
-            self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
         self.step_size = step_size
         self.solver = solvers.get(solver)
         self.tolerance = float(tolerance)
@@ -140,10 +135,7 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and ask the solver whether it can solve the step."""
-        if not self.operator.built:
-            self.operator.build(input_shape)
-        if not self.flux.built:
-            self.flux.build(self.operator.compute_output_shape(input_shape))
+        self.build_parts(input_shape)
         if self.step_size == "learned":
             start = keras.initializers.Constant(math.log(math.e - 1))
             self.raw_step = self.add_weight(
@@ -163,10 +155,6 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
             return None, 0.0 if low >= 0 else None
         strength = self.step_size * self.operator.squared_norm_bound()
         return strength * self.flux.stiffness, strength * max(0.0, -low)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The shape of f."""
-        return tuple(input_shape)
 
     def prepare(self, noise: Any = None) -> PreparedStep:
         """Kernels, step size and parameters in use; compute once for many steps."""
@@ -250,10 +238,7 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
         parts = self.operator.parts(u, self.operator.weights_in_use())
-        return sum(
-            ops.sum(p, axis=tuple(range(1, len(p.shape))))
-            for p in self.flux.potentials(parts, noise)
-        )
+        return sum(per_sample(p) for p in self.flux.potentials(parts, noise))
 
     @property
     def tau(self) -> float:
@@ -266,50 +251,32 @@ class ImplicitDiffusion(keras.layers.Layer, Certified):
 
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights at hand."""
-        squared = self.operator.certified_squared_norm()
-        smallest = self.operator.smallest_size
         return BlockFacts(
-            self.tau * squared,
+            self.tau * self.operator.certified_squared_norm(),
             diffusivity=self.flux.diffusivity_bounds,
             slope=self.flux.slope_bounds,
             linear=self.flux.linear,
-            assumptions=(
-                *[f"spatial sizes of at least {smallest}"] * (smallest > 1),
-                *["a noise level that does not change with f"] * self.flux.noise_conditioned,
-            ),
+            assumptions=self.assumptions(),
         )
 
     def certificate(self) -> Certificate:
         """What is proved about f ↦ u, from the weights at hand."""
-        if not self.built:
-            raise ValueError(
-                "A certificate is computed from weights: build the layer first, by calling it or by"
-                " build(input_shape)"
-            )
-        subject = f"{type(self).__name__} {self.name!r}"
+        self.require_weights()
         return implicit_certificate(
-            subject, [self.facts()], tied=True, tolerance=self.tolerance, dtype=self.compute_dtype
+            self.subject,
+            [self.facts()],
+            tied=True,
+            tolerance=self.tolerance,
+            dtype=self.compute_dtype,
         )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
-            "operator": serialize_unbuilt(self.operator),
-            "flux": serialize_unbuilt(self.flux),
             "step_size": self.step_size,
             "solver": solvers.serialize(self.solver),
             "tolerance": self.tolerance,
             "max_iterations": self.max_iterations,
             "on_failure": self.on_failure,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ImplicitDiffusion:
-        """Rebuild from `get_config`."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(config[key])
-            for key in ("operator", "flux")
-            if isinstance(config.get(key), dict)
-        }
-        return cls(**{**config, **parts})

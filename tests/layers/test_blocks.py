@@ -657,6 +657,6 @@ def test_frozen_step_uses_the_given_diffusivity(rng):
 
 
 def test_certificate_needs_a_built_block():
-    with pytest.raises(ValueError, match="build the block first"):
+    with pytest.raises(ValueError, match="build the layer first"):
         DiffusionBlock().certificate()
     assert len(schemes.explicit(1)) == 1

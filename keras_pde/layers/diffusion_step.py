@@ -1,0 +1,109 @@
+"""DiffusionStep: what the explicit and the implicit step of diffusion share, K, Φ and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+from keras import ops
+
+from keras_pde import fluxes as activations
+from keras_pde import operators
+from keras_pde.certificates.certified import Certified
+from keras_pde.fluxes.flux_activation import FluxActivation
+from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.operators.operator import Operator
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.types import Shape, Tensor
+
+
+class DiffusionStep(keras.layers.Layer, Certified):
+    """A layer with an operator K and a flux Φ, from which its step and its certificate are made.
+
+    Args:
+        operator: an `Operator`, a stencil's name, or a number of filters.
+        flux: a flux layer, a flux, or a flux's name.
+    """
+
+    variable: ClassVar[str] = "u"  # the input that is certified
+
+    def __init__(
+        self,
+        operator: Operator | str | int,
+        flux: str | activations.Flux | FluxLayer,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.operator = operators.get(operator)
+        self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
+        if "dtype" in kwargs:
+            self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
+
+    def build_parts(self, input_shape: Sequence[int | None]) -> Shape:
+        """Build operator and flux; returns the shape of Ku."""
+        shape = tuple(input_shape)
+        if not self.operator.built:
+            self.operator.build(shape)
+        inner = self.operator.compute_output_shape(shape)
+        if not self.flux.built:
+            self.flux.build(inner)
+        return inner
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
+        """The shape of the state."""
+        return tuple(input_shape)
+
+    @property
+    def support(self) -> int:
+        """Pixels from which u acts on KᵀΦ(Ku)."""
+        return self.operator.support + self.flux.support
+
+    @property
+    def subject(self) -> str:
+        """What a certificate is about: class and name."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    def assumptions(self) -> tuple[str, ...]:
+        """What the reader of a certificate must grant, in words."""
+        granted = []
+        if self.operator.smallest_size > 1:
+            granted.append(f"spatial sizes of at least {self.operator.smallest_size}")
+        if self.flux.noise_conditioned:
+            granted.append(f"a noise level that does not change with {self.variable}")
+        return (*granted, *self.flux.assumptions)
+
+    def require_weights(self) -> None:
+        """Refuse to certify a layer that is not built.
+
+        Raises:
+            ValueError: it has no weights yet.
+        """
+        if not self.built:
+            raise ValueError(
+                "A certificate is computed from weights: build the layer first, by calling it or by"
+                " build(input_shape)"
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "operator": serialize_unbuilt(self.operator),
+            "flux": serialize_unbuilt(self.flux),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuild from `get_config`."""
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key])
+            for key in ("operator", "flux")
+            if isinstance(config.get(key), dict)
+        }
+        return cls(**{**config, **parts})
+
+
+def per_sample(x: Tensor) -> Tensor:
+    """The sum of each sample's values, (batch,)."""
+    return ops.sum(x, axis=tuple(range(1, len(x.shape))))
