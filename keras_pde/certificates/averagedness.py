@@ -69,8 +69,8 @@ class Averagedness(Guarantee):
 
     def mixed(self, other: Self, weight: float) -> Self:
         """The mean of the constants: the mean of the maps R, so weighted, is nonexpansive."""
-        both = self.constant is not None and other.constant is not None
-        mean = (1 - weight) * self.constant + weight * other.constant if both else None
+        one, two = self.constant, other.constant
+        mean = None if one is None or two is None else (1 - weight) * one + weight * two
         return self.composed(other, mean)
 
     def lifted(self, squared: float | None) -> Self:

@@ -5,14 +5,19 @@ Below `schedule` and `scheme`, which both ask it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
 
 
 class Named(Protocol):
     """What a schedule asks of its scheme."""
 
-    name: str
-    baseline: bool
+    name: ClassVar[str]
+    baseline: ClassVar[bool]
+
+    @property
+    def schedule(self) -> Callable[..., Any]:
+        """What makes a schedule of the scheme."""
 
     def check(self, schedule: Any) -> None:
         """Refuse lists that are not the scheme's own."""
