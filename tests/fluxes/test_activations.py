@@ -7,6 +7,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from arrays import value
 from keras import ops
 from scipy import integrate, optimize
 from scipy.spatial.transform import Rotation
@@ -47,10 +48,6 @@ PSI = {
         np.abs(s) <= 1, s**2 / 2, 0.5 + np.log(np.maximum(np.abs(s), 1))
     ),
 }
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
 
 
 def phi(flux, s) -> np.ndarray:

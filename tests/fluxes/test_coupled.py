@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 import pytest
-from keras import ops
+from arrays import randomized, value
 
 from keras_pde import (
     ConvOperator,
@@ -27,17 +27,6 @@ D = {"dtype": "float64"}
 SLOPES = [(0.0, 1.0), (-0.4, 1.0), (0.2, 1.5)]
 
 pytestmark = pytest.mark.usefixtures("double")
-
-
-def value(x) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(x))
-
-
-def randomized(layer, rng, scale=1.0):
-    """Every weight of a built layer drawn anew."""
-    for weight in layer.trainable_weights:
-        weight.assign(value(weight) + scale * rng.normal(size=weight.shape))
-    return layer
 
 
 def flux(rng=None, shape=None, scale=1.0, **options) -> CoupledSplineFlux:

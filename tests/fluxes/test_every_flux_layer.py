@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras import ops
+from arrays import by_differences, value
 
 from keras_pde import CoupledSplineFlux, FluxActivation, GatedFlux, SplineFlux
 from keras_pde.fluxes.flux_layer import FluxLayer
@@ -44,10 +44,6 @@ with_potential = pytest.mark.parametrize("kind", [k for k, v in KINDS.items() if
 pytestmark = pytest.mark.usefixtures("double")
 
 
-def value(x: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(x))
-
-
 def built(kind: str, rng: np.random.Generator, scale: float = 1.0, **options: Any) -> FluxLayer:
     """A layer in float64 whose weights have left their initial values."""
     layer = KINDS[kind](**options, dtype="float64")
@@ -60,12 +56,6 @@ def built(kind: str, rng: np.random.Generator, scale: float = 1.0, **options: An
 def state(rng: np.random.Generator) -> np.ndarray:
     """One state, in the linear, the nonlinear or the saturated range of a flux."""
     return rng.normal(size=SHAPE) * 10.0 ** rng.uniform(-1.5, 0.3)
-
-
-def by_differences(function: Callable[[np.ndarray], np.ndarray], s: np.ndarray) -> np.ndarray:
-    """The derivative of a function of a batch at one sample, by central differences."""
-    eps = 1e-6 * np.eye(s.size).reshape(-1, *s.shape)
-    return ((function(s + eps) - function(s - eps)) / 2e-6).reshape(s.size, -1).T
 
 
 @each

@@ -10,6 +10,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from arrays import by_differences, randomized, value
 from keras import ops
 
 from keras_pde import (
@@ -30,17 +31,6 @@ D = {"dtype": "float64"}
 
 
 pytestmark = pytest.mark.usefixtures("double")
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
-
-
-def randomized(layer, rng, scale=1.0):
-    """Every weight of a built layer or model drawn anew."""
-    for weight in layer.trainable_weights:
-        weight.assign(value(weight) + scale * rng.normal(size=weight.shape))
-    return layer
 
 
 def flux(rng, shape, scale=1.0, **options) -> GatedFlux:
@@ -109,13 +99,6 @@ def test_s1_no_weights_and_no_input_break_norm_stability(rng, name, scale):
         assert g.max() <= 1
 
 
-def jacobian(function, x) -> np.ndarray:
-    """By central differences, column by column; x is one sample."""
-    eps, size = 1e-6, x.size
-    steps = eps * np.eye(size).reshape(size, *x.shape)
-    return ((function(x[None] + steps) - function(x[None] - steps)) / (2 * eps)).reshape(size, -1).T
-
-
 @pytest.mark.parametrize("name", FLUXES)
 def test_the_derivative_is_within_the_coupling_of_a_diagonal_one(rng, name):
     """And the coupling is no empty word: some inputs come within a factor of ten."""
@@ -133,7 +116,7 @@ def test_the_derivative_is_within_the_coupling_of_a_diagonal_one(rng, name):
         s = rng.normal(size=(*size, 3)) * 0.6
         # truncated TV has a corner there
         s[np.abs(np.abs(s) / value(layer.contrast_now()) - 1) < 1e-3] *= 1.01
-        whole = jacobian(lambda x, layer=layer: value(layer(x)), s)
+        whole = by_differences(lambda x, layer=layer: value(layer(x)), s)
         gate = value(layer.diffusivities([s[None]])[0])[0] / value(
             layer.flux.diffusivity(s**2, layer.contrast_now())
         )
@@ -152,7 +135,7 @@ def test_the_lipschitz_constant_of_a_block_holds_at_its_jacobian(rng):
     for trial in range(8):
         step = block(rng, scale=(0.2, 0.5, 1.0, 2.0)[trial % 4], filters=8)
         u = rng.normal(size=(5, 5, 1)) * (0.3, 1.0)[trial % 2]
-        norm = np.linalg.norm(jacobian(lambda x, step=step: value(step(x)), u), 2)
+        norm = np.linalg.norm(by_differences(lambda x, step=step: value(step(x)), u), 2)
         bound = step.certificate().lipschitz
         assert norm <= bound * (1 + 1e-6)
         closest = max(closest, norm / bound)

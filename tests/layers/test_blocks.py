@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import value
 from keras import ops
 
 from keras_pde import ConvOperator, DiffusionBlock, FluxActivation, SplineFlux, activations, schemes
@@ -23,10 +24,6 @@ FLUXES = [
     "relu",
 ]
 MONOTONE = ["linear", "charbonnier", "truncated_tv", "relu"]
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
 
 
 def make(

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from arrays import value
 from keras import ops
 
 from keras_pde import (
@@ -46,10 +47,6 @@ BLOCKS: dict[str, Any] = {
     ),
 }
 each = pytest.mark.parametrize("name", BLOCKS)
-
-
-def value(x: object) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(x))
 
 
 def built(name: str, **options: Any) -> Any:

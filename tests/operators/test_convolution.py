@@ -7,6 +7,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from arrays import value
 from keras import ops
 
 from keras_pde import DiffusionBlock, DiffusionResNet, FluxActivation, ImplicitDiffusion, SplineFlux
@@ -19,10 +20,6 @@ BACKEND = keras.backend.backend()
 
 
 pytestmark = pytest.mark.usefixtures("double")
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
 
 
 def plain(u, kernel):

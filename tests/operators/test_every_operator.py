@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
+from arrays import value
 from keras import ops
 
 from keras_pde import ConvOperator, DenseOperator, DiffusionBlock, ImplicitDiffusion
@@ -56,10 +57,6 @@ each = pytest.mark.parametrize("kind", KINDS)
 each_with_weights = pytest.mark.parametrize(
     "kind", [k for k, v in KINDS.items() if not v.make().fixed]
 )
-
-
-def value(x: object) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(x))
 
 
 def built(kind: str, dtype: str = "float64", scale: float = 1.0) -> Operator:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from arrays import value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -15,10 +16,6 @@ from keras_pde.operators import fourier, norms, reflection
 from keras_pde.operators.conv_norms import IN_GRAPH_BUDGET
 
 BOUNDARIES = ("neumann", "dirichlet", "periodic")
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
 
 
 def operator(

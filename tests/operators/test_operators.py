@@ -10,7 +10,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from arrays import value
 
 from keras_pde import ConvOperator, Stencil
 from keras_pde.operators import stencil
@@ -24,10 +24,6 @@ SIZES = {
     2: [(1, 1), (1, 7), (2, 3), (3, 2), (4, 5), (7, 6), (5, 1)],
     3: [(1, 2, 3), (3, 3, 2), (2, 5, 4)],
 }
-
-
-def value(x) -> np.ndarray:
-    return ops.convert_to_numpy(x)
 
 
 def operator(ndim, channels, *args, **options) -> ConvOperator:
