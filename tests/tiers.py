@@ -26,7 +26,7 @@ KEPT = {
     "presets::the_published_number_of_a_solver_is_recomputed": 0,
     "presets::the_published_number_is_recomputed_from_the_shipped_files": 1,
     "presets::a_preset_is_the_classical_filter": 8,
-    "presets::a_solver_preset_solves_its_equation": 2,
+    "presets::a_solver_preset_solves_its_equation": 1,
     "presets::with_time_and_with_schedule_keep_the_filter": 0,
     "presets::the_example_on_a_card_runs": 1,
     "cards::a_card_is_what_its_task_writes": 2,
@@ -58,6 +58,8 @@ KEPT = {
     "multigrid::a_2d_cycle_contracts_by_012_at_most_on_63_255_and_1023_points": 1,
     "multigrid::a_cycle_is_the_textbook_s_to_rounding": 12,
     "multigrid::solve_cycles_in_the_model_s_precision": 0,
+    "multigrid::a_cycle_is_the_same_for_sizes_known_and_unknown": 1,
+    "multigrid::solve_stops_where_rounding_does": 0,
     # foreign formats and the command, network by network
     "export::every_model_exports_by_keras_with_dynamic_sizes": 3,
     "export::both_exports_convert_with_the_outputs_guarded": 1,
@@ -67,10 +69,13 @@ KEPT = {
     "tiles::tiled_is_the_whole_to_rounding": 2,
     # examples in docstrings, module by module, and in notebooks
     "docs::docstring_examples_run": 20,
+    "docs::readme_python_runs": 0,
+    "docs::readme_numbers_are_the_zoo_s": 0,
     "tutorials::a_tutorial_runs_and_shows_what_is_stored": 0,
     # processes that are killed and started again, clusters, browsers, wheels, other backends
     "collection::a_run_that_is_killed_is_taken_up_and_bad_images_are_named": 0,
     "collection::an_image_that_kills_its_workers_is_given_up": 0,
+    "collection::a_worker_keeps_depth_colour_and_alpha_and_estimates_each_level": 0,
     "collection::rows_of_parquet_and_tfrecord_files": 0,
     "collection::one_program_serves_all_the_rare_sizes": 0,
     "distributed::two_processes_one_of_them_killed_end_with_the_weights_of_one_process": 0,
