@@ -60,6 +60,7 @@ KEPT = {
     "multigrid::solve_cycles_in_the_model_s_precision": 0,
     "multigrid::a_cycle_is_the_same_for_sizes_known_and_unknown": 1,
     "multigrid::solve_stops_where_rounding_does": 0,
+    "multigrid::nonlinear_diffusion_by_fas_solves_its_equation": 1,
     # foreign formats and the command, network by network
     "export::every_model_exports_by_keras_with_dynamic_sizes": 3,
     "export::both_exports_convert_with_the_outputs_guarded": 1,
