@@ -39,6 +39,7 @@ from keras_pde.export.formats import KINDS
 from keras_pde.export.served import Served
 from keras_pde.models.network import Network
 from keras_pde.models.timed import Timed
+from keras_pde.runtime.tf2onnx_fix import sound_conversion
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
@@ -614,7 +615,7 @@ def test_an_output_keeps_its_shape_whatever_order_the_converter_optimizes_in(
 ) -> None:
     # tf2onnx 1.17's fault; where it is mended, `sound_conversion` can go
     assert optimized(tmp_path / "as_it_is.onnx") == (1, 2, 5, 7, 1)
-    with export.sound_conversion("onnx"):
+    with sound_conversion("onnx"):
         assert optimized(tmp_path / "guarded.onnx") == (2, 5, 7, 1)
     # nothing of the guard is left behind
     assert optimized(tmp_path / "after.onnx") == (1, 2, 5, 7, 1)
