@@ -57,9 +57,10 @@ def certify(model: keras.Model | keras.layers.Layer) -> Certificate:
         >>> certificate = keras_pde.certify(model)
         >>> certificate.norm_stable, round(certificate.lipschitz, 6)
         (True, 0.5)
-        >>> odd = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * x)])
+        >>> square = keras.layers.Lambda(lambda x: x * x, name="square")
+        >>> odd = keras.Sequential([keras.Input((4,)), square])
         >>> keras_pde.certify(odd).reasons["lipschitz"]
-        "'lambda' (Lambda): no constant is known for this kind of layer"
+        "'square' (Lambda): no constant is known for this kind of layer"
     """
     if isinstance(model, Certified):
         return model.certificate()
