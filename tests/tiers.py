@@ -30,7 +30,7 @@ KEPT = {
     "presets::with_time_and_with_schedule_keep_the_filter": 0,
     "presets::the_example_on_a_card_runs": 1,
     "cards::a_card_is_what_its_task_writes": 2,
-    "training::the_number_on_the_card_is_that_of_the_index_and_of_the_weights": 1,
+    "training::the_number_on_the_card_is_that_of_the_index_and_of_the_weights": 0,
     "training::numbers_of_classical_filters_are_those_of_the_weights": 0,
     "training::classical_filters_are_measured_like_the_trained_ones": 0,
     # attacks by gradient ascent: the quick tier keeps one of each kind of network
@@ -113,6 +113,9 @@ KEPT = {
     "distributed::processes_with_different_recipes_do_not_train_together": 0,
     "training::a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not": 0,
     "training::the_command_trains_and_says_which_stage_it_is_in": 0,
+    "training::a_stage_starts_from_the_weights_of_the_stage_before": 0,
+    "training::a_larger_network_starts_from_the_weights_of_a_preset": 0,
+    "training::patience_stops_a_run_that_gains_nothing_and_the_card_says_so": 0,
     "devices::mirrored_training_on_two_devices_is_that_on_one": 0,
     "backends::saved_here_loads_there": 0,
     "backends::saved_there_loads_here": 0,
