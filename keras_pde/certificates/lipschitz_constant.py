@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
-from keras_pde.certificates.guarantee import Guarantee, enlarged, times
+from keras_pde.certificates.bound import Bound
+from keras_pde.certificates.guarantee import times
 from keras_pde.runtime.printed import rounded
 
 VACUOUS = 1e4  # a Lipschitz constant beyond that says nothing in practice
 
 
 @dataclass(frozen=True)
-class LipschitzConstant(Guarantee):
+class LipschitzConstant(Bound):
     """S2: ‖N(u) − N(v)‖ ≤ l‖u − v‖ for every u and v; nonexpansive, and proved, where l ≤ 1.
 
     For a step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) the rule is that of norm stability with the slopes
@@ -30,20 +30,12 @@ class LipschitzConstant(Guarantee):
         5.0
     """
 
-    constant: float = math.inf
-
     key = "lipschitz"
     title = "nonexpansiveness"
-    nothing = math.inf
     word = "nonexpansive"
     rank = 2
     place = 3
     claim = "‖N(u) − N(v)‖ ≤ ‖u − v‖"
-
-    @property
-    def proved(self) -> bool:
-        """Whether l ≤ 1."""
-        return self.constant <= 1
 
     @property
     def formula(self) -> str:
@@ -58,19 +50,3 @@ class LipschitzConstant(Guarantee):
     def then(self, other: Self) -> Self:
         """Constants multiply; a constant map stays one."""
         return self.composed(other, times(self.constant, other.constant))
-
-    def plus(self, other: Self) -> Self:
-        """Constants add up."""
-        return self.composed(other, self.constant + other.constant)
-
-    def beside(self, other: Self) -> Self:
-        """√(l² + m²)."""
-        return self.composed(other, math.hypot(self.constant, other.constant))
-
-    def mixed(self, other: Self, weight: float) -> Self:
-        """The mean of the constants."""
-        return self.composed(other, (1 - weight) * self.constant + weight * other.constant)
-
-    def lifted(self, squared: float | None) -> Self:
-        """The constant times ‖P‖²; of an isometry, the constant."""
-        return self if squared is None else enlarged(self, squared)

@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from keras_pde.certificates.guarantee import Guarantee, enlarged, times
+from keras_pde.certificates.bound import Bound
+from keras_pde.certificates.guarantee import times
 from keras_pde.runtime.printed import rounded
 
 
 @dataclass(frozen=True)
-class NormStability(Guarantee):
+class NormStability(Bound):
     """S1: ‖N(u)‖ ≤ a‖u‖ for every u, proved where a ≤ 1.
 
     For a step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁] and an upper bound κ ≥ ‖K‖:
@@ -27,20 +28,12 @@ class NormStability(Guarantee):
         1.5
     """
 
-    constant: float = math.inf
-
     key = "norm"
     title = "norm stability"
-    nothing = math.inf
     word = "norm"
     rank = 1
     place = 2
     claim = "‖N(u)‖ ≤ ‖u‖"
-
-    @property
-    def proved(self) -> bool:
-        """Whether a ≤ 1."""
-        return self.constant <= 1
 
     @property
     def formula(self) -> str:
@@ -59,19 +52,3 @@ class NormStability(Guarantee):
         """
         unbounded = math.isinf(other.constant)
         return self.composed(other, math.inf if unbounded else times(self.constant, other.constant))
-
-    def plus(self, other: Self) -> Self:
-        """Constants add up."""
-        return self.composed(other, self.constant + other.constant)
-
-    def beside(self, other: Self) -> Self:
-        """√(a² + b²)."""
-        return self.composed(other, math.hypot(self.constant, other.constant))
-
-    def mixed(self, other: Self, weight: float) -> Self:
-        """The mean of the constants."""
-        return self.composed(other, (1 - weight) * self.constant + weight * other.constant)
-
-    def lifted(self, squared: float | None) -> Self:
-        """The constant times ‖P‖²; of an isometry, the constant."""
-        return self if squared is None else enlarged(self, squared)

@@ -133,3 +133,10 @@ def test_the_strongest_guarantee_is_named_in_a_word():
     assert Certificate("x", 1.0, 1.0).strongest() == "nonexpansive"
     assert Certificate("x", 1.0, 1.5).strongest() == "norm"
     assert Certificate("x", 1.5, 1.5).strongest() == "no"
+
+
+@pytest.mark.parametrize("kind", [NormStability, LipschitzConstant])
+def test_in_a_mean_a_map_of_weight_0_does_not_count(kind):
+    bounded, unbounded = kind(2.0), kind()
+    assert bounded.mixed(unbounded, 0.0).constant == unbounded.mixed(bounded, 1.0).constant == 2
+    assert bounded.mixed(unbounded, 0.5).constant == math.inf
