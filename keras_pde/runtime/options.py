@@ -1,0 +1,198 @@
+"""Options of one value: numbers and whole numbers in range, flags, words.
+
+Each function refuses anything else by one ValueError that names the argument, what came and what is
+expected. The gate for arrays and tensors, `keras_pde.runtime.gate`, has them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any, Literal, overload
+
+import numpy as np
+
+__all__ = ["flag", "number", "said", "whole", "word"]
+
+
+@overload
+def number(
+    x: Any,
+    name: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+    high_open: bool = False,
+    none: Literal[False] = False,
+) -> float: ...
+
+
+@overload
+def number(
+    x: Any,
+    name: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+    high_open: bool = False,
+    none: Literal[True],
+) -> float | None: ...
+
+
+def number(
+    x: Any,
+    name: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+    high_open: bool = False,
+    none: bool = False,
+) -> float | None:
+    """A finite number within its bounds, as a float; no bool, no string, no array of several.
+
+    Args:
+        x: what came.
+        name: of the argument, for the message.
+        low: least value; None for none.
+        high: largest value; None for none.
+        low_open: whether the least value itself is refused.
+        high_open: whether the largest value itself is refused.
+        none: whether None passes, and is returned.
+
+    Raises:
+        ValueError: anything else, with the bounds.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.number(np.float32(0.5), "share", low=0, high=1, low_open=True)
+        0.5
+        >>> gate.number(0, "share", low=0, high=1, low_open=True)
+        Traceback (most recent call last):
+        ...
+        ValueError: share must be a number > 0 and <= 1. Received: share=0
+    """
+    if x is None and none:
+        return None
+    value = _real(x)
+    inside = math.isfinite(value)
+    if low is not None:
+        inside = inside and (value > low if low_open else value >= low)
+    if high is not None:
+        inside = inside and (value < high if high_open else value <= high)
+    if not inside:
+        bounds = _bounds(low, high, low_open, high_open) or "a finite number"
+        other = " or None" if none else ""
+        raise ValueError(f"{name} must be {bounds}{other}. Received: {name}={said(x)}")
+    return value
+
+
+def whole(x: Any, name: str, *, low: int | None = None, high: int | None = None) -> int:
+    """A whole number within its bounds, as an int; no bool, no float, no string.
+
+    Raises:
+        ValueError: anything else, with the bounds.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.whole(3, "steps", low=1)
+        3
+        >>> gate.whole(2.5, "steps", low=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: steps must be a whole number >= 1. Received: steps=2.5
+    """
+    fits = isinstance(x, numbers.Integral) and not isinstance(x, bool)
+    if not fits or (low is not None and x < low) or (high is not None and x > high):
+        bounds = _bounds(low, high) or "a number"
+        raise ValueError(
+            f"{name} must be {bounds.replace('a number', 'a whole number')}. Received:"
+            f" {name}={said(x)}"
+        )
+    return int(x)
+
+
+def flag(x: Any, name: str) -> bool:
+    """True or False; no other value stands for one.
+
+    Raises:
+        ValueError: anything else.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.flag("no", "tied")
+        Traceback (most recent call last):
+        ...
+        ValueError: tied must be True or False. Received: tied='no'
+    """
+    if not isinstance(x, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False. Received: {name}={said(x)}")
+    return bool(x)
+
+
+def word(x: Any, name: str, words: Iterable[str]) -> str:
+    """One of the words.
+
+    Raises:
+        ValueError: anything else, with the near words and all.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.word("neuman", "boundary", ("neumann", "dirichlet", "periodic"))
+        Traceback (most recent call last):
+        ...
+        ValueError: boundary must be one of 'neumann', 'dirichlet', 'periodic'. Received: ...
+    """
+    words = tuple(words)
+    if not isinstance(x, str) or x not in words:
+        near = difflib.get_close_matches(x, words, n=1) if isinstance(x, str) else []
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, words))}. Received: {name}={said(x)}{hint}"
+        )
+    return x
+
+
+def said(x: Any) -> str:
+    """What came, in one short line: a number or string itself, an array's type and shape.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.said("25"), gate.said(np.zeros(3)), gate.said([1, 2])
+        ("'25'", 'an array of float64, shape (3,)', '[1, 2]')
+    """
+    if isinstance(x, np.ndarray):
+        return f"an array of {x.dtype.name}, shape {x.shape}"
+    if x is None or isinstance(x, str | bytes | numbers.Number | np.generic | list | tuple | dict):
+        try:
+            text = " ".join(repr(x.item() if isinstance(x, np.generic) else x).split())
+        except ValueError:  # Python prints no int of more than 4300 digits
+            text = "a number of thousands of digits"
+        return text if len(text) <= 80 else f"{text[:60]} … ({type(x).__name__})"
+    return type(x).__name__
+
+
+def _real(x: Any) -> float:
+    """A real number as a float, NaN for what is none."""
+    if isinstance(x, np.ndarray) and not x.ndim:
+        x = x[()]
+    if isinstance(x, bool) or not isinstance(x, numbers.Real):
+        return math.nan
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf
+
+
+def _bounds(
+    low: float | None, high: float | None, low_open: bool = False, high_open: bool = False
+) -> str:
+    """The bounds in words; nothing where there are none."""
+    above = "" if low is None else f"{'>' if low_open else '>='} {low:g}"
+    below = "" if high is None else f"{'<' if high_open else '<='} {high:g}"
+    both = " and ".join(part for part in (above, below) if part)
+    return both and f"a number {both}"
