@@ -13,6 +13,7 @@ import click
 from keras_pde.cli import files
 from keras_pde.cli.plumbing import load_networks, positive
 from keras_pde.cli.printing import progress_bar, show_quality
+from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,8 +157,7 @@ def run(request: Request) -> None:
         written = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
         if request.compare is not None:
             written[request.compare] = _picture(noisy, denoised, clean, measured)
-        for path, data in written.items():
-            images.write_bytes(path, data)
+        write_all(written)
         advance()
     _report(request, image, level, chosen, result, measured)
 

@@ -15,6 +15,7 @@ import click
 from keras_pde.cli import files
 from keras_pde.cli.plumbing import load_networks, positive, share
 from keras_pde.cli.printing import progress_bar, show_quality
+from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,8 +153,7 @@ def run(request: Request) -> bool:
     written = {request.out: images.encode(request.out, replace(image, pixels=result.pixels))}
     if request.compare is not None:
         written[request.compare] = _picture(image, known, result, quality)
-    for path, data in written.items():
-        images.write_bytes(path, data)
+    write_all(written)
     _report(request, image, known, result, seconds, quality)
     return result.converged
 

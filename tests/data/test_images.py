@@ -17,7 +17,7 @@ import tifffile
 
 from keras_pde.data import images
 from keras_pde.data.images import Image
-from keras_pde.data.images import writing as writing_module
+from keras_pde.runtime import writing as writing_module
 
 PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 WHITE = {8: 255, 16: 65535}
@@ -333,7 +333,7 @@ def test_bad_outputs_leave_nothing(tmp_path: Path, name: str, image: Image, word
     not Path("/proc/self").is_dir(), reason="needs a place where even root cannot write"
 )
 def test_unwritable_place(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"/proc/x\.png: cannot write"):
+    with pytest.raises(OSError, match=r"cannot write .*/proc/x\.png"):
         images.check_output("/proc/x.png")
     (tmp_path / "link.png").symlink_to("/proc/x.png")
     with pytest.raises(OSError, match="cannot write"):
@@ -366,7 +366,7 @@ def test_interrupted_write_keeps_the_old_file(
     if step == "replace":
         monkeypatch.setattr(writing_module.os, "replace", full_disk)
     else:
-        monkeypatch.setattr(writing_module.shutil, "copymode", full_disk)
+        monkeypatch.setattr(writing_module.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         images.write(tmp_path / "x.png", GREY)
     assert os.listdir(tmp_path) == ["x.png"]

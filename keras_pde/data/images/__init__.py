@@ -7,6 +7,7 @@ that 16 bit stays 16 bit. Pillow reads and writes the 8-bit files. It would redu
 
 from keras_pde.data.images.image import Image
 from keras_pde.data.images.reading import read
-from keras_pde.data.images.writing import check_output, encode, write, write_bytes
+from keras_pde.data.images.writing import check_output, encode, write
+from keras_pde.runtime.writing import write_bytes
 
 __all__ = ["Image", "check_output", "encode", "read", "write", "write_bytes"]

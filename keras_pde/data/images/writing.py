@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_pde.data.images.image import EXTENSIONS, FLOAT, Image
+from keras_pde.runtime.writing import check_target, write_bytes
 
 BAND = 256  # rows
 
@@ -55,23 +54,7 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
                 f"{path}: JPEG cannot hold {lost}, which the image has. Write"
                 f" {path.with_suffix('.png').name} or .tif instead."
             )
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory: name a file to write")
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(
-            f"{path}: the folder {path.parent} does not exist. Create it first."
-        )
-    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        raise PermissionError(f"{path} is write-protected or no ordinary file")
-    probe = _stage(path)
-    try:
-        probe.open("xb").close()
-    except OSError as error:
-        raise type(error)(
-            f"{path}: cannot write in the folder {path.parent}: {error.strerror}"
-        ) from None
-    finally:
-        probe.unlink(missing_ok=True)
+    check_target(path)
 
 
 def encode(path: str | os.PathLike[str], image: Image) -> bytes:
@@ -168,36 +151,3 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
         3 × 2, grey, 8 bit
     """
     write_bytes(path, encode(path, image))
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put bytes in a file through a neighbour that then takes its place.
-
-    Links and permissions stay.
-
-    Raises:
-        OSError: the disk is full or the place not writable; an existing file is untouched.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> from keras_pde.data import images
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     images.write_bytes(folder + "/x.png", b"whole")
-        ...     pathlib.Path(folder, "x.png").read_bytes()
-        b'whole'
-    """
-    stage = _stage(Path(path))
-    target = Path(path).resolve()
-    try:
-        with stage.open("xb") as file:
-            file.write(data)
-        if target.exists():
-            shutil.copymode(target, stage)
-        os.replace(stage, target)
-    finally:
-        stage.unlink(missing_ok=True)
-
-
-def _stage(path: Path) -> Path:
-    # beside the target that a link points to: a rename is atomic within one file system only
-    return path.resolve().parent / f".keras-pde-{secrets.token_hex(6)}.tmp"

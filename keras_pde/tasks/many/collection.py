@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from keras_pde.runtime.writing import LEFT, write_bytes
 from keras_pde.tasks.many.sources import Folder, Records, source_of
 from keras_pde.tasks.many.worker import BEGUN, Job, Outcome, Worker
 
@@ -209,8 +210,6 @@ def _claim(target: Path, options: dict[str, Any]) -> None:
 
     Remove what interrupted writes have left.
     """
-    from keras_pde.data.images import write_bytes
-
     record = target / RECORD
     if record.is_file():
         former = json.loads(record.read_text(encoding="utf-8"))
@@ -220,7 +219,7 @@ def _claim(target: Path, options: dict[str, Any]) -> None:
                 " another folder"
             )
     target.mkdir(parents=True, exist_ok=True)
-    for rest in target.rglob(".keras-pde-*.tmp"):
+    for rest in target.rglob(LEFT):
         if time.time() - rest.stat().st_mtime > STALE:
             rest.unlink(missing_ok=True)
     shutil.rmtree(target / BEGUN, ignore_errors=True)

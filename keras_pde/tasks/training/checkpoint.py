@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.training.distributed import Alone
 
 CHECKPOINT = "checkpoint.npz"
@@ -93,8 +94,6 @@ class Checkpoint(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write the checkpoint: whole, or not at all."""
-        from keras_pde.data.images import write_bytes
-
         if not self.group.is_chief:
             return
         best = np.nan if self.patience.best is None else self.patience.best
