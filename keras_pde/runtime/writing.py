@@ -192,7 +192,7 @@ class _Output:
             mode = os.stat(self.path).st_mode
         except RuntimeError:  # what Python before 3.13 calls links that loop
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not self.target.parent.is_dir():
                 parent = self.path.parent
                 text = f"the folder {parent} does not exist. Create it first"
