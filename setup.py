@@ -89,6 +89,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.7",
             "hypothesis>=6.100",
+            "trustme>=1.2",  # certificates for the servers that downloads are tried on
             "playwright>=1.45",  # drives the browser that is installed, and brings none
             "matplotlib>=3.8",
             "build>=1.2",
