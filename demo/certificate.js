@@ -64,7 +64,7 @@ const ASSUMPTIONS = [
   [/^a noise level that does not change with [uf]$/, "A noise level that you set: the constants compare pictures at one level, and not an estimate from each."],
   [/^for the Lipschitz constant one noise level/, "For what is said of two pictures: one noise level for the whole picture, of 5 to 55 grey levels."],
   [/^a stopping time and a noise level/, "A noise level and a stopping time that you set: the constants compare pictures at one level and time, and not an estimate from each."],
-  [/^solves to the relative residual ([^\s,;]+)/, "Equations solved to the relative residual $1, which this file does not report; the constants are those of the exact solution."],
+  [/^solves to the relative residual ([^\s,;]+)/, "Equations solved to the relative residual $1, which this file does not report. The constants are those of the exact solution; what is computed may be off by as much as each statement says."],
   [/^spatial sizes of at least (\d+)/, "A picture of at least $1 pixels each way."],
 ];
 
@@ -85,19 +85,22 @@ export function explain(about, time) {
     title, verdict, proved, says, because: still ? "No step is taken: the picture stays as it is." : plain(reasons[key], REASONS) ?? "", formal: reasons[key],
   });
   const usable = (x) => x !== null && x < 1e6;
+  // how far a statement may be missed, as solves stop at a tolerance: nothing where nothing is solved
+  const off = Object.fromEntries((known.guarantees ?? []).map((g) => [g.key, g.tolerance]));
+  const margin = (key, unit = "‖u‖") => (off[key] === 0 || off[key] === undefined ? "" : off[key] === null ? ", of exact solutions" : `, to ${rounded(off[key], 2)}${unit}`);
   return {
     statements: [
       usable(gain)
-        ? statement("norm", "Stability", true, gain <= 1 ? "proved" : `proved, factor ${rounded(gain)}`, `The sum of squares of all pixel values never grows${gain <= 1 ? "" : " beyond a factor"}: ‖N(u)‖ ≤ ${gain <= 1 ? "" : rounded(gain)}‖u‖, for every picture.`)
+        ? statement("norm", "Stability", true, gain <= 1 ? "proved" : `proved, factor ${rounded(gain)}`, `The sum of squares of all pixel values never grows${gain <= 1 ? "" : " beyond a factor"}: ‖N(u)‖ ≤ ${gain <= 1 ? "" : rounded(gain)}‖u‖${margin("norm")}, for every picture.`)
         : statement("norm", "Stability", false, "not proved", "No bound of the result's size by the input's."),
       usable(lipschitz)
-        ? statement("lipschitz", "Sensitivity", true, lipschitz <= 1 ? "proved" : `proved, factor ${rounded(lipschitz)}`, `A change of the input changes the result at most ${lipschitz <= 1 ? "as much" : `${rounded(lipschitz)} times as much`}: ‖N(u) − N(v)‖ ≤ ${lipschitz <= 1 ? "" : rounded(lipschitz)}‖u − v‖.`)
+        ? statement("lipschitz", "Sensitivity", true, lipschitz <= 1 ? "proved" : `proved, factor ${rounded(lipschitz)}`, `A change of the input changes the result at most ${lipschitz <= 1 ? "as much" : `${rounded(lipschitz)} times as much`}: ‖N(u) − N(v)‖ ≤ ${lipschitz <= 1 ? "" : rounded(lipschitz)}‖u − v‖${margin("lipschitz", "(‖u‖ + ‖v‖)")}.`)
         : statement("lipschitz", "Sensitivity", false, "not proved", "No useful bound of how much a change of the input changes the result."),
       averaged !== null
-        ? statement("averaged", "Averagedness", true, `proved, θ ${averaged === 0 ? "= 0" : `≤ ${rounded(averaged)}`}`, `What iterations that use the filter as a prior (plug-and-play reconstruction) need to converge${averaged <= 0.5 ? "; it is firmly nonexpansive" : ""}.`)
+        ? statement("averaged", "Averagedness", true, `proved, θ ${averaged === 0 ? "= 0" : `≤ ${rounded(averaged)}`}`, `What iterations that use the filter as a prior (plug-and-play reconstruction) need to converge${averaged <= 0.5 ? "; it is firmly nonexpansive" : ""}${margin("averaged")}.`)
         : statement("averaged", "Averagedness", false, "not proved", "No theorem that iterations that use the filter as a prior (plug-and-play reconstruction) converge."),
       energy
-        ? statement("energy", "Energy descent", true, "proved", "The filter lowers an energy that measures roughness, and never raises it: E(N(u)) ≤ E(u).")
+        ? statement("energy", "Energy descent", true, "proved", `The filter lowers an energy that measures roughness, and never raises it: E(N(u)) ≤ E(u)${margin("energy")}.`)
         : statement("energy", "Energy descent", false, "not proved", "There is no one energy that the filter lowers."),
     ],
     assumptions: known.assumptions.map((text) => ({ words: plain(text, ASSUMPTIONS) ?? text, formal: text })),

@@ -46,6 +46,7 @@ KEPT = {
     # operators in every dimension and at every boundary
     "operators::normalize_keeps_the_norm_at_most_one_for_all_weights": 3,
     "convolution::gradients_are_those_of_the_plain_convolutions": 2,
+    "tolerance::a_shipped_equilibrium_jumps_by_no_more_than_it_says": 0,
     # implicit steps: solvers, and networks that learn
     "implicit::a_sample_does_not_depend_on_its_batch": 1,
     "implicit::an_implicit_preset_is_its_filter": 1,

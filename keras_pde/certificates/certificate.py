@@ -18,9 +18,10 @@ from typing import Any, Self
 
 from keras_pde.certificates.averagedness import Averagedness, compose_averaged
 from keras_pde.certificates.energy_descent import EnergyDescent
-from keras_pde.certificates.guarantee import Guarantee
+from keras_pde.certificates.guarantee import Guarantee, times
 from keras_pde.certificates.lipschitz_constant import LipschitzConstant
 from keras_pde.certificates.norm_stability import NormStability
+from keras_pde.certificates.statements import Statements
 from keras_pde.runtime.printed import rounded
 
 __all__ = ["Certificate", "compose_averaged", "rounded"]
@@ -30,7 +31,7 @@ UNSAID: Any = object()  # an argument that was not given; None is a constant of 
 
 
 @dataclass(frozen=True, init=False)
-class Certificate:
+class Certificate(Statements):
     """Guarantees of a map u ↦ N(u), each with its constant and its reason.
 
     Args:
@@ -60,10 +61,6 @@ class Certificate:
         >>> [guarantee.key for guarantee in certificate.guarantees if guarantee.proved]
         ['norm', 'energy']
     """
-
-    subject: str
-    guarantees: tuple[Guarantee, ...]
-    assumptions: tuple[str, ...]
 
     def __init__(
         self,
@@ -96,17 +93,6 @@ class Certificate:
         object.__setattr__(self, "subject", subject)
         object.__setattr__(self, "guarantees", tuple(found))
         object.__setattr__(self, "assumptions", tuple(assumptions))
-
-    def get(self, key: str) -> Guarantee | None:
-        """The guarantee of a kind, or None where the certificate does not state it."""
-        return next((g for g in self.guarantees if g.key == key), None)
-
-    def __getitem__(self, key: str) -> Guarantee:
-        found = self.get(key)
-        if found is None:
-            stated = ", ".join(guarantee.key for guarantee in self.guarantees)
-            raise KeyError(f"No guarantee {key!r} is stated about {self.subject}, but {stated}")
-        return found
 
     @property
     def norm_gain(self) -> float:
@@ -177,8 +163,13 @@ class Certificate:
             >>> round(a.then(a).averaged, 4)
             0.6667
         """
-        subject = f"{self.subject}, then {other.subject}"
-        return self._joined(other, subject, lambda one, two: one.then(two))
+        subject, norm = f"{self.subject}, then {other.subject}", self.get("norm")
+        gain = self.norm_gain + (0.0 if norm is None else norm.tolerance)
+
+        def rule(one: Guarantee, two: Guarantee) -> Guarantee:
+            return one.then(two).within(one.tolerance_then(two, gain, other.lipschitz))
+
+        return self._joined(other, subject, rule)
 
     def plus(self, other: Certificate) -> Certificate:
         """Certificate of the sum u ↦ N(u) + M(u): constants add up.
@@ -189,12 +180,18 @@ class Certificate:
             1.5
         """
         both = f"{self.subject} + {other.subject}"
-        return self._joined(other, both, lambda one, two: one.plus(two))
+        return self._joined(
+            other, both, lambda one, two: one.plus(two).within(one.tolerance + two.tolerance)
+        )
 
     def beside(self, other: Certificate) -> Certificate:
         """Certificate of the concatenation u ↦ (N(u), M(u)): constants √(a² + b²)."""
         both = f"({self.subject}, {other.subject})"
-        return self._joined(other, both, lambda one, two: one.beside(two))
+        return self._joined(
+            other,
+            both,
+            lambda one, two: one.beside(two).within(math.hypot(one.tolerance, two.tolerance)),
+        )
 
     def mixed(self, other: Certificate, weight: float) -> Certificate:
         """Certificate of the mean (1 − weight) N + weight M, for a weight in [0, 1].
@@ -208,11 +205,18 @@ class Certificate:
         if not 0 <= weight <= 1:
             raise ValueError(f"The weight of a mean lies in [0, 1]. Received: weight={weight}")
         subject = f"a mean of {self.subject} and {other.subject}"
-        return self._joined(other, subject, lambda one, two: one.mixed(two, weight))
+
+        def rule(one: Guarantee, two: Guarantee) -> Guarantee:
+            off = times(1 - weight, one.tolerance) + times(weight, two.tolerance)
+            return one.mixed(two, weight).within(off)
+
+        return self._joined(other, subject, rule)
 
     def lifted(self, squared: float | None = None) -> Self:
         """Certificate of u ↦ Pᵀ N(P u) with ‖P‖² ≤ squared; without it, for an isometry P."""
-        return replace(self, guarantees=tuple(g.lifted(squared) for g in self.guarantees))
+        wide = 1.0 if squared is None else squared
+        lifted = (g.lifted(squared).within(g.tolerance * wide) for g in self.guarantees)
+        return replace(self, guarantees=tuple(lifted))
 
     def _joined(
         self, other: Certificate, subject: str, rule: Callable[[Any, Any], Guarantee]
@@ -229,38 +233,6 @@ class Certificate:
                 found.append(two.lost(f"it is not stated about {self.subject}"))
         both = tuple(dict.fromkeys(self.assumptions + other.assumptions))
         return Certificate(subject, guarantees=tuple(found), assumptions=both)
-
-    def summary(self) -> str:
-        """What is proved in a few words with the constants, as a card says it.
-
-        Example:
-            >>> from keras_pde import Certificate
-            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0).summary()
-            'norm stable, Lipschitz constant 2'
-        """
-        ordered = sorted(self.guarantees, key=lambda guarantee: guarantee.place)
-        return ", ".join(g.words for g in ordered if g.words) or "none"
-
-    def claims(self) -> list[str]:
-        """What is proved, a claim each, without numbers.
-
-        Example:
-            >>> from keras_pde import Certificate
-            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0, energy_descent=True).claims()
-            ['‖N(u)‖ ≤ ‖u‖', 'energy descent']
-        """
-        return [g.claim or g.title for g in self.guarantees if g.proved]
-
-    def strongest(self) -> str:
-        """The strongest of the guarantees that are proved, in a word; "no" where none is.
-
-        Example:
-            >>> from keras_pde import Certificate
-            >>> Certificate("a net", norm_gain=1.0, lipschitz=1.0).strongest()
-            'nonexpansive'
-        """
-        named = [g for g in self.guarantees if g.proved and g.word]
-        return max(named, key=lambda guarantee: guarantee.rank).word if named else "no"
 
     def as_json(self) -> dict[str, Any]:
         """Everything that is stated, for JSON: a bound that does not exist is None.
@@ -280,6 +252,7 @@ class Certificate:
             "subject": self.subject,
             **{k: x if x is not None and math.isfinite(x) else None for k, x in constants.items()},
             "energy_descent": self.energy_descent,
+            "tolerance": self.tolerance if math.isfinite(self.tolerance) else None,
             "reasons": self.reasons,
             "assumptions": list(self.assumptions),
             "norm_stable": self.norm_stable,
@@ -287,13 +260,3 @@ class Certificate:
             "firmly_nonexpansive": self.firmly_nonexpansive,
             "guarantees": [guarantee.as_json() for guarantee in self.guarantees],
         }
-
-    def __str__(self) -> str:
-        wide = max([17, *(len(guarantee.title) for guarantee in self.guarantees)])
-        lines = [f"Certificate of {self.subject}"]
-        for guarantee in self.guarantees:
-            mark = "proved    " if guarantee.proved else "not proved"
-            said = f"{guarantee.formula:<30} {guarantee.reason}".rstrip()
-            lines.append(f"  {guarantee.title:<{wide}} {mark}  {said}".rstrip())
-        lines += [f"  assuming {a}" for a in self.assumptions]
-        return "\n".join(lines)

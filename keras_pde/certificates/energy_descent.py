@@ -31,6 +31,11 @@ class EnergyDescent(Guarantee):
         """What is proved, if it is."""
         return "E(N(u)) ≤ E(u)" if self.proved else ""
 
+    @property
+    def margin(self) -> str:
+        """Of the point, not of the energy."""
+        return super().margin.replace("to", "with N(u) to", 1)
+
     def then(self, other: Self) -> Self:
         """Lost."""
         return self.lost("the two maps have no energy in common")

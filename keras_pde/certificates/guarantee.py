@@ -29,6 +29,9 @@ class Guarantee:
     Args:
         constant: the constant of the statement; ``nothing`` where there is none.
         reason: the rule that proves it, or why none does.
+        tolerance: δ. The statement is about the exact N; where N solves equations, what is computed
+            may differ from N(u) by δ‖u‖, for solves stop at a tolerance. 0 where nothing is solved,
+            inf where no bound is known.
 
     Example:
         >>> from dataclasses import dataclass
@@ -49,6 +52,7 @@ class Guarantee:
 
     constant: float | None = None
     reason: str = ""
+    tolerance: float = 0.0
 
     key: ClassVar[str] = ""
     title: ClassVar[str] = ""
@@ -78,9 +82,44 @@ class Guarantee:
         """What a card says in a few words with the constant; empty where it says nothing."""
         return ""
 
+    @property
+    def margin(self) -> str:
+        """How far the statement may be missed, because solves stop; empty where it cannot be."""
+        if not self.tolerance:
+            return ""
+        if math.isinf(self.tolerance):
+            return "of exact solves"
+        return f"to {rounded(self.tolerance, 2)}‖u‖"
+
+    def with_margin(self, text: str) -> str:
+        """A text about the statement, with its margin.
+
+        Example:
+            >>> from keras_pde.certificates.norm_stability import NormStability
+            >>> NormStability(1.0, tolerance=1e-4).with_margin("norm stable")
+            'norm stable to 0.0001‖u‖'
+        """
+        return f"{text} {self.margin}" if text and self.margin else text
+
+    def within(self, tolerance: float) -> Self:
+        """The guarantee with another tolerance; one that states nothing has none."""
+        return replace(self, tolerance=tolerance if self.known else 0.0)
+
     def lost(self, reason: str) -> Self:
         """The same kind of guarantee, not proved, with the reason why not."""
-        return replace(self, constant=self.nothing, reason=reason)
+        return replace(self, constant=self.nothing, reason=reason, tolerance=0.0)
+
+    def tolerance_then(self, other: Self, gain: float, stretch: float) -> float:
+        """The tolerance of ``other`` applied after this map: stretch·δ₁ + gain·δ₂.
+
+        With Ñ what is computed of N, ‖M̃Ñu − MNu‖ ≤ ‖M̃Ñu − MÑu‖ + ‖MÑu − MNu‖.
+
+        Args:
+            other: the guarantee of the second map M.
+            gain: a with ‖Ñ(u)‖ ≤ a‖u‖.
+            stretch: a Lipschitz constant of M.
+        """
+        return times(stretch, self.tolerance) + times(gain, other.tolerance)
 
     def then(self, other: Self) -> Self:
         """Of ``other`` applied after this map."""
@@ -119,7 +158,8 @@ class Guarantee:
             "title": self.title,
             "proved": self.proved,
             "constant": self.constant if self.known else None,
-            "formula": self.formula,
+            "formula": self.with_margin(self.formula),
+            "tolerance": self.tolerance if math.isfinite(self.tolerance) else None,
             "reason": self.reason,
         }
 

@@ -20,7 +20,8 @@ class LipschitzConstant(Bound):
     Φ′ in [s₀, s₁] in place of g; where Φ′ is only known to be within c of a symmetric matrix with
     that spectrum, plus τκ²c. An extrapolated step w v + (1 − w)uᵏ⁻¹ combines the constants of v and
     uᵏ⁻¹ with weights |w| and |1 − w|. Constants multiply in a composition and add up in a sum;
-    those of concatenated maps are the legs of a right triangle.
+    those of concatenated maps are the legs of a right triangle. With a tolerance δ what is computed
+    is bounded by l‖u − v‖ + δ(‖u‖ + ‖v‖).
 
     Source: Alt et al., arXiv:2107.14742 (2021).
 
@@ -41,6 +42,11 @@ class LipschitzConstant(Bound):
     def formula(self) -> str:
         """The bound with its constant, rounded up."""
         return f"‖N(u) − N(v)‖ ≤ {rounded(self.constant)}‖u − v‖" if self.known else "no bound"
+
+    @property
+    def margin(self) -> str:
+        """Of both results."""
+        return super().margin.replace("‖u‖", "(‖u‖ + ‖v‖)")
 
     @property
     def words(self) -> str:

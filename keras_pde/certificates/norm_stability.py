@@ -18,7 +18,8 @@ class NormStability(Bound):
     For a step u⁺ = u − τ(β(u − f) + KᵀΦ(Ku)) with g in [g₀, g₁] and an upper bound κ ≥ ‖K‖:
     ‖I − τβ − τKᵀGK‖ ≤ ρ = max(|1 − τβ − τκ² min(0, g₀)|, |1 − τβ − τκ² g₁|), so
     ‖u⁺‖ ≤ ρ‖u‖ + τβ‖f‖. Constants multiply in a composition and add up in a sum; those of
-    concatenated maps are the legs of a right triangle.
+    concatenated maps are the legs of a right triangle. With a tolerance δ the bound of what is
+    computed is (a + δ)‖u‖.
 
     Source: Alt et al., arXiv:2103.15419 (2021).
 
@@ -52,3 +53,8 @@ class NormStability(Bound):
         """
         unbounded = math.isinf(other.constant)
         return self.composed(other, math.inf if unbounded else times(self.constant, other.constant))
+
+    def tolerance_then(self, other: Self, gain: float, stretch: float) -> float:
+        """(a₁ + δ₁)(a₂ + δ₂) − a₁a₂: no Lipschitz constant is needed."""
+        own = times(self.tolerance, other.constant + other.tolerance)
+        return own + times(self.constant, other.tolerance)

@@ -56,6 +56,7 @@ def list_presets(pattern: str, task: str | None) -> None:
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
     from keras_pde.tasks import task as tasks
+    from keras_pde.tasks.listing import certified
 
     return {
         "preset": name,
@@ -63,7 +64,7 @@ def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
         "task": entry["task"],
         "input": f"{entry['ndim']}-D × {entry['channels']}",
         "params": f"{entry['params']:,}",
-        "certified": entry["certified"],
+        "certified": certified(entry),
         "metric": tasks.get(entry["task"]).row(entry),
         "what it is": entry["description"],
     }

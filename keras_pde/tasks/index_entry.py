@@ -50,7 +50,7 @@ def entry(
         facts: task, description, data, licence, and where there are, a table of stopping times
             (noise) and one of PSNR by noise level (psnr).
     """
-    files = (CONFIG, WEIGHTS, GOLDEN)
+    files, best = (CONFIG, WEIGHTS, GOLDEN), network.certificate().best()
     return {
         "class": type(network).__name__,
         "task": facts["task"],
@@ -59,7 +59,8 @@ def entry(
         "channels": network.input_channels,
         "params": network.count_params(),
         "bytes": sum((folder / name).stat().st_size for name in files),
-        "certified": network.certificate().strongest(),
+        "certified": "no" if best is None else best.word,
+        **({"tolerance": best.tolerance} if best is not None and best.tolerance else {}),
         **{key: facts[key] for key in TABLES if facts.get(key)},
         "metric": metric,
         "data": facts["data"],

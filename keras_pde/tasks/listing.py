@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
+from typing import Any
 
 from keras_pde.presets.index import index
+from keras_pde.runtime.printed import rounded
 from keras_pde.tasks import task as tasks
 
-__all__ = ["PresetList", "list_presets"]
+__all__ = ["PresetList", "certified", "list_presets"]
 
 
 class PresetList(list[str]):
@@ -26,7 +29,7 @@ class PresetList(list[str]):
         for name in self:
             e = entries[name]
             number = tasks.get(e["task"]).row(e)
-            about = (e["class"], e["task"], f"{e['params']:,}", e["certified"], number)
+            about = (e["class"], e["task"], f"{e['params']:,}", certified(e), number)
             rows.append((name, *about, e["description"]))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return "\n".join(
@@ -52,3 +55,15 @@ def list_presets(pattern: str = "*", *, task: str | None = None) -> PresetList:
         for name in sorted(entries)
         if fnmatch.fnmatch(name, pattern) and task in (None, entries[name]["task"])
     )
+
+
+def certified(entry: Mapping[str, Any]) -> str:
+    """What is proved of a preset in a word, with the margin that a solver's tolerance leaves.
+
+    Example:
+        >>> from keras_pde.tasks.listing import certified
+        >>> certified({"certified": "averaged", "tolerance": 5e-4}), certified({"certified": "no"})
+        ('averaged to 0.0005', 'no')
+    """
+    margin = entry.get("tolerance")
+    return f"{entry['certified']} to {rounded(margin, 2)}" if margin else entry["certified"]

@@ -54,6 +54,7 @@ def test_a_kind_of_ones_own_is_printed_summed_up_and_written_as_json():
         "proved": True,
         "constant": 1.0,
         "formula": "mean N(u) = mean u",
+        "tolerance": 0.0,
         "reason": "K has zero mean",
     }
     assert (facts["norm_gain"], facts["lipschitz"], facts["reasons"]["norm"]) == (0.5, 2.0, "n")

@@ -1,0 +1,92 @@
+"""Statements: a list of guarantees about a map, and how it is said in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_pde.certificates.guarantee import Guarantee
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Guarantees of a map u ↦ N(u), found by key and said in words.
+
+    Args:
+        subject: the map.
+        guarantees: what is stated.
+        assumptions: what the reader must grant, in words.
+
+    Example:
+        >>> from keras_pde.certificates.statements import Statements
+        >>> from keras_pde.certificates.norm_stability import NormStability
+        >>> Statements("a net", (NormStability(1.0),), ()).summary()
+        'norm stable'
+    """
+
+    subject: str
+    guarantees: tuple[Guarantee, ...]
+    assumptions: tuple[str, ...]
+
+    @property
+    def tolerance(self) -> float:
+        """δ: what is computed may miss the statements by δ‖u‖, for solves stop; 0 without any."""
+        return max((guarantee.tolerance for guarantee in self.guarantees), default=0.0)
+
+    def get(self, key: str) -> Guarantee | None:
+        """The guarantee of a kind, or None where the certificate does not state it."""
+        return next((g for g in self.guarantees if g.key == key), None)
+
+    def __getitem__(self, key: str) -> Guarantee:
+        found = self.get(key)
+        if found is None:
+            stated = ", ".join(guarantee.key for guarantee in self.guarantees)
+            raise KeyError(f"No guarantee {key!r} is stated about {self.subject}, but {stated}")
+        return found
+
+    def summary(self) -> str:
+        """What is proved in a few words with the constants, as a card says it.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0).summary()
+            'norm stable, Lipschitz constant 2'
+        """
+        ordered = sorted(self.guarantees, key=lambda guarantee: guarantee.place)
+        return ", ".join(g.with_margin(g.words) for g in ordered if g.words) or "none"
+
+    def claims(self) -> list[str]:
+        """What is proved, a claim each, without numbers.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0, energy_descent=True).claims()
+            ['‖N(u)‖ ≤ ‖u‖', 'energy descent']
+        """
+        return [g.with_margin(g.claim or g.title) for g in self.guarantees if g.proved]
+
+    def best(self) -> Guarantee | None:
+        """The strongest of the guarantees that are proved, None where none is."""
+        named = [g for g in self.guarantees if g.proved and g.word]
+        return max(named, key=lambda guarantee: guarantee.rank, default=None)
+
+    def strongest(self) -> str:
+        """The strongest of the guarantees that are proved, in a word; "no" where none is.
+
+        Example:
+            >>> from keras_pde import Certificate
+            >>> Certificate("a net", norm_gain=1.0, lipschitz=1.0).strongest()
+            'nonexpansive'
+        """
+        best = self.best()
+        return "no" if best is None else best.with_margin(best.word)
+
+    def __str__(self) -> str:
+        wide = max([17, *(len(guarantee.title) for guarantee in self.guarantees)])
+        lines = [f"Certificate of {self.subject}"]
+        for guarantee in self.guarantees:
+            mark = "proved    " if guarantee.proved else "not proved"
+            formula = guarantee.with_margin(guarantee.formula)
+            said = f"{formula:<30} {guarantee.reason}".rstrip()
+            lines.append(f"  {guarantee.title:<{wide}} {mark}  {said}".rstrip())
+        lines += [f"  assuming {a}" for a in self.assumptions]
+        return "\n".join(lines)
