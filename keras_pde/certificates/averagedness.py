@@ -31,6 +31,7 @@ class Averagedness(Guarantee):
     rank = 3
     place = 1
     claim = "averaged"
+    least = 0.0
 
     @property
     def firm(self) -> bool:

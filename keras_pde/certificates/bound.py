@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from keras_pde.certificates.guarantee import Guarantee, enlarged, times
+from keras_pde.certificates.guarantee import Guarantee, enlarged
+from keras_pde.runtime.bounds import times
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Bound(Guarantee):
     constant: float = math.inf
 
     nothing = math.inf
+    least = 0.0
 
     @property
     def proved(self) -> bool:

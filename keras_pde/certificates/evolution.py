@@ -14,8 +14,10 @@ import numpy as np
 
 from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.facts import ROUNDING, BlockFacts
+from keras_pde.certificates.certified import uncertified
+from keras_pde.certificates.facts import ROUNDING, BlockFacts, flaw
 from keras_pde.certificates.rounding import rounded_norm
+from keras_pde.runtime.bounds import or_none, times
 from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.schedule import Schedule
 from keras_pde.schemes.scheme import LIMIT, scheme_of
@@ -45,6 +47,8 @@ def sup_amplification(
         >>> sup_amplification(schemes.fed(20), 0.0, 3.0)[0] > 1e6
         True
     """
+    if not math.isfinite(low + high):
+        return math.inf, math.inf
     tau, w, n = np.array(cycle.step_sizes), np.array(cycle.extrapolations), len(cycle)
     within, scheme = low >= 0 and tau.max() * high <= LIMIT, scheme_of(cycle)
     if (w <= 1).all() and within and not data:
@@ -60,20 +64,23 @@ def sup_amplification(
         nodes = np.cos(np.pi * (np.arange(m) + 0.5) / m)
         lam = (start + high) / 2 + (high - start) / 2 * nodes
         margin = 1 / math.cos(math.pi * n / (2 * m))
-        values, sources = cycle.amplification(lam), _source_response(cycle, lam, data)
-        negative = float(np.abs(values).max()) * margin
-        p, q = max(p, negative), max(q, float(np.abs(sources).max()) * margin)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a spectrum far beyond the limit
+            values, sources = cycle.amplification(lam), _source_response(cycle, lam, data)
+            both = values + sources
+        negative = or_none(float(np.abs(values).max())) * margin
+        p, q = max(p, negative), max(q, or_none(float(np.abs(sources).max())) * margin)
         # q = (1 − p)·data/λ with data ≤ λ, so p + q is a mean of 1 and p
         mix = (
             1.0
             if negative <= 1 and low >= data
-            else max(mix, float(np.abs(values + sources).max()) * margin)
+            else max(mix, or_none(float(np.abs(both).max())) * margin)
         )
     if within:
         p = min(p, scheme.transient(cycle))
-    bound = mix if same and data else before * p + q
+    bound = mix if same and data else times(before, p) + q
     least = max(before, 1.0 if data else 0.0)
-    return least if abs(bound - least) <= least * n * ROUNDING else bound, negative
+    near = math.isfinite(bound) and abs(bound - least) <= least * n * ROUNDING
+    return least if near else bound, negative
 
 
 def _source_response(cycle: Schedule, lam: np.ndarray, data: float) -> np.ndarray:
@@ -100,7 +107,8 @@ def _stepwise(
         off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
         wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
         gain = factor(step)
-        old, new = new, wide * (abs(w) * ((gain + off) * new + step.data + off) + abs(1 - w) * old)
+        moved = abs(w) * (times(gain + off, new) + step.data + off)
+        old, new = new, wide * (moved + times(abs(1 - w), old))
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
 
 
@@ -116,6 +124,9 @@ def evolution_certificate(
             block.
         tied: whether all steps share one block, so that there is one energy.
     """
+    why_not = flaw(blocks)
+    if why_not:
+        return uncertified(subject, why_not)
     linear, n, rounding = all(b.linear for b in blocks), schedule.cycle_length, blocks[0].rounding
     lipschitz = ideal = 1.0
     norm = 1.0 if rounding is None else 1 + rounding.unit  # of the rounded input
@@ -123,8 +134,8 @@ def evolution_certificate(
     for index, cycle in enumerate(schedule.cycles):
         facts = blocks[index * n : (index + 1) * n]
         first, one = facts[0], all(b is facts[0] for b in facts)
-        low = first.data + first.strength * min(0.0, first.diffusivity[0])
-        high = first.data + first.strength * first.diffusivity[1]
+        low = first.data + times(first.strength, min(0.0, first.diffusivity[0]))
+        high = first.data + times(first.strength, first.diffusivity[1])
         bound = negative = math.inf
         if one and (schedule.frozen or linear):
             bound, negative = sup_amplification(
@@ -174,7 +185,8 @@ def _averaged(
     if any(b.data or b.slope[0] < 0 or not b.potential for b in facts):
         return [None]
     thetas = [
-        tau * b.strength * b.slope[1] / 2 for tau, b in zip(cycle.step_sizes, facts, strict=True)
+        times(tau, b.strength, b.slope[1]) / 2
+        for tau, b in zip(cycle.step_sizes, facts, strict=True)
     ]
     if not cycle.extrapolates and (linear or not frozen) and max(thetas) < 1:
         return list(thetas)
@@ -194,7 +206,7 @@ def _energy(
         return True, "the cycle is a polynomial |p| ≤ 1 of the energy's own operator"
     if schedule.frozen:
         return False, "the energy changes with the diffusivity, which is frozen over a cycle"
-    curvature = first.strength * first.slope[1] + first.data  # of a unit step: τ(β + L‖K‖²)
+    curvature = times(first.strength, first.slope[1]) + first.data  # of a unit step: τ(β + L‖K‖²)
     return scheme_of(schedule).energy(schedule, curvature)
 
 
@@ -234,9 +246,8 @@ def _why_lipschitz(
         source = "2β + " if any(b.data for b in blocks) else ""
         law = f"a step size exceeds 2/({source}L‖K‖²), though Φ is monotone"
     if any(b.asymmetry for b in blocks):
-        law += (
-            f"; gates add up to {rounded(max(b.strength * b.asymmetry for b in blocks), 4)} a step"
-        )
+        most = max(times(b.strength, b.asymmetry) for b in blocks)
+        law += f"; gates add up to {rounded(most, 4)} a step"
     return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from keras_pde.runtime.bounds import times
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Rounding:
         g = max(map(abs, block.diffusivity))
         grown = (1 + self.forward) * (1 + self.adjoint) * (1 + self.unit) ** 5
         source = block.data * ((1 + self.unit) ** 7 - 1)
-        return block.strength * g * (grown - 1) + self.unit + source, source
+        return times(block.strength, g, grown - 1) + self.unit + source, source
 
     def assumptions(self) -> tuple[str, ...]:
         """What is granted, in words."""
@@ -83,7 +87,8 @@ class BlockFacts:
         """Norm of I − τβ − τKᵀGK over all G with entries between the bounds."""
         low, high = min(0.0, bounds[0]), max(0.0, bounds[1])
         gain = max(
-            abs(1 - self.data - self.strength * low), abs(1 - self.data - self.strength * high)
+            abs(1 - self.data - times(self.strength, low)),
+            abs(1 - self.data - times(self.strength, high)),
         )
         return 1.0 if 1 < gain <= 1 + ROUNDING else gain
 
@@ -94,4 +99,27 @@ class BlockFacts:
     def lipschitz(self) -> float:
         """Lipschitz constant of one step but for its data term (S2)."""
         gain = self.gain(self.slope)
-        return gain + self.strength * self.asymmetry if self.asymmetry else gain
+        return gain + times(self.strength, self.asymmetry)
+
+
+def flaw(blocks: Sequence[BlockFacts]) -> str:
+    """Why nothing follows from the facts of some block; empty where something does.
+
+    A bound may be ∞, which says that there is none. A step whose own size is not finite computes
+    no numbers, and NaN is no fact.
+
+    Example:
+        >>> from keras_pde.certificates.facts import BlockFacts, flaw
+        >>> flaw([BlockFacts(strength=1.0)])
+        ''
+        >>> flaw([BlockFacts(strength=float("nan"))])
+        'τ‖K‖² = nan is no finite number: the weights overflow, so no rule applies'
+    """
+    for block in blocks:
+        for name, x in (("τ‖K‖²", block.strength), ("τβ", block.data)):
+            if not math.isfinite(x):
+                return f"{name} = {x} is no finite number: the weights overflow, so no rule applies"
+        for x in (*block.diffusivity, *block.slope, block.asymmetry):
+            if math.isnan(x):
+                return "a bound of the flux is NaN, so no rule applies"
+    return ""

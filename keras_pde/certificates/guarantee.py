@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar, Self, TypeVar
 
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.printed import rounded
 
 THEN = "; then "
@@ -32,6 +34,9 @@ class Guarantee:
         tolerance: δ. The statement is about the exact N; where N solves equations, what is computed
             may differ from N(u) by δ‖u‖, for solves stop at a tolerance. 0 where nothing is solved,
             inf where no bound is known.
+
+    Raises:
+        ValueError: a constant that is NaN, no number, or below ``least``.
 
     Example:
         >>> from dataclasses import dataclass
@@ -57,10 +62,24 @@ class Guarantee:
     key: ClassVar[str] = ""
     title: ClassVar[str] = ""
     nothing: ClassVar[float | None] = None  # the constant of a map of which nothing is known
+    least: ClassVar[float] = -math.inf  # below which no constant lies
     word: ClassVar[str] = ""  # for the index of presets, where this is the strongest guarantee
     rank: ClassVar[int] = 0  # the strongest has the highest
     place: ClassVar[int] = 100  # where its words stand in a summary; the lowest comes first
     claim: ClassVar[str] = ""  # what is proved, without numbers; the title where it is empty
+
+    def __post_init__(self) -> None:
+        constant = self.constant
+        if constant is not None and (
+            isinstance(constant, bool)
+            or not isinstance(constant, Real)
+            or not constant >= self.least
+        ):
+            raise ValueError(
+                f"The constant of {self.title or self.key} is a number >= {self.least:g}, or"
+                f" {self.nothing} where nothing is proved; NaN proves nothing. Received:"
+                f" constant={constant!r}"
+            )
 
     @property
     def formula(self) -> str:
@@ -176,14 +195,9 @@ def joined(*reasons: str) -> str:
     return THEN.join(dict.fromkeys(filter(None, parts)))
 
 
-def times(a: float, b: float) -> float:
-    """a·b of two constants, where a map to 0 stays one behind or before a map without a bound."""
-    return 0.0 if 0 in (a, b) else a * b
-
-
 def enlarged(guarantee: Kind, squared: float) -> Kind:
     """A bound of N as one of Pᵀ N P with ‖P‖² ≤ squared; no bound stays none, even behind 0."""
     constant = guarantee.constant
-    grown = constant * squared if constant is not None and math.isfinite(constant) else constant
+    grown = times(constant, squared) if constant is not None and guarantee.known else constant
     reason = f"{guarantee.reason}; times ‖lifting‖² ≤ {rounded(squared)}"
     return replace(guarantee, constant=grown, reason=reason)

@@ -14,7 +14,7 @@ from keras import layers
 
 from keras_pde.certificates import linear_layers, other_layers
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.certified import Certified, uncertified
+from keras_pde.certificates.certified import Certified, damage, uncertified
 from keras_pde.certificates.linear_layers import linear
 from keras_pde.certificates.pointwise import Slopes
 from keras_pde.fluxes.flux_layer import FluxLayer
@@ -135,6 +135,9 @@ def layer_certificate(layer: Any, shape: Shape | None = None) -> Certificate | N
     """
     if isinstance(layer, Certified):
         return layer.certificate()
+    why_not = damage(layer)
+    if why_not:
+        return uncertified(layer.name, why_not)
     if isinstance(layer, FluxLayer):
         return _flux(layer)
     if isinstance(layer, Operator):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from keras_pde.certificates.bound import Bound
-from keras_pde.certificates.guarantee import times
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.printed import rounded
 
 VACUOUS = 1e4  # a Lipschitz constant beyond that says nothing in practice

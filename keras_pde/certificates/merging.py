@@ -134,6 +134,8 @@ def _with_number(name: str, call: Call) -> Rule | str:
     if call.outputs[0].shape != call.moving[0].shape:
         return DIFFERENT
     number, none = np.asarray(given, float), np.zeros(())
+    if not np.isfinite(number).all():
+        return "it computes with numbers that are NaN or infinite"
     if name == "Add":
         change = diagonal("add", np.ones(()), number)
     elif name == "Subtract":

@@ -79,6 +79,8 @@ def diagonal(
     name: str, factors: np.ndarray, offset: np.ndarray, assumptions: tuple[str, ...] = ()
 ) -> Certificate:
     """u ↦ du + b with a diagonal d: (1 − min d)/2-averaged where d lies in (−1, 1]."""
+    if not (np.isfinite(factors).all() and np.isfinite(offset).all()):
+        return uncertified(name, "it computes with numbers that are NaN or infinite")
     low, high = float(factors.min()), float(factors.max())
     norm, why = max(abs(low), abs(high)), f"factors in [{low:.4g}, {high:.4g}]"
     shifted = bool(np.any(offset))
@@ -101,9 +103,10 @@ def rescaling(layer: Any, shape: Shape | None) -> Certificate:
 def batch_normalization(layer: Any, shape: Shape | None) -> Certificate:
     """γ(u − mean)/√(variance + ε) + β, with the moving averages."""
     variance, mean = (numbers(x, layer) for x in (layer.moving_variance, layer.moving_mean))
-    factors = 1 / np.sqrt(variance + layer.epsilon)
-    factors = factors * numbers(layer.gamma, layer) if layer.scale else factors
-    offset = -mean * factors + (numbers(layer.beta, layer) if layer.center else 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = 1 / np.sqrt(variance + layer.epsilon)
+        factors = factors * numbers(layer.gamma, layer) if layer.scale else factors
+        offset = -mean * factors + (numbers(layer.beta, layer) if layer.center else 0)
     return diagonal(layer.name, factors, offset, (INFERENCE,))
 
 
@@ -127,6 +130,8 @@ def normalized(layer: Any) -> Certificate:
     """max|γ|/√ε, and β as an offset."""
     gamma = float(np.abs(numbers(layer.gamma, layer)).max()) if layer.scale else 1.0
     offset = numbers(layer.beta, layer) if layer.center else None
+    if not layer.epsilon > 0:
+        return uncertified(layer.name, "with epsilon=0 it has no constant: it is steep near 0")
     bound = gamma / math.sqrt(layer.epsilon) * OUTWARD
     return linear(
         layer.name, bound, f"max|γ|/√ε ≤ {rounded(bound)}, that of a constant input", offset

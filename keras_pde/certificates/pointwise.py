@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import uncertified
 from keras_pde.fluxes.flux import Flux
 from keras_pde.runtime.printed import rounded
 
@@ -44,6 +45,8 @@ class Slopes:
             >>> Slopes(0.0, 1.0).certificate("relu").averaged
             0.5
         """
+        if any(map(math.isnan, (self.low, self.high, self.gain))):
+            return uncertified(subject, "a bound of its slopes is NaN")
         averaged = (1 - self.low) / 2 if self.low > -1 and self.high <= 1 else None
         slopes = f"slopes in [{rounded(self.low, 4, up=False)}, {rounded(self.high, 4)}]"
         offset = "it is not 0 at 0" if math.isinf(self.gain) else slopes

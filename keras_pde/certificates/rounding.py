@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from keras_pde.schemes.schedule import Schedule
 from keras_pde.certificates.facts import Rounding
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime.bounds import or_none, times
 from keras_pde.runtime.precision import unit_roundoff
 
 
@@ -100,7 +101,7 @@ def rounded_norm(
     """
     rounding = blocks[0].rounding
     if rounding is None:
-        return math.nan
+        return math.inf
     w, n = cycle.extrapolations, len(cycle)
     whole = math.isfinite(after) and not any(b.data for b in blocks)
     reach = _responses(cycle, blocks[0]) if whole else None
@@ -110,12 +111,14 @@ def rounded_norm(
         step = blocks[k].scaled(cycle.step_sizes[k])
         own, source = rounding.errors(step)
         gain, old = step.gain(step.diffusivity), states[-2]
-        exact = abs(w[k]) * (gain * states[-1] + step.data) + abs(1 - w[k]) * old
-        errors.append(abs(w[k]) * combine * (own * states[-1] + source) + (combine - 1) * exact)
+        exact = abs(w[k]) * (times(gain, states[-1]) + step.data) + times(abs(1 - w[k]), old)
+        added = abs(w[k]) * combine * (times(own, states[-1]) + source)
+        errors.append(added + times(combine - 1, exact))
         bound = exact + errors[-1]
         if reach is not None:
-            clean = (after if k == n - 1 else reach[0][k + 1]) * before
-            bound = min(bound, clean + sum(reach[j + 1][k - j] * errors[j] for j in range(k + 1)))
+            clean = times(after if k == n - 1 else reach[0][k + 1], before)
+            spread = sum(times(reach[j + 1][k - j], errors[j]) for j in range(k + 1))
+            bound = min(bound, clean + spread)
         states.append(bound)
     return states[-1]
 
@@ -127,10 +130,8 @@ def _responses(cycle: Schedule, block: BlockFacts) -> list[list[float]]:
     i = 0 right behind that step.
     """
     n, m = len(cycle), 32 * len(cycle)
-    low, high = (
-        block.strength * min(0.0, block.diffusivity[0]),
-        block.strength * block.diffusivity[1],
-    )
+    low = times(block.strength, min(0.0, block.diffusivity[0]))
+    high = times(block.strength, block.diffusivity[1])
     lam = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(m) + 0.5) / m)
     margin = 1 / math.cos(math.pi * n / (2 * m))  # samples of a polynomial: Ehlich, Zeller (1964)
     found = []
@@ -139,7 +140,9 @@ def _responses(cycle: Schedule, block: BlockFacts) -> list[list[float]]:
         sizes = [1.0]
         for k in range(start, n):
             weight = cycle.extrapolations[k]
-            old, new = new, weight * (1 - cycle.step_sizes[k] * lam) * new + (1 - weight) * old
-            sizes.append(float(np.abs(new).max()) * margin)
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = weight * (1 - cycle.step_sizes[k] * lam) * new
+                old, new = new, moved + (1 - weight) * old
+            sizes.append(or_none(float(np.abs(new).max())) * margin)
         found.append(sizes)
     return found

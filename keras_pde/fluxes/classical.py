@@ -154,6 +154,7 @@ class Weickert(Flux):
 
     key = "weickert"
     slope_bounds = (1 - 8 * math.exp(-7 / 8), 1.0)
+    height = (1 - math.exp(-3.31488)) * (1 + 1e-12)  # at s = λ: C solves eᶜ = 1 + 8C to 6 digits
     _C = 3.31488
 
     def _t(self, r: Any) -> Any:
@@ -188,6 +189,7 @@ class TruncatedBFB(Flux):
     """
 
     key = "truncated_bfb"
+    height = 1.0
     rational = True
     slope_bounds = (-1.0, 1.0)
 

@@ -18,6 +18,7 @@ from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 # of a channel's weight that goes to its own group, and of a window's to its centre, at first
 OWN_SHARE, CENTRE_SHARE = 0.8, 0.5
 SMALLEST_SQUARE = 1e-30  # of a joint magnitude: √ has no derivative at 0
+LARGEST_STATE = 1e18  # whose square is summed; g of larger ones is that of this one
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -168,7 +169,7 @@ class CoupledSplineFlux(SplineFlux):
 
     def _shared(self, parts: list[Any], noise: Any, parameters: list[Any] | None) -> Any:
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, parameters)
-        squares = joint(one_pass(ops.square, wide), window, mixing)
+        squares = joint(one_pass(_square, wide), window, mixing)
         g = one_pass(
             lambda q, *more: self.unit_diffusivity(_root(q), *more), squares, contrast, slopes
         )
@@ -189,7 +190,7 @@ class CoupledSplineFlux(SplineFlux):
     ) -> list[Any]:
         """g of the channels, s, g′(r)/r of the groups, D and V."""
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, parameters)
-        squares = joint(one_pass(ops.square, wide), window, mixing)
+        squares = joint(one_pass(_square, wide), window, mixing)
 
         def laws(q: Any, *more: Any) -> tuple[Any, Any]:
             r = _root(q)
@@ -199,7 +200,8 @@ class CoupledSplineFlux(SplineFlux):
             return g, (slope - g) / ops.maximum(q, SMALLEST_SQUARE)
 
         g, bend = one_pass(laws, squares, contrast, slopes)
-        return [joint_adjoint(g, window, mixing), wide, bend, window, mixing]
+        near = ops.clip(wide, -LARGEST_STATE, LARGEST_STATE)
+        return [joint_adjoint(g, window, mixing), near, bend, window, mixing]
 
     def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
         """Φ′(s)v = gv + s·Wᵀ((g′/r)·W(sv)), W the joint sum."""
@@ -222,9 +224,7 @@ class CoupledSplineFlux(SplineFlux):
         wide, contrast, slopes, window, mixing = self._ready(parts, noise, None)
         return [
             narrow(
-                self.unit_potential(
-                    _root(joint(ops.square(wide), window, mixing)), contrast, slopes
-                ),
+                self.unit_potential(_root(joint(_square(wide), window, mixing)), contrast, slopes),
                 parts[0],
             )
         ]
@@ -281,6 +281,10 @@ def _shares(raw: Any, axis: tuple[int, ...]) -> Any:
     """Positive numbers that sum to 1 over the axes."""
     e = ops.exp(raw - ops.stop_gradient(ops.max(raw, axis=axis, keepdims=True)))
     return e / ops.sum(e, axis=axis, keepdims=True)
+
+
+def _square(s: Any) -> Any:
+    return ops.square(ops.clip(s, -LARGEST_STATE, LARGEST_STATE))
 
 
 def _root(squares: Any) -> Any:

@@ -38,18 +38,21 @@ class FAB(Flux):
 
     def __init__(self, contrast: float = 1.0, kappa: float = 2.0) -> None:
         super().__init__(contrast)
-        if not kappa > 1:
+        if not 1 < kappa < math.inf:
             raise ValueError(
-                f"The forward-and-backward flux needs kappa > 1. Received: kappa={kappa}"
+                f"The forward-and-backward flux needs a finite kappa > 1. Received: kappa={kappa}"
             )
         self.kappa = float(kappa)
         self._b = math.log(2) / (self.kappa**2 - 1)
         self._a = self.kappa**2 * self._b
-        r = np.linspace(0, 6 / math.sqrt(self._b), 20001) ** 2
+        # both exponentials resolved, however far their widths lie apart
+        s = np.concatenate([np.linspace(0, 6 / math.sqrt(x), 20001) for x in (self._a, self._b)])
+        r = s**2
         fast, slow = np.exp(-self._a * r), np.exp(-self._b * r)
         slope = 2 * (1 - 2 * self._a * r) * fast - (1 - 2 * self._b * r) * slow
         outward = 1e-5 * self.kappa**2  # more than the grid can miss: h²/8 sup|Φ‴|
         self.diffusivity_bounds = (float((2 * fast - slow).min()) - outward, 1.0)
+        self.height = float(np.abs((2 * fast - slow) * s).max()) + outward
         self.slope_bounds = (float(slope.min()) - outward, max(1.0, float(slope.max())))
 
     def _g(self, r: Any) -> Any:

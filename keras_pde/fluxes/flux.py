@@ -11,6 +11,38 @@ from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.runtime.registry import Configured
 from keras_pde.runtime.types import Number, Tensor
 
+SMALLEST, LARGEST = 1e-30, 1e12  # λ that float32 computes with
+TINY = 1e-15  # below, the squares of λ and of s around it underflow in float32: only s/λ is squared
+# r = s²/λ² from which on g′ underflows, and ψ overflows: larger r count as these
+STEEP, FAR = 1e30, 1e36
+
+
+def checked_contrast(contrast: float) -> float:
+    """λ as a number that float32 computes with.
+
+    Raises:
+        ValueError: no number in [1e-30, 1e12].
+    """
+    number = isinstance(contrast, int | float) and not isinstance(contrast, bool)
+    if not (number and SMALLEST <= contrast <= LARGEST):
+        raise ValueError(
+            f"The contrast of a flux must be a finite number > 0, from {SMALLEST:g} to {LARGEST:g}."
+            f" Received: contrast={contrast!r}. Scale the data and the contrast."
+        )
+    return float(contrast)
+
+
+def in_units(s: Tensor, contrast: Number) -> tuple[Tensor, Number]:
+    """s and λ, or s/λ and 1 where squares of λ would underflow.
+
+    Example:
+        >>> from keras_pde.fluxes.flux import in_units
+        >>> in_units(3.0, 2.0), in_units(3e-20, 1e-20)
+        ((3.0, 2.0), (3.0, 1.0))
+    """
+    tiny = isinstance(contrast, float) and contrast < TINY
+    return (s / contrast, 1.0) if tiny else (s, contrast)
+
 
 class Flux(Configured):
     r"""Flux Φ(s) = g(s²)s with potential ψ, ψ′ = Φ, and contrast λ.
@@ -24,13 +56,14 @@ class Flux(Configured):
     ``keras.saving.register_keras_serializable``.
 
     Args:
-        contrast: λ > 0, in the units of s (for images in [0, 1], of a grey value difference).
+        contrast: λ in [1e-30, 1e12], in the units of s (for images in [0, 1], of a grey value
+            difference).
 
     Call args: ``s``, any shape; ``contrast``, optional λ that replaces the constructor's (a tensor
     broadcastable to s). Returns Φ(s), same shape and dtype.
 
     Raises:
-        ValueError: contrast ≤ 0 or not finite.
+        ValueError: a contrast that is no number in [1e-30, 1e12].
 
     Source: Alt, Peter, Weickert, Schrader, arXiv:2103.15419 (2021), table of diffusivities.
 
@@ -50,11 +83,7 @@ class Flux(Configured):
     isotropic = True  # g depends on s² only, so it can be shared by coupled channels
 
     def __init__(self, contrast: float = 1.0) -> None:
-        if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
-            raise ValueError(
-                f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}"
-            )
-        self.contrast = float(contrast)
+        self.contrast = checked_contrast(contrast)
 
     @property
     def name(self) -> str:
@@ -96,7 +125,7 @@ class Flux(Configured):
         """Φ(s)."""
         s = ops.convert_to_tensor(s)
         wide = at_least_float32(s)
-        return narrow(self.diffusivity(wide * wide, contrast) * wide, s)
+        return narrow(self.diffusivity_at(wide, contrast) * wide, s)
 
     def diffusivity(self, s2: Any, contrast: Any = None) -> Any:
         """g(s²); the argument is the square s² (or a sum of squares, for coupled channels)."""
@@ -108,7 +137,8 @@ class Flux(Configured):
     def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
         """g at s itself: what a frozen step multiplies with."""
         wide = at_least_float32(s)
-        return narrow(self.diffusivity(wide * wide, contrast), s)
+        units, lam = in_units(wide, self._contrast(contrast, wide))
+        return narrow(self.diffusivity(units * units, lam), s)
 
     def slope(self, s: Any, contrast: Any = None) -> Any:
         """Φ′(s) = g + 2r g′(r), r = s²/λ².
@@ -120,7 +150,7 @@ class Flux(Configured):
         """
         s = ops.convert_to_tensor(s)
         wide = at_least_float32(s)
-        r = ops.square(wide / self._contrast(contrast, wide))
+        r = ops.minimum(ops.square(wide / self._contrast(contrast, wide)), STEEP)
         return narrow(self._g(r) + 2 * r * self._dg(r), s)
 
     def potential(self, s: Any, contrast: Any = None) -> Any:
@@ -128,7 +158,8 @@ class Flux(Configured):
         s = ops.convert_to_tensor(s)
         wide = at_least_float32(s)
         lam = self._contrast(contrast, wide)
-        return narrow(self._psi(ops.square(wide / lam)) * (lam * lam), s)
+        r = ops.minimum(ops.square(wide / lam), FAR)
+        return narrow(self._psi(r) * (lam * lam), s)
 
     def derivatives(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """g and g′ at r = s²/λ², for which a caller has summed the squares of many channels."""
@@ -136,7 +167,8 @@ class Flux(Configured):
 
     def radial_potential(self, s2: Tensor, contrast: Number) -> Tensor:
         """ψ as a function of s², or of a sum of squares, for coupled channels."""
-        return self._psi(s2 / (contrast * contrast)) * (contrast * contrast)
+        r = ops.minimum(s2 / (contrast * contrast), FAR)
+        return self._psi(r) * (contrast * contrast)
 
     def _contrast(self, contrast: Any, like: Any) -> Any:
         if contrast is None:

@@ -9,8 +9,9 @@ import keras
 from keras import ops
 
 from keras_pde import fluxes as activations
+from keras_pde.fluxes.flux import STEEP, in_units
 from keras_pde.fluxes.flux_layer import FluxLayer, contrast_of_parts
-from keras_pde.runtime.precision import at_least_float32
+from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Number, Tensor
 
 
@@ -91,7 +92,8 @@ class FluxActivation(FluxLayer):
         if not self.coupled:
             return super()._diffusivities(parts, parameters)
         (contrast,) = parameters
-        shared = self.flux.diffusivity(self._sum_of_squares(parts), contrast)
+        units, unit = self._in_units(parts, contrast)
+        shared = self.flux.diffusivity(self._sum_of_squares(units), unit)
         return [ops.cast(shared, parts[0].dtype)] * len(parts)
 
     def _fluxes(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
@@ -106,9 +108,9 @@ class FluxActivation(FluxLayer):
         if not self.coupled:
             contrasts = contrast_of_parts(contrast, parts)
             return [self.flux.slope(s, c) for s, c in zip(parts, contrasts, strict=True)]
-        # s/λ and not s: 1/λ² overflows in products with small s
+        # s/λ and not s: 1/λ² overflows in products with small s, and s²/λ² for large ones
         units = [
-            s / contrast if isinstance(contrast, float) else s / ops.cast(contrast, s.dtype)
+            ops.clip(s / as_in(contrast, s), -(STEEP**0.5), STEEP**0.5)
             for s in map(at_least_float32, parts)
         ]
         g, dg = self.flux.derivatives(self._sum_of_squares(units))
@@ -130,12 +132,15 @@ class FluxActivation(FluxLayer):
         """ψ of each part; of the Euclidean norm over all channels if coupled."""
         contrast = self.contrast_now(noise, len(parts[0].shape))
         if self.coupled:
-            squared = self._sum_of_squares(parts)
-            contrast = (
-                contrast if isinstance(contrast, float) else ops.cast(contrast, squared.dtype)
-            )
-            return [self.flux.radial_potential(squared, contrast)]
+            units, unit = self._in_units(parts, contrast)
+            squared = self._sum_of_squares(units)
+            psi = self.flux.radial_potential(squared, as_in(unit, squared))
+            return [psi if unit is contrast else psi * contrast * contrast]
         return [self.flux.potential(s, contrast) for s in parts]
+
+    def _in_units(self, parts: list[Tensor], contrast: Number) -> tuple[list[Tensor], Number]:
+        pairs = [in_units(at_least_float32(s), contrast) for s in parts]
+        return [s for s, _ in pairs], pairs[0][1]
 
     def _sum_of_squares(self, parts: list[Any]) -> Any:
         return self._sum_of_channels([ops.square(at_least_float32(s)) for s in parts])

@@ -5,7 +5,6 @@ A contrast that can be learned, per channel, and depend on the noise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.fluxes.flux import checked_contrast
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
@@ -48,16 +48,18 @@ class FluxLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not (isinstance(contrast, int | float) and math.isfinite(contrast) and contrast > 0):
-            raise ValueError(
-                f"The contrast of a flux must be a finite number > 0. Received: contrast={contrast}"
-            )
         if per_channel and not learn_contrast:
             raise ValueError(
                 "per_channel=True gives each channel a contrast to learn: it needs"
                 " learn_contrast=True"
             )
-        self.contrast = float(contrast)
+        self.contrast = checked_contrast(contrast)
+        if (learn_contrast or noise_conditioned) and self.contrast < SMALLEST_CONTRAST:
+            raise ValueError(
+                "A contrast that is learned, or follows the noise, stays above"
+                f" {SMALLEST_CONTRAST:g}. Received: contrast={contrast}. Scale the data and the"
+                " contrast."
+            )
         self.learn_contrast = learn_contrast
         self.per_channel = per_channel
         self.noise_conditioned = noise_conditioned

@@ -14,6 +14,7 @@ from keras_pde import fluxes as activations
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_CONTRAST
 from keras_pde.operators.convolution import depthwise
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 
@@ -240,8 +241,10 @@ class GatedFlux(FluxActivation):
         if not np.any(mixing):
             return 0.0
         matrix = np.abs(mixing) * weights[:, None] * most[None, :] / least[:, None]
-        c = STEEPEST_SIGMOID * STEEPEST_EVIDENCE * self.flux.height * np.linalg.norm(matrix, 2)
-        return float(c) * (1 + 1e-9)
+        if not np.isfinite(matrix).all():
+            return math.inf
+        norm = float(np.linalg.norm(matrix, 2)) * (1 + 1e-9)
+        return times(STEEPEST_SIGMOID, STEEPEST_EVIDENCE, self.flux.height, norm)
 
     def _contrasts(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest λ/r of each channel for noise in `NOISE_RANGE`."""

@@ -139,9 +139,8 @@ class SplineFlux(FluxLayer):
         raw = at_least_float32(ops.convert_to_tensor(self.raw_slopes))
         low, high = self.slopes
         if xp is np:
-            free = low + (high - low) / (
-                1 + np.exp(-np.array(ops.convert_to_numpy(raw), dtype=np.float64))
-            )
+            raw = np.array(ops.convert_to_numpy(raw), dtype=np.float64)
+            free = low + (high - low) * (1 + np.tanh(raw / 2)) / 2  # sigmoid, without overflow
         else:
             free = low + (high - low) * ops.sigmoid(raw)
         if low >= 0:
@@ -170,11 +169,10 @@ class SplineFlux(FluxLayer):
         wide, contrast, slopes = self._wide(s, contrast, *more)
         a = ops.abs(wide / contrast)
         safe = ops.maximum(a, 1e-6 * self.extent)
-        g = ops.where(
-            a < self._widths[0],
-            ops.broadcast_to(slopes[0], ops.shape(a)),
-            self._sum(safe, slopes) / safe,
-        )
+        mean = self._sum(safe, slopes) / safe
+        if self._last:
+            mean = mean + self._last * ops.relu(1 - self.extent / safe)
+        g = ops.where(a < self._widths[0], ops.broadcast_to(slopes[0], ops.shape(a)), mean)
         return narrow(g, s)
 
     def _linearize(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
@@ -193,22 +191,23 @@ class SplineFlux(FluxLayer):
         wide, contrast, slopes = self._wide(s, *parameters)
         x, h = wide / contrast, self._widths[0]
         # the first segment runs through 0 without |s|, so the derivative at 0 is its slope
-        return [
-            narrow(
-                contrast
-                * (
-                    slopes[0] * ops.clip(x, -h, h)
-                    + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)
-                ),
-                s,
-            )
-        ]
+        flux = contrast * (
+            slopes[0] * ops.clip(x, -h, h) + ops.sign(x) * self._sum(ops.abs(x), slopes, first=1)
+        )
+        if self._last:
+            flux = flux + self._last * ops.sign(x) * self._beyond(wide, contrast)
+        return [narrow(flux, s)]
 
     def _sum(self, a: Any, slopes: Any, first: int = 0) -> Any:
-        total = self._last * ops.relu(a - self.extent)
+        """The spline in units of the contrast, less what grows beyond the last knot."""
+        total = ops.zeros_like(a)
         for j in range(first, self.knots):
             total = total + slopes[j] * ops.clip(a - self._edges[j], 0, self._widths[j])
         return total
+
+    def _beyond(self, s: Any, contrast: Any) -> Any:
+        """How far |s| lies beyond the last knot: in the units of s, where |s|/λ may overflow."""
+        return ops.relu(ops.abs(s) - self.extent * contrast)
 
     def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
         """ψ(s), the exact integral of the spline."""
@@ -218,14 +217,14 @@ class SplineFlux(FluxLayer):
 
     def unit_potential(self, s: Any, contrast: Any, slopes: Any) -> Any:
         """ψ for the given parameters, all in one precision."""
-        a = ops.abs(s / contrast)
-        total = self._last * ops.square(ops.relu(a - self.extent)) / 2
+        a = ops.minimum(ops.abs(s / contrast), self.extent)
+        total, value = ops.zeros_like(a), ops.zeros_like(slopes[0])
         for j, width in enumerate(self._widths):
             inside = ops.clip(a - self._edges[j], 0, width)
-            total = total + slopes[j] * (
-                ops.square(inside) / 2 + width * ops.relu(a - self._edges[j + 1])
-            )
-        return total * contrast * contrast
+            total = total + (value + slopes[j] * inside / 2) * inside
+            value = value + slopes[j] * width
+        beyond = self._beyond(s, contrast)
+        return total * contrast * contrast + (contrast * value + self._last * beyond / 2) * beyond
 
     @property
     def slope_bounds(self) -> tuple[float, float]:

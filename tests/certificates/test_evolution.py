@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from keras_pde import Schedule, schemes
 from keras_pde.certificates.evolution import evolution_certificate, sup_amplification
-from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.facts import BlockFacts, Rounding
 
 MONOTONE, PERONA_MALIK, FAB = (
     ((0.0, 1.0), (0.0, 1.0)),
@@ -402,3 +403,42 @@ def test_assumptions_are_united_and_exact_arithmetic_is_always_one():
         "noise",
         "exact arithmetic",
     )
+
+
+EXTREME = (0.0, 1e-300, 1.0, 1e30, 1e300)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        schemes.explicit(4),
+        schemes.fed(4),
+        schemes.fsi(4),
+        schemes.fsi(4, frozen=True),
+        schemes.dufort_frankel(4),
+        Schedule((0.5, 1.0, 1.5, 0.1), (1.0, 0.5, 1.7, 1.0), cycle_length=2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rounding", [None, Rounding("bfloat16", 2.0**-8, 0.01, 0.01)])
+def test_no_constant_is_ever_nan(schedule, rounding):
+    """0 · ∞ along a schedule: weights 0 of extrapolations, steps of size 0, bounds that are ∞."""
+    bounds = [(0.0, 1.0), (0.0, math.inf), (-math.inf, 1.0), (0.0, 0.0)]
+    for strength, data, slope, asymmetry, linear in itertools.product(
+        EXTREME, (0.0, 1.0, 1e30), bounds, (0.0, math.inf), (False, True)
+    ):
+        block = BlockFacts(
+            strength, data, slope, slope, linear, asymmetry=asymmetry, rounding=rounding
+        )
+        found = certify(schedule, block)  # a certificate refuses NaN
+        if not strength and not data and not rounding and schedule.kind == "explicit":
+            assert found.norm_gain == found.lipschitz == 1  # no step is taken
+        assert all(guarantee.reason for guarantee in found.guarantees)
+
+
+@pytest.mark.parametrize("strength", [math.nan, math.inf])
+def test_of_a_step_whose_size_is_no_number_nothing_is_proved(strength):
+    for block in (facts(strength), facts(1.0, data=strength), facts(1.0, asymmetry=math.nan)):
+        found = certify(schemes.explicit(2), block)
+        assert not any(guarantee.known for guarantee in found.guarantees)
+        assert all("no rule applies" in guarantee.reason for guarantee in found.guarantees)

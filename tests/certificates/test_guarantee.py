@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 
@@ -11,6 +12,7 @@ import pytest
 
 from keras_pde import Certificate
 from keras_pde.certificates.averagedness import Averagedness
+from keras_pde.certificates.energy_descent import EnergyDescent
 from keras_pde.certificates.guarantee import Guarantee
 from keras_pde.certificates.lipschitz_constant import LipschitzConstant
 from keras_pde.certificates.norm_stability import NormStability
@@ -141,3 +143,36 @@ def test_in_a_mean_a_map_of_weight_0_does_not_count(kind):
     bounded, unbounded = kind(2.0), kind()
     assert bounded.mixed(unbounded, 0.0).constant == unbounded.mixed(bounded, 1.0).constant == 2
     assert bounded.mixed(unbounded, 0.5).constant == math.inf
+
+
+KINDS = [NormStability, LipschitzConstant, Averagedness, EnergyDescent, MeanKept]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("constant", [math.nan, np.float64("nan"), True, "1"])
+def test_a_constant_that_is_no_number_is_refused(kind, constant):
+    with pytest.raises(ValueError, match=r"is a number.*Received: constant="):
+        kind(constant)
+    given = {"norm": "norm_gain", "lipschitz": "lipschitz", "averaged": "averaged"}
+    if kind.key in given:
+        with pytest.raises(ValueError, match="NaN proves nothing"):
+            Certificate("x", **{given[kind.key]: constant})
+
+
+@pytest.mark.parametrize("kind", [NormStability, LipschitzConstant, Averagedness])
+def test_a_negative_constant_is_refused(kind):
+    with pytest.raises(ValueError, match="number >= 0"):
+        kind(-0.1)
+
+
+@pytest.mark.parametrize("kind", [NormStability, LipschitzConstant, Averagedness])
+def test_no_composition_of_extreme_constants_is_nan(kind):
+    most = [0.0, 0.5, 1.0, 1e200, 1e308, kind.nothing]
+    least = [x for x in most if x is None or x < 1]
+    constants = least if kind is Averagedness else most
+    for a, b in itertools.product(map(kind, constants), repeat=2):
+        results = [a.then(b), a.plus(b), a.beside(b), *(a.mixed(b, w) for w in (0.0, 0.3, 1.0))]
+        results += [a.lifted(squared) for squared in (None, 0.0, 2.0, math.inf)]
+        for found in results:
+            assert found.constant is None or not math.isnan(found.constant)
+            assert found.proved in (True, False)
