@@ -1,12 +1,19 @@
-"""Packaging of keras_pde; a wheel holds the zoo's presets in the folder keras_pde/presets/zoo."""
+"""Packaging of keras_pde; a wheel holds the zoo's presets in the folder keras_pde/presets/zoo.
 
+Whoever builds a wheel, wherever and whenever, gets the same bytes from the same files and the same
+setuptools: `python -m build --wheel --outdir wheel && sha256sum wheel/*.whl` prints their hash.
+"""
+
+import os
 import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1577836800")  # of the files in a wheel: 2020-01-01
 version = next(
     line.split('"')[1]
     for line in (here / "keras_pde" / "runtime" / "version.py")
@@ -31,15 +38,28 @@ class BuildWithZoo(build_py):
 
     def run(self) -> None:
         """Build the package, then copy the zoo into it."""
+        package = Path(self.build_lib) / "keras_pde"
+        if not self.editable_mode:  # an earlier build may have left modules that are no more
+            shutil.rmtree(package, ignore_errors=True)
         super().run()
         if self.editable_mode:
             return
-        target = Path(self.build_lib) / "keras_pde" / "presets" / "zoo"
+        target = package / "presets" / "zoo"
         for path in sorted((here / "zoo").rglob("*")):
             if path.suffix in (".json", ".h5", ".npz", ".md", ".png"):
                 copy = target / path.relative_to(here / "zoo")
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
+
+
+class ReproducibleWheel(bdist_wheel):
+    """A wheel whose files have the same permissions whatever those of the checkout are."""
+
+    def write_wheelfile(self, *args: str, **options: str) -> None:
+        """Write the last of the wheel's files, then set the permissions of all."""
+        super().write_wheelfile(*args, **options)
+        for path in Path(self.bdist_dir).rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 setup(
@@ -57,7 +77,7 @@ setup(
     packages=find_packages(include=["keras_pde", "keras_pde.*"]),
     package_dir={"": "."},  # an editable install is then this folder, with the zoo's scripts
     package_data={"keras_pde": ["py.typed"]},
-    cmdclass={"build_py": BuildWithZoo},
+    cmdclass={"build_py": BuildWithZoo, "bdist_wheel": ReproducibleWheel},
     include_package_data=False,
     install_requires=[
         "tensorflow>=2.18",
@@ -93,7 +113,7 @@ setup(
             "playwright>=1.45",  # drives the browser that is installed, and brings none
             "matplotlib>=3.8",
             "build>=1.2",
-            "setuptools>=70",
+            "setuptools>=70.1",
             "wheel",
         ],
         "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1"],

@@ -52,6 +52,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_file():
             (target / name).write_bytes((ROOT / name).read_bytes())
+    (target / "LICENSE").chmod(0o600)
     return target
 
 
@@ -115,7 +116,16 @@ print(len(keras_pde.list_presets()))
 @pytest.mark.parametrize("kind", ["whl", "tar.gz"])
 def test_installed_outside_the_checkout(distributions: Path, tmp_path: Path, kind: str) -> None:
     site = tmp_path / "site"
-    package = str(next(distributions.glob(f"*.{kind}")))
+    package = next(distributions.glob(f"*.{kind}"))
+    if kind == "tar.gz":  # built elsewhere, later, with other permissions: the same bytes
+        before = os.umask(0o002)
+        try:
+            options = ["-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+            run(sys.executable, "-m", "pip", "wheel", *options, str(package), cwd=tmp_path)
+        finally:
+            os.umask(before)
+        package = next(tmp_path.glob("*.whl"))
+        assert package.read_bytes() == next(distributions.glob("*.whl")).read_bytes()
     run(
         sys.executable,
         "-m",
@@ -126,7 +136,7 @@ def test_installed_outside_the_checkout(distributions: Path, tmp_path: Path, kin
         "--no-build-isolation",
         "--target",
         str(site),
-        package,
+        str(package),
         cwd=tmp_path,
     )
     out = run(sys.executable, "-c", USE.format(where=str(site)), cwd=tmp_path, PYTHONPATH=str(site))
