@@ -104,6 +104,7 @@ class DiffusionBlock(DiffusionStep):
             )
         super().__init__(operator, flux, **kwargs)
         self.step_size = step_size
+        steps.check(step_size, fraction, data_weight)
         self.fraction = float(fraction)
         self.coupled = self.flux.coupled
         self.use_bias = use_bias
@@ -112,14 +113,6 @@ class DiffusionBlock(DiffusionStep):
         self._check()
 
     def _check(self) -> None:
-        steps.check(self.step_size, self.fraction)
-        if self.data_weight != "learned" and (
-            isinstance(self.data_weight, str) or not 0 <= self.data_weight < np.inf
-        ):
-            raise ValueError(
-                "data_weight must be a finite number >= 0 or 'learned'. Received:"
-                f" data_weight={self.data_weight!r}"
-            )
         if self.step_size == "per_channel":
             if self.flux.couples_channels:
                 raise ValueError(

@@ -7,34 +7,40 @@ each row of K, since KKᵀ ⪯ diag of its row sums.
 
 from __future__ import annotations
 
-import math
-
 from keras import ops
 
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime.precision import at_least_float32, unit_roundoff
 from keras_pde.runtime.types import DType, Number, Tensor
+from keras_pde.schemes.lengths import positive
 
 STEP_SIZES = ("auto", "learned", "per_channel")
 
 
-def check(step_size: float | str, fraction: float) -> None:
-    """Refuse a step size that is none.
+def check(step_size: float | str, fraction: float, data_weight: float | str = 0.0) -> None:
+    """Refuse a step size, a fraction or a data weight that is none.
 
     Raises:
-        ValueError: an unknown word, a number that is not finite and > 0, a fraction outside (0, 1].
+        ValueError: an unknown word, a number that is not finite and > 0, a fraction outside (0, 1],
+            a data weight that is no number >= 0 and not "learned".
     """
     if isinstance(step_size, str) and step_size not in STEP_SIZES:
         raise ValueError(
             f"step_size must be a number > 0 or one of {STEP_SIZES}. Received:"
             f" step_size={step_size!r}"
         )
-    if not isinstance(step_size, str) and not 0 < step_size < math.inf:
-        raise ValueError(f"step_size must be finite and > 0. Received: step_size={step_size}")
-    if not 0 < fraction <= 1:
+    if not isinstance(step_size, str) and not positive(step_size):
+        raise ValueError(f"step_size must be finite and > 0. Received: step_size={step_size!r}")
+    if not (positive(fraction) and fraction <= 1):
         raise ValueError(
-            f"fraction is a part of the stable range, in (0, 1]. Received: fraction={fraction}"
+            f"fraction is a part of the stable range, in (0, 1]. Received: fraction={fraction!r}"
+        )
+    zero = not isinstance(data_weight, bool | str) and data_weight == 0
+    if not (data_weight == "learned" or zero or positive(data_weight)):
+        raise ValueError(
+            "data_weight must be a finite number >= 0 or 'learned'. Received:"
+            f" data_weight={data_weight!r}"
         )
 
 

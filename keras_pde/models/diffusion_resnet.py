@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -23,7 +24,8 @@ from keras_pde.models.evolution import evolve
 from keras_pde.models.influence import Influence
 from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
-from keras_pde.runtime.types import Inputs, Tensor
+from keras_pde.runtime import gate
+from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.schedule import Schedule
 from keras_pde.schemes.scheme import scheme_of
 
@@ -56,7 +58,8 @@ class DiffusionResNet(BlockNetwork):
 
     Raises:
         ValueError: block together with filters or flux; a pair where the flux takes no noise level,
-            or the reverse.
+            or the reverse; at build, steps of a scheme that are too long for the block (lists of
+            kind "custom" are run, with a warning).
 
     Source: Alt et al., arXiv:2103.15419 (2021) and arXiv:2107.14742; Ruthotto, Haber,
     arXiv:1804.04272 (2018).
@@ -82,8 +85,8 @@ class DiffusionResNet(BlockNetwork):
         lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(schedule, int):
-            schedule = schemes.explicit(schedule)
+        if not isinstance(schedule, Schedule):
+            schedule = schemes.explicit(gate.whole(schedule, "schedule", low=1))
         super().__init__(
             len(schedule),
             filters,
@@ -103,6 +106,16 @@ class DiffusionResNet(BlockNetwork):
         """The step with learned kernels of zero mean and norm at most 1."""
         operator = ConvOperator(filters, kernel_size, zero_mean=True, normalize=True)
         return DiffusionBlock(operator, flux, dtype=self.dtype_policy)
+
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
+        """Build the blocks, and check that their steps on this schedule are stable.
+
+        Raises:
+            ValueError: the steps of a scheme are too long for the block; of a custom schedule that
+                is a warning.
+        """
+        super().build(input_shape)
+        retiming.check_stable(self.schedule, self.blocks[0])
 
     # Computation
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from keras_pde import schemes
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.models.network import Network
-from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.registry import CUSTOM
+from keras_pde.schemes.schedule import TOLERANCE, Schedule
+from keras_pde.schemes.scheme import scheme_of
 
 __all__ = ["retime", "scaled_to", "with_enough_steps"]
 
@@ -47,6 +50,57 @@ def unit_of(block: DiffusionBlock) -> float:
     return 1.0 if isinstance(block.step_size, str) else block.step_size
 
 
+def room_of(block: DiffusionBlock) -> float:
+    """The longest stable step, as a multiple of the block's own; inf where it is not known.
+
+    Example:
+        >>> from keras_pde import DiffusionBlock
+        >>> from keras_pde.models.retiming import room_of
+        >>> room_of(DiffusionBlock(4, fraction=0.5))
+        2.0
+    """
+    if isinstance(block.step_size, str):
+        return 1 / block.fraction
+    limit = block.step_limit
+    return math.inf if limit is None else limit / block.step_size
+
+
+def check_stable(schedule: Schedule, block: DiffusionBlock) -> None:
+    """Refuse the steps of a scheme that are too long for a block, and warn of custom ones.
+
+    The criterion is that of a frozen operator with the spectrum [0, 2/room]: a cycle's |p| ≤ 1, or
+    at most the transient that the scheme states.
+
+    Raises:
+        ValueError: with the factor by which a cycle lets states grow, and the longest stable step.
+
+    Example:
+        >>> from keras_pde import DiffusionBlock, schemes
+        >>> from keras_pde.models.retiming import check_stable
+        >>> check_stable(schemes.explicit(4, max_step=3.0), DiffusionBlock(4))
+        Traceback (most recent call last):
+        ...
+        ValueError: These explicit steps are unstable: ... by up to 625 ... Make the schedule ...
+    """
+    room = room_of(block)
+    if math.isinf(room):
+        return
+    scheme = scheme_of(schedule)
+    transient = scheme.transient(schedule.cycles[0])
+    growth = schedule.growth(2 / room)
+    if growth <= max(1.0, transient if math.isfinite(transient) else 1.0) * (1 + TOLERANCE):
+        return
+    text = (
+        f"These {schedule.kind} steps are unstable: a cycle multiplies a state by up to"
+        f" {growth:.4g}, as the block's own step allows multiples up to {room:.6g}. Make the"
+        f" schedule with max_step={room:.6g}, or lower the block's step_size or fraction"
+    )
+    if scheme.name == CUSTOM:
+        warnings.warn(f"{text}.", stacklevel=2)
+    else:
+        raise ValueError(f"{text}; kind='custom' runs these lists all the same.")
+
+
 def scaled_to(schedule: Schedule, block: DiffusionBlock, time: float) -> Schedule:
     """The schedule with its steps scaled so that it reaches a time with a block.
 
@@ -63,11 +117,7 @@ def scaled_to(schedule: Schedule, block: DiffusionBlock, time: float) -> Schedul
     """
     unit = unit_of(block)
     target = time / unit
-    if isinstance(block.step_size, str):
-        room = 1 / block.fraction
-    else:
-        limit = block.step_limit
-        room = math.inf if limit is None else limit / unit
+    room = room_of(block)
     factor = target / schedule.time
     if schedule.max_step * factor > room * (1 + 1e-9):
         least = len(schemes.retimed(schedule.scaled(room / schedule.max_step), target))

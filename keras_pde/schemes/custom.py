@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from keras_pde.schemes.lengths import check_positive
 from keras_pde.schemes.registry import CUSTOM
-from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.schedule import TOLERANCE, Schedule
 from keras_pde.schemes.scheme import Scheme
 
 
@@ -27,7 +28,16 @@ class Custom(Scheme):
         raise ValueError("Lists of one's own follow no scheme: give them to Schedule(...) directly")
 
     def check(self, schedule: Schedule) -> None:
-        """Every list is one's own."""
+        """Every list is one's own; unstable ones are run, and warned of."""
+        growth = schedule.growth(2 / schedule.max_step)
+        if growth > 1 + TOLERANCE:
+            warnings.warn(
+                f"This custom schedule is unstable: a cycle multiplies a state by up to"
+                f" {growth:.4g} on the spectrum [0, 2/max_step] = [0, {2 / schedule.max_step:.4g}]"
+                " that it states, and nothing keeps states from growing. Make the steps shorter,"
+                " state the right max_step, or make the schedule by a scheme.",
+                stacklevel=2,
+            )
 
     def retimed(self, schedule: Schedule, time: float) -> Schedule:
         """The same lists, with their step sizes scaled."""

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from keras_pde.runtime.printed import rounded
-from keras_pde.schemes.lengths import check_positive, whole
+from keras_pde.schemes.lengths import check_positive, positive, whole
 from keras_pde.schemes.schedule import Schedule
 from keras_pde.schemes.scheme import LIMIT, Scheme
 
@@ -90,9 +90,9 @@ def dufort_frankel(
         1.99
     """
     check_positive(max_step=max_step)
-    if not 0 < extrapolation < 2:
+    if not (positive(extrapolation) and extrapolation < 2):
         raise ValueError(
-            f"Extrapolation weights must lie in (0, 2). Received: extrapolation={extrapolation}"
+            f"Extrapolation weights must lie in (0, 2). Received: extrapolation={extrapolation!r}"
         )
     return DuFortFrankel().schedule(
         steps, time=time, max_step=max_step, extrapolation=extrapolation

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
+
+from keras_pde.runtime import gate
 
 
 def steps_and_factor(
@@ -26,15 +29,15 @@ def steps_and_factor(
         ValueError: neither steps nor time, values out of range, or a time beyond what the steps
             reach.
     """
-    if time is not None and not (math.isfinite(time) and time > 0):
+    if time is not None and not positive(time):
         raise ValueError(f"A stopping time must be finite and > 0. Received: time={time}")
     if steps is None:
         if time is None:
             raise ValueError(f"schemes.{scheme} needs steps, time, or both")
         steps = shortest(time)
-    if isinstance(steps, bool) or int(steps) != steps or steps < 1:
-        raise ValueError(f"steps must be a whole number >= 1. Received: steps={steps}")
-    steps = int(steps)
+    given: Any = steps
+    integral = isinstance(given, float) and given.is_integer()
+    steps = gate.whole(int(given) if integral else given, "steps", low=1)
     if time is None:
         return steps, 1.0
     factor = time / reach(steps)
@@ -46,15 +49,29 @@ def steps_and_factor(
     return steps, min(1.0, factor)
 
 
-def check_positive(**values: float) -> None:
+def positive(x: Any) -> bool:
+    """Whether x is a finite number > 0, and nothing but a number.
+
+    Example:
+        >>> from keras_pde.schemes.lengths import positive
+        >>> positive(0.5), positive("0.5"), positive(True), positive(float("nan"))
+        (True, False, False, False)
+    """
+    try:
+        return gate.number(x, "x") > 0
+    except ValueError:
+        return False
+
+
+def check_positive(**values: Any) -> None:
     """Refuse a value that is not finite and > 0.
 
     Raises:
         ValueError: with the name and the value.
     """
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be finite and > 0. Received: {name}={value}")
+        if not positive(value):
+            raise ValueError(f"{name} must be finite and > 0. Received: {name}={value!r}")
 
 
 def whole(x: float) -> int:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from keras_pde.runtime import gate
+from keras_pde.runtime.bounds import or_none
 from keras_pde.schemes import registry
+from keras_pde.schemes.lengths import positive
+
+SAMPLES = 4096  # of a polynomial, at most
+TOLERANCE = 1e-6  # by which |p| may exceed 1 before it is said to grow
 
 
 @dataclass(frozen=True)
@@ -43,16 +49,21 @@ class Schedule:
     kind: str = "custom"
 
     def __post_init__(self) -> None:
-        tau, w = tuple(map(float, self.step_sizes)), tuple(map(float, self.extrapolations))
+        tau = _numbers(self.step_sizes, "step_sizes")
+        w = _numbers(self.extrapolations, "extrapolations")
+        length = gate.whole(self.cycle_length, "cycle_length", low=0)
         object.__setattr__(self, "step_sizes", tau)
         object.__setattr__(self, "extrapolations", w)
-        object.__setattr__(self, "cycle_length", int(self.cycle_length) or len(tau))
+        object.__setattr__(self, "cycle_length", length or len(tau))
+        object.__setattr__(self, "frozen", gate.flag(self.frozen, "frozen"))
+        if not isinstance(self.kind, str):
+            raise ValueError(f"kind must be the name of a scheme. Received: kind={self.kind!r}")
         if not tau or len(tau) != len(w):
             raise ValueError(
                 "A schedule needs equally many step sizes and extrapolations, at least one."
                 f" Received: {len(tau)} and {len(w)}"
             )
-        if not all(t > 0 and math.isfinite(t) for t in (*tau, self.max_step)):
+        if not all(map(positive, (*tau, self.max_step))):
             raise ValueError(
                 f"Step sizes must be finite and > 0. Received: step_sizes={tau},"
                 f" max_step={self.max_step}"
@@ -65,6 +76,7 @@ class Schedule:
             raise ValueError(
                 f"{len(tau)} steps are no multiple of cycle_length={self.cycle_length}"
             )
+        object.__setattr__(self, "max_step", float(self.max_step))
         registry.named(self.kind).check(self)
 
     def __len__(self) -> int:
@@ -94,14 +106,11 @@ class Schedule:
 
         For FED and FSI max_step·n(n+1)/3 a cycle, (n+1)/3 times that of explicit steps.
         """
-        total = 0.0
-        for start in range(0, len(self), self.cycle_length):
-            old = new = 0.0
-            for k in range(start, start + self.cycle_length):
-                w = self.extrapolations[k]
-                old, new = new, w * (new + self.step_sizes[k]) + (1 - w) * old
-            total += new
-        return total
+        n = self.cycle_length
+        starts = range(0, len(self), n)
+        return sum(
+            time_of(self.step_sizes[i : i + n], self.extrapolations[i : i + n]) for i in starts
+        )
 
     def scaled(self, factor: float) -> Schedule:
         """Every step size, and so the time, times ``factor``; the extrapolations stay.
@@ -129,12 +138,33 @@ class Schedule:
         lam = np.asarray(eigenvalue, dtype=np.float64)
         total = np.ones_like(lam)
         for start in range(0, len(self), self.cycle_length):
-            old = new = np.ones_like(lam)
-            for k in range(start, start + self.cycle_length):
-                w = self.extrapolations[k]
-                old, new = new, w * (1 - self.step_sizes[k] * lam) * new + (1 - w) * old
-            total = total * new
+            total = total * self._of_cycle(lam, start)
         return total
+
+    def _of_cycle(self, lam: np.ndarray, start: int) -> np.ndarray:
+        old = new = np.ones_like(lam)
+        for k in range(start, start + self.cycle_length):
+            w = self.extrapolations[k]
+            old, new = new, w * (1 - self.step_sizes[k] * lam) * new + (1 - w) * old
+        return new
+
+    def growth(self, largest: float) -> float:
+        """The largest |p(λ)| of a cycle over the spectrum [0, largest] of a frozen A, by samples.
+
+        Above 1 states grow: the steps are unstable there.
+
+        Example:
+            >>> from keras_pde import schemes
+            >>> schedule = schemes.explicit(3, max_step=0.25)
+            >>> round(schedule.growth(8.0), 9), round(schedule.growth(12.0), 9)      # 2/0.25, more
+            (1.0, 8.0)
+        """
+        count = min(16 * self.cycle_length, SAMPLES)
+        lam = largest / 2 * (1 - np.cos(np.pi * np.arange(count + 1) / count))
+        with np.errstate(over="ignore", invalid="ignore"):
+            starts = range(0, len(self), self.cycle_length)
+            sizes = [np.abs(self._of_cycle(lam, start)).max() for start in starts]
+        return max(or_none(float(size)) for size in sizes)
 
     def __repr__(self) -> str:
         count, n = len(self) // self.cycle_length, self.cycle_length
@@ -148,3 +178,31 @@ class Schedule:
             f" {self.time:.4g} ({faster:.2f} times the {len(self)} explicit steps of"
             f" {self.max_step:.4g}){frozen}"
         )
+
+
+def time_of(step_sizes: Sequence[float], extrapolations: Sequence[float]) -> float:
+    """Diffusion time that a cycle reaches.
+
+    Example:
+        >>> from keras_pde.schemes.schedule import time_of
+        >>> time_of([1.0, 1.0], [1.0, 1.5])
+        2.5
+    """
+    old = new = 0.0
+    for tau, w in zip(step_sizes, extrapolations, strict=True):
+        old, new = new, w * (new + tau) + (1 - w) * old
+    return new
+
+
+def _numbers(values: Any, name: str) -> tuple[float, ...]:
+    """A list of finite numbers; nothing else has a length and numbers in it.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(values, list | tuple):
+        if not values:
+            return ()
+        for k, x in enumerate(values):
+            gate.number(x, f"{name}[{k}]")
+    return tuple(gate.array(values, name, ranks=(1,), integers=True).astype(float).tolist())

@@ -14,10 +14,11 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from keras_pde.runtime import gate
 from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.lengths import check_positive, steps_and_factor
 from keras_pde.schemes.registry import SCHEMES, named
-from keras_pde.schemes.schedule import Schedule
+from keras_pde.schemes.schedule import Schedule, time_of
 
 LIMIT = 2 * (1 + 1e-12)  # of τ(β + L‖K‖²) and its kin; beyond 2 by rounding only
 MOST_STEPS = 10**6  # of a scheme whose reach is searched
@@ -64,7 +65,7 @@ class Scheme(ABC):
     def reach(self, steps: int, max_step: float, **options: Any) -> float:
         """Time that a cycle of so many steps reaches."""
         tau, w = self.lists(steps, max_step, **options)
-        return Schedule(tuple(tau), tuple(w), max_step=max_step).time
+        return time_of(tau, w)
 
     def shortest(self, time: float, max_step: float, **options: Any) -> int:
         """The least number of steps of a cycle that reaches a time, by bisection."""
@@ -109,6 +110,7 @@ class Scheme(ABC):
             ValueError: neither steps nor time, or a time beyond what the cycles reach.
         """
         check_positive(max_step=max_step, cycles=cycles)
+        cycles = gate.whole(cycles, "cycles", low=1)
         n, q = steps_and_factor(
             steps,
             None if time is None else time / cycles,
@@ -144,14 +146,15 @@ class Scheme(ABC):
         """Refuse lists that are not the scheme's own, as its theorems would not hold for them.
 
         Raises:
-            ValueError: with the lists that were expected.
+            ValueError: with the lists that were expected; steps longer than those of max_step.
         """
         n = schedule.cycle_length
         tau, w = self.lists(n, schedule.max_step, **self.options(schedule))
         expected, found = np.asarray(tau, float), np.reshape(schedule.step_sizes, (-1, n))
         if not self.ordered:
             expected, found = np.sort(expected), np.sort(found)
-        expected = expected * (found[0].sum() / expected.sum())
+        factor = found[0].sum() / expected.sum()
+        expected = expected * factor
         own = np.allclose(found, expected, rtol=1e-9, atol=0) and np.allclose(
             np.reshape(schedule.extrapolations, (-1, n)), w, rtol=1e-9, atol=0
         )
@@ -163,6 +166,13 @@ class Scheme(ABC):
                 f" step_sizes={_short(schedule.step_sizes)},"
                 f" extrapolations={_short(schedule.extrapolations)}. Make the schedule by the"
                 " scheme itself, or give kind='custom' for lists of your own."
+            )
+        if factor > 1 + 1e-9:
+            raise ValueError(
+                f"These {self.name} steps are unstable: they are {factor:.6g} times those of"
+                f" max_step={schedule.max_step:g}, the limit 2/ρ(A) that the schedule states."
+                f" Received: step_sizes={_short(schedule.step_sizes)}. Make them shorter, state the"
+                " right max_step, or give kind='custom' to have them all the same."
             )
 
     def first_root(self, cycle: Schedule) -> float | None:

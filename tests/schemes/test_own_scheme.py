@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -62,6 +63,87 @@ def test_lists_of_another_kind_get_no_theorem_of_this_one(kind):
         free = Schedule(**{**wrong, "kind": "custom"})
         assert schemes.scheme_of(free).name == "custom"
         assert schemes.scheme_of(free).transient(free) == np.inf
+
+
+@pytest.mark.parametrize("kind", BUILT)
+def test_steps_of_a_scheme_beyond_its_limit_are_refused_and_custom_ones_warned_of(kind):
+    schedule = BUILT[kind]
+    fields = dataclasses.asdict(schedule)
+    limit = BUILT[kind].max_step if kind != "dufort_frankel" else max(schedule.step_sizes)
+    long = {**fields, "step_sizes": tuple(1.3 * t for t in fields["step_sizes"]), "max_step": limit}
+    with pytest.raises(ValueError, match=r"steps are unstable: they are 1.3 times"):
+        Schedule(**long)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Schedule(**{**long, "max_step": 1.3 * limit})
+    if kind != "dufort_frankel":  # for w > 1 only the transient grows
+        with pytest.warns(UserWarning, match="custom schedule is unstable.*up to"):
+            Schedule(**{**long, "kind": "custom"})
+
+
+def block_with(fraction=1.0, step_size="auto"):
+    return DiffusionBlock("forward", "charbonnier", step_size, fraction=fraction)
+
+
+def test_a_network_refuses_steps_that_its_block_does_not_allow():
+    long = schemes.explicit(3, max_step=2.0)
+    for block in (block_with(), block_with(0.9), block_with(step_size=0.25)):
+        net = DiffusionResNet(long, block=block, tied=True)
+        with pytest.raises(
+            ValueError, match=r"explicit steps are unstable.*Make the schedule with"
+        ):
+            net.build((None, None, None, 1))
+    for block in (block_with(0.5), block_with(step_size=0.125)):
+        net = DiffusionResNet(long, block=block, tied=True)
+        net.build((None, None, None, 1))
+        assert net.certificate().norm_stable
+    with pytest.warns(UserWarning, match="is unstable"):
+        mine = Schedule((2.0,) * 3, (1.0,) * 3)
+    net = DiffusionResNet(mine, block=block_with(), tied=True)
+    with pytest.warns(UserWarning, match=r"custom steps are unstable.*up to 27"):
+        net.build((None, None, None, 1))
+    assert not net.certificate().norm_stable
+
+
+@pytest.mark.parametrize("steps", [True, "3", 2.5, np.nan, 0, -1, None, [3], 1e400])
+def test_numbers_of_steps_that_are_none_are_refused(steps):
+    with pytest.raises(ValueError, match="steps"):
+        schemes.explicit(steps)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"step_sizes": (0.1, np.nan)}, "step_sizes"),
+        ({"step_sizes": (0.1, -0.1)}, "Step sizes must be finite and > 0"),
+        ({"step_sizes": ()}, "at least one"),
+        ({"step_sizes": (0.1,)}, "Received: 1 and 2"),
+        ({"step_sizes": (True, 0.1)}, r"step_sizes\[0\]"),
+        ({"step_sizes": ("0.1", 0.1)}, r"step_sizes\[0\]"),
+        ({"step_sizes": "ab"}, "step_sizes"),
+        ({"step_sizes": 0.1}, "step_sizes"),
+        ({"step_sizes": None}, "step_sizes"),
+        ({"step_sizes": np.ones((2, 1))}, "step_sizes"),
+        ({"step_sizes": np.array([True, True])}, "step_sizes"),
+        ({"step_sizes": np.array([0.1, 1j])}, "step_sizes"),
+        ({"extrapolations": (1.0, np.inf)}, "extrapolations"),
+        ({"extrapolations": (1.0, "1")}, r"extrapolations\[1\]"),
+        ({"frozen": 1}, "frozen"),
+        ({"cycle_length": 1.5}, "cycle_length"),
+        ({"cycle_length": True}, "cycle_length"),
+        ({"cycle_length": -1}, "cycle_length"),
+        ({"max_step": "1"}, "max_step"),
+        ({"max_step": np.nan}, "max_step"),
+        ({"kind": 3}, "kind"),
+    ],
+)
+def test_fields_of_a_schedule_that_are_none_are_refused_by_name(fields, message):
+    plain = {"step_sizes": (0.1, 0.2), "extrapolations": (1.0, 1.2)}
+    with pytest.raises(ValueError, match=message) as error:
+        Schedule(**{**plain, **fields})
+    assert "\n" not in str(error.value)
+    arrays = Schedule(np.array([0.1, 0.2], "float32"), np.array([1, 1]))
+    assert arrays.extrapolations == (1.0, 1.0)
 
 
 def test_fed_may_take_its_steps_in_any_order_and_fsi_may_not():
