@@ -18,10 +18,11 @@ from typing import Any, Self
 
 from keras_pde.certificates.averagedness import Averagedness, compose_averaged
 from keras_pde.certificates.energy_descent import EnergyDescent
-from keras_pde.certificates.guarantee import Guarantee, times
+from keras_pde.certificates.guarantee import Guarantee
 from keras_pde.certificates.lipschitz_constant import LipschitzConstant
 from keras_pde.certificates.norm_stability import NormStability
 from keras_pde.certificates.statements import Statements
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.printed import rounded
 
 __all__ = ["Certificate", "compose_averaged", "rounded"]
