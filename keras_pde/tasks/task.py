@@ -114,6 +114,13 @@ class Task(ABC):
         """
         raise NotImplementedError(f"the task {self.name!r} has no training")
 
+    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:  # noqa: B027
+        """Refuse, before the training, data that a trained network could not be measured on.
+
+        Raises:
+            ValueError, OSError: the file, and what is wrong with it.
+        """
+
     def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         """The network's inputs, and its target, of a batch."""
         *inputs, target = batch

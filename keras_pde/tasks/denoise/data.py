@@ -53,6 +53,39 @@ class NoisyPatches(TrainingData):
         return self.images
 
 
+def photographs(
+    folder: Path, channels: int, least: int, name: str = "the network"
+) -> list[np.ndarray]:
+    """The images of a folder, all of which are at least so large.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: no image; or the name of one that is damaged, too small or has values that no
+            image has.
+    """
+    from keras_pde.data.folders import image_paths, read_pixels
+
+    if channels not in (1, 3):
+        raise ValueError(f"channels={channels} is not possible: use 1 for grey, 3 for colour")
+    images = []
+    for path in image_paths(folder):
+        pixels = read_pixels(path, channels)
+        height, width = pixels.shape[:2]
+        if min(height, width) < least:
+            raise ValueError(
+                f"{path} has {height} × {width} pixels, and {name} needs {least} × {least} at"
+                " least: leave it out"
+            )
+        # as for files, noise may reach beyond [0, 1], another unit far beyond
+        if not (pixels.min() >= -1 and pixels.max() <= 2):
+            raise ValueError(
+                f"{path} has values from {pixels.min():.4g} to {pixels.max():.4g}, and black is 0"
+                " and white 1: scale it, or leave it out"
+            )
+        images.append(pixels)
+    return images
+
+
 def find_data(data: str | Path | None = None) -> Path:
     """The folder of the BSD sets: the one given, or ../shared/data/bsd beside a checkout.
 

@@ -62,11 +62,18 @@ class Denoise(Task):
 
         Raises:
             FileNotFoundError: there are none.
+            ValueError: too few, damaged ones, or smaller than a patch.
         """
-        from keras_pde.data import load_images
-        from keras_pde.tasks.denoise.data import NoisyPatches, find_data
+        from keras_pde.tasks.denoise.data import NoisyPatches, find_data, photographs
 
-        images = load_images(find_data(folder) / recipe.train, channels=recipe.channels)
+        place = find_data(folder) / recipe.train
+        images = photographs(place, recipe.channels, recipe.patch_size, "patch_size")
+        if not 0 < recipe.validation < len(images):
+            raise recipe.refusal(
+                "validation",
+                f"of the {len(images)} images of {place} 1 to {len(images) - 1} can be held out."
+                f" Received: validation={recipe.validation}",
+            )
         return NoisyPatches(
             images,
             recipe.validation,
@@ -75,6 +82,12 @@ class Denoise(Task):
             recipe.noise,
             recipe.seed,
         )
+
+    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
+        """Refuse a recipe without test images that the network can filter."""
+        from keras_pde.tasks.denoise.data import find_data, photographs
+
+        photographs(find_data(folder) / recipe.test, recipe.channels, network.smallest_size)
 
     def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         """The noisy patches, with their noise levels where the network is told them; the clean."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,27 @@ def publish(
     root = target.resolve().parent.parent
     if root in presets.roots():
         write_index({recipe.name: made}, root)
+
+
+def rehearse(recipe: Recipe, model: Any, data: str | Path | None) -> None:
+    """Do with the untrained network what `publish` does in the end, but for measuring it whole.
+
+    Raises:
+        ValueError: changes in ``final`` that the trained weights do not fit, a network that no
+            preset can hold, data that it cannot be measured on.
+    """
+    task, final = tasks.get(recipe.task), recipe.build(final=True)
+    wanted, given = ([tuple(w.shape) for w in net.weights] for net in (final, model))
+    if wanted != given:
+        text = f"its weights have shapes {wanted[:5]}..., and those that are trained {given[:5]}..."
+        raise recipe.refusal("final", text)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            final.write_preset_files(Path(folder), task.example(final))
+            presets.from_preset(folder)
+        except Exception as error:  # as for the model
+            raise recipe.refusal("final" if recipe.final else "model", error) from error
+    task.check_test(recipe, final, data)
 
 
 def _device() -> str:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
-from keras_pde.presets.allowed_classes import own_class
+from keras_pde.models.network import Network
 from keras_pde.tasks import task as tasks
-
-SCHEMES = {name: vars(schemes)[name] for name in ("explicit", "fed", "fsi", "dufort_frankel")}
+from keras_pde.tasks.training.constructing import construct, merged
+from keras_pde.tasks.training.fields import FIELDS, check_names
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ class Recipe:
             start, of the first stage if there are several; `keras_pde.tasks.training.growing.grow`
             says what else it may be.
         options: further fields that the task reads.
+        source: the file, for messages.
 
     Example:
         >>> from keras_pde.tasks.training.recipes import Recipe
@@ -93,54 +92,43 @@ class Recipe:
     before: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    source: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fields = self.before
+        while fields:  # the names of all stages first, as in the file
+            FIELDS["before"](fields, "before")
+            check_names(fields, FIELDS, "before")
+            fields = fields.get("before", {})
+        for name, check in FIELDS.items():
+            check(vars(self)[name], name)
+        for name in ("noise", "levels"):
+            value = vars(self)[name]
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        try:
+            self.stage_before  # noqa: B018 - whose fields are checked too
+        except ValueError as error:
+            raise ValueError(f"before: {error}") from None
 
     @staticmethod
     def load(path: str | Path) -> Recipe:
         """A recipe from its file, or from the folder that holds recipe.json.
 
         Raises:
-            ValueError: no JSON, unknown or missing fields.
+            ValueError: no JSON, unknown or missing fields, values out of their range.
             FileNotFoundError: no such file.
         """
         path = Path(path)
         path = path / "recipe.json" if path.is_dir() else path
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
+            if not {"name", "model"} <= set(data):
+                check_names(data, FIELDS, "it")
+                raise ValueError(f"it needs name and model. Fields: {', '.join(sorted(FIELDS))}.")
+            check_names(data, FIELDS, "it")
+            return Recipe(**data, source=str(path))
         except ValueError as error:
-            raise ValueError(f"{path} is no JSON: {error}") from None
-        names = {f.name for f in dataclasses.fields(Recipe)}
-        unknown = sorted(set(data) - names) if isinstance(data, dict) else []
-        if not isinstance(data, dict) or unknown or not {"name", "model"} <= set(data):
-            about = (
-                f"it has unknown fields {', '.join(unknown)}"
-                if unknown
-                else "it needs name and model"
-            )
-            raise ValueError(
-                f"{path} is no training recipe: {about}. Fields: {', '.join(sorted(names))}."
-            )
-        if not re.fullmatch(r"\w[\w.-]*", str(data["name"])):
-            raise ValueError(
-                f"{path}: a preset's name has letters, digits and _ . - only. Received:"
-                f" name={data['name']!r}"
-            )
-        fields = data
-        while fields:
-            if unknown := sorted(set(fields) - names):
-                raise ValueError(
-                    f"{path}: before has unknown fields {', '.join(unknown)}. Fields:"
-                    f" {', '.join(sorted(names))}."
-                )
-            for key in ("noise", "levels"):
-                if isinstance(fields.get(key), list):
-                    fields[key] = tuple(fields[key])
-            fields = fields.get("before", {})
-            if not isinstance(fields, dict):
-                raise ValueError(
-                    f"{path}: before is an object with the fields of the stage before. Received:"
-                    f" {fields!r}"
-                )
-        return Recipe(**data)
+            raise ValueError(f"recipe {path}: {error}") from None
 
     @property
     def stage_before(self) -> Recipe | None:
@@ -159,66 +147,73 @@ class Recipe:
             final: with the changes for a model that is trained.
 
         Raises:
-            ValueError: a task that does not exist.
+            ValueError: a model that cannot be made, a task that does not exist or has no training.
         """
-        task = tasks.get(self.task)
-        keras.utils.set_random_seed(self.seed)
-        model = construct(_merged(self.model, self.final) if final else self.model, name=self.name)
-        model.build(task.input_shape(self, model))
+        described = merged(self.model, self.final) if final else self.model
+        try:
+            task = tasks.get(self.task)
+            keras.utils.set_random_seed(self.seed)
+            model = construct(described, name=self.name)
+            if not isinstance(model, Network):
+                raise ValueError(f"{self.model['class']} is no network")
+            model.build(task.input_shape(self, model))
+            task.check(model)
+        except Exception as error:  # whatever a wrong value makes Keras and its backend raise
+            raise self.refusal("final" if final else "model", error) from error
         return model
+
+    def refusal(self, field: str, error: object) -> ValueError:
+        """The error of a field that a training would fail by, in one line."""
+        text = " ".join(str(error).split())
+        return ValueError(f"recipe {self.source or self.name}: {field}: {text[:1000]}")
 
     def text(self) -> str:
         """The recipe as JSON, without the fields that have their default."""
-        default = {f.name: f.default for f in dataclasses.fields(Recipe)}
-        own = {
-            k: v
-            for k, v in dataclasses.asdict(self).items()
-            if v and (k in ("name", "model") or v != default[k])
-        }
+        own = {}
+        for f in dataclasses.fields(self)[:-1]:
+            default = f.default_factory() if f.default_factory is not MISSING else f.default
+            if vars(self)[f.name] != default:
+                own[f.name] = vars(self)[f.name]
         return json.dumps(own, indent=1, ensure_ascii=False) + "\n"
 
+    def identities(self) -> tuple[str, ...]:
+        """What checkpoints of the recipe are signed with, now and by earlier versions.
 
-def _merged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    nested = {
-        k: _merged(a[k], v)
-        for k, v in b.items()
-        if isinstance(v, dict) and isinstance(a.get(k), dict)
-    }
-    return {**a, **b, **nested}
-
-
-def construct(description: Any, **more: Any) -> Any:
-    """An object of keras_pde from {"class": name, argument: value, ...}.
-
-    Other values as they are, lists as tuples.
-
-    A dictionary without "class" is one, such as the configuration of a Keras initializer.
-
-    Example:
-        >>> from keras_pde.tasks.training.recipes import construct
-        >>> construct({"class": "Lifting", "channels": 8, "patch_size": 2}).patch_size
-        2
-    """
-    if isinstance(description, list):
-        return tuple(construct(x) for x in description)
-    if not isinstance(description, dict):
-        return description
-    arguments = {k: construct(v) for k, v in description.items() if k != "class"}
-    if "class" not in description and not more:
-        return arguments
-    return _maker(str(description.get("class")))(**arguments, **more)
-
-
-def _maker(name: str) -> Callable[..., Any]:
-    """What a recipe's class name stands for: a class, or the function that makes a schedule."""
-    if name in SCHEMES:
-        return SCHEMES[name]
-    if name in schemes.registry.SCHEMES:  # one that a user has registered
-        return schemes.registry.SCHEMES[name].schedule
-    cls = own_class(name) or keras.saving.get_registered_object(f"keras_pde>{name}")
-    if cls is None:
-        raise ValueError(
-            "A recipe's model needs a class of keras_pde, or one of your own that"
-            f" keras_pde.presets.allowed_classes.allow has allowed. Received: class={name!r}"
+        It leaves out what does not change the training, so that a description that was forgotten
+        can be added to a recipe whose training has ended.
+        """
+        trained = dataclasses.replace(
+            self, name="recipe", description="", purpose="", test=Recipe.test, final={}
         )
-    return cls
+        return tuple(hashlib.sha256(r.text().encode()).hexdigest() for r in (trained, self))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a recipe's file, strictly: each key once, numbers that are some.
+
+    Raises:
+        ValueError: no such file.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"the field {twice!r} stands there twice")
+        return found
+
+    def constant(name: str) -> Any:
+        raise ValueError(f"{name} is no number of JSON")
+
+    try:
+        data = json.loads(
+            path.read_bytes().decode("utf-8"), object_pairs_hook=once, parse_constant=constant
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError("it is no object: it needs name and model")
+    return data

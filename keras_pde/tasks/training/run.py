@@ -7,12 +7,13 @@ and the moving averages, so a run that was killed ends with the weights of one t
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Generator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_pde.data import batches
 from keras_pde.tasks import task as tasks
@@ -34,6 +35,7 @@ class Training:
         data: folder of the data sets; None is the task's usual one.
         folder: of the checkpoint.
         group: of processes that train together.
+        say: is told where a damaged checkpoint makes the run go on from an earlier one.
 
     Attributes:
         model: with the weights at hand; after `run` with their averages.
@@ -47,14 +49,14 @@ class Training:
         data: str | Path | None,
         folder: Path,
         group: Alone | None = None,
+        say: Callable[[str], None] = warnings.warn,
     ) -> None:
         self.recipe = recipe
         self.group = group or Alone()
         self.task = tasks.get(recipe.task)
+        self.model = recipe.build()
         self.data = self.task.data(recipe, data)
         self.group.check_alike(recipe.text(), self.data.content())
-        self.model = recipe.build()
-        self.task.check(self.model)
         self._compile()
         self.patience = Patience(
             VALIDATION,
@@ -62,9 +64,14 @@ class Training:
             patience=recipe.patience or recipe.steps + 1,
             mode="max" if self.task.metric.higher_is_better else "min",
         )
-        identity = hashlib.sha256(recipe.text().encode()).hexdigest()
         self.checkpoint = Checkpoint(
-            folder, identity, self.patience, recipe.validate_every, recipe.steps, self.group
+            folder,
+            recipe.identities(),
+            self.patience,
+            recipe.validate_every,
+            recipe.steps,
+            self.group,
+            say,
         )
         self.checkpoint.set_model(self.model)
 
@@ -103,6 +110,21 @@ class Training:
     def done(self) -> bool:
         """Whether nothing is left to train."""
         return self.step >= self.recipe.steps or self.patience.exhausted
+
+    def check(self) -> None:
+        """Compare the network's output for a batch with what is to be learned.
+
+        Raises:
+            ValueError: another shape, or a network that cannot be computed for such a batch.
+        """
+        inputs, target = self.task.arrange(self.model, self.data.batch(0))
+        try:
+            output = tuple(_Forward(self.model)(inputs).shape)
+        except Exception as error:  # whatever a backend raises
+            raise self.recipe.refusal("model", error) from error
+        if output != (wanted := np.shape(target)):
+            text = f"its output for a batch has shape {output}, and {wanted} is needed"
+            raise self.recipe.refusal("model", text)
 
     def save(self) -> None:
         """Write the checkpoint: whole, or not at all."""
@@ -169,3 +191,19 @@ class Training:
             inputs, target = self.task.arrange(self.model, batch)
             # Keras takes a list of inputs for tensors that a generator may not yield
             yield (tuple(inputs) if isinstance(inputs, list) else inputs), target
+
+
+class _Forward(keras.Operation):
+    """A model's shapes, traced and not computed."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def call(self, inputs: Any) -> Any:
+        return self.model(inputs)
+
+    def __call__(self, inputs: Any) -> Any:
+        return super().__call__(
+            keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, str(x.dtype)), inputs)
+        )

@@ -1,0 +1,153 @@
+"""What each field of a recipe may be: its type, its range, its meaning."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from keras_pde.runtime.options import flag, number, said, whole
+
+__all__ = ["FIELDS", "check_names"]
+
+MOST = 10**9
+LENGTH = 2000  # characters of a text
+SEEDS = 2**32 - 1  # NumPy's
+
+
+def text(x: Any, name: str) -> None:
+    """One line of text, or none."""
+    if not isinstance(x, str) or len(x) > LENGTH or not x.replace("\t", " ").isprintable():
+        raise ValueError(
+            f"{name} must be one line of at most {LENGTH} characters. Received: {name}={said(x)}"
+        )
+
+
+def preset_name(x: Any, name: str) -> None:
+    """A name that a folder can have on every system."""
+    if not isinstance(x, str) or not re.fullmatch(r"\w[\w.-]*", x) or len(x) > 100:
+        raise ValueError(
+            "a preset's name has letters, digits and _ . - only, at most 100. Received:"
+            f" {name}={said(x)}"
+        )
+
+
+def folder(x: Any, name: str) -> None:
+    """A folder's name."""
+    text(x, name)
+    if not x:
+        raise ValueError(f"{name} must name a folder of images. Received: {name}=''")
+
+
+def table(x: Any, name: str) -> None:
+    """An object with fields."""
+    if not isinstance(x, Mapping) or not all(isinstance(key, str) for key in x):
+        raise ValueError(f"{name} is an object with fields of its own. Received: {name}={said(x)}")
+
+
+def model(x: Any, name: str) -> None:
+    """The description of a network."""
+    if not isinstance(x, Mapping) or not isinstance(x.get("class"), str):
+        raise ValueError(
+            f'{name} must be an object {{"class": name, argument: value, ...}}. Received:'
+            f" {name}={said(x)}"
+        )
+    table(x, name)
+
+
+def noise(x: Any, name: str) -> None:
+    """A noise level, or the lowest and the highest."""
+    if not isinstance(x, list | tuple):
+        number(x, name, low=0, high=255)
+        return
+    if len(x) != 2:
+        raise ValueError(
+            f"{name} must be a number, or the lowest and the highest. Received: {name}={said(x)}"
+        )
+    for value in x:
+        number(value, name, low=0, high=255)
+    if x[0] > x[1]:
+        raise ValueError(f"{name} must have the lowest level first. Received: {name}={said(x)}")
+
+
+def levels(x: Any, name: str) -> None:
+    """Noise levels to measure at."""
+    if not isinstance(x, list | tuple) or not x or len(set(map(repr, x))) < len(x):
+        raise ValueError(
+            f"{name} must be a list of different noise levels. Received: {name}={said(x)}"
+        )
+    for value in x:
+        number(value, name, low=0, high=255, low_open=True)
+
+
+def count(low: int, high: int = MOST) -> Callable[[Any, str], None]:
+    """A whole number within bounds."""
+
+    def check(x: Any, name: str) -> None:
+        whole(x, name, low=low, high=high)
+
+    return check
+
+
+def real(low: float, high: float, **options: bool) -> Callable[[Any, str], None]:
+    """A number within bounds."""
+
+    def check(x: Any, name: str) -> None:
+        number(x, name, low=low, high=high, **options)  # type: ignore[call-overload]
+
+    return check
+
+
+FIELDS: dict[str, Callable[[Any, str], Any]] = {
+    "name": preset_name,
+    "model": model,
+    "description": text,
+    "purpose": text,
+    "task": text,
+    "channels": count(1, 1024),
+    "train": folder,
+    "test": folder,
+    "validation": count(0),
+    "noise": noise,
+    "patch_size": count(1, 2**16),
+    "batch_size": count(1, 2**16),
+    "steps": count(1),
+    "learning_rate": real(0, 1e30, low_open=True),
+    "warmup": count(0),
+    "clip": real(0, 1e30),
+    "ema": real(0, 1, high_open=True),
+    "validate_every": count(1),
+    "patience": count(0),
+    "levels": levels,
+    "jit": flag,
+    "seed": count(0, SEEDS),
+    "final": table,
+    "before": table,
+    "start": text,
+    "options": table,
+}
+
+
+def check_names(given: Collection[str], known: Collection[str], where: str) -> None:
+    """Refuse names that are not known, with the near ones.
+
+    Raises:
+        ValueError: the names, what they may have meant, and all that are known.
+
+    Example:
+        >>> from keras_pde.tasks.training.fields import check_names
+        >>> check_names(["stepz"], ["steps", "seed"], "it")
+        Traceback (most recent call last):
+        ...
+        ValueError: it has unknown fields stepz. Did you mean steps? Fields: seed, steps.
+    """
+    unknown = sorted(set(given) - set(known))
+    if not unknown:
+        return
+    near = [m for name in unknown for m in difflib.get_close_matches(name, known, n=1)]
+    hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in unknown[:5])
+    raise ValueError(
+        f"{where} has unknown fields {shown}.{hint} Fields: {', '.join(sorted(known))}."
+    )
