@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from keras_pde.cli.signals import Stopped, stoppable
 from keras_pde.runtime.quiet import import_keras_quietly
 
 
@@ -23,13 +24,34 @@ class Mistake(click.ClickException):
         click.echo(f"keras-pde: error: {self.message}", err=True)
 
 
+class Stop(click.ClickException):
+    """The command was asked to end before its time: one line on stderr, and the signal's exit code.
+
+    Args:
+        message: what was kept, and how to go on.
+        signal: the exception that says which signal it was.
+    """
+
+    exit_code: int  # type: ignore[misc]  # click has one for all
+
+    def __init__(self, message: str, signal: KeyboardInterrupt) -> None:
+        super().__init__(message)
+        self.exit_code = signal.exit_code if isinstance(signal, Stopped) else 130
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"keras-pde: {self.message}", err=True)
+
+
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """Turn every error that the user can mend into a `Mistake`."""
+    """Turn every error that the user can mend into a `Mistake`, and a signal into a `Stop`."""
     try:
         yield
-    except (Mistake, BrokenPipeError):
+    except (Mistake, Stop, BrokenPipeError):
         raise
+    except KeyboardInterrupt as signal:
+        raise Stop(str(signal) or "stopped", signal) from None
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "keras-pde"
         raise Mistake(f"{' '.join(error.format_message().split())} See {where} --help.") from None
@@ -74,7 +96,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with one_line():
+        with one_line(), stoppable():
             return super().invoke(ctx)
 
 

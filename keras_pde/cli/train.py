@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from keras_pde.cli.files import DATA
-from keras_pde.cli.plumbing import load_networks
+from keras_pde.cli.plumbing import Stop, load_networks
 from keras_pde.cli.printing import progress_bar
 
 
@@ -43,6 +43,9 @@ def train(
     RECIPE is a file, its folder, or the name of a preset of the zoo. The run ends by writing the
     preset into a folder of the current one: weights, golden outputs, measured numbers, card. In a
     checkout, --out zoo/TASK/NAME puts it into the zoo and its index.
+
+    Ctrl-C, or SIGTERM, stops a run, and the same command goes on from its last checkpoint, or the
+    one before where that is damaged.
 
     KERAS_BACKEND=jax trains on JAX, and then on several machines: start it on each with
     --distribute, and again on all when one has failed. Process 0 writes the files.
@@ -80,12 +83,29 @@ def train(
                     f"{line}, {logs['seconds']:.0f} s", highlight=False, soft_wrap=True
                 )
 
-        folder = run(loaded, data, target, place, show, group)
+        def say(text: str) -> None:
+            bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+        try:
+            folder = run(loaded, data, target, place, show, group, say)
+        except KeyboardInterrupt as signal:
+            raise Stop(_kept(place, signal), signal) from None
     click.echo(
         f"wrote {folder}"
         if group.is_chief
         else f"process {group.index} of {group.count} is done; process 0 writes the preset"
     )
+
+
+def _kept(place: Path, signal: KeyboardInterrupt) -> str:
+    """What is kept of a training that was stopped, and how to go on."""
+    from keras_pde.tasks.training.checkpoint import CHECKPOINT
+
+    if any(place.rglob(CHECKPOINT)):
+        kept = f"the last checkpoint is in {place}, and the same command goes on from it"
+    else:
+        kept = f"there is no checkpoint in {place} yet, and the same command begins anew"
+    return f"{str(signal) or 'stopped'}: {kept}"
 
 
 def _columns() -> tuple[Any, ...]:

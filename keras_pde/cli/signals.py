@@ -1,0 +1,78 @@
+"""SIGINT and SIGTERM: the first ends a command in good order, a second one at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TOGETHER = 0.3  # seconds: `timeout` and terminals send one signal to a process and to its group
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal has asked the command to end.
+
+    Args:
+        number: of the signal.
+
+    Attributes:
+        exit_code: of the command, as shells have it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise `Stopped` inside the block at the first signal, and end the process at a second one.
+
+    Python calls a handler when it is back from compiled code, which a program of TensorFlow may be
+    in for minutes, so a second signal is waited for by a thread.
+
+    Example:
+        >>> from keras_pde.cli.signals import stoppable
+        >>> with stoppable():
+        ...     signal.raise_signal(signal.SIGTERM)
+        Traceback (most recent call last):
+        ...
+        keras_pde.cli.signals.Stopped: stopped by SIGTERM
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told, telling = socket.socketpair()
+    telling.setblocking(False)
+    threading.Thread(target=_wait, args=(told,), daemon=True).start()
+    former = {number: signal.signal(number, _stop) for number in SIGNALS}
+    wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        telling.close()
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise Stopped(number)
+
+
+def _wait(told: socket.socket) -> None:
+    """End the process at the second signal; return once the other end is closed."""
+    first = None
+    with told:
+        while numbers := told.recv(1):
+            if numbers[0] not in SIGNALS:
+                continue
+            first = first or time.monotonic()
+            if time.monotonic() - first > TOGETHER:
+                os._exit(128 + numbers[0])
