@@ -38,12 +38,13 @@ def stoppable() -> Iterator[None]:
     in for minutes, so a second signal is waited for by a thread.
 
     Example:
-        >>> from keras_pde.cli.signals import stoppable
-        >>> with stoppable():
-        ...     signal.raise_signal(signal.SIGTERM)
-        Traceback (most recent call last):
-        ...
-        keras_pde.cli.signals.Stopped: stopped by SIGTERM
+        >>> from keras_pde.cli.signals import Stopped, stoppable
+        >>> try:
+        ...     with stoppable():
+        ...         signal.raise_signal(signal.SIGTERM)
+        ... except Stopped as stopped:
+        ...     print(stopped, stopped.exit_code)
+        stopped by SIGTERM 143
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -247,7 +247,7 @@ def test_a_recipe_is_stored_as_it_was_trained_also_where_a_field_is_zero(tmp_pat
             lambda folder: images.write(
                 folder / "3.tif", images.Image(np.full((24, 24, 1), 9.0, "float32"), depth=FLOAT)
             ),
-            "3.tif has values from 9 to 9",
+            "3.tif has float pixels from 9 to 9",
         ),
         (lambda folder: [path.unlink() for path in folder.iterdir()], "has no image"),
     ],

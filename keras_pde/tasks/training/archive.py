@@ -45,7 +45,7 @@ def unpack(data: bytes) -> dict[str, np.ndarray]:
 
     Example:
         >>> from keras_pde.tasks.training.archive import pack, unpack
-        >>> unpack(pack({"step": 20})[:-1])
+        >>> unpack(pack({"step": 20})[:50])
         Traceback (most recent call last):
         ...
         ValueError: it is cut off or no checkpoint

@@ -9,8 +9,6 @@ from typing import Any
 
 from keras_pde.runtime.options import flag, number, said, whole
 
-__all__ = ["FIELDS", "check_names"]
-
 MOST = 10**9
 LENGTH = 2000  # characters of a text
 SEEDS = 2**32 - 1  # NumPy's

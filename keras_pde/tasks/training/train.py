@@ -144,7 +144,7 @@ def destinations(
     Example:
         >>> from keras_pde.tasks.training.recipes import Recipe
         >>> from keras_pde.tasks.training.train import destinations
-        >>> [path.as_posix() for path in destinations(Recipe("small", {}))]
+        >>> [path.as_posix() for path in destinations(Recipe("small", {"class": "FEDResNet"}))]
         ['small', 'runs/small']
     """
     target = Path(recipe.name) if folder is None else Path(folder)
