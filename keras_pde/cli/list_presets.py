@@ -48,7 +48,7 @@ def list_presets(pattern: str, task: str | None) -> None:
     for row in rows:
         table.add_row(*[row[c] for c in columns])
     show_table(table)
-    for line in _metrics(entries.values()):
+    for line in (*_metrics(entries.values()), *_licences(entries)):
         click.echo(line)
     if left_out:
         click.echo(f"\nnot shown, for want of width: {', '.join(left_out)}")
@@ -97,3 +97,13 @@ def _metrics(entries: Iterable[Mapping[str, Any]]) -> list[str]:
         at = " / ".join(task.label(key) for key in of_task) if len(of_task) > 1 else ""
         lines.append(f"metric of {name}: {task.metric.name}{f' at {at}' if at else ''}")
     return lines
+
+
+def _licences(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Under which licences the presets are: those that most are not under name their presets."""
+    of: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        of.setdefault(entry.get("licence", "not stated"), []).append(name)
+    *fewer, most = sorted(of, key=lambda licence: len(of[licence]))
+    lines = [f"licence of {', '.join(of[licence])}: {licence}" for licence in fewer]
+    return [*lines, f"licence{' of the others' * bool(fewer)}: {most}"]

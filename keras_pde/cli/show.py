@@ -33,6 +33,8 @@ def show(preset: str) -> None:
         for level, time in entry["noise"].items():
             table.add_row(level, f"{time:g}")
         show_table(table)
+    if "license" in model.metadata:
+        click.echo(f"licence: {model.metadata['license']}\n")
     table = new_table(("file", ">bytes", "sha256"))
     for name, digest in hashes.items():
         table.add_row(name, f"{(directory / name).stat().st_size:,}", digest)

@@ -64,7 +64,8 @@ def train(
     from keras_pde.tasks.training.train import destinations
     from keras_pde.tasks.training.train import train as run
 
-    loaded = Recipe.load(path if path.exists() else presets.folder_of(recipe))
+    # a bare name of the zoo is the zoo's, whatever stands in this folder
+    loaded = Recipe.load(presets.folder_of(recipe) if known else path)
     target, place = destinations(loaded, out, work)
     group = join(distribute)
     if group.is_chief:

@@ -24,7 +24,7 @@ def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
 
     index = presets.index()
     for name in names:
-        if name not in index and not Path(name).is_dir():
+        if not presets.is_folder(name) or not Path(name).is_dir():
             presets.locate(name, None)  # raises, with names that are near
     load_networks()
     table = new_table(("preset", "result", "difference from golden"))

@@ -103,7 +103,7 @@ def export(
     target, kind = Path(path), _checked(format, Path(path))
     name = str(model) if isinstance(model, str | Path) else model.name
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
-    network = presets.from_preset(name) if isinstance(model, str | Path) else model
+    network = presets.from_preset(model) if isinstance(model, str | Path) else model
     # the number of levels of a multigrid cycle follows from fixed sizes
     network = network if size is None else network.twin(size)
     served = Served(network, entry.get("noise"), sigma, uint8, timed)

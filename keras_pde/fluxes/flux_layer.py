@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.fluxes.flux import checked_contrast
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
@@ -23,7 +24,7 @@ SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
-class FluxLayer(keras.layers.Layer):
+class FluxLayer(LimitedLayer):
     """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant.
 
     For a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.

@@ -14,11 +14,12 @@ from keras_pde.certificates.certified import Certified
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.copying import serialize_unbuilt
 from keras_pde.runtime.types import Shape, Tensor
 
 
-class DiffusionStep(keras.layers.Layer, Certified):
+class DiffusionStep(LimitedLayer, Certified):
     """A layer with an operator K and a flux Φ, from which its step and its certificate are made.
 
     Args:

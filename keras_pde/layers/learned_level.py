@@ -18,6 +18,7 @@ from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.operators.conv_norms import in_graph_bound
 from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.stencils import Stencil
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.precision import drawn_wide
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import Level
@@ -28,7 +29,7 @@ KERNEL_SIZE = 3
 LOOSENESS = 1.15
 
 
-class LearnedLevel(keras.layers.Layer):
+class LearnedLevel(LimitedLayer):
     """A u = |s|V u + Kᵀ(|τ|W∘Φ(Ku)) with s, K, τ and the contrast of Φ learned.
 
     It starts as the problem's own operator.

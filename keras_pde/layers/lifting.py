@@ -13,12 +13,13 @@ from keras import ops
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.linear_layers import linear
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
 from keras_pde.runtime.printed import rounded
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class Lifting(keras.layers.Layer, Certified):
+class Lifting(LimitedLayer, Certified):
     r"""Isometry P u of images into states.
 
     P×p patches become channels, further channels start at zero; PᵀP = I, no weights.

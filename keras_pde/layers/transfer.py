@@ -18,6 +18,7 @@ from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.linear_layers import kernel_bound, linear
 from keras_pde.operators.boundary import check_boundary, cut, extend, fold
 from keras_pde.operators.transfer import coarse_size, prolong_axis, restrict_axis
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.printed import rounded
 
 
@@ -29,7 +30,7 @@ def _stencil_kernel(ndim: int, channels: int, taps: Sequence[float]) -> np.ndarr
     return window[..., None, None] * np.eye(channels)
 
 
-class _Transfer(keras.layers.Layer, Certified):
+class _Transfer(LimitedLayer, Certified):
     def __init__(self, boundary: str = "dirichlet", learned: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.boundary = check_boundary(boundary)

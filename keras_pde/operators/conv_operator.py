@@ -13,6 +13,7 @@ from keras_pde.operators import conv_norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
 from keras_pde.operators.normed_convolution import NormedConvolution
+from keras_pde.runtime.allocation import charge_constant
 from keras_pde.runtime.precision import at_least_float32, drawn_wide
 from keras_pde.runtime.types import Shape, Tensor
 
@@ -165,9 +166,9 @@ class ConvOperator(NormedConvolution):
         if self.fixed:
             assert self.stencil is not None
             taps = stencils.stencil(self.stencil, self.ndim, self.kernel_size).shape[-1]
-            self._constant = stencils.Stencil(self.stencil).array(
-                (*[self.kernel_size] * self.ndim, channels, taps * channels)
-            )
+            constant = (*[self.kernel_size] * self.ndim, channels, taps * channels)
+            charge_constant(constant)
+            self._constant = stencils.Stencil(self.stencil).array(constant)
         for i, out in enumerate(self._channels_out()):
             shape = (*[self.kernel_size] * self.ndim, channels, out)
             self.kernels.append(

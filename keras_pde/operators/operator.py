@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_pde.operators.rounding import RoundingErrors
+from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.precision import at_least_float32
 from keras_pde.runtime.types import Number, Shape, Tensor
 
 
-class Operator(keras.layers.Layer):
+class Operator(LimitedLayer):
     r"""Linear operator u ↦ K u with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
 
     A theorem about a diffusion step u − τKᵀΦ(Ku) needs two things of K: the exact adjoint, and a

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zipfile
 from collections.abc import Mapping
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 
+from keras_pde.presets import limits
+from keras_pde.presets.reading import shown
 from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.types import Inputs, Tensor
 
@@ -42,4 +48,73 @@ def predict_golden(network: Predicting, inputs: Mapping[str, np.ndarray]) -> np.
     ]
     # op by op JAX compiles for minutes
     run = compiled(network) if keras.backend.backend() == "jax" else network
-    return keras.ops.convert_to_numpy(run(tensors if len(tensors) > 1 else tensors[0]))
+    found = keras.ops.convert_to_numpy(run(tensors if len(tensors) > 1 else tensors[0]))
+    # bfloat16 is no type of NumPy's own, in which arrays are stored
+    return found if found.dtype.kind == "f" else found.astype("float32")
+
+
+def read_golden(data: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays of a golden.npz, each checked by its header before it is unpacked.
+
+    Args:
+        data: the file's bytes.
+        names: of the arrays that it must have.
+
+    Raises:
+        ValueError: no such archive, other arrays, arrays that are not plain floats or too large.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> from keras_pde.presets.golden import read_golden
+        >>> file = presets.folder_of("linear_2d") / "golden.npz"
+        >>> read_golden(file.read_bytes(), ("input", "output"))["output"].shape
+        (1, 33, 18, 1)
+    """
+    end = data[-22:]
+    if len(end) < 22 or end[:4] != b"PK\x05\x06":
+        raise ValueError("it is no archive of arrays as NumPy writes it")
+    count, size = struct.unpack("<HI", end[10:16])
+    if count != len(names) or size > 1000 * len(names):
+        raise ValueError(f"it has {count} entries, and {len(names)} were expected")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            if set(entries) != set(names):
+                found = ", ".join(shown(name) for name in sorted(entries))
+                raise ValueError(f"it has {found}, and {', '.join(names)} were expected")
+            left, arrays = limits.GOLDEN_NUMBERS, {}
+            for name, info in entries.items():
+                arrays[name] = _array(archive, info, left)
+                left -= arrays[name].size
+            return arrays
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(f"it is damaged: {error}") from None
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> np.ndarray:
+    """One array, of at most so many numbers."""
+    name = shown(info.filename)
+    if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is encrypted or packed in another way than NumPy's")
+    with archive.open(info) as file:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version")
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=1000)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            raise ValueError(f"{name} is no array as NumPy writes it") from None
+        if dtype.kind != "f" or dtype.itemsize > 8:
+            raise ValueError(f"{name} holds {shown(str(dtype))}, and floats were expected")
+        if len(shape) > limits.AXES or not 0 < prod(shape) <= limit:
+            raise ValueError(
+                f"{name} has the shape {shown(shape)}, and at most {limits.GOLDEN_NUMBERS:,}"
+                " numbers are read in all"
+            )
+        size = prod(shape) * dtype.itemsize
+        raw = file.read(size)
+        if len(raw) != size or file.read(1):
+            raise ValueError(f"{name} has not the length of its shape {shape}")
+    found = np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    return found

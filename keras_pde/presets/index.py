@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+from keras_pde.presets import limits
+from keras_pde.presets.reading import parse_json, read_bytes, refused
+from keras_pde.presets.values import word, wrong
 
 __all__ = ["folder_of", "index", "roots", "zoo_root"]
 
@@ -13,6 +18,7 @@ INDEX = "presets.json"
 VARIABLE = "KERAS_PDE_PRESETS"  # folders of one's own, separated as in PATH
 
 
+@functools.cache
 def zoo_root() -> Path:
     """Directory of the zoo: inside the installed package, or beside it in a checkout.
 
@@ -47,7 +53,34 @@ def roots() -> list[Path]:
 
 def _entries(root: Path) -> dict[str, dict[str, Any]]:
     path = root / INDEX
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    if root == zoo_root():
+        stat = path.stat()
+        return _of_the_zoo(path, stat.st_mtime_ns, stat.st_size)
+    return _checked(path) if os.path.lexists(path) else {}
+
+
+@functools.lru_cache(maxsize=1)
+def _of_the_zoo(path: Path, time: int, size: int) -> dict[str, dict[str, Any]]:
+    """The zoo's index, read again when it has changed: Keras asks for it in every save and load."""
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _checked(path: Path) -> dict[str, dict[str, Any]]:
+    """An index that anybody may have written."""
+    entries = parse_json(read_bytes(path, limits.INDEX_BYTES), path)
+    try:
+        for name, entry in entries.items():
+            word(name, "a preset's name")
+            if not isinstance(entry, dict):
+                raise wrong(name, "an object", entry)
+            # folder and class: parts of a path, which may not leave the index's folder
+            for key in ("task", "class"):
+                word(entry.get(key), f"{name}.{key}")
+            if {name, entry["task"]} & {".", ".."} or "\\" in name + entry["task"]:
+                raise ValueError(f"{name} is no folder beside it")
+    except ValueError as error:
+        raise refused(path, str(error)) from None
+    return entries
 
 
 def index() -> dict[str, dict[str, Any]]:

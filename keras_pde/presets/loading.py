@@ -1,19 +1,23 @@
-"""Find, verify and load a preset: the zoo, a directory, or an archive at a URL."""
+"""Verify and load a preset. Everything in its files is checked before anything is made of it."""
 
 from __future__ import annotations
 
-import difflib
-import json
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_pde.presets.allowed_classes import foreign_classes, may_be_model
-from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash
-from keras_pde.presets.golden import predict_golden
-from keras_pde.presets.index import folder_of, index
+from keras_pde.presets import limits
+from keras_pde.presets.allowed_classes import check_network
+from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS
+from keras_pde.presets.golden import predict_golden, read_golden
+from keras_pde.presets.hdf5 import read_arrays
+from keras_pde.presets.locating import is_own, locate
+from keras_pde.presets.metadata import agree, read_metadata
+from keras_pde.presets.reading import parse_json, read_bytes, refused, shown, shown_path
+from keras_pde.presets.schema import PRECISIONS
 
 
 def from_preset(
@@ -21,17 +25,26 @@ def from_preset(
 ) -> Any:
     r"""Load a network of any class from the zoo, a directory, or a URL.
 
+    A preset may come from anybody: its files are read once, within `presets.limits`, and compared
+    with their hashes, with each other and with what networks can be. Only then it is built.
+
     Args:
-        source: a name of `list_presets`; a directory written by `save_to_preset`; or a URL of a
-            .zip or .tar.gz of one.
+        source: a name of `list_presets`; a directory written by `save_to_preset`, as a path object
+            or with a path separator ("./mine"); or a URL of a .zip or .tar.gz of one. A bare name
+            is never a folder.
         sha256: of the archive; required for a URL.
         dtype: precision to load in, such as "float64" or "mixed_bfloat16"; the saved one by
             default.
 
+    Returns:
+        The network; its ``metadata`` are those of the preset, with the ``license`` of trained
+        weights.
+
     Raises:
-        ValueError: unknown name (near ones are listed), a damaged or tampered file, a class outside
-            keras_pde and Keras, a URL without its sha256.
+        ValueError: unknown name (near ones are listed), a damaged or tampered file, a class that no
+            preset needs, sizes beyond the limits, a URL without its sha256.
         FileNotFoundError: a directory without the files of a preset.
+        OSError: a file that cannot be read.
 
     Example:
         >>> import keras_pde
@@ -39,67 +52,8 @@ def from_preset(
         >>> model.predict(np.zeros((1, 8, 8, 1)), verbose=0).shape
         (1, 8, 8, 1)
     """
-    directory, hashes = locate(os.fspath(source), sha256)
+    directory, hashes = locate(source, sha256)
     return load(directory, hashes, dtype)
-
-
-def locate(source: str, sha256: str | None) -> tuple[Path, dict[str, str]]:
-    """Directory of a preset, and the hashes that its files must have.
-
-    Args:
-        source: name, directory or URL, as `from_preset` takes it.
-        sha256: of the archive at a URL, else None.
-
-    Raises:
-        ValueError, FileNotFoundError: as `from_preset`.
-
-    Example:
-        >>> from keras_pde import presets
-        >>> directory, hashes = presets.locate("linear_2d", None)
-        >>> directory.name, sorted(hashes)
-        ('linear_2d', ['config.json', 'golden.npz', 'model.weights.h5'])
-    """
-    if "://" in source:
-        from keras_pde.presets.download import fetch_archive
-
-        if sha256 is None:
-            raise ValueError(
-                "A preset from a URL needs the sha256 of its archive, which whoever published it"
-                f" states: from_preset({source!r}, sha256=...)"
-            )
-        directory = fetch_archive(source, sha256)
-        return directory, _own_hashes(directory)
-    if sha256 is not None:
-        raise ValueError(
-            "sha256 is for a URL; the zoo and saved directories carry their own hashes"
-        )
-    path = Path(source)
-    if path.is_dir() or os.sep in source or source.startswith("."):
-        if not (path / CONFIG).is_file():
-            raise FileNotFoundError(
-                f"{source!r} is no preset directory: it has no {CONFIG}. save_to_preset writes one."
-            )
-        return path, _own_hashes(path)
-    entries = index()
-    if source not in entries:
-        near = difflib.get_close_matches(source, entries, n=4, cutoff=0.4)
-        hint = (
-            f"Did you mean {', '.join(near)}?"
-            if near
-            else f"There are: {', '.join(sorted(entries))}."
-        )
-        raise ValueError(f"No preset is called {source!r}. {hint}")
-    return folder_of(source), entries[source]["sha256"]
-
-
-def _own_hashes(directory: Path) -> dict[str, str]:
-    try:
-        return dict(json.loads((directory / METADATA).read_text(encoding="utf-8"))["sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{directory / METADATA} is missing or damaged, so the files cannot be verified:"
-            f" {error}"
-        ) from None
 
 
 def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
@@ -118,44 +72,115 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
         >>> presets.load(*presets.locate("linear_1d", None), "float64").compute_dtype
         'float64'
     """
-    for name in (CONFIG, WEIGHTS):
-        if not (directory / name).is_file():
-            raise FileNotFoundError(
-                f"{directory / name} is missing: the preset is incomplete. Reinstall or download it"
-                " again."
-            )
-    for name, wanted in hashes.items():
-        if not (directory / name).is_file() or file_hash(directory / name) != wanted:
-            raise ValueError(
-                f"{directory / name} is damaged: its sha256 is not {wanted[:12]}…, which the index"
-                " states. Reinstall or download it again."
-            )
-    foreign = next(
-        foreign_classes(config := json.loads((directory / CONFIG).read_text(encoding="utf-8"))),
-        None,
-    )
-    if foreign is not None:
+    if dtype is not None and dtype not in PRECISIONS:
         raise ValueError(
-            f"{directory / CONFIG} names {foreign}, neither keras_pde's nor Keras's own: refused,"
-            " as it could run foreign code. A class of your own is allowed by"
-            " keras_pde.presets.allowed_classes.allow."
+            f"dtype must be one of {', '.join(PRECISIONS)}, or None. Received: dtype={dtype!r}"
         )
-    if dtype is not None:
-        config = with_dtype(config, dtype)
+    follow = is_own(directory)
+    metadata = read_metadata(directory, follow=follow)
+    agree(metadata["sha256"], hashes, directory / METADATA)
+    config_path, weights_path = directory / CONFIG, directory / WEIGHTS
+    config = parse_json(_hashed(config_path, limits.CONFIG_BYTES, hashes, follow), config_path)
+    try:
+        checked = check_network(config)
+    except ValueError as error:
+        raise refused(config_path, str(error)) from None
+    if (name := config["class_name"]) != metadata["class"]:
+        raise refused(
+            directory / METADATA, f"its class is {metadata['class']!r}, and {CONFIG} has a {name}"
+        )
+    count = metadata["parameter_count"]
+    largest = min(limits.WEIGHTS_BYTES, 8 * count + limits.WEIGHTS_OVERHEAD)
+    try:
+        stored = read_arrays(_hashed(weights_path, largest, hashes, follow))
+    except ValueError as error:
+        raise _of(weights_path, error) from None
+    if checked:  # with classes of one's own there may be more in it than parameters
+        _compare(config, stored, count, weights_path)
+    _hashed(directory / GOLDEN, limits.GOLDEN_BYTES, hashes, follow)
+    network = _built(config, dtype, config_path, sum(a.size for a in stored.values()))
+    if network.count_params() != count:
+        raise refused(
+            config_path,
+            f"its network has {network.count_params():,} parameters, and {METADATA} states"
+            f" {count:,}",
+        )
+    _fill(network, stored, weights_path, cast=dtype is not None)
+    network.metadata = metadata
+    return network
+
+
+def _hashed(path: Path, limit: int, hashes: dict[str, str], follow: bool) -> bytes:
+    """A file's bytes, which are those of its hash."""
+    data = read_bytes(path, limit, follow=follow)
+    wanted = hashes[path.name]
+    if hashlib.sha256(data).hexdigest() != wanted:
+        raise ValueError(
+            f"{shown_path(path)} is damaged: its sha256 is not {wanted[:12]}…, which the index"
+            " states. Reinstall or download it again."
+        )
+    return data
+
+
+def _of(path: Path, error: Exception) -> ValueError:
+    """An error that names a file, of one that may not."""
+    text = str(error)
+    return ValueError(text) if str(path) in text else refused(path, f"damaged, or {text}")
+
+
+def _built(config: dict[str, Any], dtype: str | None, path: Path, weights: int) -> Any:
+    """The network of a checked configuration, with no more weights than its file has."""
     import keras
 
-    model: Any = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    if not (may_be_model(config) and isinstance(model, keras.Model) and model.built):
-        raise ValueError(f"{directory / CONFIG} does not describe a built model of keras_pde")
+    from keras_pde.presets.preset_model import PresetModel
+    from keras_pde.runtime.allocation import at_most
+
     try:
-        model.load_weights(directory / WEIGHTS)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{directory / WEIGHTS} does not fit {directory / CONFIG}, or is damaged: {error}"
-        ) from None
-    if not all(np.isfinite(w).all() for w in model.get_weights()):
-        raise ValueError(f"{directory / WEIGHTS} holds values that are not finite")
-    return model
+        with at_most(weights, limits.CONSTANTS):
+            network: Any = keras.saving.deserialize_keras_object(
+                config if dtype is None else with_dtype(config, dtype), safe_mode=True
+            )
+        if not (isinstance(network, PresetModel) and network.built):
+            raise ValueError("it does not describe a built model of keras_pde")
+    except Exception as error:  # whatever classes raise on values of other types
+        raise refused(path, f"its network cannot be built: {_first_line(error)}") from None
+    return network
+
+
+def _first_line(error: Exception) -> str:
+    """The type and the text of an error of Keras's or Python's, in one line that is not long."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text if len(text) <= 400 else f'{text[:400]}…'}"
+
+
+def _fill(network: Any, stored: dict[str, np.ndarray], path: Path, *, cast: bool) -> None:
+    """Give the network its weights; cast to another precision they may become infinite."""
+    from keras_pde.presets.weights import load_weights
+
+    try:
+        load_weights(network, stored)
+        if cast and not all(np.isfinite(w.astype("f8")).all() for w in network.get_weights()):
+            raise ValueError("it holds values that are not finite in this precision")
+    except Exception as error:
+        raise refused(path, f"it does not fit {CONFIG}: {_first_line(error)}") from None
+
+
+def _compare(config: dict[str, Any], stored: dict[str, np.ndarray], count: int, path: Path) -> None:
+    """Refuse weights of another precision than the network's, and another number of them."""
+    import keras
+
+    from keras_pde.presets.weights import stored_dtype
+
+    policy = config["config"].get("dtype") or "float32"
+    name = policy["config"]["name"] if isinstance(policy, dict) else policy
+    wanted = stored_dtype(keras.DTypePolicy(name).variable_dtype)
+    for key, array in stored.items():
+        if array.dtype != wanted:
+            raise refused(
+                path, f"it does not fit {CONFIG}: {shown(key)} holds {array.dtype}, no {wanted}"
+            )
+    if (found := sum(array.size for array in stored.values())) != count:
+        raise refused(path, f"it does not fit {METADATA}: it holds {found:,} numbers, no {count:,}")
 
 
 def with_dtype(config: Any, dtype: str) -> Any:
@@ -187,11 +212,27 @@ def verify(source: str | os.PathLike[str]) -> float:
         >>> presets.verify("weickert_2d") < 1e-5
         True
     """
-    directory, hashes = locate(os.fspath(source), None)
-    model = load(directory, hashes, None)
-    with np.load(directory / GOLDEN) as golden:
-        inputs = {k: golden[k] for k in golden.files if k != "output"}
-        return float(
-            np.abs(predict_golden(model, inputs) - golden["output"]).max()
-            / max(1.0, np.abs(golden["output"]).max())
+    directory, hashes = locate(source, None)
+    model, path = load(directory, hashes, None), directory / GOLDEN
+    names = ("input", *model.named_inputs[1:])
+    try:
+        golden = read_golden(
+            _hashed(path, limits.GOLDEN_BYTES, hashes, is_own(directory)), (*names, "output")
         )
+        expected = golden.pop("output")
+        shapes = zip(names, model.input_shapes.values(), strict=True)
+        for name, shape in shapes:
+            if not _fits(golden[name].shape, shape):
+                raise ValueError(f"{name} has the shape {golden[name].shape}, no {shape}")
+        found = predict_golden(model, golden)
+        if found.shape != expected.shape:
+            raise ValueError(f"output has the shape {expected.shape}, no {found.shape}")
+    except ValueError as error:
+        raise _of(path, error) from None
+    return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        n in (None, m) for m, n in zip(shape, wanted, strict=True)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -11,10 +13,15 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, file_hash, staged
+from keras_pde.presets import limits
+from keras_pde.presets.allowed_classes import ForeignClassError, check_network
+from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS, staged
 from keras_pde.presets.golden import predict_golden
 from keras_pde.presets.index import index
 from keras_pde.presets.loading import from_preset
+from keras_pde.presets.metadata import FORMAT_VERSION
+from keras_pde.presets.reading import parse_json
+from keras_pde.presets.weights import weights_bytes
 
 
 class _Presets:
@@ -33,6 +40,25 @@ class PresetModel(keras.Model):
 
     presets = _Presets()
     named_inputs: tuple[str, ...]
+    _metadata = "{}"  # in JSON: Keras looks for layers in every dictionary of a model
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known of the preset that the network was loaded from, or an empty dictionary.
+
+        Versions, class, number of parameters, hashes, and ``license``, that of trained weights: it
+        holds for networks trained further from them too, and goes into the presets that they write.
+
+        Example:
+            >>> import keras_pde
+            >>> keras_pde.from_preset("gated_resnet_2d").metadata["license"][:48]
+            'weights: non-commercial research and education, '
+        """
+        return json.loads(self._metadata)
+
+    @metadata.setter
+    def metadata(self, value: Mapping[str, Any]) -> None:
+        self._metadata = json.dumps(dict(value))
 
     def example(self) -> dict[str, np.ndarray]:
         """A fixed small input: "input", then further inputs by their names."""
@@ -75,8 +101,9 @@ class PresetModel(keras.Model):
         """Write this model as a preset directory: whole, or not at all.
 
         Raises:
-            ValueError: the model is not built.
+            ValueError: the model is not built, or beyond the limits of what presets may be.
             FileExistsError: the directory exists and is neither empty nor a preset.
+            OSError: the directory cannot be written, or the disk is full; nothing is left then.
 
         Example:
             >>> import keras_pde, tempfile
@@ -95,8 +122,12 @@ class PresetModel(keras.Model):
             raise FileExistsError(
                 f"{target} exists and is no preset: nothing was written. Choose another directory."
             )
-        with staged(target) as stage:
-            self.write_preset_files(stage)
+        try:
+            with staged(target) as stage:
+                self.write_preset_files(stage)
+        except OSError as error:
+            reason = error.strerror or " ".join(str(error).split())
+            raise OSError(f"{target} cannot be written: {reason}. Nothing was written.") from None
 
     def write_preset_files(
         self, stage: Path, example: Mapping[str, np.ndarray] | None = None
@@ -110,17 +141,51 @@ class PresetModel(keras.Model):
         from keras_pde.runtime.version import __version__
 
         self.require_weights()
-        config = keras.saving.serialize_keras_object(self)
-        config.pop("compile_config", None)
-        (stage / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
-        self.save_weights(stage / WEIGHTS)
+        config = _uncompiled(keras.saving.serialize_keras_object(self))
+        files = {CONFIG: json.dumps(config, indent=1, sort_keys=True).encode()}
+        _check_readable(files[CONFIG], stage / CONFIG)
+        files[WEIGHTS] = weights_bytes(self)
         inputs = self.example() if example is None else dict(example)
-        np.savez_compressed(stage / GOLDEN, **{"output": predict_golden(self, inputs), **inputs})  # type: ignore[arg-type]
+        golden = io.BytesIO()
+        np.savez_compressed(golden, **{"output": predict_golden(self, inputs), **inputs})  # type: ignore[arg-type]
+        files[GOLDEN] = golden.getvalue()
+        kept = {key: value for key, value in self.metadata.items() if key == "license"}
         metadata = {
+            "format_version": FORMAT_VERSION,
             "keras_version": keras.__version__,
             "keras_pde_version": __version__,
             "class": type(self).__name__,
             "parameter_count": self.count_params(),
-            "sha256": {name: file_hash(stage / name) for name in (CONFIG, WEIGHTS, GOLDEN)},
+            **kept,
+            "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         }
-        (stage / METADATA).write_text(json.dumps(metadata, indent=1), encoding="utf-8")
+        files[METADATA] = json.dumps(metadata, indent=1).encode()
+        for name, data in files.items():
+            (stage / name).write_bytes(data)
+
+
+def _uncompiled(config: Any) -> Any:
+    """A configuration without optimizers and losses, at any depth."""
+    if isinstance(config, list | tuple):
+        return [_uncompiled(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {key: _uncompiled(x) for key, x in config.items() if key != "compile_config"}
+
+
+def _check_readable(config: bytes, path: Path) -> None:
+    """Refuse to write a network that `from_preset` would refuse to read."""
+    if len(config) > limits.CONFIG_BYTES:
+        raise ValueError(
+            f"The configuration has {len(config):,} bytes, and a preset's has at most"
+            f" {limits.CONFIG_BYTES:,}: save the network as a .keras file"
+        )
+    try:
+        check_network(parse_json(config, path))
+    except ForeignClassError:
+        pass  # it is read wherever its class is allowed
+    except ValueError as error:
+        raise ValueError(
+            f"The network is none that a preset may hold, so nothing was written: {error}. Save it"
+            " as a .keras file."
+        ) from None

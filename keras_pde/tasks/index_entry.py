@@ -10,6 +10,7 @@ from keras_pde import presets
 from keras_pde.models.network import Network
 from keras_pde.presets.files import CONFIG, GOLDEN, WEIGHTS
 from keras_pde.presets.index import INDEX
+from keras_pde.presets.metadata import state_license
 from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
 
@@ -32,6 +33,7 @@ def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
     task, network = tasks.get(recipe.get("task", "denoise")), presets.from_preset(folder)
     facts = task.measure(network, folder, data)
     made = entry(network, folder, task=task.name, description=recipe["description"], **facts)
+    state_license(folder, made["licence"])
     if (folder / TRAINING).is_file():
         task.pictures(network, folder)
     cards.write_card(folder, made)
