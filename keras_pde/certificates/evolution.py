@@ -17,6 +17,7 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import uncertified
 from keras_pde.certificates.facts import ROUNDING, BlockFacts, flaw
 from keras_pde.certificates.rounding import rounded_norm
+from keras_pde.fluxes.declared import said
 from keras_pde.runtime.bounds import or_none, times
 from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.schedule import Schedule
@@ -174,6 +175,7 @@ def evolution_certificate(
                 "the rule for extrapolations needs their weights, and these are rounded",
             )
         reasons["norm"] += f"; with the roundings of {rounding.dtype}"
+    assumptions += said(scheme_of(schedule), f"the scheme {schedule.kind}")
     granted = ("exact arithmetic",) if rounding is None else rounding.assumptions()
     return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, *granted))
 

@@ -17,7 +17,9 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import Certified, damage, uncertified
 from keras_pde.certificates.linear_layers import linear
 from keras_pde.certificates.pointwise import Slopes
+from keras_pde.fluxes.declared import said
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.operators.declared import check_operator
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime.printed import rounded
 from keras_pde.runtime.types import Shape
@@ -161,7 +163,8 @@ def _flux(layer: FluxLayer) -> Certificate:
     slopes = Slopes(*layer.slope_bounds, gain)
     certificate = slopes.certificate(layer.name)
     held = ("a noise level that does not change with u",) * layer.noise_conditioned
-    certificate = replace(certificate, assumptions=(*held, *layer.assumptions))
+    taken = said(layer, f"the flux {type(layer).__name__}")
+    certificate = replace(certificate, assumptions=(*held, *taken, *layer.assumptions))
     if not layer.asymmetry_bound:
         return certificate
     constant = replace(certificate["lipschitz"], constant=slopes.lipschitz + layer.asymmetry_bound)
@@ -172,7 +175,9 @@ def _flux(layer: FluxLayer) -> Certificate:
 
 def _operator(layer: Operator) -> Certificate:
     """‖K‖, by the operator's own bound."""
+    check_operator(layer)
     norm, smallest = layer.norm_bound(), layer.smallest_size
     certificate = linear(layer.name, norm, f"‖K‖ ≤ {rounded(norm)}")
     sizes = (f"spatial sizes of at least {smallest}",) * (smallest > 1)
-    return replace(certificate, assumptions=sizes)
+    taken = said(layer, f"the operator {type(layer).__name__}")
+    return replace(certificate, assumptions=(*sizes, *taken))

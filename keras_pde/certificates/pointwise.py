@@ -12,6 +12,7 @@ import keras
 
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import uncertified
+from keras_pde.fluxes.declared import said
 from keras_pde.fluxes.flux import Flux
 from keras_pde.runtime.printed import rounded
 
@@ -26,11 +27,13 @@ class Slopes:
         low: inf φ′.
         high: sup φ′, or sup of the largest eigenvalue.
         gain: sup |φ(s)|/|s|; inf where φ(0) ≠ 0.
+        assumptions: what must be granted for these bounds, in words.
     """
 
     low: float
     high: float
     gain: float = 1.0
+    assumptions: tuple[str, ...] = ()
 
     @property
     def lipschitz(self) -> float:
@@ -51,7 +54,9 @@ class Slopes:
         slopes = f"slopes in [{rounded(self.low, 4, up=False)}, {rounded(self.high, 4)}]"
         offset = "it is not 0 at 0" if math.isinf(self.gain) else slopes
         reasons = {"norm": offset, "lipschitz": slopes, "averaged": slopes, "energy": NO_ENERGY}
-        return Certificate(subject, self.gain, self.lipschitz, averaged, False, reasons)
+        return Certificate(
+            subject, self.gain, self.lipschitz, averaged, False, reasons, self.assumptions
+        )
 
 
 SELU = 1.7580993408473769  # scale times alpha
@@ -87,7 +92,7 @@ def activation_slopes(function: Any) -> Slopes | None:
     """Bounds of an activation, a flux of this library among them; None where none are known."""
     if isinstance(function, Flux):
         gain = max(map(abs, function.diffusivity_bounds))
-        return Slopes(*function.slope_bounds, gain)
+        return Slopes(*function.slope_bounds, gain, said(function, f"the flux {function.name}"))
     return ACTIVATIONS.get(function)
 
 

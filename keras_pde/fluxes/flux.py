@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import ops
 
+from keras_pde.fluxes.declared import check_flux
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.runtime.registry import Configured
 from keras_pde.runtime.types import Number, Tensor
@@ -37,14 +38,23 @@ def in_units(s: Tensor, contrast: Number) -> tuple[Tensor, Number]:
 
     Example:
         >>> from keras_pde.fluxes.flux import in_units
-        >>> in_units(3.0, 2.0), in_units(3e-20, 1e-20)
-        ((3.0, 2.0), (3.0, 1.0))
+        >>> in_units(3.0, 2.0), in_units(1e-20, 1e-20)
+        ((3.0, 2.0), (1.0, 1.0))
     """
     tiny = isinstance(contrast, float) and contrast < TINY
     return (s / contrast, 1.0) if tiny else (s, contrast)
 
 
-class Flux(Configured):
+class _Sampled(type):
+    """Of a flux that is made, the declared bounds are checked when all its arguments are set."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        flux = super().__call__(*args, **kwargs)
+        check_flux(flux)
+        return flux
+
+
+class Flux(Configured, metaclass=_Sampled):
     r"""Flux Φ(s) = g(s²)s with potential ψ, ψ′ = Φ, and contrast λ.
 
     Data of a flux, independent of λ: ``diffusivity_bounds`` = (inf g, sup g) and ``slope_bounds`` =
@@ -53,7 +63,8 @@ class Flux(Configured):
 
     To add a flux, subclass, set the two pairs of bounds, write ``_g``, its derivative ``_dg``, and
     ``_psi`` as functions of r = s²/λ² (``_psi`` is ψ/λ²), and decorate with
-    ``keras.saving.register_keras_serializable``.
+    ``keras.saving.register_keras_serializable``. What a flux of one's own declares is checked on
+    samples where it is made, and stands among the assumptions of certificates.
 
     Args:
         contrast: λ in [1e-30, 1e12], in the units of s (for images in [0, 1], of a grey value
@@ -63,7 +74,8 @@ class Flux(Configured):
     broadcastable to s). Returns Φ(s), same shape and dtype.
 
     Raises:
-        ValueError: a contrast that is no number in [1e-30, 1e12].
+        ValueError: a contrast that is no number in [1e-30, 1e12]; a flux of one's own whose values
+            contradict the bounds, slope or potential that it declares.
 
     Source: Alt, Peter, Weickert, Schrader, arXiv:2103.15419 (2021), table of diffusivities.
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_pde import fluxes as activations
+from keras_pde.fluxes import declared
 from keras_pde.fluxes.flux import STEEP, in_units
 from keras_pde.fluxes.flux_layer import FluxLayer, contrast_of_parts
 from keras_pde.runtime.precision import as_in, at_least_float32
@@ -162,6 +163,11 @@ class FluxActivation(FluxLayer):
         """
         (g0, g1), (s0, s1) = self.flux.diffusivity_bounds, self.flux.slope_bounds
         return (min(g0, s0), max(g1, s1)) if self.coupled else (s0, s1)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Whose bounds are declared, and not proved."""
+        return declared.said(self.flux, f"the flux {self.flux.name}")
 
     @property
     def stiffness(self) -> float:

@@ -279,11 +279,15 @@ class GatedFlux(FluxActivation):
         """Granted for the Lipschitz constant."""
         low, high = (round(255 * x) for x in NOISE_RANGE)
         return (
-            (
-                f"for the Lipschitz constant one noise level for all pixels, of {low} to {high}"
-                " grey levels of 255"
-            ),
-        ) * self.noise_conditioned
+            super().assumptions
+            + (
+                (
+                    f"for the Lipschitz constant one noise level for all pixels, of {low} to {high}"
+                    " grey levels of 255"
+                ),
+            )
+            * self.noise_conditioned
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -11,8 +11,11 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde import operators
 from keras_pde.certificates.certified import Certified
+from keras_pde.fluxes.declared import said
+from keras_pde.fluxes.declared_layer import check_layer
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.operators.declared import check_operator
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.copying import serialize_unbuilt
@@ -49,7 +52,17 @@ class DiffusionStep(LimitedLayer, Certified):
         inner = self.operator.compute_output_shape(shape)
         if not self.flux.built:
             self.flux.build(inner)
+        self.check_declared()
         return inner
+
+    def check_declared(self) -> None:
+        """Sample what an operator and a flux of one's own declare: certificates rest on it.
+
+        Raises:
+            ValueError: a bound, an adjoint or a potential that the samples contradict.
+        """
+        check_operator(self.operator)
+        check_layer(self.flux, self.operator.ndim, self.operator.rows)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
         """The shape of the state."""
@@ -72,6 +85,9 @@ class DiffusionStep(LimitedLayer, Certified):
             granted.append(f"spatial sizes of at least {self.operator.smallest_size}")
         if self.flux.noise_conditioned:
             granted.append(f"a noise level that does not change with {self.variable}")
+        self.check_declared()
+        for part, kind in ((self.operator, "operator"), (self.flux, "flux")):
+            granted += said(part, f"the {kind} {type(part).__name__}")
         return (*granted, *self.flux.assumptions)
 
     def require_weights(self) -> None:

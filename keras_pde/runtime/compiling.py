@@ -177,3 +177,20 @@ def double_precision() -> Iterator[None]:
 
     with jax.enable_x64(True):
         yield
+
+
+def computes_now() -> bool:
+    """Whether operations give numbers: not while a graph is traced.
+
+    Example:
+        >>> from keras_pde.runtime.compiling import computes_now
+        >>> computes_now()
+        True
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())

@@ -40,6 +40,18 @@ class Configured:
         return f"{type(self).__name__}({options})"
 
 
+def own(thing: Any) -> bool:
+    """Whether a thing is of a class of this library, whose bounds its tests check.
+
+    Example:
+        >>> from keras_pde import activations
+        >>> from keras_pde.runtime.registry import own
+        >>> own(activations.fab), own(3.0)
+        (True, False)
+    """
+    return type(thing).__module__.startswith("keras_pde.")
+
+
 def find(
     what: str, base: type[Kind], names: Mapping[str, type[Kind]], identifier: Any, where: str
 ) -> Kind:

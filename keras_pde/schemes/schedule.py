@@ -186,7 +186,7 @@ def time_of(step_sizes: Sequence[float], extrapolations: Sequence[float]) -> flo
     Example:
         >>> from keras_pde.schemes.schedule import time_of
         >>> time_of([1.0, 1.0], [1.0, 1.5])
-        2.5
+        3.0
     """
     old = new = 0.0
     for tau, w in zip(step_sizes, extrapolations, strict=True):

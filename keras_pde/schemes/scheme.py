@@ -16,6 +16,8 @@ import numpy as np
 
 from keras_pde.runtime import gate
 from keras_pde.runtime.printed import rounded
+from keras_pde.runtime.registry import own
+from keras_pde.schemes.declared import check_scheme
 from keras_pde.schemes.lengths import check_positive, steps_and_factor
 from keras_pde.schemes.registry import SCHEMES, named
 from keras_pde.schemes.schedule import Schedule, time_of
@@ -211,7 +213,8 @@ def register(scheme: Scheme) -> Scheme:
     loaded.
 
     Raises:
-        ValueError: an object that is no `Scheme`, a name of keras_pde's own.
+        ValueError: an object that is no `Scheme`, a name of keras_pde's own, statements that its
+            own lists contradict.
 
     Example:
         >>> from keras_pde import schemes
@@ -225,11 +228,13 @@ def register(scheme: Scheme) -> Scheme:
             f"A scheme is an instance of keras_pde.schemes.Scheme. Received: {scheme!r}"
         )
     present = SCHEMES.get(scheme.name)
-    if present is not None and type(present).__module__.startswith("keras_pde."):
+    if present is not None and own(present):
         raise ValueError(
             f"The name {scheme.name!r} is that of a scheme of keras_pde, on whose theorems saved"
             " networks rely. Give the new scheme another name."
         )
+    if not own(scheme):
+        check_scheme(scheme)
     SCHEMES[scheme.name] = scheme
     return scheme
 

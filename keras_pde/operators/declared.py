@@ -1,0 +1,81 @@
+"""Bounds and adjoints that an operator declares, checked on samples for those that are not ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from keras import ops
+
+from keras_pde.runtime.compiling import computes_now
+from keras_pde.runtime.registry import own
+
+if TYPE_CHECKING:
+    from keras_pde.operators.operator import Operator
+
+ITERATIONS, SIZE, LARGEST_GRID = 12, 9, 4096
+LOOSE = 1e-3
+
+
+def check_operator(operator: Operator) -> None:
+    """Refuse a built operator whose adjoint or norm contradicts what it declares.
+
+    The adjoint is compared by ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ on random u and v, the norm with that which some
+    power iterations on a small grid find: at most ‖K‖, and mostly near it.
+
+    Raises:
+        ValueError: with what is declared and what is found.
+
+    Example:
+        >>> from keras_pde import ConvOperator
+        >>> from keras_pde.operators.declared import check_operator
+        >>> check_operator(ConvOperator(4, 3))                  # of the library: its tests check it
+    """
+    size = max(SIZE, operator.smallest_size) if not own(operator) else 0
+    if not size or size**operator.ndim > LARGEST_GRID or not computes_now():
+        return
+    name, rng = type(operator).__name__, np.random.default_rng(0)
+    weights = operator.weights_in_use()
+    shape = (2, *(size,) * operator.ndim, operator.channels)
+    u = _unit(rng.normal(size=shape))
+    parts = [_value(x) for x in operator.parts(_tensor(u), weights)]
+    others = [x + x.std() * rng.normal(size=x.shape) for x in parts]
+    back = _value(operator.adjoint_of([_tensor(x) for x in others], weights))
+    forth = sum(float((x * v).sum()) for x, v in zip(parts, others, strict=True))
+    scale = np.sqrt(sum((x**2).sum() for x in parts) * sum((v**2).sum() for v in others))
+    if not abs(forth - float((u * back).sum())) <= LOOSE * scale + 1e-12:
+        raise ValueError(
+            f"{name}.adjoint_of is not the transpose of {name}.parts, on which every theorem rests:"
+            f" ⟨Ku, v⟩ = {forth:.6g} and ⟨u, Kᵀv⟩ = {float((u * back).sum()):.6g} for a random u"
+            f" and v on {size} points an axis. Correct one of them."
+        )
+    squared = 0.0
+    for _ in range(ITERATIONS):
+        images = operator.parts(_tensor(u), weights)
+        sizes = sum((_value(x) ** 2).sum(axis=tuple(range(1, u.ndim))) for x in images)
+        squared = max(squared, float(np.max(sizes)))
+        u = _unit(_value(operator.adjoint_of(images, weights)))
+    declared = {
+        "norm_bound": operator.norm_bound(),
+        "squared_norm_bound": np.sqrt(_value(operator.squared_norm_bound(weights)).max()),
+    }
+    for bound, norm in declared.items():
+        if not np.sqrt(squared) <= float(norm) * (1 + LOOSE):
+            raise ValueError(
+                f"{name}.{bound} declares ‖K‖ ≤ {float(norm):.6g}, and a state on {size} points an"
+                f" axis has ‖Ku‖ = {np.sqrt(squared):.6g}‖u‖. Correct the bound: certificates would"
+                " rest on it."
+            )
+
+
+def _unit(u: np.ndarray) -> np.ndarray:
+    norm = np.sqrt((u**2).sum(axis=tuple(range(1, u.ndim)), keepdims=True))
+    return u / np.maximum(norm, 1e-30)
+
+
+def _tensor(x: np.ndarray) -> object:
+    return ops.convert_to_tensor(x, dtype="float32")
+
+
+def _value(x: object) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(ops.cast(ops.convert_to_tensor(x), "float64")))
