@@ -58,6 +58,8 @@ KEPT = {
     "multigrid::full_multigrid_reaches_the_discretisation_error_in_one_pass": 1,
     "multigrid::a_2d_cycle_contracts_by_012_at_most_on_63_255_and_1023_points": 1,
     "multigrid::a_cycle_is_the_textbook_s_to_rounding": 12,
+    "multigrid::a_cycle_for_poisson_lowers_the_residual_as_stated": 1,
+    "multigrid::the_solution_of_a_singular_problem_has_mean_0_in_float64": 1,
     "multigrid::solve_cycles_in_the_model_s_precision": 0,
     "multigrid::a_cycle_is_the_same_for_sizes_known_and_unknown": 1,
     "multigrid::solve_stops_where_rounding_does": 0,

@@ -51,7 +51,8 @@ class ImplicitDiffusion(DiffusionStep):
     proximal map: unique, firmly nonexpansive. For Φ′ ≥ −μ it is unique and has the Lipschitz
     constant 1/(1 − τμ‖K‖²) while τμ‖K‖² < 1. The iterations of the solver are a recurrent network
     with a skip from f. Gradients come from the implicit function theorem: the memory of training
-    does not depend on the number of iterations. First derivatives only. Cost: K, Φ and Kᵀ an
+    does not depend on the number of iterations. A second derivative is a ValueError. What is
+    computed differs from u by the tolerance that the certificate states (I7). Cost: K, Φ and Kᵀ an
     iteration; about as much for a gradient.
 
     Args:

@@ -7,6 +7,9 @@ du\*, so a cotangent ḡ of u\* is the cotangent λ of z with (I + τKᵀΦ′(K
 symmetric (and positive definite for τμ‖K‖² < 1): λ comes from conjugate gradients with K, Φ′ and Kᵀ
 alone, and the backend differentiates z, a single explicit step.
 
+Second derivatives are refused: u\* is held in z, so the derivative of ∂z/∂θ along u\* would be
+missing. Not to hold it would take a second linear system for every first derivative.
+
 Source: implicit layers: Bai, Kolter, Koltun, arXiv:1909.01377 (2019); Gilton, Ongie, Willett,
 arXiv:2102.07944 (2021).
 """
@@ -79,8 +82,23 @@ def attach(
                     lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations
                 )
             )
-            return (adjoint, *[ops.zeros_like(x) for x in (u, f, *tensors)])
+            once = _refuse_twice(adjoint, z, f, *tensors)
+            return (once, *[ops.zeros_like(x) for x in (u, f, *tensors)])
 
         return u, gradient
 
     return solution(z, u, fixed.f, *tensors)
+
+
+@ops.custom_gradient
+def _refuse_twice(adjoint: Any, *depends: Any) -> Any:
+    """λ; a derivative of it, by all that it depends on, is refused."""
+
+    def gradient(*cotangents: Any, upstream: Any = None) -> Any:
+        raise ValueError(
+            "Second derivatives through an implicit step are not computed: its gradient comes from"
+            " the implicit function theorem, which is applied once. Take differences of first"
+            " derivatives, or the second derivatives of an explicit network (DiffusionResNet)."
+        )
+
+    return adjoint, gradient

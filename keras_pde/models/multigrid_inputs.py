@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.multigrid.problems import Problem
+
+RANKS = (3, 4, 5)
 
 
 def split_inputs(problem: Problem, inputs: Inputs) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -53,35 +57,90 @@ def checked_arrays(
     b, mask, x = split_inputs(problem, inputs)
     if x is not None:
         raise ValueError("solve takes the start as guess=…")
-    right = np.asarray(b, dtype=np.float64)
-    if not 3 <= right.ndim <= 5:
-        raise ValueError(
-            "The right-hand side must be (batch, *spatial, channels), 1-D to 3-D. Received: shape"
-            f" {right.shape}"
-        )
-    if not right.size:
-        raise ValueError(f"The right-hand side is empty: shape {right.shape}")
-    start = None if guess is None else np.array(guess, dtype=np.float64)
-    if start is not None and (start.shape != right.shape or not np.isfinite(start).all()):
+    name = "f" if problem.masked else "b"
+    values = _values(b, name, finite=mask is None)
+    right = values.astype(np.float64)
+    start = None if guess is None else _values(guess, "guess").astype(np.float64)
+    if start is not None and start.shape != right.shape:
         raise ValueError(
             f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}"
         )
     if mask is not None:
-        return _masked(right, np.asarray(mask), start)
-    if not np.isfinite(right).all():
-        raise ValueError("The right-hand side holds NaN or infinite values")
-    axes = tuple(range(1, right.ndim - 1))
+        return _masked(right, _known(mask), start)
     if problem.singular:
-        mean, size = np.abs(right.mean(axis=axes)), np.sqrt((right**2).mean(axis=axes))
-        if (mean > 1e-6 * size).any():
-            raise ValueError(
-                f"{problem!r} has a solution only for a right-hand side of mean 0, and this one has"
-                f" the mean {mean.max():.3g}: subtract it"
-            )
-        right = right - right.mean(axis=axes, keepdims=True)
+        right = consistent(repr(problem), right, values.dtype.name)
+        start = None if start is None else centred(start)
     if start is None and not problem.linear:
         start = right  # diffusion moves b only so far
     return right, None, start
+
+
+def _values(x: Tensor, name: str, *, finite: bool = True) -> np.ndarray:
+    """An array (batch, *spatial, channels), 1-D to 3-D, of floats or integers; maybe no sample."""
+    if not isinstance(x, np.ma.MaskedArray) and np.ndim(x) in RANKS and np.shape(x)[0] == 0:
+        shape = np.shape(x)
+        gate.array(np.ones((1, *shape[1:]), np.asarray(x).dtype), name, integers=True)
+        return np.zeros(shape)
+    return gate.array(x, name, ranks=RANKS, finite=finite, integers=True)
+
+
+def _known(mask: Tensor) -> np.ndarray:
+    """A mask of bools or of numbers."""
+    if not isinstance(mask, np.ma.MaskedArray) and np.asarray(mask).dtype == bool:
+        return np.asarray(mask)
+    return _values(mask, "mask")
+
+
+def consistent(equation: str, b: np.ndarray, dtype: str) -> np.ndarray:
+    """The right-hand side of a singular problem, of mean 0 to the last digit.
+
+    A mean that rounding leaves is subtracted: at most (64 + √n)·2⁻²⁴ of the root mean square of the
+    n values of a channel, or that with 2⁻¹¹ in place of 2⁻²⁴ where b was given in float16. Data are
+    often centred in float32 before they are cast, so float64 has float32's bound.
+
+    Args:
+        equation: for the message.
+        b: (batch, *spatial, channels), float64.
+        dtype: that b was given in.
+
+    Raises:
+        ValueError: the mean is larger, so that there is no solution.
+
+    Example:
+        >>> b = np.arange(5.0).reshape(1, 5, 1)
+        >>> consistent("a problem", b - 2 + 1e-7, "float64").sum().item()
+        0.0
+    """
+    axes = tuple(range(1, b.ndim - 1))
+    points = math.prod(b.shape[1:-1])
+    largest = np.abs(b).max(axis=axes, keepdims=True)
+    scaled = b / np.where(largest > 0, largest, 1.0)  # squares of small numbers would underflow
+    mean = np.abs(scaled.mean(axis=axes, keepdims=True))
+    size = np.sqrt((scaled**2).mean(axis=axes, keepdims=True))
+    granted = (64 + math.sqrt(points)) * (2.0**-11 if dtype == "float16" else 2.0**-24)
+    if (mean > granted * size).any():
+        worst = np.unravel_index(np.argmax(mean - granted * size), mean.shape)
+        raise ValueError(
+            f"{equation} has a solution only for a right-hand side of mean 0, and this one has the"
+            f" mean {float(mean[worst] * largest[worst]):.3g} in sample {worst[0]}, channel"
+            f" {worst[-1]}: {float(mean[worst] / size[worst]):.2g} of its root mean square, and"
+            f" rounding is taken to leave {granted:.2g} at most. Subtract it, as by b -"
+            f" b.mean(axis={axes}, keepdims=True)"
+        )
+    return centred(b)
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """x less the mean of each sample and channel, twice: the first mean is rounded.
+
+    Example:
+        >>> centred(np.array([1.0, 3.0]).reshape(1, 2, 1))[0, :, 0].tolist()
+        [-1.0, 1.0]
+    """
+    axes = tuple(range(1, x.ndim - 1))
+    for _ in range(2):
+        x = x - x.mean(axis=axes, keepdims=True)
+    return x
 
 
 def _masked(
@@ -93,7 +152,7 @@ def _masked(
             f" {mask.shape}"
         )
     known = mask > 0
-    if not known.reshape(len(f), -1).any(axis=1).all():
+    if not known.any(axis=tuple(range(1, f.ndim))).all():
         raise ValueError("The mask has no known pixel: inpainting needs at least one")
     if not np.isfinite(np.where(known, f, 0.0)).all():
         raise ValueError("Known pixels hold NaN or infinite values")

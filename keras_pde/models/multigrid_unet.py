@@ -28,10 +28,12 @@ class MultigridUNet(MultigridSolver):
     source skip, the correction x + Pe is the additive skip between its sides, and W, F and full
     multigrid cycles are U-nets in series. It has two lives. Without ``channels`` the model has no
     weights: it is the textbook cycle, and `solve` iterates it. A V(2,1) cycle for the Poisson
-    equation on 2ᵏ − 1 points an axis with a zero boundary lowers the residual by a factor below
-    0.05, at O(1) operations a point; other sizes and boundaries take more cycles (M3). With
-    ``channels`` the kernels of every level's operator, its flux, smoothing weights, R and P are
-    learned; it starts as the cycle itself, in every channel.
+    equation in 2-D lowers the residual by a factor that was measured, at O(1) operations a point,
+    below 0.03 for a zero boundary, 0.1 for others: 0.09 for reflecting axes of even size, 0.075 for
+    periodic ones of odd size, 0.065 else (M3; python benchmarks/factors.py). With ``channels`` the
+    kernels of every level's operator, its flux, smoothing weights, R and P are learned; it starts
+    as the cycle itself, in every channel (periodic axes of odd size have every second point on the
+    coarse grid, and no `Circle`).
 
     Args:
         problem: a name ("poisson", "screened_poisson", "biharmonic", "inpainting", "diffusion") or

@@ -703,3 +703,23 @@ def test_nesterov_converges_on_the_weakly_convex_preset_and_chebyshev_stalls() -
     assert nesterov.all_converged
     assert 35 < nesterov.iterations.max() < 65
     assert not chebyshev.all_converged
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="gradient tapes")
+@pytest.mark.parametrize("compile_it", [False, True])
+def test_second_derivatives_are_refused_not_wrong(compile_it: bool) -> None:
+    """∂z/∂θ holds the solution: differentiated again it would miss a part, without a word."""
+    layer = ImplicitDiffusion("forward", "perona_malik", 0.5, on_failure="ignore", dtype="float64")
+    f = tf.constant(np.random.default_rng(0).standard_normal((1, 6, 6, 1)))
+
+    def curvature(f: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch(f)
+            with tf.GradientTape() as inner:
+                inner.watch(f)
+                total = tf.reduce_sum(layer(f))  # linear in u: its cotangent does not change
+            slope = tf.reduce_sum(inner.gradient(total, f) ** 2)
+        return outer.gradient(slope, f)
+
+    with pytest.raises(ValueError, match="Second derivatives through an implicit step"):
+        (tf.function(curvature) if compile_it else curvature)(f)

@@ -4,12 +4,14 @@ as the cycle itself.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import textbook
+from scipy import fft
 from scipy.sparse.linalg import spsolve
 
 from keras_pde import (
@@ -21,6 +23,7 @@ from keras_pde import (
     problems,
     smoothers,
 )
+from keras_pde.models.multigrid_inputs import checked_arrays, consistent
 
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
@@ -453,6 +456,151 @@ def test_coarse_operators_of_inpainting_are_galerkin_s(rng: Any) -> None:
         )
 
 
+# --- singular problems, sizes and boundaries of every kind ---
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    ("boundary", "size", "most"),
+    [
+        ("periodic", (37, 53), 0.085),
+        ("neumann", (64, 64), 0.09),
+        ("neumann", (37, 53), 0.05),
+        ("periodic", (32, 32), 0.05),
+        ("periodic", (129, 129), 0.08),
+        ("periodic", (33, 257), 0.08),
+        ("neumann", (128, 128), 0.1),
+        ("dirichlet", (129, 129), 0.05),
+        ("dirichlet", (64, 64), 0.05),
+        ("periodic", (9, 11, 13), 0.12),
+    ],
+)
+def test_a_cycle_for_poisson_lowers_the_residual_as_stated(
+    boundary: str, size: tuple[int, ...], most: float, rng: Any
+) -> None:
+    b = rng.standard_normal((1, *size, 1))
+    if boundary != "dirichlet":
+        b -= b.mean()
+    residuals = MultigridUNet(problems.Poisson(boundary)).solve(b, 1e-10).residuals[:, 0]
+    assert (residuals[-1] / residuals[2]) ** (1 / (len(residuals) - 3)) < most
+
+
+@tensorflow_only
+def test_coarse_points_of_a_circle_are_equally_far_apart(rng: Any) -> None:
+    grid = MultigridUNet(problems.Poisson("periodic")).grids((9, 13), "float64")[0]
+    assert grid.coarser().sizes == (4, 6)
+    e, u = rng.standard_normal((1, 4, 6, 2)), rng.standard_normal((1, 9, 13, 2))
+    fine, coarse = np.array(grid.prolong(e)), np.array(grid.restrict(u))
+    np.testing.assert_allclose((fine * u).sum(), 4 * (coarse * e).sum())  # R = Pᵀ/4
+    np.testing.assert_allclose(np.array(grid.prolong(np.ones((1, 4, 6, 1)))), 1.0)
+    large = MultigridUNet(problems.Poisson("periodic")).grids((101, 3), "float64")[0]
+    there = np.cos(2 * np.pi * np.arange(101) / 101)
+    coarse_wave = np.cos(2 * np.pi * np.arange(50) / 50)[None, :, None, None]
+    found = np.array(large.prolong(coarse_wave * np.ones((1, 50, 2, 1))))[0, :, 0, 0]
+    np.testing.assert_allclose(found, there, atol=3e-3)
+    np.testing.assert_allclose(
+        np.array(large.inject(np.broadcast_to(there[None, :, None, None], (1, 101, 3, 1))))[
+            0, :, 0, 0
+        ],
+        coarse_wave[0, :, 0, 0],
+        atol=3e-3,
+    )
+    assert large.coarser().axes[0].spacing == 101 / 50
+
+
+@tensorflow_only
+@pytest.mark.parametrize("problem", [problems.Poisson, problems.Biharmonic])
+@pytest.mark.parametrize("boundary", ["neumann", "periodic"])
+def test_the_solution_of_a_singular_problem_has_mean_0_in_float64(
+    problem: Any, boundary: str, rng: Any
+) -> None:
+    size, order = (16, 12), problem.order // 2
+    b = rng.standard_normal((2, *size, 3))
+    b -= b.mean(axis=(1, 2), keepdims=True)
+    solver = MultigridUNet(problem(boundary))
+    found = solver.solve(b, 1e-12, guess=b + 7.0, max_cycles=60)
+    assert np.abs(found.x.mean(axis=(1, 2))).max() < 1e-15 * np.abs(found.x).max()
+    # the Laplace operator is diagonal in cosines, or in waves
+    per = boundary == "periodic"
+    steps = [np.arange(n) * np.pi / n * (2 if per else 1) for n in size]
+    values = sum(np.meshgrid(*[2 - 2 * np.cos(s) for s in steps], indexing="ij")) ** order
+    values[0, 0] = np.inf
+    there, back = (fft.fftn, fft.ifftn) if per else (fft.dctn, fft.idctn)
+    exact = back(there(b, axes=(1, 2)) / values[None, ..., None], axes=(1, 2)).real
+    error = np.linalg.norm(found.x - exact) / np.linalg.norm(exact)
+    assert error < 1e-8
+
+
+def test_right_hand_sides_centred_in_their_own_precision_are_taken() -> None:
+    b = np.random.default_rng(0).uniform(2, 3, (1, 40, 50, 2))
+    for dtype in ("float16", "float32", "float64"):
+        narrow = b.astype(dtype)
+        narrow = narrow - narrow.mean(axis=(1, 2), keepdims=True)
+        found = consistent("it", narrow.astype("float64"), dtype)
+        assert np.abs(found.mean(axis=(1, 2))).max() < 1e-15
+        np.testing.assert_allclose(found, narrow, atol=2e-3 if dtype == "float16" else 1e-6)
+        if dtype == "float32":  # cast afterwards
+            consistent("it", narrow.astype("float64"), "float64")
+    centred = b - b.mean(axis=(1, 2), keepdims=True)
+    granted = (64 + np.sqrt(2000)) * 2.0**-24
+    consistent("it", centred + 0.9 * granted * centred.std(), "float64")
+    for off in (1.1 * granted, -1e-3, 1.0):
+        with pytest.raises(ValueError, match=r"channel \d: .* of its root mean square"):
+            consistent("it", centred + off * centred.std(), "float32")
+    with pytest.raises(ValueError, match="mean 0, and this one has the mean 1 in sample 0"):
+        MultigridUNet(problems.Biharmonic("periodic")).solve(centred + 1)
+
+
+@pytest.mark.parametrize(
+    ("b", "message"),
+    [
+        (np.ones((1, 5, 5, 1)) * 1j, "b must hold real floats or integers. Received: complex128"),
+        (np.ma.masked_less(np.ones((1, 5, 5, 1)), 0), "b is a masked array"),
+        (np.ones((1, 5, 5, 1), bool), "b must hold real floats or integers. Received: bool"),
+        (np.full((1, 5, 5, 1), "a"), "b must hold real floats or integers"),
+        (np.full((1, 5, 5, 1), None), "b must hold real floats or integers"),
+        (np.ones((5, 5)), "b must have 3 to 5 axes"),
+        (np.ones((1, 1, 5, 5, 5, 1)), "b must have 3 to 5 axes"),
+        (np.ones((1, 0, 5, 1)), "b is empty"),
+        (np.ones((0, 0, 5, 1)), "b is empty"),
+        (np.full((1, 5, 5, 1), np.inf), "b holds NaN or infinite values"),
+    ],
+)
+def test_what_is_no_right_hand_side_is_refused(b: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultigridUNet("poisson").solve(b)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": "1e-8"}, "tolerance must be a number > 0"),
+        ({"tolerance": math.nan}, "tolerance must be a number > 0"),
+        ({"max_cycles": 2.5}, "max_cycles must be a whole number >= 1"),
+        ({"max_cycles": True}, "max_cycles must be a whole number >= 1"),
+        ({"guess": np.ones((1, 5, 1)) * 1j}, "guess must hold real floats"),
+        ({"guess": np.full((1, 5, 1), np.nan)}, "guess holds NaN"),
+    ],
+)
+def test_options_of_solve_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultigridUNet("poisson").solve(np.ones((1, 5, 1)), **options)
+
+
+def test_an_empty_batch_has_an_empty_solution_and_integers_are_numbers() -> None:
+    solver = MultigridUNet(problems.Poisson("neumann"))
+    empty = solver.solve(np.zeros((0, 6, 5, 2), "float32"))
+    assert (empty.x.shape, empty.cycles, empty.converged) == ((0, 6, 5, 2), 0, True)
+    assert str(empty).startswith("converged: ")
+    f = np.zeros((0, 6, 5, 1))
+    assert MultigridUNet("inpainting").solve([f, f > 0]).x.shape == f.shape
+    b, _, _ = checked_arrays(problems.get("poisson"), np.array([[[1], [-2]]], "int8"), None)
+    assert (b.dtype, b.ravel().tolist()) == ("float64", [1.0, -2.0])
+    one = solver.solve(np.zeros((2, 1, 1, 1)))
+    assert one.converged
+    assert not one.x.any()
+
+
 # --- the learned net ---
 
 
@@ -616,7 +764,7 @@ def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
         solver.solve(b, guess=b[:, :4])
     with pytest.raises(ValueError, match="mean 0, and this one has the mean"):
         MultigridUNet(problems.Poisson("neumann")).solve(b + 3)
-    with pytest.raises(ValueError, match="tolerance must be > 0"):
+    with pytest.raises(ValueError, match="tolerance must be a number > 0"):
         solver.solve(b, 0.0)
     with pytest.raises(ValueError, match="no known pixel"):
         MultigridUNet("inpainting").solve([b, np.zeros((1, 8, 8, 1))])

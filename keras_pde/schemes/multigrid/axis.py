@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from keras_pde.operators.transfer import coarse_size, restrict_axis
+from keras_pde.operators.transfer import coarse_size, inject_axis, prolong_axis, restrict_axis
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.arrays import Arrays
 
@@ -21,6 +21,7 @@ class Axis:
         wall: conductance of the wall before the first point, 0 without walls.
         mass: m of each point.
         arrays: what the vectors are made of.
+        spacing: distance of neighbouring points; 1 on the finest grid.
     """
 
     size: Any
@@ -29,9 +30,10 @@ class Axis:
     wall: Number
     mass: Tensor
     arrays: Arrays
+    spacing: Number = 1.0
 
     @classmethod
-    def finest(cls, size: Any, boundary: str, dtype: str) -> Axis:
+    def finest(cls, size: Any, boundary: str, dtype: str) -> Self:
         """The axis of grid size 1, with masses and conductances 1."""
         arrays = Arrays.of(size, dtype)
         one = arrays.ones(size)
@@ -49,7 +51,7 @@ class Axis:
         """Whether a coarser axis exists: one of unknown size is taken to have one."""
         return not self.arrays.known or self.size > 1
 
-    def coarser(self) -> Axis:
+    def coarser(self) -> Self:
         """The axis of every second point."""
         if not self.coarsens:
             return self
@@ -59,14 +61,27 @@ class Axis:
         # a last edge that is not halved keeps the whole difference: (a + 3a)/8 = a/2
         after = arrays.joined(after, 3 * before[-1:])[: arrays.length(before)]
         size = coarse_size(self.size, self.boundary)
-        return Axis(
+        return type(self)(
             size,
             self.boundary,
             _without_missing_edges((before + after) / 8, size, self.boundary, arrays),
             (self.wall + c[0]) / 8 if self.boundary == "dirichlet" else self.wall,
             restrict_axis(self.mass, 0, self.boundary, arrays.xp),
             arrays,
+            2 * self.spacing,
         )
+
+    def restrict(self, v: Tensor, axis: int) -> Tensor:
+        """½Pᵀ v along an axis of a tensor."""
+        return restrict_axis(v, axis, self.boundary)
+
+    def prolong(self, e: Tensor, axis: int) -> Tensor:
+        """P e along an axis of a tensor: linear interpolation from the next coarser axis."""
+        return prolong_axis(e, axis, self.size, self.boundary)
+
+    def inject(self, u: Tensor, axis: int) -> Tensor:
+        """Values at the points of the next coarser axis."""
+        return inject_axis(u, axis, self.boundary)
 
     @property
     def before(self) -> Tensor:
@@ -104,6 +119,11 @@ class Axis:
     def parity(self) -> Tensor:
         """1 at points of even index, −1 at the others."""
         return 1 - 2 * self.arrays.cast(self.arrays.indices(self.size) % 2)
+
+    @property
+    def turned(self) -> Tensor | None:
+        """1 at points whose colour is not that of their parity, 0 at others; None if none is."""
+        return None
 
     @property
     def density(self) -> Number:

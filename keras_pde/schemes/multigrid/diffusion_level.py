@@ -51,11 +51,14 @@ class DiffusionLevel(LinearLevel):
         return self.weighted(stiff, u)
 
     def _diffusivities(self, parts: list[Tensor]) -> list[Tensor]:
-        return self.flux.diffusivities([s / self.grid.spacing for s in parts])
+        return self.flux.diffusivities(self._slopes_of(parts))
+
+    def _slopes_of(self, parts: list[Tensor]) -> list[Tensor]:
+        return [s / axis.spacing for s, axis in zip(parts, self.grid.axes, strict=True)]
 
     def _slopes(self, parts: list[Tensor]) -> list[Tensor]:
         """⟨Φ′(s)e, e⟩ for each direction e by itself."""
-        linear = self.flux.linearize([s / self.grid.spacing for s in parts])
+        linear = self.flux.linearize(self._slopes_of(parts))
         if not self.flux.coupled:
             return linear
         g, twice, *units = linear

@@ -4,7 +4,7 @@ With S = Kᵀ diag(c) K (K forward differences) the stiffness of an axis and M =
 Laplacian is Σₐ Sₐ ⊗ M_others. The next coarser axis has the Galerkin stiffness ½PᵀSP, which is
 tridiagonal again, and the restricted mass ½Pᵀm. On a grid of 2ᵏ − 1 points with zero boundary that
 is the textbook stencil of grid size 2h; for every other size and boundary it is the finite-volume
-stencil of the grid that every second point makes.
+stencil of the grid that every second point makes. Periodic axes of a `Circle` are the exception.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from keras import ops
 
-from keras_pde.operators.transfer import inject_axis, prolong_axis, restrict_axis
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.axis import Axis
+from keras_pde.schemes.multigrid.circle import Circle
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,19 @@ class Grid:
     level: int = 0
 
     @classmethod
-    def finest(cls, sizes: Sequence[Any], boundary: str, dtype: str = "float32") -> Grid:
-        """The grid of the given sizes with grid size 1."""
-        return cls(tuple(Axis.finest(n, boundary, dtype) for n in sizes))
+    def finest(
+        cls, sizes: Sequence[Any], boundary: str, dtype: str = "float32", *, circles: bool = False
+    ) -> Grid:
+        """The grid of the given sizes with grid size 1.
+
+        Args:
+            sizes: points of each axis, numbers or tensors.
+            boundary: "dirichlet", "neumann" or "periodic".
+            dtype: precision of vectors of unknown size.
+            circles: whether periodic axes keep their points at equal distances on every level.
+        """
+        kind = Circle if circles and boundary == "periodic" else Axis
+        return cls(tuple(kind.finest(n, boundary, dtype) for n in sizes))
 
     def coarser(self) -> Grid:
         """The grid of every second point of each axis."""
@@ -90,21 +100,21 @@ class Grid:
         """Full weighting of (batch, *spatial, channels): Pᵀ over 2 for each axis that coarsens."""
         for i, axis in enumerate(self.axes, start=1):
             if axis.coarsens:
-                v = restrict_axis(v, i, axis.boundary)
+                v = axis.restrict(v, i)
         return v
 
     def prolong(self, e: Tensor) -> Tensor:
         """Linear interpolation to this grid from the next coarser one."""
         for i, axis in enumerate(self.axes, start=1):
             if axis.coarsens:
-                e = prolong_axis(e, i, axis.size, axis.boundary)
+                e = axis.prolong(e, i)
         return e
 
     def inject(self, u: Tensor) -> Tensor:
         """Values at the points of the next coarser grid."""
         for i, axis in enumerate(self.axes, start=1):
             if axis.coarsens:
-                u = inject_axis(u, i, axis.boundary)
+                u = axis.inject(u, i)
         return u
 
     def along(self, vector: Tensor, i: int, dtype: str) -> Tensor | float:
@@ -175,8 +185,14 @@ class Grid:
         return float(total) if self.known else total
 
     def parity(self, dtype: str) -> Tensor | float:
-        """1 at the points whose indices sum to an even number, −1 at the others."""
+        """1 at the points whose indices sum to an even number, −1 at the others.
+
+        It is the other way round at points that an axis says are turned.
+        """
         product: Any = 1.0
+        kept: Any = 1.0
         for i, axis in enumerate(self.axes):
             product = product * self.along(axis.parity, i, dtype)
-        return product
+            if axis.turned is not None:
+                kept = kept * (1 - self.along(axis.turned, i, dtype))
+        return product * (2 * kept - 1)

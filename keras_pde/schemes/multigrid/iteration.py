@@ -61,8 +61,9 @@ class Solution:
 
     def __str__(self) -> str:
         how = "converged" if self.converged else f"NOT converged to {self.tolerance:g}"
+        residual = self.residuals[-1].max(initial=0)
         return (
-            f"{how}: relative residual {self.residuals[-1].max():.2e} after {self.cycles} cycles,"
+            f"{how}: relative residual {residual:.2e} after {self.cycles} cycles,"
             f" factor {self.factor:.3f} a cycle"
         )
 

@@ -13,7 +13,8 @@ from keras_pde.schemes.multigrid.problems.problem import Problem, checked_step_s
 class Poisson(Problem):
     """−Δu = b.
 
-    With a reflecting or periodic boundary b must have mean 0; the solution of mean 0 is found.
+    With a reflecting or periodic boundary b must have mean 0, to rounding; the solution of mean 0
+    is found, in float64.
 
     Args:
         boundary: "dirichlet", "neumann" or "periodic".
