@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +15,9 @@ from keras_pde.export.formats import KINDS, Format, load_exported
 from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
 from keras_pde.models.network import Network
+from keras_pde.runtime.staging import staged
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
+from keras_pde.runtime.writing import whole
 
 
 class Exported(NamedTuple):
@@ -112,24 +112,34 @@ def export(
         key: entry[key] for key in ("description", "data", "licence") if key in entry
     }
     about = {**metadata(served), "name": name, **known}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        stage = folder / (target.name or "model")
-        kind.require()
+    kind.require()
+    with _stage(target, kind) as stage:
         with _constant_kernels(served), sound_conversion(kind.keras_name):
             served.export(
                 str(stage), format=kind.keras_name, verbose=False, input_signature=signature
             )
         kind.describe(stage, about)
         difference = compare(served, load_exported(stage)[0], size) if verify else None
-        if target.is_dir():
-            target.rename(folder / "old")
-        stage.replace(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     files = [target] if target.is_file() else [p for p in target.rglob("*") if p.is_file()]
     return Exported(target, format, sum(p.stat().st_size for p in files), difference)
+
+
+@contextlib.contextmanager
+def _stage(target: Path, kind: Format) -> Iterator[Path]:
+    """Where to write the artifact, which takes its place once it is whole."""
+    if not kind.suffix:
+        with staged(target) as folder:
+            yield folder
+        return
+    made = [folder for folder in target.absolute().parents if not folder.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with whole(target) as file:
+            yield file
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):  # it holds the artifact
+                folder.rmdir()
 
 
 def _checked(format: str, target: Path) -> Format:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from keras_pde.runtime.staging import staged as staged
 
 CONFIG = "config.json"  # class and arguments
 WEIGHTS = "model.weights.h5"
@@ -26,36 +24,3 @@ def file_hash(path: Path) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """A new directory, which takes the target's place if the block ends well, or else vanishes.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from keras_pde import presets
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     target = Path(folder) / "mine"
-        ...     with presets.staged(target) as stage:
-        ...         _ = (stage / "config.json").write_text("{}")
-        ...         print(target.exists())
-        ...     print(target.exists())
-        False
-        True
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield stage
-        stage.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / target.name)
-            stage.rename(target)
-            shutil.rmtree(old)
-        else:
-            stage.rename(target)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)

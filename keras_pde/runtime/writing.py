@@ -19,13 +19,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from keras_pde.runtime.disk_errors import named, naming
+
 __all__ = ["check_target", "whole", "whole_all", "write_all", "write_bytes"]
 
 AnyPath = str | os.PathLike[str]
 LEFT = ".keras-pde-*.tmp*"  # what a killed process may leave beside a file that it was writing
 STREAM = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files open already
-# errors of a write in which Python names no file
-DISK = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextlib.contextmanager
@@ -132,7 +132,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
             try:
                 stage.write_bytes(data)
             except OSError as error:
-                raise _named(error, path) from None
+                raise named(error, path) from None
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
@@ -249,6 +249,11 @@ class _Output:
                 self.target.unlink(missing_ok=True)
 
 
+def _naming(outputs: list[_Output]) -> contextlib.AbstractContextManager[None]:
+    own = {str(path): o.path for o in outputs for path in (o.stage, o.backup)}
+    return naming(own, [o.path for o in outputs])
+
+
 def _put(outputs: list[_Output]) -> None:
     """Let all neighbours take their places, or none."""
     try:
@@ -266,25 +271,3 @@ def _put(outputs: list[_Output]) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-@contextlib.contextmanager
-def _naming(outputs: list[_Output]) -> Iterator[None]:
-    """Let errors of a neighbour, or of the disk, name the files that were to be written."""
-    try:
-        yield
-    except OSError as error:
-        own = {str(path): o.path for o in outputs for path in (o.stage, o.backup)}
-        if str(error.filename) in own:
-            raise _named(error, own[str(error.filename)]) from error
-        if error.filename is None and error.errno in DISK:
-            raise _named(error, *(output.path for output in outputs)) from error
-        raise
-
-
-def _named(error: OSError, *paths: Path) -> OSError:
-    """The same error about the files that were to be written."""
-    if error.errno is None:
-        return error
-    reason = f"{os.strerror(error.errno)}: nothing was written"
-    return OSError(error.errno, reason, ", ".join(map(str, paths)))

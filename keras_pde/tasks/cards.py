@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.section import Section
 
@@ -48,7 +49,7 @@ def card_of(folder: Path, entry: dict[str, Any]) -> str:
 
 def write_card(folder: Path, entry: dict[str, Any]) -> None:
     """Write a preset's card into its folder."""
-    (folder / CARD).write_text(card_of(folder, entry), encoding="utf-8")
+    write_bytes(folder / CARD, card_of(folder, entry).encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from keras_pde.models.network import Network
 from keras_pde.presets.files import CONFIG, GOLDEN, WEIGHTS
 from keras_pde.presets.index import INDEX
 from keras_pde.presets.metadata import state_license
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
 
@@ -87,7 +88,5 @@ def write_index(entries: dict[str, Any], root: Path | None = None) -> None:
         **{n: e for n, e in present.items() if (root / e["task"] / n / CONFIG).is_file()},
         **entries,
     }
-    path.write_text(
-        json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n",
-        encoding="utf-8",
-    )
+    text = json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode())

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
 
@@ -187,7 +188,7 @@ class Task(ABC):
         import json
 
         scores = {key: round(value, 6) for key, value in self.evaluate(network, data).items()}
-        (folder / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
         key, value = next(iter(scores.items()))
         made = self.metric.entry(key, value)
         return {"metric": made, "data": self.data_source, "licence": self.licence}

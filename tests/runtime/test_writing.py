@@ -6,23 +6,18 @@ import errno
 import os
 import resource
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from conftest import ROOT
 
 from keras_pde.runtime import writing
+from keras_pde.runtime.staging import staged
 from keras_pde.runtime.writing import check_target, whole, whole_all, write_all, write_bytes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions and links as of POSIX")
-
-# in a child, without Keras
-LOAD = "import runpy; module = runpy.run_path('keras_pde/runtime/writing.py')\n"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -139,21 +134,15 @@ def test_errors_about_other_files_keep_their_names(tmp_path: Path) -> None:
 
 
 def test_a_file_larger_than_the_limit_of_the_process_is_not_written(tmp_path: Path) -> None:
-    """RLIMIT_FSIZE, which a child sets for itself."""
     (tmp_path / "a").write_bytes(b"old")
-    program = (
-        "import resource, sys\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, (4096, {resource.RLIM_INFINITY}))\n"
-        "from pathlib import Path\n"
-        f"{LOAD}write_all = module['write_all']\n"
-        f"folder = Path({str(tmp_path)!r})\n"
-        "try: write_all({folder / 'a': b'new', folder / 'b': bytes(10000)})\n"
-        "except OSError as error: print(error, end='')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == f"[Errno 27] File too large: nothing was written: '{tmp_path / 'b'}'"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large: nothing was written") as caught:
+            write_all({tmp_path / "a": b"new", tmp_path / "b": bytes(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "b")
     assert contents(tmp_path) == {"a": b"old"}
 
 
@@ -205,11 +194,14 @@ def test_devices_and_pipes_are_written_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/null")
     write_bytes(tmp_path / "link", b"x")
     assert (tmp_path / "link").is_symlink()
-    program = f"{LOAD}module['write_bytes']('/dev/stdout', b'{{}}'); print('end', end='')"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "{}end"
+    reading, writing_end = os.pipe()
+    write_bytes(f"/dev/fd/{writing_end}", b"{}")
+    os.close(writing_end)
+    assert os.read(reading, 10) == b"{}"
+    os.close(reading)
+    with open(tmp_path / "shell", "w+b") as file:  # as a shell's > opens it, to go on writing
+        write_bytes(f"/dev/fd/{file.fileno()}", b"{}")
+        assert file.read() == b"{}"
 
 
 def test_without_hard_links_files_are_still_undone(
@@ -225,3 +217,82 @@ def test_without_hard_links_files_are_still_undone(
     assert contents(tmp_path) == {"a": b"old", "b": b"old"}
     write_all({tmp_path / name: b"new" for name in "ab"})
     assert contents(tmp_path) == {"a": b"new", "b": b"new"}
+
+
+# --- folders ---
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder"
+
+    def write(error: BaseException | None) -> None:
+        with staged(target) as stage:
+            (stage / "a").write_bytes(b"half")
+            if error is not None:
+                raise error
+
+    for error in (ValueError("x"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            write(error)
+        assert not list(tmp_path.iterdir())
+    before = os.umask(0o027)
+    try:
+        write(None)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o750
+    target.chmod(0o700)
+    (tmp_path / "link").symlink_to(target)
+    with staged(tmp_path / "link") as stage:
+        (stage / "b").write_bytes(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+    assert contents(target) == {"b": b"new"}
+    with pytest.raises(KeyboardInterrupt):
+        write(KeyboardInterrupt())
+    assert contents(target) == {"b": b"new"}
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
+    with pytest.raises(NotADirectoryError, match="is a file"), staged(target / "b"):
+        pass
+
+
+@pytest.mark.parametrize("after", range(2))
+@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
+def test_a_folder_that_cannot_take_its_place_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, kind: type[BaseException]
+) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "a").write_bytes(b"old")
+    rename = failing(Path, "rename", errno.EIO, after)
+
+    def interrupted(*args: Any) -> Any:
+        try:
+            return rename(*args)
+        except OSError:
+            raise kind(errno.EIO, os.strerror(errno.EIO)) from None
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(kind), staged(tmp_path / "target") as stage:
+        (stage / "a").write_bytes(b"new")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert contents(tmp_path / "target") == {"a": b"old"}
+
+
+@pytest.mark.parametrize("write", [staged, whole])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError("Can't synchronously write data (No space left on device)"),  # HDF5's
+        RuntimeError("Unknown: model/saved_model.pb; No space left on device"),  # TensorFlow's
+    ],
+)
+def test_a_full_disk_is_told_by_the_name_of_what_was_to_be_written(
+    tmp_path: Path, error: Exception, write: Callable[..., Any]
+) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, write(tmp_path / "target"):
+        raise error
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(tmp_path / "target")
+    assert not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_pde.models.network import Network
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.denoise.data import find_data, test_set
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
@@ -93,7 +94,7 @@ def measure(
         "seed": SEED,
         "subset": {"images": min(SUBSET, len(images)), "psnr": few},
     }
-    (folder / METRICS).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    write_bytes(folder / METRICS, (json.dumps(measured, indent=1) + "\n").encode())
     return whole
 
 

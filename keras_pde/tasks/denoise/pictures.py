@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_pde.runtime.writing import whole, write_bytes
+
 if TYPE_CHECKING:
     from keras_pde.models.network import Network
 
 
 def write_pictures(network: Network, folder: Path) -> None:
     """Write example.png and, of a network made of blocks, fluxes.png and kernels.png."""
-    from keras_pde.data import images, noise
+    from keras_pde.data import noise
     from keras_pde.data import side_by_side as compare
     from keras_pde.data.photograph import sample
     from keras_pde.models import plotting
@@ -27,9 +29,11 @@ def write_pictures(network: Network, folder: Path) -> None:
         for name, x in (("noisy", noisy), ("denoised", denoised))
     }
     panels = compare.comparison(noisy, denoised, clean, notes)
-    images.write_bytes(folder / "example.png", compare.comparison_png(panels))
+    write_bytes(folder / "example.png", compare.comparison_png(panels))
     if not isinstance(network, BlockNetwork):
         return
-    plotting.plot_learned_fluxes(network).savefig(folder / "fluxes.png", dpi=70)
+    fluxes = plotting.plot_learned_fluxes(network)
     kernels = plotting.plot_kernels(network.blocks[0].operator, 64, patch_size=network.patch_size)
-    kernels.savefig(folder / "kernels.png", dpi=70)
+    for name, figure in (("fluxes.png", fluxes), ("kernels.png", kernels)):
+        with whole(folder / name) as stage:
+            figure.savefig(stage, dpi=70)
