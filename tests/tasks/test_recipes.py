@@ -87,13 +87,13 @@ WRONG: dict[str, tuple[Any, str]] = {
     "options": ("", "object"),
 }
 FURTHER = [
-    ({"noise": float("nan")}, "NaN is no number"),
+    ({"noise": float("nan")}, "it holds NaN"),
     ({"noise": [5]}, "lowest and the highest"),
     ({"noise": -0.1}, ">= 0"),
     ({"levels": [25, 25]}, "different"),
     ({"levels": [0]}, "> 0"),
     ({"seed": 2**32}, "seed must be a whole number"),
-    ({"learning_rate": float("inf")}, "Infinity is no number"),
+    ({"learning_rate": float("inf")}, "it holds Infinity"),
     ({"step": 3}, "unknown fields step. Did you mean steps"),
     ({"before": {"before": {"stepz": 3}}}, "before has unknown fields stepz. Did you mean steps"),
     ({"name": "n" * 101}, "at most 100"),
@@ -122,11 +122,11 @@ def test_a_wrong_field_is_refused_with_file_field_and_what_is_expected(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"", "no JSON"),
-        (b"[]", "needs name and model"),
-        (b'{"name": "t", "name": "u", "model": {}}', "'name' stands there twice"),
-        (b'{"name": "\xff"}', "no JSON"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"", "it is empty"),
+        (b"[]", "it holds a list"),
+        (b'{"name": "t", "name": "u", "model": {}}', "the key 'name' twice"),
+        (b'{"name": "\xff"}', "no UTF-8"),
+        (b"[" * 100_000, "nested more than 40 deep"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused(text: bytes, words: str, tmp_path: Path) -> None:

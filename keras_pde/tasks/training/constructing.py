@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
-from keras_pde.presets.allowed_classes import own_class
+from keras_pde.presets.allowed_classes import MODULES, own_class
 from keras_pde.runtime.options import said
 from keras_pde.tasks.training.fields import check_names
 
@@ -86,9 +86,8 @@ def _maker(name: Any) -> Callable[..., Any]:
             return schemes.registry.SCHEMES[name].schedule
         if own := own_class(name):
             return own
-        found = keras.saving.get_registered_object(f"keras_pde>{name}")
-        if inspect.isclass(found) and found.__module__.startswith("keras_pde."):
-            return found
+        if name in MODULES:
+            return keras.saving.get_registered_object(f"keras_pde>{name}")
     raise ValueError(
         "A recipe's model needs a class of keras_pde, or one of your own that"
         f" keras_pde.presets.allowed_classes.allow has allowed. Received: class={said(name)}"

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 
 from keras_pde.models.network import Network
+from keras_pde.presets import limits
+from keras_pde.presets.reading import parse_json, read_bytes
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.training.constructing import construct, merged
 from keras_pde.tasks.training.fields import FIELDS, check_names
@@ -121,14 +123,17 @@ class Recipe:
         path = Path(path)
         path = path / "recipe.json" if path.is_dir() else path
         try:
-            data = read_json(path)
+            if not path.exists():
+                raise FileNotFoundError(f"There is no recipe {path}")
+            data = parse_json(read_bytes(path, limits.CONFIG_BYTES, follow=True), path)
             if not {"name", "model"} <= set(data):
                 check_names(data, FIELDS, "it")
                 raise ValueError(f"it needs name and model. Fields: {', '.join(sorted(FIELDS))}.")
             check_names(data, FIELDS, "it")
             return Recipe(**data, source=str(path))
         except ValueError as error:
-            raise ValueError(f"recipe {path}: {error}") from None
+            text = str(error).removeprefix(f"{path} is refused: ")
+            raise ValueError(f"recipe {path}: {text}") from None
 
     @property
     def stage_before(self) -> Recipe | None:
@@ -186,34 +191,3 @@ class Recipe:
             self, name="recipe", description="", purpose="", test=Recipe.test, final={}
         )
         return tuple(hashlib.sha256(r.text().encode()).hexdigest() for r in (trained, self))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a recipe's file, strictly: each key once, numbers that are some.
-
-    Raises:
-        ValueError: no such file.
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"the field {twice!r} stands there twice")
-        return found
-
-    def constant(name: str) -> Any:
-        raise ValueError(f"{name} is no number of JSON")
-
-    try:
-        data = json.loads(
-            path.read_bytes().decode("utf-8"), object_pairs_hook=once, parse_constant=constant
-        )
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"it is no JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ValueError("it is no object: it needs name and model")
-    return data
