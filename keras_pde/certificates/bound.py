@@ -8,6 +8,7 @@ from typing import Self
 
 from keras_pde.certificates.guarantee import Guarantee, enlarged
 from keras_pde.runtime.bounds import times
+from keras_pde.runtime.printed import rounded
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,14 @@ class Bound(Guarantee):
     def proved(self) -> bool:
         """Whether the constant is at most 1."""
         return self.constant <= 1
+
+    @property
+    def why(self) -> str:
+        """The reason; of a constant above 1, that it is, and where it comes from."""
+        if self.proved or not self.known:
+            return self.reason
+        above = f"{rounded(self.constant)} is not ≤ 1"
+        return f"{above}: {self.reason}" if self.reason else above
 
     def plus(self, other: Self) -> Self:
         """Constants add up."""

@@ -31,7 +31,7 @@ FOUR = (NormStability, LipschitzConstant, Averagedness, EnergyDescent)
 UNSAID: Any = object()  # an argument that was not given; None is a constant of averagedness
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Certificate(Statements):
     """Guarantees of a map u ↦ N(u), each with its constant and its reason.
 
@@ -43,7 +43,8 @@ class Certificate(Statements):
         averaged: θ in [0, 1) if N = (1 − θ)I + θR with R nonexpansive, else None (S4).
         energy_descent: whether the energy of the scheme never increases (S5).
         reasons: for "norm", "lipschitz", "averaged", "energy": the rule used, or why none applies.
-        assumptions: what the reader must grant, in words.
+        assumptions: what the reader must grant, in words; every constant and every property such as
+            `norm_stable` is true under them only.
         guarantees: the list itself. Without it there are the four above; constants and reasons that
             are given take the place of those in the list.
 
@@ -97,22 +98,22 @@ class Certificate(Statements):
 
     @property
     def norm_gain(self) -> float:
-        """The constant a of ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1)."""
+        """The constant a of ‖N(u)‖ ≤ a‖u‖, inf where there is none (S1), under `assumptions`."""
         return self._constant("norm", math.inf)
 
     @property
     def lipschitz(self) -> float:
-        """The constant l of ‖N(u) − N(v)‖ ≤ l‖u − v‖, inf where there is none (S2)."""
+        """l of ‖N(u) − N(v)‖ ≤ l‖u − v‖, inf where there is none (S2), under `assumptions`."""
         return self._constant("lipschitz", math.inf)
 
     @property
     def averaged(self) -> float | None:
-        """The constant θ of averagedness, None where there is none (S4)."""
+        """The constant θ of averagedness, None where there is none (S4), under `assumptions`."""
         return self._constant("averaged", None)
 
     @property
     def energy_descent(self) -> bool:
-        """Whether the energy of the scheme never increases (S5)."""
+        """Whether the energy of the scheme never increases (S5), under `assumptions`."""
         found = self.get("energy")
         return found is not None and found.proved
 
@@ -123,17 +124,17 @@ class Certificate(Statements):
 
     @property
     def norm_stable(self) -> bool:
-        """S1: ‖N(u)‖ ≤ ‖u‖."""
+        """S1, under `assumptions`: ‖N(u)‖ ≤ ‖u‖."""
         return self.norm_gain <= 1
 
     @property
     def nonexpansive(self) -> bool:
-        """S2 with constant 1: ‖N(u) − N(v)‖ ≤ ‖u − v‖."""
+        """S2 with constant 1, under `assumptions`: ‖N(u) − N(v)‖ ≤ ‖u − v‖."""
         return self.lipschitz <= 1
 
     @property
     def firmly_nonexpansive(self) -> bool:
-        """S4 with θ ≤ ½: what plug-and-play iterations by ADMM need to converge."""
+        """S4 with θ ≤ ½, under `assumptions`: what plug-and-play ADMM needs to converge."""
         return self.averaged is not None and self.averaged <= 0.5
 
     def _constant(self, key: str, nothing: Any) -> Any:
@@ -216,7 +217,7 @@ class Certificate(Statements):
     def lifted(self, squared: float | None = None) -> Self:
         """Certificate of u ↦ Pᵀ N(P u) with ‖P‖² ≤ squared; without it, for an isometry P."""
         wide = 1.0 if squared is None else squared
-        lifted = (g.lifted(squared).within(g.tolerance * wide) for g in self.guarantees)
+        lifted = (g.lifted(squared).within(times(g.tolerance, wide)) for g in self.guarantees)
         return replace(self, guarantees=tuple(lifted))
 
     def _joined(

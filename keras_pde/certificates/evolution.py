@@ -23,6 +23,8 @@ from keras_pde.runtime.printed import rounded
 from keras_pde.schemes.schedule import Schedule
 from keras_pde.schemes.scheme import LIMIT, scheme_of
 
+UNBOUNDED = "gates have no constant with an unbounded flux, nor with steps for each channel"
+
 
 def sup_amplification(
     cycle: Schedule,
@@ -206,6 +208,9 @@ def _energy(
     first = blocks[0]
     if linear and not first.data and norm <= 1:
         return True, "the cycle is a polynomial |p| ≤ 1 of the energy's own operator"
+    if schedule.frozen and linear:
+        rule = "no rule for a cycle with a data term"
+        return False, rule if first.data else "the cycle polynomial is not |p| ≤ 1 on the spectrum"
     if schedule.frozen:
         return False, "the energy changes with the diffusivity, which is frozen over a cycle"
     curvature = times(first.strength, first.slope[1]) + first.data  # of a unit step: τ(β + L‖K‖²)
@@ -237,20 +242,25 @@ def _why_norm(schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, no
 def _why_lipschitz(
     schedule: Schedule, blocks: Sequence[BlockFacts], linear: bool, lipschitz: float
 ) -> str:
-    if linear:
+    symmetric = not any(b.asymmetry for b in blocks)
+    if linear and symmetric:
         return "linear: the norm bound"
     if schedule.frozen:
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
-    symmetric = not any(b.asymmetry for b in blocks)
     if slope >= 0 and lipschitz > 1 and symmetric and not schedule.extrapolates:
         source = "2β + " if any(b.data for b in blocks) else ""
         law = f"a step size exceeds 2/({source}L‖K‖²), though Φ is monotone"
-    if any(b.asymmetry for b in blocks):
+    if not symmetric:
         most = max(times(b.strength, b.asymmetry) for b in blocks)
+        if math.isinf(most):
+            return UNBOUNDED
         law += f"; gates add up to {rounded(most, 4)} a step"
-    return f"{law} (S2){', worst case of the extrapolation' if schedule.extrapolates else ''}"
+    if not schedule.extrapolates:
+        return f"{law} (S2)"
+    worst = "worst case of the extrapolation"
+    return f"{law} (S2), {worst}" if lipschitz <= 1 else f"{law} (S2), but this is the {worst}"
 
 
 def _why_averaged(
@@ -258,7 +268,9 @@ def _why_averaged(
 ) -> str:
     if any(b.data for b in blocks):
         return "no rule for a data term towards the input"
-    if any(b.slope[0] < 0 or not b.potential for b in blocks):
+    if not all(b.potential for b in blocks):
+        return "needs a flux that is the gradient of a potential"
+    if any(b.slope[0] < 0 for b in blocks):
         return "needs a monotone flux"
     if linear and proved:
         return "symmetric with spectrum in (−1, 1] (S4)"

@@ -36,7 +36,7 @@ class Guarantee:
             inf where no bound is known.
 
     Raises:
-        ValueError: a constant that is NaN, no number, or below ``least``.
+        ValueError: a constant that is NaN, no number, or below ``least``; a tolerance below 0.
 
     Example:
         >>> from dataclasses import dataclass
@@ -69,6 +69,10 @@ class Guarantee:
     claim: ClassVar[str] = ""  # what is proved, without numbers; the title where it is empty
 
     def __post_init__(self) -> None:
+        if not self.tolerance >= 0:
+            raise ValueError(
+                f"A tolerance is a number >= 0, or inf. Received: tolerance={self.tolerance!r}"
+            )
         constant = self.constant
         if constant is not None and (
             isinstance(constant, bool)
@@ -95,6 +99,11 @@ class Guarantee:
     def proved(self) -> bool:
         """Whether the statement holds."""
         return self.known
+
+    @property
+    def why(self) -> str:
+        """The reason as it is printed: of a statement that is not proved, why not."""
+        return self.reason
 
     @property
     def words(self) -> str:

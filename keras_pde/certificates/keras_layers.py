@@ -6,6 +6,7 @@ may compute something else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -167,7 +168,13 @@ def _flux(layer: FluxLayer) -> Certificate:
     certificate = replace(certificate, assumptions=(*held, *taken, *layer.assumptions))
     if not layer.asymmetry_bound:
         return certificate
-    constant = replace(certificate["lipschitz"], constant=slopes.lipschitz + layer.asymmetry_bound)
+    most, reason = layer.asymmetry_bound, certificate["lipschitz"].reason
+    added = f"{reason}; gates add up to {rounded(most, 4)}"
+    constant = replace(
+        certificate["lipschitz"],
+        constant=slopes.lipschitz + most,
+        reason="gates have no constant with an unbounded flux" if math.isinf(most) else added,
+    )
     return certificate.with_guarantees(
         constant, certificate["averaged"].lost("Φ′ is not symmetric")
     )

@@ -84,13 +84,13 @@ def diagonal(
     low, high = float(factors.min()), float(factors.max())
     norm, why = max(abs(low), abs(high)), f"factors in [{low:.4g}, {high:.4g}]"
     shifted = bool(np.any(offset))
+    averaged = (1 - low) / 2 if low > -1 and high <= 1 else None
     reasons = {
         "norm": "an offset drives the output even from 0" if shifted else why,
         "lipschitz": why,
-        "averaged": why,
+        "averaged": why if averaged is not None else f"needs factors in (−1, 1], not {why[11:]}",
         "energy": NO_ENERGY,
     }
-    averaged = (1 - low) / 2 if low > -1 and high <= 1 else None
     gain = math.inf if shifted else norm
     return Certificate(name, gain, norm, averaged, False, reasons, assumptions)
 

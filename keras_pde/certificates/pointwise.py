@@ -53,7 +53,8 @@ class Slopes:
         averaged = (1 - self.low) / 2 if self.low > -1 and self.high <= 1 else None
         slopes = f"slopes in [{rounded(self.low, 4, up=False)}, {rounded(self.high, 4)}]"
         offset = "it is not 0 at 0" if math.isinf(self.gain) else slopes
-        reasons = {"norm": offset, "lipschitz": slopes, "averaged": slopes, "energy": NO_ENERGY}
+        steep = slopes if averaged is not None else f"needs slopes in (−1, 1], not {slopes[10:]}"
+        reasons = {"norm": offset, "lipschitz": slopes, "averaged": steep, "energy": NO_ENERGY}
         return Certificate(
             subject, self.gain, self.lipschitz, averaged, False, reasons, self.assumptions
         )

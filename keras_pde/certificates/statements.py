@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keras_pde.certificates.guarantee import Guarantee
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statements:
     """Guarantees of a map u ↦ N(u), found by key and said in words.
 
@@ -43,16 +43,24 @@ class Statements:
             raise KeyError(f"No guarantee {key!r} is stated about {self.subject}, but {stated}")
         return found
 
-    def summary(self) -> str:
-        """What is proved in a few words with the constants, as a card says it.
+    def summary(self, *, assuming: bool = True) -> str:
+        """What is proved in a few words with the constants, and what it assumes.
+
+        Args:
+            assuming: whether to say the assumptions; a card has no room for them.
 
         Example:
             >>> from keras_pde import Certificate
-            >>> Certificate("a net", norm_gain=1.0, lipschitz=2.0).summary()
+            >>> net = Certificate("a net", 1.0, 2.0, assumptions=("exact arithmetic",))
+            >>> net.summary()
+            'norm stable, Lipschitz constant 2; assuming exact arithmetic'
+            >>> net.summary(assuming=False)
             'norm stable, Lipschitz constant 2'
         """
         ordered = sorted(self.guarantees, key=lambda guarantee: guarantee.place)
-        return ", ".join(g.with_margin(g.words) for g in ordered if g.words) or "none"
+        words = ", ".join(g.with_margin(g.words) for g in ordered if g.words) or "none"
+        granted = ", ".join(self.assumptions) if assuming and words != "none" else ""
+        return f"{words}; assuming {granted}" if granted else words
 
     def claims(self) -> list[str]:
         """What is proved, a claim each, without numbers.
@@ -80,13 +88,16 @@ class Statements:
         best = self.best()
         return "no" if best is None else best.with_margin(best.word)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.subject}: {self.summary()}>"
+
     def __str__(self) -> str:
         wide = max([17, *(len(guarantee.title) for guarantee in self.guarantees)])
         lines = [f"Certificate of {self.subject}"]
         for guarantee in self.guarantees:
             mark = "proved    " if guarantee.proved else "not proved"
             formula = guarantee.with_margin(guarantee.formula)
-            said = f"{formula:<30} {guarantee.reason}".rstrip()
+            said = f"{formula:<30} {guarantee.why}".rstrip()
             lines.append(f"  {guarantee.title:<{wide}} {mark}  {said}".rstrip())
         lines += [f"  assuming {a}" for a in self.assumptions]
         return "\n".join(lines)

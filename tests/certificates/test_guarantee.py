@@ -46,7 +46,10 @@ def test_a_kind_of_ones_own_is_printed_summed_up_and_written_as_json():
     lines = str(ONE).splitlines()
     assert lines[5].startswith("  the mean of all values proved      mean N(u) = mean u")
     assert lines[1].startswith("  norm stability         proved")  # as wide as the longest title
-    assert ONE.summary().endswith(", keeps the mean")
+    assert ONE.summary().endswith(", keeps the mean; assuming exact")
+    assert ONE.summary(assuming=False).endswith(", keeps the mean")
+    assert repr(ONE).startswith("<Certificate of one: ")
+    assert repr(ONE).endswith("; assuming exact>")
     assert ONE.claims()[-1] == "mean kept"
     assert ONE["test_mean"] == KEPT
     facts = json.loads(json.dumps(ONE.as_json()))

@@ -42,7 +42,7 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
             f"{'' if certificate.norm_stable else unproved}\n"
             f"{_use(recipe, network)}",
         ),
-        Section("Results", _results(recipe, entry, certificate.summary())),
+        Section("Results", _results(recipe, entry, certificate.summary(assuming=False))),
         Section("Architecture", _architecture(network)),
         Section(
             "Certificate",
