@@ -24,12 +24,13 @@ KINDS = {
 
 
 def late_factor(problem: problems.Problem, size: tuple[int, ...]) -> float:
-    """The mean factor a cycle behind the second."""
+    """The mean factor a cycle behind the second; of all of them where there are not more."""
     b = np.random.default_rng(0).standard_normal((1, *size, 1))
     if problem.singular:
         b -= b.mean()
     r = MultigridUNet(problem).solve(b, 1e-10).residuals[:, 0]
-    return float((r[-1] / r[2]) ** (1 / (len(r) - 3)))
+    first = 2 if len(r) > 4 else 0
+    return float((r[-1] / r[first]) ** (1 / (len(r) - 1 - first)))
 
 
 def rows(sizes: Iterable[tuple[int, ...]], kinds: Iterable[str]) -> Iterable[str]:

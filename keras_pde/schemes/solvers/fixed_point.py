@@ -17,7 +17,7 @@ class FixedPoint(Solver):
     """uˡ⁺¹ = (1 − w)uˡ + w(f − τKᵀΦ(Kuˡ)): a recurrent network.
 
     With w = 1, the plain fixed-point iteration, it contracts by max(q, m), q = τL‖K‖² and
-    m = τμ‖K‖², so only where both are below 1; for q < 1 ≤ m it still lowers the energy. With
+    m = τμ‖K‖², and is refused unless both are below 1. With
     the automatic damping it contracts by (q + m)/(2 + q − m) < 1 for every τ and a
     flux that is monotone (m = 0: q/(2 + q)) or nearly so (m < 1). For m ≥ 1 the damped iteration
     still lowers ½‖u − f‖² + τE(u). Cost: K, Φ and Kᵀ an iteration.
@@ -27,8 +27,8 @@ class FixedPoint(Solver):
             None, w = 1.
 
     Raises:
-        ValueError: damping out of range; where the layer is built: None with q ≥ 1, or a number w ≥
-            2/max(1 + q, m − 1).
+        ValueError: damping out of range; where the layer is built: None with q ≥ 1 or m ≥ 1, or a
+            number w ≥ 2/max(1 + q, m − 1).
 
     Source: Alt et al., arXiv:2107.14742 (2021); the damping: Nesterov, Introductory Lectures on
     Convex Optimization (2004), theorem 2.1.15.
@@ -66,10 +66,18 @@ class FixedPoint(Solver):
                 f" {describe_bound(q)}. Lower step_size, take several implicit steps, or use"
                 " solver='fixed_point', which is damped to converge for every step size."
             )
+        if self.damping is None and (m is None or m >= 1):
+            raise ValueError(
+                f"{what} diverges: the plain fixed-point iteration contracts by max(τL‖K‖², τμ‖K‖²)"
+                f" and needs m = τμ‖K‖² < 1, and it is {describe_bound(m)}. Lower step_size, or use"
+                " solver='fixed_point', which is damped to lower the energy for every step size."
+            )
+        steep = q is not None and m is not None and m - 1 > 1 + q
+        curvature = "(τμ‖K‖² − 1)" if steep else "(1 + τL‖K‖²)"
         limit = None if q is None or m is None else 2 / max(1 + q, m - 1)
         if self.damping is not None and (limit is None or self.damping >= limit):
             raise ValueError(
-                f"{what} diverges: it needs damping < 2/(1 + τL‖K‖²), which is"
+                f"{what} diverges: it needs damping < 2/{curvature}, which is"
                 f" {describe_bound(limit)}. Use damping='auto', or lower step_size."
             )
 
