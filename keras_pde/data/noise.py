@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_pde.runtime import gate
+
 DAUBECHIES = (-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025)
 
 
@@ -11,9 +13,12 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
     """Pixels plus Gaussian noise, not clipped.
 
     Args:
-        pixels: any shape, in [0, 1].
-        sigma: standard deviation in grey levels of 255.
+        pixels: floats of any shape, in [0, 1].
+        sigma: standard deviation in grey levels of 255, ≥ 0.
         seed: of NumPy's default generator.
+
+    Raises:
+        ValueError: pixels that are no real floats; a sigma that is no finite number ≥ 0.
 
     Example:
         >>> import numpy as np
@@ -22,7 +27,9 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
         >>> round(255 * float(noisy.std()))
         25
     """
-    values = np.asarray(pixels, dtype=np.float64)
+    values = gate.array(pixels, "pixels", finite=False).astype(np.float64)
+    sigma = gate.number(sigma, "sigma", low=0)
+    seed = gate.whole(seed, "seed", low=0)
     return (
         values + sigma / 255 * np.random.default_rng(seed).standard_normal(values.shape)
     ).astype(np.float32)

@@ -10,11 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.fluxes import noise_level
 from keras_pde.models import retiming
 from keras_pde.models.influence import Influence
 from keras_pde.models.network import Network
 from keras_pde.models.timed import Timed
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.tasks.denoise.levels import REFERENCE, stopping_time
 
@@ -137,6 +139,18 @@ class Served(Network):
             image = keras.InputSpec(shape=image.shape, dtype="uint8", name=image.name)
         return [[image, *more]] if more else [image]
 
+    def check_input(self, name: str, x: Tensor, first: Tensor) -> None:
+        """As of a network, the image uint8 where it is that."""
+        if not (self.uint8 and x is first):
+            super().check_input(name, x, first)
+            return
+        dtype, shape = gate.facts(x, f"{name} of {self.name}")
+        if dtype != "uint8" or len(shape) != self.ndim + 2 or shape[-1] != self.input_channels:
+            raise ValueError(
+                f"{name} of {self.name} must be uint8 with {self.ndim + 2} axes, the last of length"
+                f" {self.input_channels}. Received: {dtype}, shape {shape}"
+            )
+
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Do nothing: the network is built."""
         self.built = True
@@ -165,7 +179,9 @@ class Served(Network):
         elif self.times and not self.network.noise_conditioned:
             # a classical filter: the noise is brought to the level it is tuned for
             if self.level is None:
-                noise = ops.reshape(given["noise"], (-1, *(1,) * (len(u.shape) - 1)))
+                noise = ops.reshape(
+                    noise_level.or_nan(given["noise"]), (-1, *(1,) * (len(u.shape) - 1))
+                )
                 scale = ops.maximum(noise * (255 / REFERENCE), LEAST_SCALE)
             else:
                 scale = self.level / REFERENCE

@@ -12,6 +12,7 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde.fluxes.spline_flux import SplineFlux
 from keras_pde.operators.convolution import depthwise
+from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 
@@ -94,15 +95,13 @@ class CoupledSplineFlux(SplineFlux):
             grading=grading,
             **kwargs,
         )
-        if not isinstance(neighbourhood, int) or neighbourhood < 1 or neighbourhood % 2 == 0:
+        if gate.count(neighbourhood, "neighbourhood", high=1023) % 2 == 0:
             raise ValueError(
                 "neighbourhood is the width of a window around a point: an odd whole number."
                 f" Received: neighbourhood={neighbourhood!r}"
             )
-        if groups is not None and (not isinstance(groups, int) or groups < 1):
-            raise ValueError(
-                f"groups is a number of joint magnitudes, 1 at least. Received: groups={groups!r}"
-            )
+        if groups is not None:
+            gate.count(groups, "groups")
         self.neighbourhood, self.groups = neighbourhood, groups
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -120,6 +119,7 @@ class CoupledSplineFlux(SplineFlux):
                 f" groups={groups}"
             )
         super().build((*input_shape[:-1], groups))
+        self.channels, self.ranks = channels, (ndim + 2,)
         width = self.neighbourhood
         window = np.full((width,) * ndim, (1 - CENTRE_SHARE) / max(1, width**ndim - 1))
         window[(width // 2,) * ndim] = CENTRE_SHARE

@@ -12,6 +12,7 @@ from keras_pde import fluxes as activations
 from keras_pde.fluxes import declared
 from keras_pde.fluxes.flux import STEEP, in_units
 from keras_pde.fluxes.flux_layer import FluxLayer, contrast_of_parts
+from keras_pde.runtime import gate
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Number, Tensor
 
@@ -72,7 +73,7 @@ class FluxActivation(FluxLayer):
             **kwargs,
         )
         self.flux = self_flux
-        self.coupled = coupled
+        self.coupled = gate.flag(coupled, "coupled")
         if coupled and not self.flux.isotropic:
             raise ValueError(
                 f"The {self.flux.name} flux depends on the sign of s, so it cannot be coupled. Use"
@@ -198,6 +199,6 @@ class FluxActivation(FluxLayer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FluxActivation:
+    def rebuilt(cls, config: dict[str, Any]) -> FluxActivation:
         """Rebuild from `get_config`."""
         return cls(**{**config, "flux": activations.get(config["flux"])})

@@ -12,9 +12,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux import checked_contrast
-from keras_pde.runtime.allocation import LimitedLayer
+from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.compiling import one_pass
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
 from keras_pde.runtime.types import Number, Tensor
@@ -24,7 +26,7 @@ SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
-class FluxLayer(LimitedLayer):
+class FluxLayer(Gated):
     """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant.
 
     For a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
@@ -38,6 +40,8 @@ class FluxLayer(LimitedLayer):
 
     coupled = False  # whether one diffusivity serves all channels
     has_potential = True  # whether Φ is the gradient of a ψ
+    channels: int | None = None  # that its weights are for, once built; None is any number
+    ranks: tuple[int, ...] | None = None  # numbers of axes that a state may have; None is any
 
     def __init__(
         self,
@@ -49,7 +53,9 @@ class FluxLayer(LimitedLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if per_channel and not learn_contrast:
+        gate.flag(learn_contrast, "learn_contrast")
+        gate.flag(noise_conditioned, "noise_conditioned")
+        if gate.flag(per_channel, "per_channel") and not learn_contrast:
             raise ValueError(
                 "per_channel=True gives each channel a contrast to learn: it needs"
                 " learn_contrast=True"
@@ -81,7 +87,14 @@ class FluxLayer(LimitedLayer):
                 self.noise_slope = self.add_weight(
                     shape=shape, initializer="zeros", autocast=False, name="noise_slope"
                 )
+            self.channels = input_shape[-1] if self.per_channel else None
         self.built = True
+
+    def check_call(self, s: Tensor = None, noise: Tensor | float | None = None, **_: Any) -> None:
+        """Refuse what is no state with the axes and channels that it was built for."""
+        gate.tensor(s, f"s of {self.name}", ranks=self.ranks, channels=self.channels)
+        if self.noise_conditioned or noise is not None:
+            noise_level.check(noise, self.noise_conditioned, self.name, tuple(s.shape))
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Same as the input."""
@@ -93,19 +106,9 @@ class FluxLayer(LimitedLayer):
             return self.contrast
         raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
         if self.noise_conditioned:
-            if noise is None:
-                raise ValueError(
-                    f"{self.name} depends on the noise level: call it with noise=σ, a value per"
-                    " sample or a map"
-                )
-            sigma = ops.cast(ops.convert_to_tensor(noise), raw.dtype)
-            shape = tuple(sigma.shape)
-            if len(shape) > 1 and not (len(shape) in (2, rank) and shape[-1] == 1):
-                raise ValueError(
-                    "The noise level is a value per sample, (batch,), or a map (batch, *spatial,"
-                    f" 1). Received: shape {shape}"
-                )
-            if len(shape) not in (0, rank):
+            noise_level.check(noise, True, self.name, (None,) * rank, values=False)
+            sigma = noise_level.or_nan(ops.cast(ops.convert_to_tensor(noise), raw.dtype))
+            if len(sigma.shape) not in (0, rank):
                 sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
             ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
             raw = raw + at_least_float32(ops.convert_to_tensor(self.noise_slope)) * ops.log(ratio)
@@ -269,6 +272,7 @@ class FluxLayer(LimitedLayer):
         """Constructor arguments."""
         return {
             **super().get_config(),
+            **sharing.mark_of(self),
             "contrast": self.contrast,
             "learn_contrast": self.learn_contrast,
             "per_channel": self.per_channel,

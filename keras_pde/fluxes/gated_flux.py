@@ -14,6 +14,7 @@ from keras_pde import fluxes as activations
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_CONTRAST
 from keras_pde.operators.convolution import depthwise
+from keras_pde.runtime import gate
 from keras_pde.runtime.bounds import times
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
@@ -94,7 +95,7 @@ class GatedFlux(FluxActivation):
                 "A gate needs a flux with g(s²) >= 0 that is not coupled. Received:"
                 f" flux={self.flux!r}, coupled={self.coupled}"
             )
-        if not isinstance(neighbourhood, int) or neighbourhood < 1 or neighbourhood % 2 == 0:
+        if gate.count(neighbourhood, "neighbourhood", high=1023) % 2 == 0:
             raise ValueError(
                 "neighbourhood is the width of a window around a point: an odd whole number."
                 f" Received: neighbourhood={neighbourhood!r}"
@@ -113,6 +114,7 @@ class GatedFlux(FluxActivation):
                 f" Received: shape {tuple(input_shape)}"
             )
         super().build(input_shape)
+        self.channels, self.ranks = channels, (ndim + 2,)
         width = self.neighbourhood
         centre = np.full((width,) * ndim, 0.5 / width**ndim)
         centre[(width // 2,) * ndim] += 1

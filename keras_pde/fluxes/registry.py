@@ -60,7 +60,7 @@ fab = FAB()
 relu = ReLU()
 
 
-def get(identifier: str | dict[str, Any] | Flux) -> Flux:
+def get(identifier: str | dict[str, Any] | Flux, argument: str = "") -> Flux:
     """Find a flux by name, by configuration, or return the flux given.
 
     Ours come first: ``get("linear")`` is a `Flux`, where Keras's own look-up would return a bare
@@ -74,7 +74,7 @@ def get(identifier: str | dict[str, Any] | Flux) -> Flux:
         >>> activations.get("charbonnier") == activations.charbonnier
         True
     """
-    return find("flux", Flux, _BY_NAME, identifier, "keras_pde.activations.Flux")
+    return find("flux", Flux, _BY_NAME, identifier, "keras_pde.activations.Flux", argument)
 
 
 def serialize(flux: Flux) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.runtime import gate
 from keras_pde.runtime.precision import as_in, at_least_float32, narrow
 from keras_pde.runtime.types import Number, Tensor
 
@@ -79,24 +79,19 @@ class SplineFlux(FluxLayer):
             noise_conditioned=noise_conditioned,
             **kwargs,
         )
-        low, high = (float(x) for x in slopes)
-        if knots < 1 or not extent > 0 or not 0 < grading < math.inf:
-            raise ValueError(
-                f"SplineFlux needs knots >= 1, extent > 0 and grading > 0. Received: knots={knots},"
-                f" extent={extent}, grading={grading}"
-            )
-        if not (low < high and high > 0 and math.isfinite(low) and math.isfinite(high)):
+        self.knots = gate.count(knots, "knots", high=4096)
+        self.extent = gate.number(extent, "extent", low=0, low_open=True)
+        self.grading = gate.number(grading, "grading", low=0, low_open=True)
+        if not isinstance(slopes, list | tuple | np.ndarray) or len(slopes) != 2:
+            raise ValueError(f"slopes must be (low, high). Received: slopes={gate.said(slopes)}")
+        low, high = (gate.number(x, "slopes") for x in slopes)
+        if not (low < high and high > 0):
             raise ValueError(
                 "slopes must be (low, high) with low < high and high > 0. Received:"
                 f" slopes={tuple(slopes)}"
             )
-        self.knots, self.extent, self.slopes, self.grading = (
-            int(knots),
-            float(extent),
-            (low, high),
-            float(grading),
-        )
-        self.start = activations.get(start)
+        self.slopes = (low, high)
+        self.start = activations.get(start, "start")
         # here and not in build, which may run while a graph is under construction
         with np.errstate(over="ignore", invalid="ignore"):
             shares = np.cumsum([0.0, *self.grading ** np.arange(self.knots)])
@@ -119,6 +114,7 @@ class SplineFlux(FluxLayer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the slopes' weights, shape (knots, channels)."""
         super().build(input_shape)
+        self.channels = input_shape[-1]
         self.raw_slopes = self.add_weight(
             shape=(self.knots, input_shape[-1]),
             initializer=self._start_slopes,
@@ -277,7 +273,7 @@ class SplineFlux(FluxLayer):
         return {**config, "start": activations.serialize(self.start)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SplineFlux:
+    def rebuilt(cls, config: dict[str, Any]) -> SplineFlux:
         """Rebuild from `get_config`."""
         return cls(**{**config, "start": activations.get(config["start"])})
 

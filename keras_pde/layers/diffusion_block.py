@@ -21,6 +21,7 @@ from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers import step_size as steps
 from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime import gate
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.printed import rounded
@@ -95,6 +96,7 @@ class DiffusionBlock(DiffusionStep):
         data_weight: float | str = 0.0,
         **kwargs: Any,
     ) -> None:
+        coupled = gate.flag(coupled, "coupled")
         if not isinstance(flux, FluxLayer):
             flux = FluxActivation(flux, coupled=coupled)
         elif coupled and not flux.coupled:
@@ -107,7 +109,7 @@ class DiffusionBlock(DiffusionStep):
         steps.check(step_size, fraction, data_weight)
         self.fraction = float(fraction)
         self.coupled = self.flux.coupled
-        self.use_bias = use_bias
+        self.use_bias = gate.flag(use_bias, "use_bias")
         self.data_weight = data_weight
         self.raw_step: Any = None
         self._check()
@@ -224,6 +226,10 @@ class DiffusionBlock(DiffusionStep):
             update = update + as_in(prepared.data_weight, u) * (u - source)
         return u - as_in(scale * step, u) * update
 
+    def check_call(self, u: Any = None, source: Any = None, noise: Any = None, **_: Any) -> None:
+        """Refuse what is no state, a source of another shape, and a noise level that is none."""
+        self.check_state(u, noise, "u", source)
+
     def call(self, u: Any, source: Any = None, noise: Any = None) -> Any:
         """u⁺."""
         return self.step(u, self.prepare(), source=u if source is None else source, noise=noise)
@@ -233,6 +239,7 @@ class DiffusionBlock(DiffusionStep):
 
         Steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ).
         """
+        self.check_call(u, source, noise)
         prepared = self.prepare()
         weight = prepared.step if self.step_size == "per_channel" else 1.0
         total = sum(

@@ -11,18 +11,19 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde import operators
 from keras_pde.certificates.certified import Certified
+from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.declared import said
 from keras_pde.fluxes.declared_layer import check_layer
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.operators.declared import check_operator
 from keras_pde.operators.operator import Operator
-from keras_pde.runtime.allocation import LimitedLayer
-from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime import gate, sharing
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.types import Shape, Tensor
 
 
-class DiffusionStep(LimitedLayer, Certified):
+class DiffusionStep(Gated, Certified):
     """A layer with an operator K and a flux Φ, from which its step and its certificate are made.
 
     Args:
@@ -43,6 +44,8 @@ class DiffusionStep(LimitedLayer, Certified):
         self.flux = flux if isinstance(flux, FluxLayer) else FluxActivation(flux)
         if "dtype" in kwargs:
             self.operator.dtype_policy = self.flux.dtype_policy = self.dtype_policy
+        for part in (self.operator, self.flux):
+            sharing.hold(part, self)
 
     def build_parts(self, input_shape: Sequence[int | None]) -> Shape:
         """Build operator and flux; returns the shape of Ku."""
@@ -63,6 +66,16 @@ class DiffusionStep(LimitedLayer, Certified):
         """
         check_operator(self.operator)
         check_layer(self.flux, self.operator.ndim, self.operator.rows)
+
+    def check_state(self, u: Tensor, noise: Tensor, name: str, source: Tensor = None) -> None:
+        """Refuse what is no state of K, a noise level that Φ cannot do with, and a wrong source."""
+        self.operator.check_state(u, f"{name} of {self.name}")
+        conditioned = self.flux.noise_conditioned
+        if conditioned or noise is not None:
+            noise_level.check(noise, conditioned, self.name, tuple(u.shape))
+        if source is not None:
+            self.operator.check_state(source, f"source of {self.name}")
+            gate.same_sizes(source, f"source of {self.name}", tuple(u.shape), name)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
         """The shape of the state."""
@@ -106,12 +119,12 @@ class DiffusionStep(LimitedLayer, Certified):
         """Constructor arguments."""
         return {
             **super().get_config(),
-            "operator": serialize_unbuilt(self.operator),
-            "flux": serialize_unbuilt(self.flux),
+            "operator": sharing.configuration(self.operator, self),
+            "flux": sharing.configuration(self.flux, self),
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def rebuilt(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         parts = {
             key: keras.saving.deserialize_keras_object(config[key])

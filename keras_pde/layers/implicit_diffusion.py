@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.implicit import implicit_certificate
+from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
 from keras_pde.layers.implicit_gradient import attach, held
 from keras_pde.layers.solve_failures import ON_FAILURE, SolveFailures
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime import gate
 from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.schemes import solvers
@@ -108,21 +109,12 @@ class ImplicitDiffusion(DiffusionStep):
         **kwargs: Any,
     ) -> None:
         super().__init__(operator, flux, **kwargs)
-        if step_size != "learned" and (isinstance(step_size, str) or not 0 < step_size < np.inf):
-            raise ValueError(
-                "step_size must be a finite number > 0 or 'learned'. Received:"
-                f" step_size={step_size!r}"
-            )
-        if not 0 < tolerance < 1 or not isinstance(max_iterations, int) or max_iterations < 1:
-            raise ValueError(
-                "tolerance must lie in (0, 1) and max_iterations be >= 1. Received:"
-                f" tolerance={tolerance}, max_iterations={max_iterations}"
-            )
-        if on_failure not in ON_FAILURE:
-            raise ValueError(
-                f"on_failure must be one of {', '.join(ON_FAILURE)}. Received:"
-                f" on_failure={on_failure!r}"
-            )
+        gate.number_or_word(step_size, "step_size", ("learned",), low=0, low_open=True)
+        tolerance = gate.number(
+            tolerance, "tolerance", low=0, low_open=True, high=1, high_open=True
+        )
+        max_iterations = gate.count(max_iterations, "max_iterations", high=10**9)
+        gate.word(on_failure, "on_failure", ON_FAILURE)
         if not self.flux.has_potential:
             raise ValueError(
                 f"An implicit step minimises an energy, and {type(self.flux).__name__} has none."
@@ -204,6 +196,7 @@ class ImplicitDiffusion(DiffusionStep):
             >>> bool(solution.converged[0])
             True
         """
+        self.check_call(f, noise)
         f = ops.convert_to_tensor(f, dtype=self.compute_dtype)
         if not self.built:
             self.build(f.shape)
@@ -232,12 +225,18 @@ class ImplicitDiffusion(DiffusionStep):
         u = failures.solution(u, solution)
         return narrow(u, ops.convert_to_tensor(f))
 
+    def check_call(self, f: Any = None, noise: Any = None, **_: Any) -> None:
+        """Refuse what is no state, and a noise level that is none."""
+        self.check_state(f, noise, "f")
+
     def call(self, f: Any, noise: Any = None) -> Any:
         """u."""
+        f = f if noise is None else noise_level.samples_or_nan(f, noise)
         return self.step(f, self.prepare(noise))
 
     def energy(self, u: Any, noise: Any = None) -> Any:
         """E(u) = Σψ(Ku), a value per sample."""
+        self.check_state(u, noise, "u")
         parts = self.operator.parts(u, self.operator.weights_in_use())
         return sum(per_sample(p) for p in self.flux.potentials(parts, noise))
 

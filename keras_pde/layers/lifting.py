@@ -13,13 +13,14 @@ from keras import ops
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.linear_layers import linear
-from keras_pde.runtime.allocation import LimitedLayer
+from keras_pde.runtime import gate
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.precision import SUMS, drawn_wide, unit_roundoff
 from keras_pde.runtime.printed import rounded
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class Lifting(LimitedLayer, Certified):
+class Lifting(Gated, Certified):
     r"""Isometry P u of images into states.
 
     P×p patches become channels, further channels start at zero; PᵀP = I, no weights.
@@ -67,20 +68,21 @@ class Lifting(LimitedLayer, Certified):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (
-            any(not isinstance(n, int) or n < 1 for n in (channels or 1, patch_size))
-            or channels == 0
-        ):
-            raise ValueError(
-                "channels and patch_size must be whole numbers >= 1. Received:"
-                f" channels={channels}, patch_size={patch_size}"
-            )
-        self.channels, self.patch_size, self.learned = channels, patch_size, learned
+        self.channels = None if channels is None else gate.count(channels, "channels")
+        self.patch_size = gate.count(patch_size, "patch_size")
+        self.learned = gate.flag(learned, "learned")
+        self.image_channels: int | None = None  # known when built
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Remember the rank and the channels of the image."""
+        if len(input_shape) not in gate.SPATIAL or input_shape[-1] is None:
+            raise ValueError(
+                "A lifting needs (batch, *spatial, channels), 1-D to 3-D, channels fixed. Received:"
+                f" shape {tuple(input_shape)}"
+            )
         self.ndim = len(input_shape) - 2
-        self.patch_channels = int(input_shape[-1] or 0) * self.patch_size**self.ndim
+        self.image_channels = int(input_shape[-1])
+        self.patch_channels = self.image_channels * self.patch_size**self.ndim
         self.state_channels = self.patch_channels if self.channels is None else self.channels
         if not self.learned and self.state_channels < self.patch_channels:
             raise ValueError(
@@ -94,6 +96,11 @@ class Lifting(LimitedLayer, Certified):
                 shape=(self.patch_channels, self.state_channels), initializer=start, name="kernel"
             )
         self.built = True
+
+    def check_call(self, u: Any = None, **_: Any) -> None:
+        """Refuse what is no image of real floats with the axes and channels it was built for."""
+        ranks = (self.ndim + 2,) if self.built else gate.SPATIAL
+        gate.tensor(u, f"u of {self.name}", ranks=ranks, channels=self.image_channels)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Shape of the state."""

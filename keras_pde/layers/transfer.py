@@ -18,7 +18,8 @@ from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.linear_layers import kernel_bound, linear
 from keras_pde.operators.boundary import check_boundary, cut, extend, fold
 from keras_pde.operators.transfer import coarse_size, prolong_axis, restrict_axis
-from keras_pde.runtime.allocation import LimitedLayer
+from keras_pde.runtime import gate
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.printed import rounded
 
 
@@ -30,13 +31,20 @@ def _stencil_kernel(ndim: int, channels: int, taps: Sequence[float]) -> np.ndarr
     return window[..., None, None] * np.eye(channels)
 
 
-class _Transfer(LimitedLayer, Certified):
+class _Transfer(Gated, Certified):
     def __init__(self, boundary: str = "dirichlet", learned: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.boundary = check_boundary(boundary)
-        self.learned = learned
+        self.learned = gate.flag(learned, "learned")
 
     _taps: tuple[float, ...] = ()
+    ndim: int
+    channels: int | None = None  # that a learned kernel is for
+
+    def check_call(self, u: Any = None, **_: Any) -> None:
+        """Refuse what is no state of real floats with the axes and channels it was built for."""
+        ranks = (self.ndim + 2,) if self.built else gate.SPATIAL
+        gate.tensor(u, f"u of {self.name}", ranks=ranks, channels=self.channels)
 
     def build(self, input_shape: Any) -> None:
         """Create the kernel, where it is learned."""
@@ -48,6 +56,7 @@ class _Transfer(LimitedLayer, Certified):
                 f" fixed. Received: shape {tuple(shape)}"
             )
         if self.learned:
+            self.channels = channels
             start = _stencil_kernel(ndim, channels, self._taps)
             self.kernel = self.add_weight(
                 shape=start.shape,
@@ -132,6 +141,15 @@ class Restriction(_Transfer):
 
     _taps = (0.25, 0.5, 0.25)
 
+    def check_call(self, u: Any = None, **_: Any) -> None:
+        """Refuse what is no state, and an axis of one point where the kernel is learned."""
+        super().check_call(u)
+        if self.learned and 1 in tuple(u.shape)[1:-1]:
+            raise ValueError(
+                f"u of {self.name}, a learned restriction, needs at least 2 points along each axis."
+                f" Received: shape {tuple(u.shape)}"
+            )
+
     def call(self, u: Any) -> Any:
         """R u."""
         ndim = len(u.shape) - 2
@@ -141,11 +159,6 @@ class Restriction(_Transfer):
                     u = restrict_axis(u, axis, self.boundary)
             return u
         sizes = ops.shape(u)[1:-1]
-        if any(isinstance(n, int) and n == 1 for n in sizes):
-            raise ValueError(
-                "A learned restriction needs at least 2 points along each axis. Received: sizes"
-                f" {tuple(sizes)}"
-            )
         wide = ops.pad(u, [(0, 0), *[(3 - self._offset, 4)] * ndim, (0, 0)])
         coarse = ops.conv(
             wide,
@@ -198,21 +211,42 @@ class Prolongation(_Transfer):
     _taps = (0.5, 1.0, 0.5)
     sized_by = ("like", "sizes")
 
-    def call(self, u: Any, like: Any = None, sizes: Sequence[Any] | None = None) -> Any:
-        """P u."""
-        if like is None and sizes is None:
+    def check_call(
+        self, u: Any = None, like: Any = None, sizes: Sequence[Any] | None = None, **_: Any
+    ) -> None:
+        """Refuse what is no state, and fine sizes that are missing or of another coarse grid."""
+        super().check_call(u)
+        name = f"sizes of {self.name}"
+        if sizes is not None:
+            fine = sizes
+            if not isinstance(sizes, list | tuple) or len(sizes) != len(u.shape) - 2:
+                raise ValueError(
+                    f"{name} must be a tuple, a size for each of {len(u.shape) - 2} axes. Received:"
+                    f" sizes={gate.said(sizes)}"
+                )
+        elif like is not None:
+            name = f"like of {self.name}"
+            gate.tensor(like, name, ranks=(len(u.shape),))
+            fine = tuple(like.shape)[1:-1]
+        else:
             raise ValueError(
-                "Prolongation needs the fine grid, as two sizes have the same coarse one: give"
+                f"{self.name} needs the fine grid, as two sizes have the same coarse one: give"
                 " like=tensor or sizes=(…)"
             )
-        fine = tuple(ops.shape(like)[1:-1]) if sizes is None else tuple(sizes)
-        for n, c in zip(fine, u.shape[1:-1], strict=True):
+        for n, c in zip(fine, tuple(u.shape)[1:-1], strict=True):
+            if isinstance(n, bool | float | str) or (isinstance(n, int) and n < 1):
+                raise ValueError(
+                    f"{name} must be whole numbers >= 1. Received: {gate.said(tuple(fine))}"
+                )
             if isinstance(n, int) and c is not None and coarse_size(n, self.boundary) != c:
                 raise ValueError(
-                    f"Sizes {fine} have the coarse sizes"
-                    f" {tuple(coarse_size(m, self.boundary) for m in fine)}, not"
-                    f" {tuple(u.shape[1:-1])}"
+                    f"{name} {tuple(fine)} are not those of the coarse ones {tuple(u.shape)[1:-1]}:"
+                    f" {n} points have {coarse_size(n, self.boundary)} coarse ones, not {c}"
                 )
+
+    def call(self, u: Any, like: Any = None, sizes: Sequence[Any] | None = None) -> Any:
+        """P u."""
+        fine = tuple(ops.shape(like)[1:-1]) if sizes is None else tuple(sizes)
         if not self.learned:
             for axis, n in enumerate(fine, start=1):
                 if not (isinstance(n, int) and n == 1):

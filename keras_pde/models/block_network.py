@@ -14,10 +14,12 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import BlockFacts
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.diffusion_step import DiffusionStep
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.network import Network
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
@@ -57,6 +59,11 @@ class BlockNetwork(Network):
         together: int = 1,
         **kwargs: Any,
     ) -> None:
+        if block is not None and not isinstance(block, DiffusionStep):
+            raise ValueError(
+                "block must be a DiffusionBlock or an ImplicitDiffusion, or None. Received:"
+                f" block={gate.said(block)}"
+            )
         if block is not None and kwargs.get("dtype") is None:
             kwargs["dtype"] = block.dtype_policy  # a network computes in its block's precision
         super().__init__(**kwargs)
@@ -73,11 +80,11 @@ class BlockNetwork(Network):
             )
         else:
             block = copy_from(serialize_unbuilt(block), block.name, self.dtype_policy)
-        self.step_count = step_count
+        self.step_count = gate.whole(step_count, "step_count", low=1)
         self.filters = filters
         self.kernel_size = kernel_size
         self.flux = flux
-        self.tied = tied
+        self.tied = gate.flag(tied, "tied")
         self.lifting = lifting_of(lifting, self.dtype_policy)
         self.block_template = serialize_unbuilt(block)
         self.steps_per_block = step_count if tied else together
@@ -134,20 +141,8 @@ class BlockNetwork(Network):
         return self.blocks[k // self.steps_per_block]
 
     def image_and_noise(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
-        """The image, and the noise level or None.
-
-        Raises:
-            ValueError: a pair where the flux takes no noise level, or the reverse.
-        """
-        two = isinstance(inputs, list | tuple)
-        if two != self.noise_conditioned:
-            wanted = (
-                "a pair (tensor, noise level)"
-                if self.noise_conditioned
-                else "one tensor: its flux takes no noise level"
-            )
-            raise ValueError(f"{self.name} takes {wanted}")
-        return (inputs[0], inputs[1]) if two else (inputs, None)
+        """The image, and the noise level or None."""
+        return (inputs[0], inputs[1]) if self.noise_conditioned else (inputs, None)
 
     def lift(self, inputs: Inputs) -> tuple[Tensor, Tensor | None, Callable[[Tensor], Tensor]]:
         """The first state, its noise level or None, and what turns a state back into an image."""
@@ -197,6 +192,7 @@ class BlockNetwork(Network):
         )
         return {
             **super().get_config(),
+            **sharing.mark_of(self),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "flux": flux,
@@ -208,8 +204,11 @@ class BlockNetwork(Network):
 
 def lifting_of(lifting: int | Lifting | None, dtype: DType) -> Lifting | None:
     """A lifting of the network's own: a copy, or the isometric one to so many channels."""
-    if lifting is None or isinstance(lifting, int):
-        return None if lifting is None else Lifting(lifting, dtype=dtype, name="lifting")
+    if lifting is None:
+        return None
+    if not isinstance(lifting, Lifting):
+        channels = gate.count(lifting, "lifting")
+        return Lifting(channels, dtype=dtype, name="lifting")
     return copy_from(serialize_unbuilt(lifting), "lifting", dtype)
 
 

@@ -86,7 +86,7 @@ class DiffusionResNet(BlockNetwork):
         **kwargs: Any,
     ) -> None:
         if not isinstance(schedule, Schedule):
-            schedule = schemes.explicit(gate.whole(schedule, "schedule", low=1))
+            schedule = schemes.explicit(gate.count(schedule, "schedule"))
         super().__init__(
             len(schedule),
             filters,
@@ -277,7 +277,7 @@ class DiffusionResNet(BlockNetwork):
         return {**super().get_config(), "schedule": dataclasses.asdict(self.schedule)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def rebuilt(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         config = block_arguments(config)
         if isinstance(config.get("schedule"), dict):

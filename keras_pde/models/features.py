@@ -6,6 +6,8 @@ from typing import Any, Protocol, Self
 
 import keras
 
+from keras_pde.runtime import sharing
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 
 
@@ -19,12 +21,15 @@ class HasStates(Protocol):
     def build(self, input_shape: Shape | list[Shape]) -> None:
         """Make the weights."""
 
+    def check_inputs(self, inputs: Inputs) -> None:
+        """Refuse wrong inputs."""
+
     def states(self, inputs: Inputs) -> list[Tensor]:
         """The states inside."""
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class Features(keras.layers.Layer):
+class Features(Gated):
     """inputs ↦ the states inside a network, with the network's own weights.
 
     `Network.features` makes this layer when it is given a ``keras.Input``. So the states are
@@ -51,6 +56,7 @@ class Features(keras.layers.Layer):
             **{"dtype": network.dtype_policy, "name": f"{network.name}_features", **kwargs}
         )
         self.network = network
+        sharing.hold(network, self)
 
     def build(self, input_shape: Shape | list[Shape]) -> None:
         """Build the network."""
@@ -58,19 +64,25 @@ class Features(keras.layers.Layer):
             self.network.build(input_shape)
         self.built = True
 
+    def check_call(self, inputs: Inputs = None, **_: Any) -> None:
+        """Refuse what the network cannot be called with."""
+        self.network.check_inputs(inputs)
+
     def call(self, inputs: Inputs) -> list[Tensor]:
         """The states."""
         return self.network.states(inputs)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
+        network = keras.saving.serialize_keras_object(self.network)
+        mark = sharing.mark_of(self.network, self.name)
         return {
             **super().get_config(),
-            "network": keras.saving.serialize_keras_object(self.network),
+            "network": {**network, "config": {**network["config"], **mark}},
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def rebuilt(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         return cls(
             **{**config, "network": keras.saving.deserialize_keras_object(config["network"])}

@@ -12,6 +12,7 @@ from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
+from keras_pde.runtime import gate
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -59,7 +60,8 @@ class FEDResNet(DiffusionResNet):
     ) -> None:
         if block is None and flux is None:
             flux = "perona_malik"
-        schedule = schemes.fed(cycle_length, cycles=cycles)
+        count, length = gate.count(cycles, "cycles"), gate.count(cycle_length, "cycle_length")
+        schedule = schemes.fed(length, cycles=count)
         super().__init__(
             schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
         )

@@ -12,6 +12,7 @@ from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.diffusion_resnet import DiffusionResNet
+from keras_pde.runtime import gate
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -59,7 +60,8 @@ class FSIResNet(DiffusionResNet):
         frozen: bool = False,
         **kwargs: Any,
     ) -> None:
-        schedule = schemes.fsi(cycle_length, cycles=cycles, frozen=frozen)
+        count, length = gate.count(cycles, "cycles"), gate.count(cycle_length, "cycle_length")
+        schedule = schemes.fsi(length, cycles=count, frozen=gate.flag(frozen, "frozen"))
         super().__init__(
             schedule, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
         )

@@ -12,6 +12,7 @@ from keras import ops
 from keras_pde import fluxes as activations
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.implicit import implicit_certificate
+from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
@@ -22,6 +23,7 @@ from keras_pde.models.diagram import flowchart
 from keras_pde.models.influence import Influence, decay
 from keras_pde.models.program import Program
 from keras_pde.operators import ConvOperator
+from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.positive import inverse_softplus
 from keras_pde.runtime.types import Inputs, Tensor
@@ -86,8 +88,7 @@ class ImplicitRecurrent(BlockNetwork):
         lifting: int | Lifting | None = None,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"steps must be a whole number >= 1. Received: steps={steps}")
+        steps = gate.count(steps, "steps")
         super().__init__(
             steps, filters, kernel_size, flux, block=block, tied=tied, lifting=lifting, **kwargs
         )
@@ -117,6 +118,7 @@ class ImplicitRecurrent(BlockNetwork):
         self, inputs: Inputs, traces: list[Tensor] | None = None
     ) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
         u, noise, lower = self.lift(inputs)
+        u = u if noise is None else noise_level.samples_or_nan(u, noise)
         prepared = [block.prepare(noise) for block in self.blocks]
         states = [u]
         for k in range(self.steps):
@@ -272,6 +274,6 @@ class ImplicitRecurrent(BlockNetwork):
         return {**super().get_config(), "steps": self.steps}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def rebuilt(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         return cls(**block_arguments(config))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Inputs, Tensor
@@ -38,7 +39,8 @@ def scaled_input(name: str, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """
     if not isinstance(inputs, list | tuple) or len(inputs) != 2:
         raise ValueError(f"{name} takes a pair (tensor, noise level)")
-    b, noise = inputs[0], ops.cast(ops.convert_to_tensor(inputs[1]), inputs[0].dtype)
+    b = inputs[0]
+    noise = noise_level.or_nan(ops.cast(ops.convert_to_tensor(inputs[1]), b.dtype))
     if len(noise.shape) not in (0, len(b.shape)):
         noise = ops.reshape(noise, (-1,) + (1,) * (len(b.shape) - 1))
     ratio = ops.maximum(noise / REFERENCE_NOISE, SMALLEST_RATIO)

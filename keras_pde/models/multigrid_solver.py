@@ -80,6 +80,11 @@ class MultigridSolver(Network):
         """Names of the inputs: the right-hand side is the image; inpainting has a mask."""
         return ("image", "mask") if self.problem.masked else super().named_inputs
 
+    @property
+    def optional_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """A start x instead of 0; a noise-conditioned net has none."""
+        return () if self.noise_conditioned else ("x",)
+
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Note rank, channels, and sizes where they are known."""
         super().build(input_shape)

@@ -13,6 +13,7 @@ from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
 from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid import problems, smoothers
 from keras_pde.schemes.multigrid.cycle import Cycle
@@ -90,8 +91,11 @@ class MultigridUNet(MultigridSolver):
         **kwargs: Any,
     ) -> None:
         problem = problems.get(problem)
-        if levels != "auto" and not (isinstance(levels, int) and levels >= 1):
-            raise ValueError(f'levels must be a number >= 1 or "auto". Received: levels={levels!r}')
+        if not isinstance(levels, str) or levels != "auto":
+            levels = gate.whole(levels, 'levels, a number of grids or "auto",', low=1, high=64)
+        channels = None if channels is None else gate.count(channels, "channels")
+        outputs = None if outputs is None else gate.count(outputs, "outputs")
+        fas = None if fas is None else gate.flag(fas, "fas")
         super().__init__(
             problem,
             CycleType.parse(problem.default_cycle if cycle is None else cycle),
@@ -102,7 +106,7 @@ class MultigridUNet(MultigridSolver):
             **kwargs,
         )
         self.outputs = outputs
-        self.noise_conditioned = noise_conditioned
+        self.noise_conditioned = gate.flag(noise_conditioned, "noise_conditioned")
         self._check()
         self.learned_levels: list[LearnedLevel] = []
 
@@ -269,6 +273,7 @@ class MultigridUNet(MultigridSolver):
         """Constructor arguments."""
         return {
             **super().get_config(),
+            **sharing.mark_of(self),
             "problem": keras.saving.serialize_keras_object(self.problem),
             "cycle": str(self.cycle_type),
             "levels": self.levels,
@@ -280,7 +285,7 @@ class MultigridUNet(MultigridSolver):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def rebuilt(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`."""
         config = dict(config)
         for key in ("problem", "smoother"):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_pde.presets.preset_model import PresetModel
+from keras_pde.fluxes import noise_level
+from keras_pde.models.checked_inputs import CheckedInputs
+from keras_pde.runtime import gate
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
-from keras_pde.runtime.types import Shape
+from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 
-class NamedInputs(PresetModel):
+class NamedInputs(CheckedInputs):
     """Base of `Network`: the shapes, units and names of its inputs, and Keras's methods by them."""
 
     noise_conditioned: bool = False
     denoises: bool = False
+    optional_inputs: tuple[str, ...] = ()
     ndim: int
     input_channels: int
 
@@ -24,6 +28,61 @@ class NamedInputs(PresetModel):
     def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the inputs, in the order of a call."""
         return ("image", "noise") if self.noise_conditioned else ("image",)
+
+    def check_inputs(self, inputs: Inputs) -> None:
+        """Refuse inputs that are not those of `named_inputs`, by name.
+
+        Raises:
+            ValueError: another number of inputs, or one that is not as `check_input` says.
+        """
+        names = (*self.named_inputs, *self.optional_inputs)
+        least, most = len(self.named_inputs), len(names)
+        several = isinstance(inputs, list | tuple)
+        if isinstance(inputs, dict) or not least <= (len(inputs) if several else 1) <= most:
+            came = f"{len(inputs)} tensors" if several else gate.said(inputs)
+            more = f", and {' and '.join(self.optional_inputs)} after" * (most > least)
+            wanted = names[0] if least == 1 else f"a list [{', '.join(names[:least])}]"
+            raise ValueError(
+                f"{self.name} takes {wanted}{' alone' * (most == 1)}{more}. Received: {came}"
+            )
+        if several and most == 1:
+            raise ValueError(f"{self.name} takes {names[0]} alone, not in a list: give inputs[0]")
+        given = dict(zip(names, inputs if several else [inputs], strict=False))
+        first = given[names[0]]
+        for name, x in given.items():
+            self.check_input(name, x, first)
+
+    def check_input(self, name: str, x: Tensor, first: Tensor) -> None:
+        r"""Refuse an input that is not as its name says; a subclass with inputs of its own adds.
+
+        Args:
+            name: "noise", "time", "mask", or another: an image (batch, \*spatial, channels).
+            x: what came.
+            first: the first input, which was checked before.
+
+        Raises:
+            ValueError: no real floats; another rank, number of channels, or size; known values out
+                of range.
+        """
+        said, shape = f"{name} of {self.name}", tuple(first.shape) if x is not first else ()
+        if name == "noise":
+            gate.facts(x, said)  # no number: Keras takes tensors only in a list
+            noise_level.check(x, True, self.name, shape)
+        elif name == "time":
+            gate.tensor(x, said, ranks=(0, 1))
+            gate.levels(x, said, batch=shape[0], low=-math.inf)
+        elif name == "mask":
+            gate.tensor(x, said, ranks=(len(shape),), channels=1)
+            gate.same_sizes(x, said, shape, self.named_inputs[0], channels=False)
+            gate.levels(x, said, batch=shape[0], high=1.0)
+        elif name in self.optional_inputs:
+            gate.tensor(x, said, ranks=(len(shape),), channels=shape[-1])
+            gate.same_sizes(x, said, shape, self.named_inputs[0])
+        elif self.built:
+            known = self.input_shapes[name]
+            gate.tensor(x, said, ranks=(len(known),), channels=known[-1])
+        else:
+            gate.tensor(x, said, ranks=gate.SPATIAL if x is first else None)
 
     def image_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
         """Shape of the image, the only input or the first of several, checked.

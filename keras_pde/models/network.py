@@ -17,6 +17,7 @@ from keras_pde.models.influence import Influence
 from keras_pde.models.named_inputs import NamedInputs
 from keras_pde.models.program import Program
 from keras_pde.operators.operator import Operator
+from keras_pde.runtime.copying import MARK
 from keras_pde.runtime.types import Inputs, Tensor
 
 EXAMPLE_SIZE = (33, 18, 9)  # of golden inputs
@@ -73,6 +74,7 @@ class Network(NamedInputs, Certified):
     step_count: int = 1
     time: float | None = None
     prefers_xla: bool = True
+    feature_layers: int = 0  # that `features` has made
 
     @property
     def width(self) -> int:
@@ -85,7 +87,12 @@ class Network(NamedInputs, Certified):
         return []
 
     def tensors(self, inputs: Inputs) -> Inputs:
-        """Arrays as tensors in the network's precision; the network is built for them."""
+        """Arrays as tensors in the network's precision; the network is built for them.
+
+        Raises:
+            ValueError: inputs that the network cannot be called with.
+        """
+        self.check_inputs(inputs)
         inputs = keras.tree.map_structure(
             lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
         )
@@ -122,7 +129,9 @@ class Network(NamedInputs, Certified):
         """
         if any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs)):
             self._build_for(inputs)  # before the layer is, so that weights keep their paths
-            return Features(self)(inputs)
+            more = f"_{self.feature_layers}" if self.feature_layers else ""
+            self.feature_layers += 1  # Keras wants a name for each layer of a model
+            return Features(self, name=f"{self.name}_features{more}")(inputs)
         return self.states(self.tensors(inputs))
 
     def influence(self) -> Influence:
@@ -164,7 +173,7 @@ class Network(NamedInputs, Certified):
 
     def twin(self, size: Sequence[int] | None = None) -> Self:
         """A copy with weights of its own, built for the same inputs or for images of a size."""
-        copy = type(self).from_config(self.get_config())
+        copy = type(self).rebuilt({k: v for k, v in self.get_config().items() if k != MARK})
         if size is None:
             copy.build_from_config(self.get_build_config())
         else:

@@ -17,6 +17,7 @@ from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.models.block_network import BlockNetwork
 from keras_pde.operators import ConvOperator, norms
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.schedule import Schedule
 
@@ -52,6 +53,11 @@ def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, np
     return figure, np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
 
 
+def _of_kind(x: Any, name: str, kind: type) -> None:
+    if not isinstance(x, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}. Received: {name}={gate.said(x)}")
+
+
 def plot_fluxes(fluxes: Sequence[str | Flux | FluxLayer], extent: float = 4.0) -> Any:
     r"""Φ(s), the diffusivity g(s²) and the potential ψ(s) of fluxes, for s in [−extent, extent].
 
@@ -71,6 +77,9 @@ def plot_fluxes(fluxes: Sequence[str | Flux | FluxLayer], extent: float = 4.0) -
         >>> [axis.get_title() for axis in figure.axes]
         ['flux Φ(s)', 'diffusivity g(s²)', 'potential ψ(s)']
     """
+    extent = gate.number(extent, "extent", low=0, low_open=True)
+    if not isinstance(fluxes, list | tuple):
+        raise ValueError(f"fluxes must be a list. Received: fluxes={gate.said(fluxes)}")
     figure, axes = _axes(1, 3, 4.0, 3.2)
     s = np.linspace(-extent, extent, 801)
     for flux in fluxes:
@@ -90,7 +99,7 @@ def _curves(flux: str | Flux | FluxLayer, s: Tensor) -> tuple[str, list[Tensor]]
         column = ops.cast(s, flux.compute_dtype)[:, None]
         laws = (flux.fluxes, flux.diffusivities, flux.potentials)
         return flux.name, [law([column])[0][:, 0] for law in laws]
-    given = registry.get(flux)
+    given = registry.get(flux, "fluxes")
     return given.name, [given(s), given.diffusivity_at(s), given.potential(s)]
 
 
@@ -114,6 +123,10 @@ def plot_learned_fluxes(model: BlockNetwork, noise: float = 25 / 255, extent: fl
         >>> [axis.get_title() for axis in keras_pde.plotting.plot_learned_fluxes(net).axes]
         ['block 1', 'block 2', 'block 3']
     """
+    _of_kind(model, "model", BlockNetwork)
+    model.require_weights("model has no weights yet")
+    noise = gate.number(noise, "noise", low=0)
+    extent = gate.number(extent, "extent", low=0, low_open=True)
     count = len(model.blocks)
     figure, axes = _axes(math.ceil(count / 5), min(count, 5), 2.2, 2.0)
     s = np.linspace(-extent, extent, 401, dtype="float32")
@@ -162,6 +175,8 @@ def plot_kernels(operator: ConvOperator, most: int = 64, patch_size: int = 1) ->
         >>> len(keras_pde.plotting.plot_kernels(K).axes)
         6
     """
+    _of_kind(operator, "operator", ConvOperator)
+    most, patch_size = gate.count(most, "most"), gate.count(patch_size, "patch_size")
     if not operator.built or operator.ndim != 2:
         raise ValueError(
             "plot_kernels shows a built 2-D operator: call operator.build((None, None, None,"
@@ -208,6 +223,9 @@ def plot_amplification(schedules: Sequence[Schedule], points: int = 2000) -> Any
         >>> len(figure.axes[0].lines) >= 2
         True
     """
+    points = gate.count(points, "points", high=10**7)
+    for schedule in schedules:
+        _of_kind(schedule, "schedules", Schedule)
     figure, (axis,) = _axes(1, 1, 5.0, 3.4)
     z = np.linspace(1e-4, 2.2, points)
     for schedule in schedules:
@@ -244,7 +262,9 @@ def plot_evolution(model: BlockNetwork, image: Tensor, most: int = 6) -> Any:
         >>> len(keras_pde.plotting.plot_evolution(model, np.zeros((16, 16)), most=4).axes)
         4
     """
-    pixels = np.asarray(image)
+    _of_kind(model, "model", BlockNetwork)
+    most = gate.count(most, "most")
+    pixels = gate.array(image, "image")
     if pixels.ndim not in (2, 3):
         raise ValueError(
             "image must be (height, width) or (height, width, channels). Received: shape"

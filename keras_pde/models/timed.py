@@ -120,6 +120,10 @@ class Timed(Network):
         block = self.model.blocks[0]
         ready = block.prepare()
         times = ops.clip(ops.cast(times, f.dtype), 0.0, self.longest)
+        wrong = ops.isnan(times)  # in a graph: no such time has a finite result
+        times = ops.where(wrong, ops.zeros_like(times), times)
+        wrong = ops.reshape(wrong, (-1, *(1,) * (len(f.shape) - 1)))
+        f = ops.where(wrong, ops.full_like(f, float("nan")), f)
         ratio = times / self.largest_step
         # a multiple of the largest step is that many steps, whatever its last digit
         counts = ops.ceil(ratio * (1 - 1e-6))

@@ -13,17 +13,14 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_pde.runtime import gate
+
 BOUNDARIES = ("neumann", "dirichlet", "periodic")
 
 
 def check_boundary(boundary: str) -> str:
     """The boundary's name, or a ValueError that lists the possible ones."""
-    if boundary not in BOUNDARIES:
-        raise ValueError(
-            f"boundary must be one of {', '.join(map(repr, BOUNDARIES))}. Received:"
-            f" boundary={boundary!r}"
-        )
-    return boundary
+    return gate.word(boundary, "boundary", BOUNDARIES)
 
 
 def cut(x: Any, axis: int, start: int | None, stop: int | None) -> Any:

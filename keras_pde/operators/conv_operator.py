@@ -12,10 +12,14 @@ from keras import ops
 from keras_pde.operators import conv_norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
+from keras_pde.operators.initializing import initializer_of
 from keras_pde.operators.normed_convolution import NormedConvolution
+from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.allocation import charge_constant
 from keras_pde.runtime.precision import at_least_float32, drawn_wide
 from keras_pde.runtime.types import Shape, Tensor
+
+WIDEST = 1 << 10  # kernels, in points
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -76,15 +80,16 @@ class ConvOperator(NormedConvolution):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.filters = (
-            filters
-            if filters is None or isinstance(filters, int)
-            else tuple(int(f) for f in filters)
-        )
-        self.kernel_size = kernel_size
+        if isinstance(filters, list | tuple):
+            self.filters: Any = tuple(gate.count(f, "filters") for f in filters)
+            if not filters:
+                raise ValueError("filters must name one convolution at least. Received: filters=()")
+        else:
+            self.filters = None if filters is None else gate.count(filters, "filters")
+        self.kernel_size = gate.count(kernel_size, "kernel_size", high=WIDEST)
         self.boundary = check_boundary(boundary)
-        self.zero_mean = zero_mean
-        self.normalize = normalize
+        self.zero_mean = gate.flag(zero_mean, "zero_mean")
+        self.normalize = gate.flag(normalize, "normalize")
         if initializer is None:
             initializer = "forward" if filters is None else "orthogonal"
         self.stencil = (
@@ -99,19 +104,14 @@ class ConvOperator(NormedConvolution):
                     "filters=None is a fixed stencil and needs initializer to name it. Received:"
                     f" initializer={initializer!r}"
                 )
-            stencils.check_stencil(self.stencil)
+            stencils.check_stencil(self.stencil, "initializer")
             if zero_mean or normalize:
                 raise ValueError(
                     "zero_mean and normalize act on learned kernels only: give filters, or leave"
                     " both False"
                 )
             self.kernel_size = stencils.kernel_size_of(self.stencil, kernel_size)
-        if any(not isinstance(n, int) or n < 1 for n in (*self._channels_out(), self.kernel_size)):
-            raise ValueError(
-                f"filters and kernel_size must be whole numbers >= 1. Received: filters={filters},"
-                f" kernel_size={kernel_size}"
-            )
-        self.initializer = initializer if self.stencil else keras.initializers.get(initializer)
+        self.initializer = initializer if self.stencil else initializer_of(initializer)
         self.kernels: list[Any] = []
 
     def _channels_out(self) -> tuple[int, ...]:
@@ -183,6 +183,11 @@ class ConvOperator(NormedConvolution):
         self._widths = conv_norms.margins(self.stored())
         self.rows = int(self.stored()[-1].shape[-1])
         self.built = True
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Numbers of axes of a state: (batch, *spatial, channels) in 1-D to 3-D."""
+        return (self.ndim + 2,) if self.built else gate.SPATIAL
 
     def _initializer(self, i: int) -> Any:
         """Of the i-th kernel: a stencil fills the first, and those behind it are orthogonal."""
@@ -266,6 +271,7 @@ class ConvOperator(NormedConvolution):
         )
         return {
             **super().get_config(),
+            **sharing.mark_of(self),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "boundary": self.boundary,

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.operators.initializing import initializer_of
 from keras_pde.operators.norms import OUTWARD, gram_iteration
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.rounding import RoundingErrors, rounding_errors
+from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.precision import at_least_float32, drawn_wide
 from keras_pde.runtime.types import Number, Shape, Tensor
 
@@ -61,11 +63,9 @@ class DenseOperator(Operator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rows, int) or rows < 1:
-            raise ValueError(f"rows must be a whole number >= 1. Received: rows={rows!r}")
-        self.rows = rows
-        self.initializer = keras.initializers.get(initializer)
-        self.normalize = normalize
+        self.rows = gate.count(rows, "rows")
+        self.initializer = initializer_of(initializer)
+        self.normalize = gate.flag(normalize, "normalize")
 
     @property
     def bound_is_constant(self) -> bool:
@@ -94,6 +94,11 @@ class DenseOperator(Operator):
             name="kernel",
         )
         self.built = True
+
+    @property
+    def ranks(self) -> range:
+        """Numbers of axes of a state: the matrix acts on the last, whatever is before it."""
+        return range(2, 9)
 
     def compute_weights(self) -> list[Tensor]:
         """The matrix (channels, rows), normalised where asked for."""
@@ -164,6 +169,7 @@ class DenseOperator(Operator):
         """Constructor arguments."""
         return {
             **super().get_config(),
+            **sharing.mark_of(self),
             "rows": self.rows,
             "initializer": keras.initializers.serialize(self.initializer),
             "normalize": self.normalize,

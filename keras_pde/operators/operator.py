@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_pde.operators.rounding import RoundingErrors
-from keras_pde.runtime.allocation import LimitedLayer
+from keras_pde.runtime import gate
+from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.precision import at_least_float32
 from keras_pde.runtime.types import Number, Shape, Tensor
 
 
-class Operator(LimitedLayer):
+class Operator(Gated):
     r"""Linear operator u ↦ K u with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
 
     A theorem about a diffusion step u − τKᵀΦ(Ku) needs two things of K: the exact adjoint, and a
@@ -115,6 +117,19 @@ class Operator(LimitedLayer):
         """K in words, for ``print(model)``."""
         return type(self).__name__
 
+    @property
+    def ranks(self) -> Collection[int] | None:
+        """Numbers of axes that a state may have: those that K was built for; None allows any."""
+        return (self.ndim + 2,) if self.built else None
+
+    def check_call(self, u: Tensor = None, **_: Any) -> None:
+        """Refuse what is no state of real floats with the axes and channels K was built for."""
+        self.check_state(u, f"u of {self.name}")
+
+    def check_state(self, u: Tensor, name: str) -> None:
+        """Refuse what is no state u of K; the argument's name is for the message."""
+        gate.tensor(u, name, ranks=self.ranks, channels=self.channels if self.built else None)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Spatial sizes kept, ``rows`` numbers at a point."""
         return (*input_shape[:-1], self.rows)
@@ -166,7 +181,15 @@ class Operator(LimitedLayer):
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """Kᵀ v."""
+        """Kᵀ v.
+
+        Raises:
+            ValueError: K is not built; v has not its rows.
+        """
+        if not self.built:
+            raise ValueError(f"{self.name} is not built: call it first, or build(input_shape)")
+        gate.tensor(v, f"v of {self.name}", ranks=self.ranks, channels=self.rows)
+        v = ops.convert_to_tensor(v)
         parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.sliced else [v]
         return self.adjoint_of(parts)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.operator import Operator
+from keras_pde.operators.stencils import check_stencil
+from keras_pde.runtime import gate
 
 
 def get(identifier: Operator | str | int) -> Operator:
@@ -24,10 +26,12 @@ def get(identifier: Operator | str | int) -> Operator:
     if isinstance(identifier, Operator):
         return identifier
     if isinstance(identifier, str):
+        check_stencil(identifier, "operator")
         return ConvOperator(initializer=identifier)
-    if isinstance(identifier, int):
+    if isinstance(identifier, int) and not isinstance(identifier, bool):
+        gate.count(identifier, "operator")
         return ConvOperator(identifier, zero_mean=True, normalize=True)
     raise ValueError(
         "operator must be an Operator such as ConvOperator or DenseOperator, a stencil name or a"
-        f" number of filters. Received: operator={identifier!r}"
+        f" number of filters. Received: operator={gate.said(identifier)}"
     )

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.operators.boundary import cut, extend, fold, zeros_around
+from keras_pde.runtime import gate
 
 STENCILS = ("forward", "central", "second", "laplacian", "haar", "dct")
 
@@ -38,10 +39,13 @@ SQUARED_NORMS = {
 }
 
 
-def check_stencil(name: str) -> str:
+def check_stencil(name: str, argument: str = "name") -> str:
     """The stencil's name, or a ValueError that lists the possible ones."""
-    if name not in STENCILS:
-        raise ValueError(f"No stencil is called {name!r}. There are: {', '.join(STENCILS)}")
+    if not isinstance(name, str) or name not in STENCILS:
+        raise ValueError(
+            f"No stencil is called {gate.said(name)}. There are: {', '.join(STENCILS)}. Received:"
+            f" {argument}={gate.said(name)}"
+        )
     return name
 
 

@@ -8,6 +8,8 @@ import keras
 
 from keras_pde.runtime.types import DType
 
+MARK = "shared_part"  # key in the configuration of a part that several layers hold
+
 
 def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
     """Configuration of a layer to make copies from.
@@ -15,7 +17,7 @@ def serialize_unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
     It leaves out the shapes that the layer was built for, and the identity by which Keras would
     turn all copies in one file into one.
     """
-    identity = ("build_config", "shared_object_id")
+    identity = ("build_config", "shared_object_id", MARK)
 
     def strip(config: Any) -> Any:
         return (

@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal, overload
 
 import numpy as np
 
-__all__ = ["flag", "number", "said", "whole", "word"]
+__all__ = ["count", "flag", "number", "number_or_word", "said", "whole", "word"]
+
+MOST = 1 << 16  # filters, channels, steps
 
 
 @overload
@@ -91,6 +93,37 @@ def number(
     return value
 
 
+def number_or_word(
+    x: Any,
+    name: str,
+    words: Collection[str],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+) -> float | str:
+    """One of the words, or a finite number within its bounds.
+
+    Raises:
+        ValueError: anything else, with the bounds and the words.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.number_or_word("learned", "data_weight", ("learned",), low=0)
+        'learned'
+    """
+    if isinstance(x, str) and x in words:
+        return x
+    try:
+        return number(x, name, low=low, high=high, low_open=low_open)
+    except ValueError:
+        bounds = _bounds(low, high, low_open) or "a finite number"
+        raise ValueError(
+            f"{name} must be {bounds} or {' or '.join(map(repr, words))}. Received:"
+            f" {name}={said(x)}"
+        ) from None
+
+
 def whole(x: Any, name: str, *, low: int | None = None, high: int | None = None) -> int:
     """A whole number within its bounds, as an int; no bool, no float, no string.
 
@@ -109,11 +142,25 @@ def whole(x: Any, name: str, *, low: int | None = None, high: int | None = None)
     fits = isinstance(x, numbers.Integral) and not isinstance(x, bool)
     if not fits or (low is not None and x < low) or (high is not None and x > high):
         bounds = _bounds(low, high) or "a number"
-        raise ValueError(
-            f"{name} must be {bounds.replace('a number', 'a whole number')}. Received:"
-            f" {name}={said(x)}"
-        )
+        kind = bounds.replace("finite ", "").replace("a number", "a whole number")
+        raise ValueError(f"{name} must be {kind}. Received: {name}={said(x)}")
     return int(x)
+
+
+def count(x: Any, name: str, *, high: int = MOST) -> int:
+    """A whole number ≥ 1 of filters, channels, steps or points, below what no memory holds.
+
+    Raises:
+        ValueError: anything else, with the bounds.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.count(10**9, "filters")
+        Traceback (most recent call last):
+        ...
+        ValueError: filters must be a whole number >= 1 and <= 65536. Received: filters=1000000000
+    """
+    return whole(x, name, low=1, high=high)
 
 
 def flag(x: Any, name: str) -> bool:
@@ -192,7 +239,13 @@ def _bounds(
     low: float | None, high: float | None, low_open: bool = False, high_open: bool = False
 ) -> str:
     """The bounds in words; nothing where there are none."""
-    above = "" if low is None else f"{'>' if low_open else '>='} {low:g}"
-    below = "" if high is None else f"{'<' if high_open else '<='} {high:g}"
+    above = "" if low is None else f"{'>' if low_open else '>='} {_short(low)}"
+    below = "" if high is None else f"{'<' if high_open else '<='} {_short(high)}"
     both = " and ".join(part for part in (above, below) if part)
-    return both and f"a number {both}"
+    finite = "finite " * (low is None or high is None)
+    return both and f"a {finite}number {both}"
+
+
+def _short(bound: float) -> str:
+    """A bound as it is: whole ones in full."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

@@ -7,12 +7,32 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import DType, Number, Shape, Tensor
 
 SHORT = ("float16", "bfloat16")
 # unit roundoff
 UNITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 SUMS = 2.0**-24  # of sums in float32
+
+
+def check_dtype(dtype: Any) -> None:
+    """Refuse the name of a precision that no layer here computes in.
+
+    Raises:
+        ValueError: with those there are.
+
+    Example:
+        >>> from keras_pde.runtime.precision import check_dtype
+        >>> check_dtype("int32")
+        Traceback (most recent call last):
+        ...
+        ValueError: dtype must be one of 'float16', 'bfloat16', 'float32', 'float64', ...
+    """
+    if dtype is None or isinstance(dtype, keras.DTypePolicy | dict):
+        return
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)  # a backend's own
+    gate.word(name, "dtype", (*gate.FLOATS, "mixed_float16", "mixed_bfloat16"))
 
 
 def is_short(dtype: DType) -> bool:

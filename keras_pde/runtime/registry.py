@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 
 import keras
 
+from keras_pde.runtime.options import said
+
 Kind = TypeVar("Kind", bound="Configured")
 
 
@@ -53,7 +55,12 @@ def own(thing: Any) -> bool:
 
 
 def find(
-    what: str, base: type[Kind], names: Mapping[str, type[Kind]], identifier: Any, where: str
+    what: str,
+    base: type[Kind],
+    names: Mapping[str, type[Kind]],
+    identifier: Any,
+    where: str,
+    argument: str = "",
 ) -> Kind:
     """One of the named classes with its defaults, one from its configuration, or the object itself.
 
@@ -63,6 +70,7 @@ def find(
         names: the classes by name.
         identifier: name, configuration or object.
         where: the public name of the base class, for the message.
+        argument: by whose name it came, unless that is ``what``.
 
     Raises:
         ValueError: none is meant; the message lists the near names and all.
@@ -78,6 +86,8 @@ def find(
         return names[name]()
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    came = f" Received: {argument}={said(identifier)}" if argument else ""
     raise ValueError(
-        f"No {what} is called {identifier!r}. {hint}There are: {', '.join(names)}, or any {where}."
+        f"No {what} is called {said(identifier)}. {hint}There are: {', '.join(names)}, or any"
+        f" {where}.{came}"
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_pde.runtime import gate
+
 if TYPE_CHECKING:
     from keras_pde.models.network import Network
 
@@ -127,10 +129,8 @@ def plan(model: Network, shape: tuple[int, ...], tile: int | None = None, batch:
         >>> print(tiles.plan(keras_pde.from_preset("perona_malik_2d"), (10000, 8000)))
         80 tiles of 1021 × 1022 pixels, halo 12; equal to the untiled result to rounding
     """
-    if tile is not None and (not isinstance(tile, int | np.integer) or tile < 1):
-        raise ValueError(
-            f"tile is a number of pixels, a whole number >= 1. Received: tile={tile!r}"
-        )
+    if tile is not None:
+        tile = gate.whole(tile, "tile", low=1)
     patch, influence = model.patch_size, model.influence()
     halo = _up(influence.pixels, patch)
     if tile is None:

@@ -590,7 +590,7 @@ def test_another_time_keeps_the_weights() -> None:
     [
         ({"step_size": -1.0}, "step_size must be"),
         ({"solver": "newton"}, "newton"),
-        ({"tolerance": 0.0}, "tolerance must lie"),
+        ({"tolerance": 0.0}, "tolerance must be a number > 0 and < 1"),
         ({"on_failure": "raise"}, "on_failure must be"),
         ({"operator": 2.5}, "operator must be"),
     ],

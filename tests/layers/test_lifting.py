@@ -73,7 +73,7 @@ def test_a_noise_map_is_averaged_over_patches():
 def test_too_few_channels_are_refused_with_the_number_needed():
     with pytest.raises(ValueError, match="channels >= 12"):
         Lifting(8, 2).build((None, 6, 6, 3))
-    with pytest.raises(ValueError, match="whole numbers"):
+    with pytest.raises(ValueError, match="patch_size must be a whole number >= 1"):
         Lifting(4, 0)
 
 

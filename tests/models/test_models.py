@@ -188,7 +188,7 @@ def test_options_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="common energy"):
         untied.energy(np.zeros((1, 8, 8, 1)))
     noisy = DiffusionResNet(2, flux=FluxActivation("charbonnier", noise_conditioned=True))
-    with pytest.raises(ValueError, match="takes a pair"):
+    with pytest.raises(ValueError, match=r"takes a list \[image, noise\]"):
         noisy(np.zeros((1, 8, 8, 1)))
 
 

@@ -343,9 +343,9 @@ def test_norm_option_shape_and_method_act(rng):
         ({"initializer": "he_normal", "filters": None}, "No stencil is called"),
         ({"zero_mean": True}, "act on learned kernels only"),
         ({"normalize": True}, "act on learned kernels only"),
-        ({"filters": 0}, "whole numbers >= 1"),
-        ({"filters": (2, 0)}, "whole numbers >= 1"),
-        ({"filters": 2, "kernel_size": 0}, "whole numbers >= 1"),
+        ({"filters": 0}, "must be a whole number >= 1"),
+        ({"filters": (2, 0)}, "must be a whole number >= 1"),
+        ({"filters": 2, "kernel_size": 0}, "must be a whole number >= 1"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

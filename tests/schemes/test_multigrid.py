@@ -77,7 +77,7 @@ def test_transfers_are_the_textbook_s_and_transposes_of_each_other(
 def test_a_prolongation_needs_its_fine_grid() -> None:
     with pytest.raises(ValueError, match="give like=tensor or sizes"):
         Prolongation()(np.zeros((1, 3, 1)))
-    with pytest.raises(ValueError, match="coarse sizes"):
+    with pytest.raises(ValueError, match="of the coarse ones"):
         Prolongation()(np.zeros((1, 3, 1)), sizes=(9,))
     with pytest.raises(ValueError, match="boundary must be one of"):
         Restriction("zero")
@@ -740,7 +740,7 @@ def test_printing_a_model_shows_its_levels() -> None:
         ({"cycle": "X(1,1)"}, "such as .V"),
         ({"cycle": "V(0,0)"}, "cycle is V, W, F or FMG"),
         ({"smoother": "sor"}, "No smoother is called 'sor'"),
-        ({"levels": 0}, "levels must be a number >= 1"),
+        ({"levels": 0}, 'levels, a number of grids or "auto", must be a whole number >= 1'),
         ({"problem": "biharmonic", "smoother": "red_black"}, "Use 'chebyshev' or 'jacobi'"),
         ({"problem": "diffusion", "fas": False}, "needs fas=True"),
         ({"problem": "inpainting", "fas": True}, "use fas=False"),

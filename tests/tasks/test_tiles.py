@@ -166,9 +166,7 @@ def test_halo_grows_the_tile_and_the_image_bounds_it() -> None:
     assert np.prod(tiles.plan(wide, (5000, 5000)).tile) <= tiles.NUMBERS / 512
     assert np.prod(tiles.plan(deep, (5000, 5000), batch=3).tile) <= tiles.TILE / 3
     for bad in (0, -3, 1.5, "big"):
-        with pytest.raises(
-            ValueError, match=r"tile is a number of pixels, a whole number >= 1\. Received"
-        ):
+        with pytest.raises(ValueError, match=r"tile must be a whole number >= 1\. Received"):
             tiles.plan(deep, (5000, 5000), tile=bad)  # type: ignore[arg-type]
 
 

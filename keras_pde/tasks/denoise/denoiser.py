@@ -10,6 +10,7 @@ import numpy as np
 from keras_pde.models import retiming
 from keras_pde.models.diagnosis import Diagnosis
 from keras_pde.models.network import Network
+from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import compiled
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
@@ -147,6 +148,8 @@ class Denoiser:
         import keras
 
         network, traces = self.network, []
+        pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True, finite=False)
+        sigma = gate.number(sigma, "sigma", low=0, low_open=True)
         levels.check_fit(network, pixels.shape)
         peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else None
         batch = pixels.shape[-1] if network.input_channels == 1 else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,14 @@ import numpy as np
 from keras_pde import presets
 from keras_pde.data import noise as noises
 from keras_pde.models import retiming
+from keras_pde.runtime import gate
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
 __all__ = ["choose_denoiser", "denoise", "noise_level"]
 
 LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
+QUIETEST, LOUDEST = 1e-6, 1e6  # grey levels
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
 
 
@@ -76,29 +78,67 @@ def denoise(
             f"A Pillow image of mode {image.mode!r} has no plain grey values or colours. Pass"
             f" image.convert({to!r})."
         )
-    array = np.asarray(image)
+    array = gate.array(image, "image", integers=True)
     pixels = _checked(array)
-    if noise is not None and not 0 < noise < math.inf:
-        raise ValueError(
-            "noise is a standard deviation in grey levels of 255, finite and > 0, or None to"
-            f" estimate it. Received: noise={noise!r}"
-        )
-    sigma = noise_level(pixels) if noise is None else float(noise)
+    level = _level(noise)
+    check_options(preset, time, tile, progress)
+    sigma = noise_level(pixels) if level is None else level
     chosen = choose_denoiser(preset, pixels.shape, sigma, time)
     return chosen(pixels, sigma, tile=tile, progress=progress).pixels.reshape(array.shape)
 
 
+def _level(noise: Any) -> float | None:
+    """The noise level asked for, within what single precision can scale by."""
+    try:
+        return gate.number(noise, "noise", low=QUIETEST, high=LOUDEST, none=True)
+    except ValueError:
+        raise ValueError(
+            "noise must be a standard deviation in grey levels of 255, finite and > 0, or None to"
+            f" estimate it. Received: noise={gate.said(noise)}, which is not from {QUIETEST:g} to"
+            f" {LOUDEST:g}"
+        ) from None
+
+
+def check_options(preset: Any, time: Any, tile: Any, progress: Any) -> None:
+    """Refuse options that are none, before a network is loaded.
+
+    Raises:
+        ValueError: a preset that is no name and no path, a time that is no number > 0, a tile that
+            is no whole number ≥ 1, a progress that cannot be called.
+
+    Example:
+        >>> from keras_pde.tasks.denoise import image as denoising
+        >>> denoising.check_options("auto", 0, None, None)
+        Traceback (most recent call last):
+        ...
+        ValueError: time must be a finite number > 0 or None. Received: time=0
+    """
+    if not isinstance(preset, str | os.PathLike) or not os.fspath(preset):
+        raise ValueError(
+            "preset must be a name of keras_pde.list_presets(), a directory, or 'auto'. Received:"
+            f" preset={gate.said(preset)}"
+        )
+    gate.number(time, "time", low=0, low_open=True, none=True)
+    if tile is not None:
+        gate.whole(tile, "tile", low=1)
+    if progress is not None and not callable(progress):
+        raise ValueError(
+            "progress must be a function of two numbers, or None. Received:"
+            f" progress={gate.said(progress)}"
+        )
+
+
 def _checked(array: np.ndarray) -> np.ndarray:
     """(height, width, 1 or 3), of a type and in units that are known."""
-    if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(array.dtype, np.floating):
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise ValueError(
-            "An image is uint8 (white 255), uint16 (white 65535) or floating (white 1). Received:"
+            "image must be uint8 (white 255), uint16 (white 65535) or floating (white 1). Received:"
             f" dtype {array.dtype}. Convert it."
         )
     pixels = array[..., None] if array.ndim == 2 else array
-    if pixels.ndim != 3 or 0 in pixels.shape:
+    if pixels.ndim != 3:
         raise ValueError(
-            "One image is (height, width) or (height, width, channels), not empty. Received: shape"
+            "One image is (height, width) or (height, width, channels). Received: shape"
             f" {array.shape}"
         )
     channels = pixels.shape[-1]
@@ -115,10 +155,6 @@ def _checked(array: np.ndarray) -> np.ndarray:
         )
     if np.issubdtype(pixels.dtype, np.floating):
         low, high = float(pixels.min()), float(pixels.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(
-                "The image holds NaN or infinite values. Replace them by numbers first."
-            )
         if low < -1 or high > 2:  # noise reaches beyond [0, 1], another unit far beyond
             raise ValueError(
                 f"The image has floats from {low:.4g} to {high:.4g}, and black must be 0, white 1."
@@ -167,7 +203,8 @@ def choose_denoiser(
             f"{name} is a preset of the task {entry['task']!r}, which keras-pde denoise does not do"
         )
     table = entry.get("noise")
-    time = time or (levels.stopping_time(table, sigma) if table else None)
+    if time is None and table:
+        time = levels.stopping_time(table, sigma)
     chosen = _of_the_zoo(name, time, bool(table)) if entry else _loaded(name, time, False)
     levels.check_fit(chosen.network, shape)
     return chosen

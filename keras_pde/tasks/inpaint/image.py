@@ -6,12 +6,13 @@ Images from few of their pixels, and holes filled.
 from __future__ import annotations
 
 import functools
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from keras_pde.runtime import gate
 
 __all__ = ["Inpainted", "inpaint", "random_mask", "solve"]
 
@@ -114,9 +115,14 @@ def solve(
         True
     """
     f, known = _checked(pixels, mask)
-    if not (math.isfinite(tolerance) and tolerance > 0):
-        raise ValueError(f"tolerance is a finite number > 0. Received: tolerance={tolerance}")
-    _solver(order)  # refuses another order
+    tolerance = gate.number(tolerance, "tolerance", low=0, low_open=True, high=1, high_open=True)
+    if callback is not None and not callable(callback):
+        raise ValueError(
+            "callback must be a function of two numbers, or None. Received:"
+            f" callback={gate.said(callback)}"
+        )
+    order = gate.whole(order, "order", low=2, high=4)
+    _solver(order)  # refuses order 3
     if known.all():
         return Inpainted(f, 0, 0.0, True)
     # NaN times 0 is NaN: what is unknown must not reach the solver
@@ -146,11 +152,14 @@ def _solver(order: int) -> Any:
 
 
 def _checked(pixels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    f, known = np.asarray(pixels, dtype=np.float64), np.asarray(mask)
-    if f.ndim != 3 or f.size == 0:
+    f = gate.array(pixels, "pixels", integers=True, finite=False).astype(np.float64)
+    if f.ndim != 3:
+        raise ValueError(f"pixels must be (height, width, channels). Received: shape {f.shape}")
+    if isinstance(mask, np.ma.MaskedArray):
         raise ValueError(
-            f"pixels are (height, width, channels), none of them 0. Received: shape {f.shape}"
+            "mask is a masked array, whose own mask would be lost: give mask.filled(False)"
         )
+    known = np.asarray(mask)
     if known.dtype != bool:
         raise ValueError(
             f"mask is of bool, true where a pixel is known. Received: {known.dtype}; mask > 0.5"
@@ -193,9 +202,11 @@ def random_mask(shape: tuple[int, int], share: float, seed: int = 0) -> np.ndarr
         >>> int(inpainting.random_mask((20, 30), share=0.1, seed=1).sum())
         60
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"The share of known pixels is in (0, 1]. Received: share={share}")
-    height, width = shape
+    share = gate.number(share, "share", low=0, low_open=True, high=1)
+    if not isinstance(shape, list | tuple) or len(shape) != 2:
+        raise ValueError(f"shape must be (height, width). Received: shape={gate.said(shape)}")
+    height, width = (gate.whole(n, "shape", low=1) for n in shape)
+    seed = gate.whole(seed, "seed", low=0)
     mask = np.zeros(height * width, dtype=bool)
     mask[
         np.random.default_rng(seed).choice(

@@ -1,0 +1,259 @@
+"""Constructors and functions of the package, each with one argument wrong."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import keras_pde
+from keras_pde import DiffusionBlock, plotting, problems, schemes
+from keras_pde.data import noise
+from keras_pde.tasks.inpaint import image as inpainting
+
+COUNT = [2.5, "3", True, -1, 0, float("nan"), 10**9, [1], np.ones(3)]
+NUMBER = ["3", True, -1.0, float("nan"), float("inf"), [1.0], 1j, np.ones(3)]
+FLAG = [2, "yes", None, 0.5]
+WORD = ["no such", 3, True, 2.5]
+WORDED = ["no such", True, -1.0, float("nan"), [1.0], None]  # a number, or one of some words
+
+FILTERS = [*COUNT[:7], COUNT[8]]  # [1] is a stack of one
+NETWORK = {"filters": FILTERS, "kernel_size": [*COUNT, None], "flux": WORD, "tied": FLAG}
+NETWORK = {**NETWORK, "block": WORD, "lifting": COUNT}
+
+# what makes a thing, and wrong values of its arguments
+MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
+    "ConvOperator": (
+        functools.partial(keras_pde.ConvOperator, 4),
+        {
+            "kernel_size": [*COUNT, None],
+            "boundary": [*WORD, None],
+            "initializer": WORD,
+            "zero_mean": FLAG,
+            "normalize": FLAG,
+        },
+    ),
+    "filters": (keras_pde.ConvOperator, {"filters": [*FILTERS, (), (3, 2.5), (3, -1)]}),
+    "a stencil": (keras_pde.ConvOperator, {"initializer": [*WORD, "he_normal"]}),
+    "Stencil": (keras_pde.Stencil, {"name": [*WORD, None]}),
+    "DenseOperator": (
+        keras_pde.DenseOperator,
+        {"rows": [*COUNT, None], "initializer": [*WORD, None], "normalize": FLAG},
+    ),
+    "Lifting": (keras_pde.Lifting, {"channels": COUNT, "patch_size": COUNT, "learned": FLAG}),
+    "Restriction": (keras_pde.Restriction, {"boundary": [*WORD, None], "learned": FLAG}),
+    "Prolongation": (keras_pde.Prolongation, {"boundary": [*WORD, None], "learned": FLAG}),
+    "DiffusionBlock": (
+        DiffusionBlock,
+        {
+            "operator": [*WORD[:1], 2.5, True, -1, None, 10**9],
+            "flux": [*WORD, None],
+            "step_size": [*WORDED, 0],
+            "fraction": [*NUMBER, 0, 1.5, None],
+            "coupled": FLAG,
+            "use_bias": FLAG,
+            "data_weight": WORDED,
+        },
+    ),
+    "ImplicitDiffusion": (
+        keras_pde.ImplicitDiffusion,
+        {
+            "operator": [*WORD[:1], 2.5, True, -1, None],
+            "flux": [*WORD, None],
+            "step_size": [*WORDED, 0],
+            "solver": [*WORD, None],
+            "tolerance": [*NUMBER, 0, 1],
+            "max_iterations": [2.5, "3", True, -1, 0, None],
+            "on_failure": [*WORD, None],
+        },
+    ),
+    "FluxActivation": (
+        keras_pde.FluxActivation,
+        {
+            "flux": [*WORD, None],
+            "contrast": [*NUMBER, 0],
+            "learn_contrast": FLAG,
+            "per_channel": FLAG,
+            "noise_conditioned": FLAG,
+            "coupled": FLAG,
+        },
+    ),
+    "GatedFlux": (
+        keras_pde.GatedFlux,
+        {"flux": [*WORD, "fab"], "contrast": [*NUMBER, 0], "neighbourhood": [*COUNT, 4, None]},
+    ),
+    "SplineFlux": (
+        keras_pde.SplineFlux,
+        {
+            "knots": [*COUNT, None],
+            "extent": [*NUMBER, 0, None],
+            "slopes": ["ab", 1.0, (1.0, 0.0), (0.0, 1.0, 2.0), (0.0, "1"), None],
+            "start": [*WORD, None],
+            "grading": [*NUMBER, 0, None],
+        },
+    ),
+    "CoupledSplineFlux": (
+        keras_pde.CoupledSplineFlux,
+        {"neighbourhood": [*COUNT, 4, None], "groups": COUNT},
+    ),
+    "DiffusionResNet": (
+        keras_pde.DiffusionResNet,
+        {"schedule": [*COUNT, None, "explicit"], **NETWORK},
+    ),
+    "FEDResNet": (
+        keras_pde.FEDResNet,
+        {"cycles": [*COUNT, None], "cycle_length": [*COUNT, None], **NETWORK},
+    ),
+    "FSIResNet": (
+        keras_pde.FSIResNet,
+        {"cycles": [*COUNT, None], "cycle_length": [*COUNT, None], "frozen": FLAG, **NETWORK},
+    ),
+    "DuFortFrankelResNet": (
+        keras_pde.DuFortFrankelResNet,
+        {"steps": [*COUNT, None], "extrapolation": [*NUMBER, 0, 2, None], **NETWORK},
+    ),
+    "ImplicitRecurrent": (keras_pde.ImplicitRecurrent, {"steps": [*COUNT, None], **NETWORK}),
+    "MultigridUNet": (
+        keras_pde.MultigridUNet,
+        {
+            "problem": [*WORD, None],
+            "cycle": [*WORD, "V(0,0)"],
+            "levels": [*COUNT, None],
+            "smoother": [*WORD],
+            "fas": [2, "yes"],
+            "channels": COUNT,
+            "outputs": COUNT,
+            "noise_conditioned": FLAG,
+        },
+    ),
+    "schemes.fed": (
+        schemes.fed,
+        {
+            "steps": [*COUNT, None],
+            "time": [*NUMBER, 0],
+            "max_step": [*NUMBER, 0, None],
+        },
+    ),
+    "schemes.explicit": (functools.partial(schemes.explicit, 3), {"max_step": [*NUMBER, 0, None]}),
+    "schemes.fsi": (functools.partial(schemes.fsi, 3), {"cycles": [*COUNT, None]}),
+    "problems.Inpainting": (problems.Inpainting, {"order": ["2", 3, True, None]}),
+    "from_preset": (
+        functools.partial(keras_pde.from_preset, "linear_2d"),
+        {"dtype": ["float33", 3, "int32", "no such"]},
+    ),
+    "denoise": (
+        functools.partial(
+            keras_pde.denoise, np.full((8, 8), 0.5, "float32"), noise=20.0, preset="linear_2d"
+        ),
+        {
+            "noise": [*NUMBER, 0, np.full((8, 8), 20.0), 1e-300],
+            "time": [*NUMBER, 0, np.ones(2)],
+            "tile": COUNT[:-3],
+            "progress": [3, "yes", True],
+            "preset": [None, 3, "", True, b"linear_2d"],
+        },
+    ),
+    "an image": (
+        functools.partial(keras_pde.denoise, noise=20.0, preset="linear_2d"),
+        {
+            "image": [
+                None,
+                "photo.png",
+                [],
+                [[0.5, "a"]],
+                [[0.5], [0.5, 0.5]],
+                np.float32(0.5),
+                np.zeros((0, 8)),
+                np.ones((8, 8)) * 1j,
+                np.ones((8, 8), bool),
+                np.ones((8, 8), object),
+                np.ones((8, 8), "int32"),
+                np.ma.masked_array(np.ones((8, 8)), np.eye(8)),
+                {"image": 1},
+                object(),
+            ]
+        },
+    ),
+    "inpaint": (
+        functools.partial(inpainting.inpaint, np.zeros((8, 8, 1)), np.eye(8) > 0),
+        {
+            "order": ["2", 3, True, None, 2.5],
+            "tolerance": [*NUMBER, 0, None],
+            "callback": [3, "yes", True],
+        },
+    ),
+    "a picture": (
+        lambda pixels: inpainting.inpaint(pixels, np.ones((8, 8), bool)),
+        {
+            "pixels": [
+                None,
+                "photo.png",
+                np.ones((8, 8, 1)) * 1j,
+                np.ones((8, 8, 1), bool),
+                np.ones((8, 8, 1), object),
+                np.ma.masked_array(np.ones((8, 8, 1))),
+                np.ones((8, 8)),
+                np.ones((0, 8, 1)),
+                np.full((8, 8, 1), np.nan),
+            ]
+        },
+    ),
+    "a mask": (
+        lambda mask: inpainting.inpaint(np.ones((8, 8, 1)), mask),
+        {
+            "mask": [
+                None,
+                "mask.png",
+                np.ones((8, 8)),
+                np.ones((8, 8), "uint8"),
+                np.ones((8, 8, 1), bool),
+                np.ones((7, 8), bool),
+                np.zeros((8, 8), bool),
+                np.ma.masked_array(np.ones((8, 8), bool)),
+                True,
+            ]
+        },
+    ),
+    "random_mask": (
+        functools.partial(inpainting.random_mask, (8, 8), 0.5),
+        {"seed": [-1, 2.5, "1", None]},
+    ),
+    "share": (
+        functools.partial(inpainting.random_mask, (8, 8)),
+        {"share": [*NUMBER, 0, 1.5, None]},
+    ),
+    "add_noise": (
+        functools.partial(noise.add_noise, np.zeros((8, 8, 1))),
+        {"sigma": [*NUMBER, None]},
+    ),
+    "plot_fluxes": (
+        functools.partial(plotting.plot_fluxes, ["charbonnier"]),
+        {"extent": [*NUMBER, 0, None]},
+    ),
+    "fluxes": (plotting.plot_fluxes, {"fluxes": ["charbonnier", 3, None, [3]]}),
+    "plot_kernels": (plotting.plot_kernels, {"operator": [None, 3, "forward"]}),
+    "plot_amplification": (
+        functools.partial(plotting.plot_amplification, [schemes.fed(3)]),
+        {"points": [*COUNT, None]},
+    ),
+    "plot_evolution": (
+        functools.partial(plotting.plot_evolution, image=np.zeros((8, 8))),
+        {"model": [None, 3, "linear_2d"]},
+    ),
+    "certify": (keras_pde.certify, {"certify": [None, 3, "model", keras_pde.DiffusionBlock]}),
+}
+
+
+def _call(make: Callable[..., Any], name: str, value: Any) -> Any:
+    return make(value) if name == "certify" else make(**{name: value})
+
+
+def cases() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Each wrong use in words, the argument that the message has to name, and the call."""
+    for label, (make, arguments) in MAKERS.items():
+        for name, values in arguments.items():
+            for value in values:
+                call = functools.partial(_call, make, name, value)
+                yield f"{label}({name}={str(value)[:40]!r})", name, call
