@@ -22,6 +22,7 @@ from keras_pde.presets.loading import from_preset
 from keras_pde.presets.metadata import FORMAT_VERSION
 from keras_pde.presets.reading import parse_json
 from keras_pde.presets.weights import weights_bytes
+from keras_pde.runtime.copying import MARK
 
 
 class _Presets:
@@ -170,7 +171,8 @@ def _uncompiled(config: Any) -> Any:
         return [_uncompiled(item) for item in config]
     if not isinstance(config, dict):
         return config
-    return {key: _uncompiled(x) for key, x in config.items() if key != "compile_config"}
+    left_out = ("compile_config", MARK)  # a preset holds one network, which shares nothing
+    return {key: _uncompiled(x) for key, x in config.items() if key not in left_out}
 
 
 def _check_readable(config: bytes, path: Path) -> None:

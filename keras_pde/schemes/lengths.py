@@ -8,6 +8,8 @@ from typing import Any
 
 from keras_pde.runtime import gate
 
+MOST_STEPS = 1 << 20
+
 
 def steps_and_factor(
     steps: int | None,
@@ -37,7 +39,7 @@ def steps_and_factor(
         steps = shortest(time)
     given: Any = steps
     integral = isinstance(given, float) and given.is_integer()
-    steps = gate.whole(int(given) if integral else given, "steps", low=1)
+    steps = gate.whole(int(given) if integral else given, "steps", low=1, high=MOST_STEPS)
     if time is None:
         return steps, 1.0
     factor = time / reach(steps)

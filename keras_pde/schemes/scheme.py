@@ -111,8 +111,9 @@ class Scheme(ABC):
         Raises:
             ValueError: neither steps nor time, or a time beyond what the cycles reach.
         """
-        check_positive(max_step=max_step, cycles=cycles)
-        cycles = gate.whole(cycles, "cycles", low=1)
+        check_positive(max_step=max_step)
+        cycles = gate.count(cycles, "cycles")
+        time = gate.number(time, "time", low=0, low_open=True, none=True)
         n, q = steps_and_factor(
             steps,
             None if time is None else time / cycles,

@@ -480,7 +480,7 @@ def test_spline_contrast_scales_the_knots_and_not_the_slopes(rng):
     ],
 )
 def test_spline_refuses_impossible_options(options):
-    with pytest.raises(ValueError, match="SplineFlux needs|^[a-z]* must|No flux"):
+    with pytest.raises(ValueError, match=r"SplineFlux needs|^[a-z]* must|No flux"):
         SplineFlux(**options)
 
 
