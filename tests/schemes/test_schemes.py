@@ -379,7 +379,7 @@ def test_repr_states_cycles_time_and_gain():
     [
         (lambda: schemes.explicit(), "needs steps, time, or both"),
         (lambda: schemes.fed(), "needs steps, time, or both"),
-        (lambda: schemes.explicit(0), r"whole number >= 1\. Received: steps=0"),
+        (lambda: schemes.explicit(0), r"whole number >= 1 and <= 1048576\. Received: steps=0"),
         (lambda: schemes.fsi(2.5), "whole number >= 1"),
         (lambda: schemes.fed(True), "whole number >= 1"),
         (
