@@ -119,6 +119,7 @@ KEPT = {
     "distributed::two_processes_one_of_them_killed_end_with_the_weights_of_one_process": 0,
     "distributed::processes_with_different_recipes_do_not_train_together": 0,
     "training::a_run_that_is_killed_resumes_to_the_weights_of_one_that_is_not": 0,
+    "signals::a_training_that_is_stopped_at_any_moment_says_how_to_go_on": 0,
     "training::the_command_trains_and_says_which_stage_it_is_in": 0,
     "training::a_stage_starts_from_the_weights_of_the_stage_before": 0,
     "training::a_larger_network_starts_from_the_weights_of_a_preset": 0,

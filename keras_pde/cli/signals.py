@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from keras_pde.runtime.interrupts import TOGETHER
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-TOGETHER = 0.3  # seconds: `timeout` and terminals send one signal to a process and to its group
+PATIENCE = 2.0  # seconds until the first is said to have been heard
 
 
 class Stopped(KeyboardInterrupt):
@@ -71,9 +73,19 @@ def _wait(told: socket.socket) -> None:
     """End the process at the second signal; return once the other end is closed."""
     first = None
     with told:
-        while numbers := told.recv(1):
+        while True:
+            try:
+                numbers = told.recv(1)
+            except TimeoutError:
+                told.settimeout(None)
+                os.write(2, b"keras-pde: stopping after this step; a second signal stops at once\n")
+                continue
+            if not numbers:
+                return
             if numbers[0] not in SIGNALS:
                 continue
-            first = first or time.monotonic()
-            if time.monotonic() - first > TOGETHER:
+            if first is None:
+                first = time.monotonic()
+                told.settimeout(PATIENCE)
+            elif time.monotonic() - first > TOGETHER:
                 os._exit(128 + numbers[0])

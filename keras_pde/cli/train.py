@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +69,11 @@ def train(
     # a bare name of the zoo is the zoo's, whatever stands in this folder
     loaded = Recipe.load(presets.folder_of(recipe) if known else path)
     target, place = destinations(loaded, out, work)
-    group = join(distribute)
-    if group.is_chief:
-        click.echo(f"{loaded.name}: the preset goes to {target}, checkpoints to {place}", err=True)
-    with progress_bar(*_columns()) as bar:
+    with _kept(place), progress_bar(*_columns()) as bar:
+        group = join(distribute)
+        if group.is_chief:
+            said = f"{loaded.name}: the preset goes to {target}, checkpoints to {place}"
+            click.echo(said, err=True)
         task = bar.add_task(f"{loaded.name}: compiling", total=loaded.stages[0].steps)
 
         def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
@@ -87,10 +90,7 @@ def train(
         def say(text: str) -> None:
             bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-        try:
-            folder = run(loaded, data, target, place, show, group, say)
-        except KeyboardInterrupt as signal:
-            raise Stop(_kept(place, signal), signal) from None
+        folder = run(loaded, data, target, place, show, group, say)
     click.echo(
         f"wrote {folder}"
         if group.is_chief
@@ -98,15 +98,19 @@ def train(
     )
 
 
-def _kept(place: Path, signal: KeyboardInterrupt) -> str:
-    """What is kept of a training that was stopped, and how to go on."""
+@contextlib.contextmanager
+def _kept(place: Path) -> Iterator[None]:
+    """Say of a training that is stopped what is kept of it, and how to go on."""
     from keras_pde.tasks.training.checkpoint import CHECKPOINT
 
-    if any(place.rglob(CHECKPOINT)):
-        kept = f"the last checkpoint is in {place}, and the same command goes on from it"
-    else:
-        kept = f"there is no checkpoint in {place} yet, and the same command begins anew"
-    return f"{str(signal) or 'stopped'}: {kept}"
+    try:
+        yield
+    except KeyboardInterrupt as signal:
+        if any(place.rglob(CHECKPOINT)):
+            kept = f"the last checkpoint is in {place}, and the same command goes on from it"
+        else:
+            kept = f"there is no checkpoint in {place} yet, and the same command begins anew"
+        raise Stop(f"{str(signal) or 'stopped'}: {kept}", signal) from None
 
 
 def _columns() -> tuple[Any, ...]:

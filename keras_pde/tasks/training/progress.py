@@ -24,16 +24,25 @@ class Progress(keras.callbacks.Callback):
         every: steps an epoch.
         last: steps of the whole run.
         advice: what the error about a loss that is no number says in the end.
+        check: called after each step; what it raises ends the run.
     """
 
     async_safe = True  # it asks for a loss once there is one: nothing waits for it
 
-    def __init__(self, show: Show, every: int, last: int, advice: str) -> None:
+    def __init__(
+        self,
+        show: Show,
+        every: int,
+        last: int,
+        advice: str,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self.show = show
         self.every = every
         self.last = last
         self.advice = advice
+        self.check = check
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -46,6 +55,7 @@ class Progress(keras.callbacks.Callback):
         Raises:
             ValueError: it is no number.
         """
+        self.check()
         within = min(batch + 1, self.every)
         step = min(self.epoch * self.every + within, self.last)
         if within % TOGETHER and within < self.every and step < self.last:
@@ -57,4 +67,5 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show what was logged."""
+        self.check()
         self.show(min((epoch + 1) * self.every, self.last), dict(logs or {}))

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from keras_pde.data import batches
+from keras_pde.runtime.interrupts import deferred
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.training.checkpoint import Checkpoint, Patience
 from keras_pde.tasks.training.distributed import Alone
@@ -159,22 +160,23 @@ class Training:
         advice = f"lower learning_rate, now {recipe.learning_rate}"
         feed = self._batches()
         try:
-            self.model.fit(
-                feed,
-                steps_per_epoch=every,
-                initial_epoch=self.step // every,
-                epochs=-(-recipe.steps // every),
-                verbose=0,
-                shuffle=False,
-                callbacks=[
-                    Steps(self.model, every, recipe.steps),
-                    Validation(self.task, self.data, recipe, self.group),
-                    self.patience,
-                    self.checkpoint,
-                    *callbacks,
-                    Progress(show, every, recipe.steps, advice),
-                ],
-            )
+            with deferred() as check:
+                self.model.fit(
+                    feed,
+                    steps_per_epoch=every,
+                    initial_epoch=self.step // every,
+                    epochs=-(-recipe.steps // every),
+                    verbose=0,
+                    shuffle=False,
+                    callbacks=[
+                        Steps(self.model, every, recipe.steps),
+                        Validation(self.task, self.data, recipe, self.group),
+                        self.patience,
+                        self.checkpoint,
+                        *callbacks,
+                        Progress(show, every, recipe.steps, advice, check),
+                    ],
+                )
         finally:
             # ends its threads; where TensorFlow is just drawing from it, they end with the process
             with contextlib.suppress(ValueError):
