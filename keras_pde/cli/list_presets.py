@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -48,8 +49,10 @@ def list_presets(pattern: str, task: str | None) -> None:
     for row in rows:
         table.add_row(*[row[c] for c in columns])
     show_table(table)
-    for line in (*_metrics(entries.values()), *_licences(entries)):
+    for line in _metrics(entries.values()):
         click.echo(line)
+    for line in _licences(entries):
+        click.echo(textwrap.fill(line, width(), subsequent_indent="  ", break_on_hyphens=False))
     if left_out:
         click.echo(f"\nnot shown, for want of width: {', '.join(left_out)}")
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from keras_pde.presets import limits
+from keras_pde.presets.hdf5_types import BFLOAT16, dtype_of
 from keras_pde.presets.reading import shown
 
 __all__ = ["read_arrays"]
@@ -35,27 +36,7 @@ WHAT = {
     EXTERNAL: "numbers in another file (external storage)",
     FILTERS: "compressed or filtered numbers",
 }
-BFLOAT16 = np.dtype("V2")
 LEVELS_OF_TREES = 8
-# the datatype message less its size: class and version, bit field, properties
-FLOATS = {
-    2: (b"\x20\x0f\x00", struct.pack("<HHBBBBI", 0, 16, 10, 5, 0, 10, 15)),
-    4: (b"\x20\x1f\x00", struct.pack("<HHBBBBI", 0, 32, 23, 8, 0, 23, 127)),
-    8: (b"\x20\x3f\x00", struct.pack("<HHBBBBI", 0, 64, 52, 11, 0, 52, 1023)),
-}
-CLASSES = {
-    0: "whole numbers",
-    1: "unusual floats",
-    2: "times",
-    3: "texts",
-    4: "bits",
-    5: "opaque bytes",
-    6: "compounds (complex numbers, say)",
-    7: "references",
-    8: "enumerations (bools, say)",
-    9: "lists or texts of variable length",
-    10: "arrays in arrays",
-}
 
 
 def read_arrays(data: Buffer) -> dict[str, np.ndarray]:
@@ -149,6 +130,10 @@ class _File:
                     blocks.append(more)
                 elif kind not in HARMLESS:
                     found.setdefault(kind, []).append((body, extent))
+            if start + length > len(self.data):
+                raise ValueError(f"{_at(where)} is damaged: its header exceeds the file")
+        if count:
+            raise ValueError(f"{_at(where)} is damaged: its header lacks {count} messages")
         return found
 
     def only(self, found: dict[int, Any], allowed: tuple[int, ...], where: str) -> None:
@@ -259,19 +244,11 @@ class _File:
     def dtype(self, message: tuple[int, int], where: str) -> np.dtype:
         """The dtype of a datatype message: a float, a whole number or bfloat16."""
         at, extent = message
-        head, bits, size = self.unpack("<B3sI", at, where)
-        if head >> 4 == 1:
-            if head & 15 == 1 and size in FLOATS:
-                expected = FLOATS[size]
-                if (bits, bytes(self.data[at + 8 : at + 20])) == expected and extent >= 20:
-                    return np.dtype(f"<f{size}")
-            if head & 15 == 0 and size in (1, 2, 4, 8) and bits in (b"\0\0\0", b"\x08\0\0"):
-                if self.unpack("<HH", at + 8, where) == (0, 8 * size):
-                    return np.dtype(f"<{'i' if bits[0] else 'u'}{size}")
-            if head & 15 == 5 and size == 2:
-                return BFLOAT16
-        what = CLASSES.get(head & 15, "things unknown")
-        raise ValueError(f"{_at(where)} holds {what}, and floats were expected")
+        self.unpack("20x", at, where)
+        found, what = dtype_of(bytes(self.data[at : at + min(extent, 20)]))
+        if found is None:
+            raise ValueError(f"{_at(where)} holds {what}, and floats were expected")
+        return found
 
     def attributes(
         self, found: dict[int, list[tuple[int, int]]], allowed: tuple[str, ...], where: str

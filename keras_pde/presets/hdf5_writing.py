@@ -16,11 +16,11 @@ import numpy as np
 from keras_pde.presets.hdf5 import (
     DATASPACE,
     DATATYPE,
-    FLOATS,
     GROUP,
     LAYOUT,
     UNDEFINED,
 )
+from keras_pde.presets.hdf5_types import message_of
 
 __all__ = ["write_arrays"]
 
@@ -110,7 +110,7 @@ class _Writer:
         rank = array.ndim
         messages = [
             (DATASPACE, struct.pack(f"<BBB5x{rank}Q", 1, rank, 0, *array.shape)),
-            (DATATYPE, _datatype(array.dtype)),
+            (DATATYPE, message_of(array.dtype)),
             FILL,
             (LAYOUT, struct.pack("<BBQQ6x", 3, 1, data, array.nbytes)),
         ]
@@ -120,13 +120,3 @@ class _Writer:
 def _widest(tree: dict[str, Any]) -> int:
     """The most entries that a group has."""
     return max(len(tree), *(_widest(item) for item in tree.values() if isinstance(item, dict)), 0)
-
-
-def _datatype(dtype: np.dtype) -> bytes:
-    """The datatype message of an array, padded to 8 bytes."""
-    size = dtype.itemsize
-    if dtype.kind in "iu":
-        sign = b"\x08\0\0" if dtype.kind == "i" else b"\0\0\0"
-        return struct.pack("<B3sIHH4x", 0x10, sign, size, 0, 8 * size)
-    bits, properties = FLOATS[size]
-    return struct.pack("<B3sI", 0x11, bits, size) + properties + bytes(4)

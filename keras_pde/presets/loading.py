@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from keras_pde.presets.allowed_classes import check_network
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS
 from keras_pde.presets.golden import predict_golden, read_golden
 from keras_pde.presets.hdf5 import read_arrays
+from keras_pde.presets.hdf5_types import check_finite
 from keras_pde.presets.locating import is_own, locate
 from keras_pde.presets.metadata import agree, read_metadata
 from keras_pde.presets.reading import parse_json, read_bytes, refused, shown, shown_path
@@ -56,6 +59,66 @@ def from_preset(
     return load(directory, hashes, dtype)
 
 
+@dataclass(frozen=True)
+class Files:
+    """A preset's files, read once, with their hashes, checked as far as that needs no network.
+
+    Attributes:
+        directory: of the files.
+        metadata: of metadata.json.
+        config: of config.json.
+        stored: arrays of model.weights.h5 by path.
+        golden: bytes of golden.npz.
+    """
+
+    directory: Path
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    stored: dict[str, np.ndarray]
+    golden: bytes
+
+    @classmethod
+    def read(cls, directory: Path, hashes: dict[str, str]) -> Self:
+        """The files in a directory, which must have these hashes."""
+        follow = is_own(directory)
+        metadata = read_metadata(directory, follow=follow)
+        agree(metadata["sha256"], hashes, directory / METADATA)
+        path, weights = directory / CONFIG, directory / WEIGHTS
+        config = parse_json(_hashed(path, limits.CONFIG_BYTES, hashes, follow), path)
+        try:
+            checked = check_network(config)
+        except ValueError as error:
+            raise refused(path, str(error)) from None
+        if (name := config["class_name"]) != metadata["class"]:
+            raise refused(
+                directory / METADATA,
+                f"its class is {shown(metadata['class'])}, and {CONFIG} has a {name}",
+            )
+        count = metadata["parameter_count"]
+        largest = min(limits.WEIGHTS_BYTES, 8 * count + limits.WEIGHTS_OVERHEAD)
+        try:
+            stored = read_arrays(_hashed(weights, largest, hashes, follow))
+            check_finite(stored)
+        except ValueError as error:
+            raise _of(weights, error) from None
+        if checked:  # with classes of one's own there may be more in it than parameters
+            _compare(config, stored, count, weights)
+        golden = _hashed(directory / GOLDEN, limits.GOLDEN_BYTES, hashes, follow)
+        return cls(directory, metadata, config, stored, golden)
+
+    def network(self, dtype: str | None) -> Any:
+        """The network, in a precision or the saved one."""
+        path, count = self.directory / CONFIG, self.metadata["parameter_count"]
+        network = _built(self.config, dtype, path, [a.shape for a in self.stored.values()])
+        if (found := network.count_params()) != count:
+            raise refused(
+                path, f"its network has {found:,} parameters, and {METADATA} states {count:,}"
+            )
+        _fill(network, self.stored, self.directory / WEIGHTS, cast=dtype is not None)
+        network.metadata = self.metadata
+        return network
+
+
 def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
     """Load the network in a preset directory, once its files have the hashes that they must have.
 
@@ -76,38 +139,7 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
         raise ValueError(
             f"dtype must be one of {', '.join(PRECISIONS)}, or None. Received: dtype={dtype!r}"
         )
-    follow = is_own(directory)
-    metadata = read_metadata(directory, follow=follow)
-    agree(metadata["sha256"], hashes, directory / METADATA)
-    config_path, weights_path = directory / CONFIG, directory / WEIGHTS
-    config = parse_json(_hashed(config_path, limits.CONFIG_BYTES, hashes, follow), config_path)
-    try:
-        checked = check_network(config)
-    except ValueError as error:
-        raise refused(config_path, str(error)) from None
-    if (name := config["class_name"]) != metadata["class"]:
-        raise refused(
-            directory / METADATA, f"its class is {metadata['class']!r}, and {CONFIG} has a {name}"
-        )
-    count = metadata["parameter_count"]
-    largest = min(limits.WEIGHTS_BYTES, 8 * count + limits.WEIGHTS_OVERHEAD)
-    try:
-        stored = read_arrays(_hashed(weights_path, largest, hashes, follow))
-    except ValueError as error:
-        raise _of(weights_path, error) from None
-    if checked:  # with classes of one's own there may be more in it than parameters
-        _compare(config, stored, count, weights_path)
-    _hashed(directory / GOLDEN, limits.GOLDEN_BYTES, hashes, follow)
-    network = _built(config, dtype, config_path, sum(a.size for a in stored.values()))
-    if network.count_params() != count:
-        raise refused(
-            config_path,
-            f"its network has {network.count_params():,} parameters, and {METADATA} states"
-            f" {count:,}",
-        )
-    _fill(network, stored, weights_path, cast=dtype is not None)
-    network.metadata = metadata
-    return network
+    return Files.read(directory, hashes).network(dtype)
 
 
 def _hashed(path: Path, limit: int, hashes: dict[str, str], follow: bool) -> bytes:
@@ -128,15 +160,17 @@ def _of(path: Path, error: Exception) -> ValueError:
     return ValueError(text) if str(path) in text else refused(path, f"damaged, or {text}")
 
 
-def _built(config: dict[str, Any], dtype: str | None, path: Path, weights: int) -> Any:
-    """The network of a checked configuration, with no more weights than its file has."""
+def _built(
+    config: dict[str, Any], dtype: str | None, path: Path, shapes: list[tuple[int, ...]]
+) -> Any:
+    """The network of a checked configuration, of weights that have the shapes in its file."""
     import keras
 
     from keras_pde.presets.preset_model import PresetModel
-    from keras_pde.runtime.allocation import at_most
+    from keras_pde.runtime.allocation import only
 
     try:
-        with at_most(weights, limits.CONSTANTS):
+        with only(shapes, limits.CONSTANTS):
             network: Any = keras.saving.deserialize_keras_object(
                 config if dtype is None else with_dtype(config, dtype), safe_mode=True
             )
@@ -212,27 +246,31 @@ def verify(source: str | os.PathLike[str]) -> float:
         >>> presets.verify("weickert_2d") < 1e-5
         True
     """
-    directory, hashes = locate(source, None)
-    model, path = load(directory, hashes, None), directory / GOLDEN
-    names = ("input", *model.named_inputs[1:])
+    files = Files.read(*locate(source, None))
+    path = files.directory / GOLDEN
     try:
-        golden = read_golden(
-            _hashed(path, limits.GOLDEN_BYTES, hashes, is_own(directory)), (*names, "output")
-        )
-        expected = golden.pop("output")
-        shapes = zip(names, model.input_shapes.values(), strict=True)
-        for name, shape in shapes:
-            if not _fits(golden[name].shape, shape):
-                raise ValueError(f"{name} has the shape {golden[name].shape}, no {shape}")
+        golden = read_golden(files.golden)
+        shapes = (files.config.get("build_config") or {}).get("input_shape") or [None]
+        image = shapes[0] if isinstance(shapes[0], list) else shapes
+        _check_shape("input", golden["input"], image)  # before anything is built
+        model = files.network(None)
+        expected, names = golden.pop("output"), ("input", *model.named_inputs[1:])
+        if set(golden) != set(names):
+            raise ValueError(f"it has {', '.join(golden)}, and {', '.join(names)} were expected")
+        for name, shape in zip(names, model.input_shapes.values(), strict=True):
+            _check_shape(name, golden[name], shape)
+        inputs = [golden[name].shape for name in names]
+        wanted = tuple(model.compute_output_shape(inputs if len(inputs) > 1 else inputs[0]))
+        _check_shape("output", expected, wanted)
         found = predict_golden(model, golden)
-        if found.shape != expected.shape:
-            raise ValueError(f"output has the shape {expected.shape}, no {found.shape}")
     except ValueError as error:
         raise _of(path, error) from None
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        n in (None, m) for m, n in zip(shape, wanted, strict=True)
-    )
+def _check_shape(name: str, array: np.ndarray, wanted: Sequence[int | None]) -> None:
+    """Refuse golden tensors of another shape."""
+    if len(array.shape) != len(wanted) or any(
+        n not in (None, m) for m, n in zip(array.shape, wanted, strict=True)
+    ):
+        raise ValueError(f"{name} has the shape {array.shape}, and {tuple(wanted)} was expected")

@@ -9,10 +9,11 @@ from pathlib import Path
 from keras_pde.presets.files import CONFIG, METADATA
 from keras_pde.presets.index import INDEX, folder_of, index, zoo_root
 from keras_pde.presets.metadata import agree, check_hashes, read_metadata
-from keras_pde.presets.reading import shown_path
+from keras_pde.presets.reading import shown, shown_path
 
 __all__ = ["is_folder", "is_own", "locate"]
 
+LONGEST = 2000  # characters of a name, path or URL
 Source = str | os.PathLike[str]
 
 
@@ -64,10 +65,10 @@ def locate(source: Source, sha256: str | None) -> tuple[Path, dict[str, str]]:
         ('linear_2d', ['config.json', 'golden.npz', 'model.weights.h5'])
     """
     text = os.fspath(source)
-    if not isinstance(text, str) or "\0" in text or not text:
+    if not isinstance(text, str) or "\0" in text or not 0 < len(text) <= LONGEST:
         raise ValueError(
             "A preset is a name of list_presets, a folder (with ./ or another path separator) or a"
-            f" URL. Received: {text!r}"
+            f" URL, of 1 to {LONGEST} characters. Received: {shown(text)}"
         )
     if "://" in text and not is_folder(source):
         from keras_pde.presets.download import fetch_archive
@@ -101,13 +102,13 @@ def _of_index(name: str) -> tuple[Path, dict[str, str]]:
     entries = index()
     if name not in entries:
         near = difflib.get_close_matches(name, entries, n=4, cutoff=0.4)
-        if Path(name).is_dir():
+        if os.path.isdir(name):
             hint = f"For the folder of that name write {os.path.join('.', name)!r}."
         elif near:
             hint = f"Did you mean {', '.join(near)}?"
         else:
             hint = f"There are: {', '.join(sorted(entries))}."
-        raise ValueError(f"No preset is called {name!r}. {hint}")
+        raise ValueError(f"No preset is called {shown(name, 100)}. {hint}")
     directory = folder_of(name)
     hashes = check_hashes(entries[name].get("sha256"), directory.parent.parent / INDEX)
     stated = read_metadata(directory, follow=is_own(directory))["sha256"]

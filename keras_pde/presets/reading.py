@@ -54,7 +54,8 @@ def shown(value: Any, length: int = 60) -> str:
 def shown_path(path: Path) -> str:
     """A path in one line of printable characters."""
     text = str(path)
-    return text if text.isprintable() else ascii(text)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= 600 else f"…{text[-600:]}"
 
 
 def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:

@@ -127,6 +127,8 @@ INITIALIZER = optional(either(word, Part(*INITIALIZERS, "Stencil")))
 BOUNDARY: dict[str, Check] = {"boundary": word}
 SEED = optional(either(whole(-(2**63), 2**64), Part("SeedGenerator")))
 DRAWN: dict[str, Check] = {"seed": SEED}
+AXES = optional(either(whole(-8, 8), listed(whole(-8, 8), 0, 8)))
+SCALED: dict[str, Check] = {**DRAWN, "input_axes": AXES, "output_axes": AXES}
 TRANSFER: dict[str, Check] = {**LAYER, **BOUNDARY, "learned": flag}
 
 SCHEMA: dict[str, dict[str, Check]] = {
@@ -222,9 +224,9 @@ SCHEMA: dict[str, dict[str, Check]] = {
     # Keras
     "DTypePolicy": {"name": one_of(*PRECISIONS)},
     "SeedGenerator": {"seed": optional(whole(-(2**63), 2**64)), "name": word},
-    **dict.fromkeys(_VARIANCE, DRAWN),
-    "LecunUniform": DRAWN,
-    "VarianceScaling": {**DRAWN, "scale": real, "mode": word, "distribution": word},
+    **dict.fromkeys(_VARIANCE, SCALED),
+    "LecunUniform": SCALED,
+    "VarianceScaling": {**SCALED, "scale": real, "mode": word, "distribution": word},
     "RandomNormal": {**DRAWN, "mean": real, "stddev": real},
     "TruncatedNormal": {**DRAWN, "mean": real, "stddev": real},
     "RandomUniform": {**DRAWN, "minval": real, "maxval": real},

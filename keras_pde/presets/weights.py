@@ -10,7 +10,8 @@ import numpy as np
 
 from keras_pde.presets import limits
 from keras_pde.presets.files import WEIGHTS
-from keras_pde.presets.hdf5 import BFLOAT16, read_arrays
+from keras_pde.presets.hdf5 import read_arrays
+from keras_pde.presets.hdf5_types import BFLOAT16, floats
 from keras_pde.presets.hdf5_writing import write_arrays
 
 __all__ = ["load_weights", "stored_dtype", "weights_bytes"]
@@ -60,7 +61,7 @@ def load_weights(network: Any, stored: Mapping[str, np.ndarray]) -> None:
         stored: arrays by path, of `read_arrays`.
 
     Raises:
-        ValueError: names or shapes that are not the network's; numbers that are not finite.
+        ValueError: names or shapes that are not the network's.
 
     Example:
         >>> import keras_pde
@@ -73,10 +74,7 @@ def load_weights(network: Any, stored: Mapping[str, np.ndarray]) -> None:
         >>> bool(np.array_equal(a.get_weights()[0], b.get_weights()[0]))
         True
     """
-    arrays = {name: _floats(array) for name, array in stored.items()}
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{name!r} holds values that are not finite")
+    arrays = {name: floats(array) for name, array in stored.items()}
     network.load_weights(_Memory(write_arrays(arrays)))
 
 
@@ -89,10 +87,3 @@ def stored_dtype(precision: str) -> np.dtype:
         (dtype('float32'), dtype('V2'))
     """
     return BFLOAT16 if precision == "bfloat16" else np.dtype(precision)
-
-
-def _floats(array: np.ndarray) -> np.ndarray:
-    """Stored numbers as floats that NumPy computes with: bfloat16 is half of a float32."""
-    if array.dtype != BFLOAT16:
-        return array
-    return (array.copy().view("u2").astype("u4") << 16).view("f4")
