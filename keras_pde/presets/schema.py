@@ -73,7 +73,14 @@ def cycle(value: Any, where: str) -> None:
 
 
 DTYPE = either(one_of(*PRECISIONS), Part("DTypePolicy"))
-LAYER: dict[str, Check] = {"name": word, "trainable": flag, "dtype": optional(DTYPE)}
+# by which a part that several layers hold is one again, see runtime.sharing
+SHARED = listed(either(one_of(""), word), 2, 2)
+LAYER: dict[str, Check] = {
+    "name": word,
+    "trainable": flag,
+    "dtype": optional(DTYPE),
+    "shared_part": SHARED,
+}
 STEPS = whole(1, limits.STEPS)
 FILTERS = whole(1, limits.FILTERS)
 KERNEL_SIZE = whole(1, limits.KERNEL_SIZE)
