@@ -616,3 +616,29 @@ def test_a_network_without_a_stopping_time_says_so(grey: Path, tmp_path: Path) -
     )
     assert "has no stopping time to change" in result.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+def test_of_several_outputs_all_are_written_or_none(
+    grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full by the second; OUT is IN, which stays."""
+    before = grey.read_bytes()
+    arguments = ("denoise", grey, grey, "--noise", 20, "--compare", tmp_path / "c.png")
+    arguments += ("--preset", "linear_2d")
+    sync, calls = os.fsync, []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    error = call(*arguments, code=2).stderr
+    assert f"{tmp_path / 'c.png'}: No space left on device: nothing was written" in error
+    assert grey.read_bytes() == before
+    assert not list(tmp_path.glob("*c.png")) + list(grey.parent.glob(".*"))
+    monkeypatch.undo()
+    call(*arguments)
+    assert grey.read_bytes() != before
+    assert (tmp_path / "c.png").is_file()
