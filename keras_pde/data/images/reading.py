@@ -1,35 +1,69 @@
-"""Reading image files, with the decoder that keeps their depth."""
+"""Reading image files: what may be opened and decoded, and errors in one sentence."""
 
 from __future__ import annotations
 
 import io
 import logging
 import os
+import re
+import stat
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
-from keras_pde.data.images.image import EXTENSIONS, FLOAT, Image
+from keras_pde.data.images import decoding, jpeg, png
+from keras_pde.data.images.image import EXTENSIONS, MAX_PIXELS, Image, UnsupportedError
+
+Decoder = Callable[[BinaryIO, int], Image]
 
 # the decoders log what they raise and what is harmless; without a handler of their own Python would
 # print that to stderr
 for decoder in ("tifffile", "imagecodecs"):
     logging.getLogger(decoder).addHandler(logging.NullHandler())
 
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# what else a file may be, by its first bytes
+OTHERS = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"RIFF": "a WebP",
+    b"\0\0\0\x0cjP": "a JPEG 2000",
+    b"\xff\x4f\xff\x51": "a JPEG 2000",
+    b"\xff\x0a": "a JPEG XL",
+    b"\0\0\0\x0cJXL": "a JPEG XL",
+    b"P1": "a PNM", b"P2": "a PNM", b"P3": "a PNM", b"P4": "a PNM", b"P5": "a PNM", b"P6": "a PNM",
+    b"8BPS": "a Photoshop",
+    b"%PDF": "a PDF",
+    b"v/1\x01": "an OpenEXR",
+    b"SIMPLE": "a FITS",
+    b"\x89HDF": "an HDF5",
+    b"\x93NUMPY": "a NumPy",
+    b"<svg": "an SVG",
+    b"<?xml": "an XML",
+}  # fmt: skip
 
-def read(path: str | os.PathLike[str]) -> Image:
+
+def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
     """Read a PNG, JPEG or TIFF file.
 
-    Palettes become colour, EXIF orientation is applied, further metadata is dropped.
+    Palettes become colour, and the orientation of EXIF is applied. What cannot be represented is
+    refused, and metadata that are not kept are named in ``metadata.further``. Sizes, strips and
+    directories are checked before anything is decoded.
+
+    Args:
+        path: of an ordinary file.
+        max_pixels: the most pixels that a header may state.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not an image, empty, damaged, or of a kind that would lose information (several
-            pages, signed or 32-bit integers, more than 3 channels and alpha); float values that are
-            not finite or far outside [0, 1].
+        ValueError: not an image, no ordinary file, empty, damaged, too large, or of a kind that
+            would lose information (several pages or frames, signed or 32-bit integers, channels
+            that are neither colours nor alpha); float values that are not finite or far outside
+            [0, 1].
 
     Example:
         >>> import tempfile
@@ -42,19 +76,17 @@ def read(path: str | os.PathLike[str]) -> Image:
         3 × 2, grey, 16 bit
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a directory, and an image file is needed")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    return decode(path.read_bytes(), path)
+    with _opened(path) as stream:
+        return _decode(stream, path, max_pixels)
 
 
-def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
+def decode(data: bytes, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
     """Decode the bytes of a PNG, JPEG or TIFF file.
 
     Args:
         data: the bytes.
         path: the file's name, for errors, which are those of `read`.
+        max_pixels: as for `read`.
 
     Example:
         >>> from keras_pde.data.images.reading import decode
@@ -63,37 +95,89 @@ def decode(data: bytes, path: str | os.PathLike[str]) -> Image:
         ...
         ValueError: a.png is empty (0 bytes)
     """
-    path = Path(path)
-    if not data:
+    return _decode(io.BytesIO(data), Path(path), max_pixels)
+
+
+def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
+    """Height and width of an upright image by its header; None where that cannot be told.
+
+    Args:
+        file: path of a file, or its bytes.
+
+    Example:
+        >>> from keras_pde.data.images.reading import size
+        >>> size(b"no image") is None
+        True
+    """
+    try:
+        with io.BytesIO(file) if isinstance(file, bytes) else _opened(Path(file)) as stream:
+            kind = _reader(stream.read(16))[1]
+            stream.seek(0)
+            return decoding.size(stream, kind) if kind else None
+    except (ValueError, OSError, struct.error):  # whatever is wrong with it, reading will say
+        return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """An ordinary file, opened without waiting for a pipe's other end."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError(f"{path} is a directory, and an image file is needed")
+        if stat.S_ISREG(mode):  # a device may act on being opened
+            file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            stream = os.fdopen(file, "rb")
+            mode = os.fstat(stream.fileno()).st_mode
+            if stat.S_ISREG(mode):
+                return stream
+            stream.close()
+    except FileNotFoundError:
+        link = f": it is a link to {os.readlink(path)}" if path.is_symlink() else ""
+        raise FileNotFoundError(f"{path} does not exist{link}") from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}") from None
+    kinds = ((stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
+    kind = next((words for is_kind, words in kinds if is_kind(mode)), "a device")
+    raise ValueError(f"{path} is {kind}, and an image file is needed")
+
+
+def _decode(stream: BinaryIO, path: Path, max_pixels: int) -> Image:
+    head = stream.read(16)
+    if not head:
         raise ValueError(f"{path} is empty (0 bytes)")
-    reader = _reader(data)
+    reader, kind = _reader(head)
     if reader is None:
-        raise ValueError(
-            f"{path} is not an image that can be read: expected PNG, JPEG or TIFF"
-            f" ({', '.join(EXTENSIONS)})"
-        )
+        other = next((words for start, words in OTHERS.items() if head.startswith(start)), None)
+        what = "not an image that can be read" if other is None else f"{other} file"
+        raise ValueError(f"{path} is {what}: expected PNG, JPEG or TIFF ({', '.join(EXTENSIONS)})")
+    stream.seek(0)
     try:
         with warnings.catch_warnings(action="ignore"):
-            image = reader(data)
-    except _UnsupportedError as error:
+            image = reader(stream, max_pixels)
+    except UnsupportedError as error:
         raise ValueError(f"{path} {error}") from None
+    except MemoryError:
+        raise ValueError(f"{path} does not fit in memory") from None
     # decoders raise anything, from SyntaxError to zlib.error, on a damaged file
     except Exception as error:
-        raise ValueError(f"{path} is damaged or no valid image: {error}") from None
+        raise ValueError(f"{path} is damaged or no valid {kind} file: {_reason(error)}") from None
     _check_values(path, image)
     return image
 
 
-class _UnsupportedError(ValueError):
-    """What a valid image has that this library does not do; starts with a verb."""
+def _reason(error: Exception) -> str:
+    """What a decoder says, in a line, without its objects and function names."""
+    text = re.sub(r"<[^>]*>|\bimagecodecs\.\w+|\w+_(decode|decompress)\b", "", str(error))
+    text = " ".join(text.split()).strip(" :")[:200]
+    return text or "its pixels cannot be decoded"
 
 
-def _reader(data: bytes) -> Any:
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _read_png
-    if data.startswith(b"\xff\xd8\xff"):
-        return _read_pillow
-    return _read_tiff if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else None
+def _reader(head: bytes) -> tuple[Decoder | None, str]:
+    if head.startswith(png.SIGNATURE):
+        return decoding.png_file, "PNG"
+    if head.startswith(jpeg.SIGNATURE):
+        return decoding.jpeg_file, "JPEG"
+    return (decoding.tiff_file, "TIFF") if head[:4] in TIFF else (None, "")
 
 
 def _check_values(path: Path, image: Image) -> None:
@@ -115,133 +199,3 @@ def _check_values(path: Path, image: Image) -> None:
                 f"{path} has float {name} from {low:.4g} to {high:.4g}, and black must be 0, white"
                 " 1. Rescale them first."
             )
-
-
-def _read_pillow(data: bytes) -> Image:
-    from PIL import Image as Pil
-
-    with Pil.open(io.BytesIO(data)) as file:
-        profile = file.info.get("icc_profile")
-        transparent = "transparency" in file.info or file.mode in ("LA", "PA", "RGBA")
-        grey = file.mode in ("1", "L", "LA")
-        if not grey and file.mode not in ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"):
-            raise _UnsupportedError(
-                f"stores samples of a kind that is not supported (Pillow mode {file.mode}): convert"
-                " it to 8 or 16 bit per channel"
-            )
-        if file.mode in ("CMYK", "YCbCr", "LAB"):
-            profile = None  # describes the ink or luminance channels, no longer there
-        # a grey image with one transparent level keeps it on the way to RGBA only
-        mode = "RGBA" if transparent else "L" if grey else "RGB"
-        samples = np.asarray(file.convert(mode))
-        # after the pixels: Pillow turns a TIFF when it loads them
-        orientation = file.getexif().get(0x0112, 1)
-    samples = samples[..., None] if samples.ndim == 2 else samples
-    return _image(
-        samples[..., [0, 3]] if transparent and grey else samples, 8, profile, orientation
-    )
-
-
-def _read_png(data: bytes) -> Image:
-    width, height, depth = struct.unpack(">IIB", data[16:25])
-    if 0 in (width, height):
-        raise _UnsupportedError(f"has no pixels: its size is {width} × {height}")
-    return _read_png16(data) if depth == 16 else _read_pillow(data)
-
-
-def _read_png16(data: bytes) -> Image:
-    import imagecodecs
-    from PIL import Image as Pil
-
-    samples = np.asarray(imagecodecs.png_decode(data))
-    with Pil.open(io.BytesIO(data)) as file:  # the header only
-        profile, orientation = file.info.get("icc_profile"), file.getexif().get(0x0112, 1)
-    return _image(samples[..., None] if samples.ndim == 2 else samples, 16, profile, orientation)
-
-
-def _read_tiff(data: bytes) -> Image:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [page for page in file.pages if not page.aspage().is_reduced]
-        if not pages:
-            raise ValueError("it holds no image")
-        if len(pages) > 1:
-            raise _UnsupportedError(
-                f"holds {len(pages)} pages, and one image is needed: split it first"
-            )
-        page = pages[0].aspage()
-        # an enumeration, or the bare number where tifffile does not know it
-        photometric = str(getattr(page.photometric, "name", page.photometric))
-        simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in (
-            "YX",
-            "YXS",
-            "SYX",
-        )
-        if simple and page.sampleformat == 3:
-            depth = FLOAT
-        elif simple and page.sampleformat == 1 and page.bitspersample in (8, 16):
-            depth = page.bitspersample
-        elif (
-            page.sampleformat == 1
-            and isinstance(page.bitspersample, int)
-            and page.bitspersample <= 8
-            and page.samplesperpixel <= 4
-        ):
-            return _read_pillow(data)  # bilevel, palette, CMYK, YCbCr
-        else:
-            kind = {1: "unsigned", 2: "signed", 3: "float"}.get(
-                page.sampleformat, "complex or untyped"
-            )
-            what = (
-                f"stores {page.bitspersample}-bit {kind} samples, axes {page.axes}, as"
-                f" {photometric}"
-            )
-            raise _UnsupportedError(f"{what}: convert it to 8 or 16 bit or float, grey or RGB")
-        samples = page.asarray()
-        samples = (
-            samples[..., None]
-            if page.axes == "YX"
-            else np.moveaxis(samples, 0, -1)
-            if page.axes == "SYX"
-            else samples
-        )
-        colours = 3 if photometric == "RGB" else 1
-        if samples.shape[-1] - colours not in (0, 1):
-            raise _UnsupportedError(
-                f"has {samples.shape[-1]} channels, and grey or RGB with at most one alpha channel"
-                " is needed"
-            )
-        white = 1 if depth == FLOAT else 2**depth - 1
-        if photometric == "MINISWHITE":
-            samples = np.concatenate([white - samples[..., :1], samples[..., 1:]], axis=-1)
-        # premultiplied
-        if samples.shape[-1] > colours and page.extrasamples and int(page.extrasamples[0]) == 1:
-            alpha = samples[..., -1:].astype(np.float64)
-            colour = np.where(alpha > 0, samples[..., :-1] * (white / np.maximum(alpha, 1e-9)), 0)
-            colour = colour if depth == FLOAT else np.rint(np.clip(colour, 0, white))
-            samples = np.concatenate([colour.astype(samples.dtype), samples[..., -1:]], axis=-1)
-        orientation = page.tags.valueof(274, default=1)
-        return _image(samples, depth, page.tags.valueof(34675), int(orientation))
-
-
-def _image(samples: np.ndarray, depth: int, profile: Any, orientation: int) -> Image:
-    samples = _orient(samples, orientation)
-    # by a table: exactly rounded, without float64 in the size of the image
-    values = (
-        samples.astype(np.float32)
-        if depth == FLOAT
-        else (np.arange(2**depth) / (2**depth - 1)).astype(np.float32)[samples]
-    )
-    alpha = np.ascontiguousarray(values[..., -1]) if values.shape[-1] in (2, 4) else None
-    colour = np.ascontiguousarray(values[..., : 3 if values.shape[-1] >= 3 else 1])
-    return Image(colour, alpha, depth, bytes(profile) if profile else None)
-
-
-def _orient(samples: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation, 1 to 8: 5 to 8 are transposed, then rows or columns reversed."""
-    if orientation in (5, 6, 7, 8):
-        samples = samples.swapaxes(0, 1)
-    rows = -1 if orientation in (3, 4, 7, 8) else 1
-    columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return samples[::rows, ::columns]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_pde.data.images.image import EXTENSIONS, FLOAT, Image
+from keras_pde.data.images import jpeg, png, tiff
+from keras_pde.data.images.image import EXTENSIONS, FLOAT, SEGMENT, Image
 from keras_pde.runtime.writing import check_target, write_bytes
 
 BAND = 256  # rows
@@ -21,8 +20,8 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
     """Raise now what `write` would raise later: before a long computation, not after.
 
     Raises:
-        ValueError: an extension that no format has, or a format that cannot hold the image's alpha
-            or depth.
+        ValueError: an extension that no format has, or a format that cannot hold the image's alpha,
+            depth or size.
         OSError: a directory, a missing or unwritable folder, a write-protected file.
 
     Example:
@@ -53,6 +52,12 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
             raise ValueError(
                 f"{path}: JPEG cannot hold {lost}, which the image has. Write"
                 f" {path.with_suffix('.png').name} or .tif instead."
+            )
+        side = max(image.pixels.shape[:2])
+        if side > jpeg.LARGEST_SIDE:
+            raise ValueError(
+                f"{path}: JPEG holds {jpeg.LARGEST_SIDE:,} pixels a side at most, and the image has"
+                f" {side:,}. Write {path.with_suffix('.png').name} or .tif instead."
             )
     check_target(path)
 
@@ -86,16 +91,39 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
         )
     samples = _integers(planes, 8 if image.depth == 8 else 16)
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
+    if kind == "JPEG":
+        return _encode_jpeg(samples, image)
     if samples.dtype == np.uint16:
         import imagecodecs
 
-        return _with_profile(bytes(imagecodecs.png_encode(samples)), image.profile)
+        return png.with_chunks(
+            bytes(imagecodecs.png_encode(samples)), image.profile, image.metadata
+        )
     from PIL import Image as Pil
 
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    Pil.fromarray(samples).save(buffer, format=kind, icc_profile=image.profile, **options)
-    return buffer.getvalue()
+    Pil.fromarray(samples).save(buffer, format=kind)
+    return png.with_chunks(buffer.getvalue(), image.profile, image.metadata)
+
+
+def _encode_jpeg(samples: np.ndarray, image: Image) -> bytes:
+    from PIL import Image as Pil
+
+    buffer, meta = io.BytesIO(), image.metadata
+    written: dict[str, Any] = {}
+    if meta.dpi is not None and 0 < max(meta.dpi) < 1 << 16:
+        written["dpi"] = tuple(round(dpi) for dpi in meta.dpi)
+    if meta.exif and len(meta.exif) <= SEGMENT:
+        written["exif"] = jpeg.EXIF + meta.exif
+    Pil.fromarray(samples).save(
+        buffer,
+        format="JPEG",
+        quality=95,
+        subsampling=0,
+        icc_profile=image.profile,
+        **written,
+    )
+    return jpeg.with_xmp(buffer.getvalue(), meta.xmp)
 
 
 def _integers(values: np.ndarray, depth: int) -> np.ndarray:
@@ -121,17 +149,23 @@ def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
         predictor=True,
         iccprofile=image.profile,
         metadata=None,
+        **tiff.options(image.metadata),
     )
     return buffer.getvalue()
 
 
-def _with_profile(png: bytes, profile: bytes | None) -> bytes:
-    """A PNG with an iCCP chunk after its header, which imagecodecs has no option for."""
-    if profile is None:
-        return png
-    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:33] + chunk + png[33:]
+def dropped(path: str | os.PathLike[str], image: Image) -> str:
+    """What of the image's metadata a file of this name does not hold, in words; "" for nothing.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.data import images
+        >>> meta = images.Metadata(exif=b"II*", further=("GPS",))
+        >>> images.dropped("x.tif", images.Image(np.zeros((2, 3, 1), "float32"), metadata=meta))
+        'metadata not kept: EXIF, GPS'
+    """
+    lost = image.metadata.lost_in(EXTENSIONS[Path(path).suffix.lower()])
+    return f"metadata not kept: {', '.join(lost)}" if lost else ""
 
 
 def write(path: str | os.PathLike[str], image: Image) -> None:
