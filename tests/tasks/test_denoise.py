@@ -341,3 +341,57 @@ def test_import_stays_light() -> None:
         check=True,
     )
     assert done.stdout.split() == ["denoise", "False"]
+
+
+def flat_but_for_noise(border: float, sigma: float, dtype: str) -> np.ndarray:
+    """Noise on a grey square, and a border of one value."""
+    noisy = 128 + sigma * np.random.default_rng(5).standard_normal((160, 160))
+    image = np.full((256, 256, 1), float(border))
+    image[:160, :160, 0] = noisy if dtype == "float32" else np.rint(noisy.clip(0, 255))
+    return image.astype(dtype) if dtype == "uint8" else np.float32(image / 255)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("border", [0, 16, 37, 100, 128, 200, 254, 255, 76.5])
+def test_noise_is_seen_beside_a_border_of_any_value(border: float, dtype: str) -> None:
+    assert noise.estimate(flat_but_for_noise(border, 20, dtype)) == pytest.approx(20, rel=0.05)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 1, 2, 5])
+def test_noise_is_seen_through_rounding(sigma: float) -> None:
+    values = 128 + sigma * np.random.default_rng(5).standard_normal((300, 300, 1))
+    assert noise.estimate(np.uint8(np.rint(values))) == pytest.approx(sigma, abs=0.12)
+
+
+def test_noise_is_seen_where_a_camera_saturates_below_the_type_s_white() -> None:
+    values = 0.8 + 0.15 * np.random.default_rng(5).standard_normal((300, 300, 1))
+    found = noise.estimate(np.uint16(np.rint(4095 * values.clip(0, 1))))
+    assert found * 257 / 4095 == pytest.approx(0.15, rel=0.1)
+    strip = np.zeros((300, 300, 1), np.uint16)  # and beside a letterbox
+    strip[60:240] = np.rint(4095 * values[60:240].clip(0, 1))
+    assert noise.estimate(strip) * 257 / 4095 == pytest.approx(0.15, rel=0.1)
+
+
+@pytest.mark.parametrize("offset", [0, 20000])
+@pytest.mark.parametrize("top", [1023, 4095, 16383])
+def test_data_that_occupy_a_part_of_the_range_are_not_made_worse(top: int, offset: int) -> None:
+    y, x = np.mgrid[:128, :128]
+    picture = 0.5 + 0.3 * np.sin(x / 2) * np.cos(y / 3) + 0.2 * ((x // 6 + y // 6) % 2 - 0.5)
+    clean = offset + picture * top
+    noisy = np.rint(clean + top / 100 * np.random.default_rng(1).standard_normal(clean.shape))
+    found = keras_pde.denoise(np.uint16(noisy))
+    before, after = (np.square(values - clean).mean() for values in (noisy, found))
+    assert after < 1.02 * before
+    stretched = keras_pde.denoise(np.float32((noisy - offset) / (top + 1)))
+    np.testing.assert_allclose((found - float(offset)) / (top + 1), stretched, atol=2e-3)
+
+
+def test_only_data_in_a_quarter_of_the_range_are_stretched(camera: np.ndarray) -> None:
+    assert levels_of.part_of(camera, 25) == (0, 1)
+    assert levels_of.part_of(np.uint8(255 * camera), 25) == (0, 1)
+    assert levels_of.part_of(np.full((9, 9, 1), 0.3), 1) == (0, 1)
+    assert levels_of.part_of(camera / 16, 1) == (0, 1 / 16)
+    assert levels_of.part_of(camera / 16, 10) == (0, 1 / 4)  # 40 levels are the network's most
+    assert levels_of.part_of(camera / 16, 25) == (0, 1)
+    one_hot = np.where(np.arange(camera.size).reshape(camera.shape) == 5, 1, camera / 16)
+    assert levels_of.part_of(one_hot, 1) == (0, 1 / 16)

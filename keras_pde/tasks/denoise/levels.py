@@ -4,13 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_pde.data import noise as noises
 from keras_pde.tasks import task
 
 REFERENCE = 25.0
+STRETCHED = 0.25  # of the range: data that occupy less are stretched
+HIGHEST = 50.0  # noise level that stretching leads to at most
+
+
+class Part(NamedTuple):
+    """The part of [0, 1] that an image's data occupy: low to low + span.
+
+    Args:
+        low: its begin; 0 for the whole.
+        span: its length, a power of two; 1 for the whole.
+
+    Example:
+        >>> from keras_pde.tasks.denoise.levels import Part
+        >>> Part().span
+        1.0
+    """
+
+    low: float = 0.0
+    span: float = 1.0
+
+
+def part_of(pixels: np.ndarray, sigma: float) -> Part:
+    """The part of the range that a network is to see as [0, 1], for noise of sigma grey levels.
+
+    Networks know images that fill their range. Data that occupy a quarter of it or less, as 12 bits
+    in a uint16 array do, are therefore stretched to it, and their noise with them, though not to
+    more than 50 grey levels.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.tasks.denoise import levels
+        >>> levels.part_of(np.arange(4096, dtype="uint16").reshape(64, 64, 1), sigma=0.2).span
+        0.0625
+    """
+    low, high = noises.occupied(pixels)
+    least = max(high - low, sigma / HIGHEST)
+    span = 2.0 ** math.ceil(math.log2(least)) if 0 < least <= STRETCHED and low < high else 1.0
+    if span > STRETCHED:
+        return Part()
+    return Part(0.0 if high <= span else low, span)
 
 
 def stopping_time(table: Mapping[str, float], sigma: float) -> float:
