@@ -70,6 +70,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
     metavar="PNG",
     help="Write noisy, denoised and difference side by side.",
 )
+@files.MAX_PIXELS
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
     """Denoise the image IN and write OUT.
 
@@ -108,6 +109,7 @@ class Request:
     time: float | None = None
     seed: int = 0
     compare: Path | None = None
+    max_pixels: int | None = None
 
 
 def run(request: Request) -> None:
@@ -124,7 +126,7 @@ def run(request: Request) -> None:
     if request.compare is not None:
         images.check_output(request.compare)
     with _progress() as advance:
-        image = images.read(files.path_of(request.source))
+        image = files.read(files.path_of(request.source), request.max_pixels)
         images.check_output(request.out, image)
         clean = _clean(request, image)
         if request.preset != "auto":
@@ -134,6 +136,7 @@ def run(request: Request) -> None:
         from keras_pde.data import noise
         from keras_pde.tasks import quality as qualities
         from keras_pde.tasks.denoise import image as denoising
+        from keras_pde.tasks.denoise import levels
 
         noisy = (
             noise.add_noise(image.pixels, request.noise, request.seed)
@@ -141,9 +144,12 @@ def run(request: Request) -> None:
             else image.pixels
         )
         level = request.noise or request.sigma or denoising.noise_level(noisy)
-        chosen = denoising.choose_denoiser(request.preset, image.pixels.shape, level, request.time)
+        part = levels.part_of(noisy, level)
+        chosen = denoising.choose_denoiser(
+            request.preset, image.pixels.shape, level / part.span, request.time
+        )
         advance()
-        result = chosen(noisy, level, progress=lambda done, count: advance(done / count))
+        result = chosen(noisy, level, part=part, progress=lambda done, count: advance(done / count))
         denoised = result.pixels
         measured = (
             {}
@@ -164,13 +170,11 @@ def run(request: Request) -> None:
 
 def _clean(request: Request, image: Image) -> np.ndarray | None:
     """The image to measure against: IN itself if noise is added to it, or another file."""
-    from keras_pde.data import images
-
     if request.noise:
         return image.pixels
     if request.clean is None:
         return None
-    clean = images.read(request.clean).pixels
+    clean = files.read(request.clean, request.max_pixels).pixels
     if clean.shape != image.pixels.shape:
         (h, w, c), (height, width, channels) = clean.shape, image.pixels.shape
         raise ValueError(
@@ -203,7 +207,8 @@ def _report(
     elif request.sigma:
         about = f"noise {level:g}"
     else:
-        about = f"noise {level:.1f} estimated (--sigma tells another level)"
+        shown = f"{level:.1f}" if level >= 1 else f"{level:.2g}"
+        about = f"noise {shown} estimated (--sigma tells another level)"
     click.echo(f"{request.source}: {image}; {about}")
     how = (
         "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
@@ -218,6 +223,7 @@ def _report(
     if result.tiling.count > 1:
         click.echo(str(result.tiling))
     click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
+    files.say_dropped(request.out, image)
     if result.diagnosis is not None:
         click.echo(result.diagnosis.summary())
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from keras_pde.data.images import Image
 
 # files in scikit-image's wheel, never downloaded
 SAMPLES = {
@@ -30,6 +34,29 @@ DATA = click.option(
     metavar="DIR",
     help="Folder of the BSD sets.  [../shared/data/bsd of a checkout]",
 )
+
+
+MAX_PIXELS = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse files whose header states more pixels.  [500 million]",
+)
+
+
+def read(path: Path, max_pixels: int | None) -> Image:
+    """The image in a file of at most so many pixels; None is the library's own limit."""
+    from keras_pde.data import images
+
+    return images.read(path, max_pixels=max_pixels or images.MAX_PIXELS)
+
+
+def say_dropped(out: Path, image: Image) -> None:
+    """Print what of the image's metadata the written file does not have, if anything."""
+    from keras_pde.data import images
+
+    if lost := images.dropped(out, image):
+        click.echo(lost)
 
 
 def in_and_out(paths: tuple[Path, ...], sample: str | None) -> tuple[str | Path, Path]:

@@ -34,7 +34,7 @@ EQUATIONS = {2: "-Δu = 0", 4: "Δ²u = 0"}
     "--mask",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Image of IN's size: white where IN is known.",
+    help="Image of IN's size: white where IN is known, black or transparent where not.",
 )
 @click.option(
     "--keep",
@@ -65,6 +65,7 @@ EQUATIONS = {2: "-Δu = 0", 4: "Δ²u = 0"}
     metavar="PNG",
     help="Write known pixels, inpainted image and, with --keep, difference side by side.",
 )
+@files.MAX_PIXELS
 @click.pass_context
 def inpaint(
     ctx: click.Context,
@@ -117,6 +118,7 @@ class Request:
     seed: int = 0
     compare: Path | None = None
     tolerance: float = 1e-6
+    max_pixels: int | None = None
 
 
 def run(request: Request) -> bool:
@@ -135,7 +137,7 @@ def run(request: Request) -> bool:
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
-    image = images.read(files.path_of(request.source))
+    image = files.read(files.path_of(request.source), request.max_pixels)
     images.check_output(request.out, image)
     known = _mask(request, image)
     load_networks()
@@ -159,23 +161,29 @@ def run(request: Request) -> bool:
 
 
 def _mask(request: Request, image: Image) -> np.ndarray:
-    from keras_pde.data import images
     from keras_pde.tasks.inpaint import image as inpainting
+    from keras_pde.tasks.inpaint.mask import known_in
 
     size = image.pixels.shape[:2]
     if request.mask is None:
         assert request.keep is not None
         return inpainting.random_mask(size, request.keep, request.seed)
-    white: np.ndarray = images.read(request.mask).pixels.mean(axis=-1)
-    if white.shape != size:
-        (h, w), (height, width) = white.shape, size
+    painted = files.read(request.mask, request.max_pixels)
+    if painted.pixels.shape[:2] != size:
+        (h, w), (height, width) = painted.pixels.shape[:2], size
         raise ValueError(
             f"{request.mask} is {w} × {h}, and the image {width} × {height}: they must be alike"
         )
-    known = white > 0.5  # a JPEG mask has greys near its edges
+    known = known_in(painted.pixels, painted.alpha)
     if not known.any():
         raise ValueError(
-            f"{request.mask} has no white pixel, and white means known. Is it inverted?"
+            f"{request.mask} has no white pixel, and white means known: its brightest value is"
+            f" {255 * float(painted.pixels.max()):.3g} of 255. Is it inverted, or not scaled?"
+        )
+    if known.all():
+        raise ValueError(
+            f"{request.mask} marks no pixel as unknown: black or transparent means unknown, and all"
+            " of it is white and opaque"
         )
     return known
 
@@ -210,6 +218,7 @@ def _report(
     if quality is not None:
         show_quality({"inpainted": quality})
     click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
+    files.say_dropped(request.out, image)
     if not result.converged:
         click.echo(
             f"not converged: the residual {result.residual:.1e} is above the tolerance"

@@ -10,16 +10,20 @@ from typing import Any
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
+from click.testing import CliRunner
 from command import call
 from skimage import data
 from textbook import inpainted as direct
 
 from keras_pde.cli import inpaint as cli_inpaint
+from keras_pde.cli.main import main
 from keras_pde.data import images
 from keras_pde.data.images import Image
 from keras_pde.tasks import inpaint as inpainting
 from keras_pde.tasks import quality as qualities
+from keras_pde.tasks.inpaint.mask import known_in
 
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
@@ -437,3 +441,63 @@ def test_nothing_is_written_when_writing_fails(
         code=2,
     )
     assert os.listdir(files / "out") == []
+
+
+def painted(kind: str, hole: np.ndarray) -> np.ndarray:
+    """A mask file's array whose hole is marked in a way that programs mark it."""
+    grey = np.where(hole, 0, 255).astype(np.uint8)
+    rgba = np.full((*hole.shape, 4), 255, np.uint8)
+    if kind == "erased":  # to transparency, where the colour stays
+        rgba[hole, 3] = 0
+    if kind == "erased picture":
+        rgba[..., :3] = np.random.default_rng(0).integers(0, 256, (*hole.shape, 3))
+        rgba[hole, 3] = 0
+    if kind == "yellow":
+        rgba[hole] = (255, 255, 0, 255)
+    if kind == "both":
+        rgba[hole] = (0, 0, 0, 255)
+        rgba[:2, :2, 3] = 0
+    return {
+        "grey": grey,
+        "bilevel": grey,
+        "palette": grey,
+        "16 bit": grey.astype(np.uint16) * 257,
+        "colour": np.dstack([grey] * 3),
+    }.get(kind, rgba)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["grey", "bilevel", "palette", "16 bit", "colour", "erased", "erased picture", "yellow"],
+)
+def test_a_mask_is_read_as_it_was_painted(tmp_path: Path, kind: str) -> None:
+    hole = np.zeros((32, 40), bool)
+    hole[8:16, 8:16] = True
+    file = PIL.Image.fromarray(painted(kind, hole))
+    file = file.convert({"bilevel": "1", "palette": "P"}.get(kind, file.mode))
+    file.save(tmp_path / "mask.png")
+    mask = images.read(tmp_path / "mask.png")
+    np.testing.assert_array_equal(known_in(mask.pixels, mask.alpha), ~hole)
+
+
+def test_a_mask_with_strokes_and_erased_parts_has_both() -> None:
+    hole = np.zeros((32, 40), bool)
+    hole[8:16, 8:16] = True
+    rgba = painted("both", hole) / 255
+    hole[:2, :2] = True
+    np.testing.assert_array_equal(known_in(rgba[..., :3], rgba[..., 3]), ~hole)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(255, "marks no pixel as unknown"), (1, "brightest value is 1 of 255")]
+)
+def test_a_mask_that_marks_nothing_or_all_is_refused(
+    tmp_path: Path, value: int, words: str
+) -> None:
+    PIL.Image.fromarray(np.full((9, 9), 100, np.uint8)).save(tmp_path / "in.png")
+    PIL.Image.fromarray(np.full((9, 9), value, np.uint8)).save(tmp_path / "mask.png")
+    names = [str(tmp_path / name) for name in ("in.png", "out.png", "mask.png")]
+    found = CliRunner().invoke(main, ["inpaint", *names[:2], "--mask", names[2]])
+    assert found.exit_code == 2
+    assert words in found.stderr
+    assert not (tmp_path / "out.png").exists()
