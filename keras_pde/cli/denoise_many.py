@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from keras_pde.cli import files
 from keras_pde.cli.plumbing import load_networks, positive
-from keras_pde.cli.printing import new_table, progress_bar, show_table
+from keras_pde.cli.printing import progress_bar
 
 
 @click.command("denoise-many", short_help="Denoise a folder of images, by many workers.")
@@ -36,6 +37,7 @@ from keras_pde.cli.printing import new_table, progress_bar, show_table
     metavar="ADDRESS",
     help="A Ray cluster; auto on one of its machines.  [RAY_ADDRESS, or this machine]",
 )
+@files.MAX_PIXELS
 @click.pass_context
 def denoise_many(
     ctx: click.Context,
@@ -46,6 +48,7 @@ def denoise_many(
     sigma: float | None,
     workers: int | None,
     cluster: str | None,
+    max_pixels: int | None,
 ) -> None:
     """Denoise all images in the folder SOURCE and its subfolders into TARGET.
 
@@ -67,6 +70,7 @@ def denoise_many(
     from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
     from keras_pde.tasks.many.collection import denoise_collection
+    from keras_pde.tasks.many.worker import printable
 
     with progress_bar(MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("starting workers", total=None)
@@ -75,14 +79,20 @@ def denoise_many(
             bar.update(task, completed=done, total=count, description="denoising")
 
         summary = denoise_collection(
-            source, target, preset, sigma, workers=workers, cluster=cluster, progress=progress
+            source,
+            target,
+            preset,
+            sigma,
+            workers=workers,
+            cluster=cluster,
+            max_pixels=max_pixels,
+            progress=progress,
         )
     if summary.failed:
-        table = new_table(("image without a result", "reason"))
+        click.echo("without a result:")
         for name, reason in summary.failed.items():
-            table.add_row(name, reason)
-        show_table(table)
+            click.echo(f"  {printable(name)}: {reason}")  # a line each, whole, for other programs
     click.echo(str(summary))
     if summary.failed:
-        click.echo(f"{len(summary.failed)} images have no result")
+        click.echo(f"{len(summary.failed)} images or folders have no result")
     ctx.exit(1 if summary.failed else 0)

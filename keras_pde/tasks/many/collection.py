@@ -21,7 +21,7 @@ from typing import Any
 
 from keras_pde.runtime.writing import LEFT, write_bytes
 from keras_pde.tasks.many.sources import Folder, Records, source_of
-from keras_pde.tasks.many.worker import BEGUN, Job, Outcome, Worker
+from keras_pde.tasks.many.worker import BEGUN, Job, Outcome, Worker, unpacked
 
 __all__ = ["Summary", "denoise_collection"]
 
@@ -66,11 +66,11 @@ class Summary:
         rate = self.done / self.seconds if self.seconds else float("inf")
         times = (
             f"{self.seconds:.1f} s by {self.workers} worker{'s' * (self.workers != 1)},"
-            f" {self.starting:.1f} s of them to the first results"
+            f" {self.starting:.1f} s to the first"
         )
         return (
-            f"{self.done:,} images ({self.pixels / 1e6:,.1f} megapixels) in {times}: {rate:.2f}"
-            f" images a second{there}"
+            f"{self.done:,} images ({self.pixels / 1e6:,.1f} megapixels) in {times}:\n"
+            f"{rate:.2f} images a second{there}"
         )
 
 
@@ -82,6 +82,7 @@ def denoise_collection(
     *,
     workers: int | None = None,
     cluster: str | None = None,
+    max_pixels: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
     """target/name ← the image source/name without its Gaussian noise.
@@ -106,6 +107,7 @@ def denoise_collection(
         cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need
             keras_pde and the same two folders. By default that of the environment variable
             RAY_ADDRESS, or else this machine.
+        max_pixels: the most that a file's header may state, 500 million by default.
         progress: called with the number of images that are finished and that of all, None for a
             data set.
 
@@ -142,11 +144,18 @@ def denoise_collection(
     skipped = (
         len(origin.names) - len(wanted) if isinstance(origin, Folder) and wanted is not None else 0
     )
+    failed = {} if isinstance(origin, Records) else dict(origin.failed)
     if wanted == []:
-        return Summary(0, skipped, {}, 0, 0, 0.0, 0.0)
-    failed: dict[str, str] = {}
+        return Summary(0, skipped, failed, 0, 0, 0.0, 0.0)
     start, first, done, pixels, processes, met = time.perf_counter(), 0.0, 0, 0, set(), set()
-    job = Job(str(source), str(target), preset, sigma, records=isinstance(origin, Records))
+    job = Job(
+        str(source),
+        str(target),
+        preset,
+        sigma,
+        records=isinstance(origin, Records),
+        max_pixels=max_pixels,
+    )
     for count, outcome in enumerate(_run(job, origin, wanted, workers, cluster), start=1):
         first = first or time.perf_counter()
         processes.add(outcome.worker)
@@ -247,4 +256,4 @@ def _run(
         store=origin.store,
     )
     for row in rows:
-        yield Outcome(**row)
+        yield Outcome(**{**row, "name": unpacked(row["name"])})

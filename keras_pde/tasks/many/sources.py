@@ -5,14 +5,15 @@ A folder of files, or the rows of Parquet or TFRecord files.
 
 from __future__ import annotations
 
-import io
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.many.worker import Shape, image_in
+from keras_pde.data.images.image import EXTENSIONS
+from keras_pde.data.images.reading import size
+from keras_pde.tasks.many.worker import Shape, image_in, packed
 
 # images from which a size has an XLA program of its own, and how many sizes at most
 COMMON, PROGRAMS = 20, 8
@@ -22,10 +23,14 @@ SAMPLE = 128  # rows whose sizes stand for those of all
 class Folder:
     """The PNG, JPEG and TIFF files of a folder and its subfolders.
 
-    Names that begin with a dot are left out.
+    Names that begin with a dot are left out. Links are followed, each folder is visited once.
 
     Args:
         path: of the folder.
+
+    Attributes:
+        names: of the files, relative to the folder.
+        failed: folders that cannot be read, with the reason.
 
     Raises:
         ValueError: no image in it.
@@ -43,11 +48,9 @@ class Folder:
     store: int | None = 128 << 20  # bytes of Ray's store: names pass through it, images do not
 
     def __init__(self, path: Path) -> None:
-        from keras_pde.data.images.image import EXTENSIONS
-
         self.path, self.names = path, []
-        for folder, subfolders, files in os.walk(path, followlinks=True):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        self.failed: dict[str, str] = {}  # folders that cannot be read
+        for folder, files in _folders(path, self.failed):
             relative = Path(folder).relative_to(path)
             self.names += [
                 (relative / file).as_posix()
@@ -55,22 +58,23 @@ class Folder:
                 if Path(file).suffix.lower() in EXTENSIONS and not file.startswith(".")
             ]
         if not self.names:
+            failed = "".join(f"; {name} {why}" for name, why in self.failed.items())
             raise ValueError(
                 f"{path} has no image: expected files named"
-                f" {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders"
+                f" {', '.join('*' + e for e in EXTENSIONS)} in it or in its subfolders{failed}"
             )
         self.names.sort()
 
     def there(self, target: Path) -> list[str]:
         """Names of those that have a file in the target."""
-        return [name for name in self.names if (target / name).is_file()]
+        return [name for name in self.names if os.path.isfile(target / name)]
 
     def wanted(self, target: Path) -> list[str]:
         """Names of those that have none, in the order of their sizes.
 
         A worker then meets few of them.
         """
-        self.sizes = {name: size_of(self.path / name) for name in self.names}
+        self.sizes = {name: size(self.path / name) for name in self.names}
         there = set(self.there(target))
         return sorted(
             (name for name in self.names if name not in there),
@@ -79,7 +83,9 @@ class Folder:
 
     def dataset(self, data: Any, wanted: list[str], blocks: int) -> Any:
         """The names as a data set of ray.data."""
-        return data.from_items([{"name": name} for name in wanted], override_num_blocks=blocks)
+        return data.from_items(
+            [{"name": packed(name)} for name in wanted], override_num_blocks=blocks
+        )
 
     def common(self, dataset: Any) -> tuple[Shape, ...]:
         """The sizes of many images."""
@@ -126,7 +132,7 @@ class Records:
     def common(self, dataset: Any) -> tuple[Shape, ...]:
         """The sizes of many images among the first rows."""
         rows = dataset.limit(SAMPLE).take_all()
-        return most_common(size_of(io.BytesIO(image_in(row)[1])) for row in rows)
+        return most_common(size(image_in(row)[1]) for row in rows)
 
 
 def source_of(path: Path) -> Folder | Records:
@@ -156,17 +162,37 @@ def source_of(path: Path) -> Folder | Records:
     return Folder(path)
 
 
-def size_of(file: Any) -> Shape | None:
-    """Height and width by a file's header; None where Pillow cannot tell."""
-    from PIL import Image as Pil
+def _folders(path: Path, failed: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Each folder below a path once, with its files; links to folders come last.
 
+    A folder is known by its device and number, so that links that lead back are followed once.
+    """
+    met: set[tuple[int, int]] = set()
+    waiting, links = [os.fspath(path)], list[str]()
+    while waiting or links:
+        folder = waiting.pop() if waiting else links.pop(0)
+        try:
+            state = os.stat(folder)
+            if (state.st_dev, state.st_ino) in met:
+                continue
+            met.add((state.st_dev, state.st_ino))
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            failed[os.path.relpath(folder, path)] = f"cannot be read: {error.strerror}"
+            continue
+        inside = [e for e in entries if _is_folder(e)]
+        yield folder, [e.name for e in entries if e not in inside]
+        inside = [e for e in inside if not e.name.startswith(".")]
+        waiting += [e.path for e in reversed(inside) if not e.is_symlink()]
+        links += [e.path for e in inside if e.is_symlink()]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        with Pil.open(file) as header:
-            width, height = header.size
-            turned = header.getexif().get(0x0112, 1) > 4
-    except Exception:  # whatever is wrong with it, the worker will say
-        return None
-    return (width, height) if turned else (height, width)
+        return entry.is_dir()
+    except OSError:  # a link to itself: its reader will say so
+        return False
 
 
 def most_common(sizes: Iterable[Shape | None]) -> tuple[Shape, ...]:

@@ -61,6 +61,7 @@ class Job:
         sigma: noise level in grey levels of 255; None estimates it.
         common: sizes, (height, width), that have programs of their own.
         records: whether the images come with the batches, and not from files.
+        max_pixels: the most that a file's header may state; None is the library's own limit.
 
     Example:
         >>> from keras_pde.tasks.many.worker import Job
@@ -74,6 +75,7 @@ class Job:
     sigma: float | None = None
     common: tuple[Shape, ...] = ()
     records: bool = False
+    max_pixels: int | None = None
 
 
 class Worker:
@@ -106,8 +108,8 @@ class Worker:
                 for i in range(count)
             ]
         else:
-            outcomes = [self.outcome(str(name)) for name in batch["name"]]
-        rows = [outcome._asdict() for outcome in outcomes]
+            outcomes = [self.outcome(unpacked(str(name))) for name in batch["name"]]
+        rows = [{**outcome._asdict(), "name": packed(outcome.name)} for outcome in outcomes]
         return {field: [row[field] for row in rows] for field in Outcome._fields}
 
     def outcome(self, name: str, data: bytes | None = None) -> Outcome:
@@ -119,7 +121,7 @@ class Worker:
         me, target = f"{platform.node()}:{os.getpid()}", Path(self.job.target, name)
         if data is not None and target.is_file():
             return Outcome(name, "", 0.0, 0, 0.0, me, True)
-        begun = Path(self.job.target, BEGUN, hashlib.sha256(name.encode()).hexdigest()[:32])
+        begun = Path(self.job.target, BEGUN, hashlib.sha256(os.fsencode(name)).hexdigest()[:32])
         try:
             if begun.is_file() and begun.stat().st_size >= ATTEMPTS:
                 raise ValueError(
@@ -137,20 +139,28 @@ class Worker:
             )
         # an image that cannot be filtered must not keep the others from it
         except Exception as problem:
-            error = " ".join(str(problem).split()) or type(problem).__name__
-        begun.unlink(missing_ok=True)
+            error = _reason(problem)
+        with contextlib.suppress(OSError):
+            begun.unlink(missing_ok=True)
         return Outcome(name, error, level, pixels, time.perf_counter() - start, me)
 
     def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
         from keras_pde.data import images
         from keras_pde.data.images.reading import decode
         from keras_pde.tasks.denoise import image as denoising
+        from keras_pde.tasks.denoise import levels
 
-        image = images.read(source) if isinstance(source, Path) else decode(source, target.name)
+        limit = self.job.max_pixels or images.MAX_PIXELS
+        image = (
+            images.read(source, max_pixels=limit)
+            if isinstance(source, Path)
+            else decode(source, target.name, max_pixels=limit)
+        )
         images.check_output(target, image)
         level = self.job.sigma or denoising.noise_level(image.pixels)
-        chosen = self._chosen(image.pixels.shape, level)
-        result = chosen(image.pixels, level)
+        part = levels.part_of(image.pixels, level)
+        chosen = self._chosen(image.pixels.shape, level / part.span)
+        result = chosen(image.pixels, level, part=part)
         images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
         return level, image.pixels.shape[0] * image.pixels.shape[1]
 
@@ -173,6 +183,40 @@ class Worker:
         if self.flexible is None or self.flexible.network is not chosen.network:
             self.flexible = chosen.compiled_by(flexible)
         return self.flexible
+
+
+def packed(name: str) -> str:
+    r"""A file's name as text that every encoding and table has: one character a byte.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import packed, unpacked
+        >>> packed("a\udcff.png") == "a\xff.png", unpacked(packed("ü\udcff.png")) == "ü\udcff.png"
+        (True, True)
+    """
+    return os.fsencode(name).decode("latin-1")
+
+
+def unpacked(text: str) -> str:
+    """The name that `packed` was given."""
+    return os.fsdecode(text.encode("latin-1"))
+
+
+def printable(text: str) -> str:
+    r"""A text whose bytes that are no UTF-8 are written as \xff.
+
+    Example:
+        >>> from keras_pde.tasks.many.worker import printable
+        >>> print(printable("a\udcff.png"))
+        a\xff.png
+    """
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def _reason(problem: Exception) -> str:
+    text = str(problem)
+    if isinstance(problem, OSError) and problem.strerror and problem.filename:
+        text = f"{problem.filename}: {problem.strerror}"
+    return printable(" ".join(text.split())) or type(problem).__name__
 
 
 def _limit_threads(threads: int) -> None:
