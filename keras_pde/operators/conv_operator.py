@@ -16,6 +16,7 @@ from keras_pde.operators.initializing import initializer_of
 from keras_pde.operators.normed_convolution import NormedConvolution
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.allocation import charge_constant
+from keras_pde.runtime.compiling import in_classes
 from keras_pde.runtime.precision import at_least_float32, drawn_wide
 from keras_pde.runtime.types import Shape, Tensor
 
@@ -242,7 +243,7 @@ class ConvOperator(NormedConvolution):
             return [convolve(u, kernels[0], self.held is None)]
         wide = extend(u, self._widths, self.boundary)
         for kernel in kernels:
-            wide = ops.conv(wide, kernel, padding="valid", data_format="channels_last")
+            wide = in_classes(_valid, wide, kernel)
         return [wide]
 
     def adjoint_of(self, parts: list[Tensor], weights: list[Tensor] | None = None) -> Tensor:
@@ -254,7 +255,7 @@ class ConvOperator(NormedConvolution):
         if self.boundary == "dirichlet" and len(kernels) == 1:
             return convolve_adjoint(v, kernels[0], self.held is None)
         for kernel in reversed(kernels):
-            v = ops.conv_transpose(v, kernel, padding="valid", data_format="channels_last")
+            v = in_classes(_transposed, v, kernel)
         return fold(v, self._widths, self.boundary)
 
     def _used(self, weights: list[Tensor] | None, like: Tensor) -> list[Tensor]:
@@ -279,3 +280,11 @@ class ConvOperator(NormedConvolution):
             "zero_mean": self.zero_mean,
             "normalize": self.normalize,
         }
+
+
+def _valid(u: Tensor, kernel: Tensor) -> Tensor:
+    return ops.conv(u, kernel, padding="valid", data_format="channels_last")
+
+
+def _transposed(v: Tensor, kernel: Tensor) -> Tensor:
+    return ops.conv_transpose(v, kernel, padding="valid", data_format="channels_last")

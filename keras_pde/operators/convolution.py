@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pde.runtime.compiling import one_pass
+from keras_pde.runtime.compiling import in_classes, one_pass
 from keras_pde.runtime.precision import unit_roundoff
 
 MOST_CHANNELS, FEWEST_FILTERS, SMALLEST_KERNEL = 4, 8, 5
@@ -72,16 +72,24 @@ def convolve(u: Any, kernel: Any, differentiable: bool = True) -> Any:
         (25.0, 5000.0)
     """
     u, kernel = ops.convert_to_tensor(u), ops.convert_to_tensor(kernel)
-    return _pair()[0](u, kernel) if differentiable and _paired(u, kernel) else _plain(u, kernel)
+    by = _pair()[0] if differentiable and _paired(u, kernel) else _plain
+    return in_classes(by, u, kernel)
 
 
 def convolve_adjoint(v: Any, kernel: Any, differentiable: bool = True) -> Any:
     """Kᵀv: the exact transpose of `convolve`."""
     v, kernel = ops.convert_to_tensor(v), ops.convert_to_tensor(kernel)
-    if differentiable and _paired(v, kernel):
-        return _pair()[1](v, kernel)
-    if is_narrow(kernel):
-        return _by_rows(v, kernel)
+    by = (
+        _pair()[1]
+        if differentiable and _paired(v, kernel)
+        else _by_rows
+        if is_narrow(kernel)
+        else _transposed
+    )
+    return in_classes(by, v, kernel)
+
+
+def _transposed(v: Any, kernel: Any) -> Any:
     return ops.conv_transpose(v, kernel, padding="same", data_format="channels_last")
 
 
@@ -193,6 +201,10 @@ def _pair() -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
     return forward, adjoint
 
 
+def _depthwise(u: Any, window: Any) -> Any:
+    return ops.depthwise_conv(u, window, padding="same", data_format="channels_last")
+
+
 def depthwise(u: Any, window: Any) -> Any:
     r"""Each channel convolved with a window of its own, with zeros beyond the boundary.
 
@@ -207,7 +219,7 @@ def depthwise(u: Any, window: Any) -> Any:
     """
     widths = tuple(int(n) for n in window.shape[:-2])
     if len(widths) == 2 and keras.backend.backend() != "jax":
-        return ops.depthwise_conv(u, window, padding="same", data_format="channels_last")
+        return in_classes(_depthwise, u, window)
     # shifts and sums become one pass under XLA, which has no fast depthwise convolution for a CPU
     wide = ops.pad(u, ((0, 0), *((n // 2, n // 2) for n in widths), (0, 0)))
 

@@ -3,6 +3,7 @@
 Importing it imports no backend: its functions do when they are called.
 """
 
+from keras_pde.runtime.bounded import bounded
 from keras_pde.runtime.compiling import (
     compiled,
     double_precision,
@@ -12,4 +13,12 @@ from keras_pde.runtime.compiling import (
     run_compiled,
 )
 
-__all__ = ["compiled", "double_precision", "flexible", "fused", "one_pass", "run_compiled"]
+__all__ = [
+    "bounded",
+    "compiled",
+    "double_precision",
+    "flexible",
+    "fused",
+    "one_pass",
+    "run_compiled",
+]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 _FUSED = contextvars.ContextVar("fused", default=False)
+_CLASSES = contextvars.ContextVar("classes", default=False)
+# sizes that a flexible program's convolutions are extended to: four an octave
+SIZES = [step << k for k in range(1, 25) for step in (4, 5, 6, 7)]
 
 
 def run_compiled(model: Any, inputs: Inputs) -> np.ndarray:
@@ -155,7 +158,46 @@ def flexible(function: Callable[..., Any]) -> Any:
         return compiled(function)
     import tensorflow as tf
 
-    return tf.function(function, jit_compile=False, autograph=False, reduce_retracing=True)
+    def run(*inputs: Any) -> Any:
+        before = _CLASSES.set(True)
+        try:
+            return function(*inputs)
+        finally:
+            _CLASSES.reset(before)
+
+    traced = tf.function(run, jit_compile=False, autograph=False, reduce_retracing=True)
+    traced._omit_frequent_tracing_warning = True
+    return traced
+
+
+def in_classes(function: Callable[..., Any], u: Any, *others: Any) -> Any:
+    """Return function(u, ...), for a convolution of images with zeros beyond the boundary.
+
+    For every size of an image TensorFlow keeps what it prepares for a convolution, half a megabyte
+    for a network. In a program of `flexible` the image is therefore extended by zeros to one of few
+    sizes, and the result cut: the numbers stay the same.
+
+    Args:
+        function: that maps (batch, height, width, channels) to a height and a width that differ
+            from these by numbers that do not depend on them.
+        u: the images.
+        others: kernels and the like, passed on.
+
+    Example:
+        >>> from keras_pde.runtime.compiling import in_classes
+        >>> in_classes(lambda u: 2 * u, 1.5)
+        3.0
+    """
+    if not _CLASSES.get() or len(u.shape) != 4:
+        return function(u, *others)
+    import tensorflow as tf
+
+    classes = tf.constant(SIZES)
+    size = tf.shape(u)[1:3]
+    further = tf.gather(classes, tf.searchsorted(classes, size)) - size
+    out = function(tf.pad(u, [[0, 0], [0, further[0]], [0, further[1]], [0, 0]]), *others)
+    shape = tf.shape(out)
+    return out[:, : shape[1] - further[0], : shape[2] - further[1]]
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ from keras_pde.tasks.denoise import levels
 
 __all__ = ["Denoised", "Denoiser"]
 
+WHOLE = levels.Part()
+
 
 class Denoised(NamedTuple):
     """Pixels, how they were tiled, and what the solvers of an implicit network did.
@@ -52,13 +54,14 @@ class Denoiser:
         times: stopping times by noise level, which `at` goes by.
         snapshot: compile with the weights as they are now, which is faster.
         compile: what makes a program of a function: `keras_pde.runtime.compiling.compiled`, or
-            `flexible` for images of many sizes.
+            `bounded` for images of many sizes.
         run: the program itself, of network inputs to the output; then nothing is compiled.
 
     Call args: pixels (height, width, channels), of a type and in units as `keras_pde.denoise` takes
-    them; sigma, the noise level in grey levels of 255; ``tile``, pixels of a tile with its halo;
-    ``progress``, called with the number of tiles done and that of all. Returns a `Denoised` with
-    pixels of the same type: integers are rounded and clipped, floats are not clipped.
+    them; sigma, the noise level in grey levels of 255; ``part`` of the range, which the network
+    gets as [0, 1]; ``tile``, pixels of a tile with its halo; ``progress``, called with the number
+    of tiles done and that of all. Returns a `Denoised` with pixels of the same type: integers are
+    rounded and clipped, floats are not clipped.
 
     Raises:
         ValueError: a network that does not fit the image; values that are not finite.
@@ -141,6 +144,7 @@ class Denoiser:
         pixels: np.ndarray,
         sigma: float = levels.REFERENCE,
         *,
+        part: levels.Part = WHOLE,
         tile: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Denoised:
@@ -155,13 +159,19 @@ class Denoiser:
         batch = pixels.shape[-1] if network.input_channels == 1 else 1
         tiling = tiles.plan(network, pixels.shape, tile, batch)
 
-        def filtered(part: np.ndarray) -> np.ndarray:
-            values = part if peak is None else part / np.float32(peak)
-            output = self.run(self.inputs(values, sigma))
+        level = sigma / part.span
+
+        def filtered(tile: np.ndarray) -> np.ndarray:
+            values = tile if peak is None else tile / np.float32(peak)
+            if part != WHOLE:
+                values = (values - np.float32(part.low)) / np.float32(part.span)
+            output = self.run(self.inputs(values, level))
             if self.iterates:
                 output, trace = output
                 traces.append(keras.ops.convert_to_numpy(trace))
-            values = self.image(keras.ops.convert_to_numpy(output), sigma)
+            values = self.image(keras.ops.convert_to_numpy(output), level)
+            if part != WHOLE:
+                values = values * np.float32(part.span) + np.float32(part.low)
             if peak is None:
                 return values
             return np.rint(values.clip(0, 1) * peak).astype(pixels.dtype)

@@ -14,6 +14,7 @@ from keras_pde import presets
 from keras_pde.data import noise as noises
 from keras_pde.models import retiming
 from keras_pde.runtime import gate
+from keras_pde.runtime.bounded import bounded
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
@@ -45,8 +46,9 @@ def denoise(
             or floats with black 0 and white 1 (noise may reach beyond). Also a Pillow image of mode
             L, RGB, I;16 or F.
         noise: its standard deviation in grey levels of 255, whatever the type of the image. None
-            estimates it by `keras_pde.data.noise.estimate` and takes at least 1: textured images
-            without noise are then smoothed a little.
+            estimates it by `keras_pde.data.noise.estimate` and takes at least 1, or less where the
+            data occupy a part of the range: textured images without noise are then smoothed a
+            little.
         preset: a name of `keras_pde.list_presets`, or a directory; "auto" is the best certified one
             for grey or colour and this noise. A preset for one channel filters each channel of a
             colour image by itself.
@@ -83,8 +85,10 @@ def denoise(
     level = _level(noise)
     check_options(preset, time, tile, progress)
     sigma = noise_level(pixels) if level is None else level
-    chosen = choose_denoiser(preset, pixels.shape, sigma, time)
-    return chosen(pixels, sigma, tile=tile, progress=progress).pixels.reshape(array.shape)
+    part = levels.part_of(pixels, sigma)
+    chosen = choose_denoiser(preset, pixels.shape, sigma / part.span, time)
+    result = chosen(pixels, sigma, part=part, tile=tile, progress=progress)
+    return result.pixels.reshape(array.shape)
 
 
 def _level(noise: Any) -> float | None:
@@ -166,13 +170,16 @@ def _checked(array: np.ndarray) -> np.ndarray:
 def noise_level(pixels: np.ndarray) -> float:
     """The estimated noise level to filter at, in grey levels of 255: at least 1.
 
+    Where the data occupy a part of the range, so much less is the least.
+
     Example:
         >>> import numpy as np
         >>> from keras_pde.tasks.denoise import image as denoising
         >>> denoising.noise_level(np.zeros((20, 20, 1)))
         1.0
     """
-    return max(noises.estimate(pixels), LEAST)
+    level = noises.estimate(pixels)
+    return max(level, LEAST * levels.part_of(pixels, level).span)
 
 
 def choose_denoiser(
@@ -214,7 +221,7 @@ def _loaded(name: str, time: float | None, tuned: bool) -> Denoiser:
     network = presets.from_preset(name)
     if time is not None:
         network = retiming.retime(network, time)
-    return Denoiser(network, name, tuned=tuned, snapshot=True)
+    return Denoiser(network, name, tuned=tuned, snapshot=True, compile=bounded)
 
 
 # of a folder of images all but the first find their network compiled
