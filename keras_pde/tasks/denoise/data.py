@@ -53,10 +53,8 @@ class NoisyPatches(TrainingData):
         return self.images
 
 
-def photographs(
-    folder: Path, channels: int, least: int, name: str = "the network"
-) -> list[np.ndarray]:
-    """The images of a folder, all of which are at least so large.
+def photographs(folder: Path, channels: int, patch_size: int = 1) -> list[np.ndarray]:
+    """The images of a folder, all of which hold a patch.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -70,10 +68,10 @@ def photographs(
     for path in image_paths(folder):
         pixels = read_pixels(path, channels)
         height, width = pixels.shape[:2]
-        if min(height, width) < least:
+        if min(height, width) < patch_size:
             raise ValueError(
-                f"{path} has {height} × {width} pixels, and {name} needs {least} × {least} at"
-                " least: leave it out"
+                f"{path} has {height} × {width} pixels, and patch_size needs {patch_size} ×"
+                f" {patch_size} at least: leave it out"
             )
         images.append(pixels)
     return images

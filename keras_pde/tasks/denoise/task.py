@@ -67,7 +67,7 @@ class Denoise(Task):
         from keras_pde.tasks.denoise.data import NoisyPatches, find_data, photographs
 
         place = find_data(folder) / recipe.train
-        images = photographs(place, recipe.channels, recipe.patch_size, "patch_size")
+        images = photographs(place, recipe.channels, recipe.patch_size)
         if not 0 < recipe.validation < len(images):
             raise recipe.refusal(
                 "validation",
@@ -84,10 +84,10 @@ class Denoise(Task):
         )
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
-        """Refuse a recipe without test images that the network can filter."""
+        """Refuse a recipe whose test images are missing or damaged."""
         from keras_pde.tasks.denoise.data import find_data, photographs
 
-        photographs(find_data(folder) / recipe.test, recipe.channels, network.smallest_size)
+        photographs(find_data(folder) / recipe.test, recipe.channels)
 
     def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         """The noisy patches, with their noise levels where the network is told them; the clean."""
