@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -273,7 +274,7 @@ def joint_adjoint(values: Any, window: Any, mixing: Any) -> Any:
     """The adjoint of `joint`."""
     return depthwise(
         ops.matmul(values, ops.transpose(mixing)),
-        ops.flip(window, axis=tuple(range(len(window.shape) - 2))),
+        functools.reduce(ops.flip, range(len(window.shape) - 2), window),  # 3.13 flips one axis
     )
 
 

@@ -71,7 +71,8 @@ class _Transfer(Gated, Certified):
 
         That of P is √(row sums × column sums) along each axis, whose ends do not see each other
         from 8 points on, and R has 2^(−d) times that. A learned kernel's is bounded on the infinite
-        grid, and its margins meet a point twice at most.
+        grid. P reads the margin after the last coarse point only, so it meets a point twice at
+        most.
         """
         if not self.built:
             raise ValueError(
@@ -84,10 +85,8 @@ class _Transfer(Gated, Certified):
             norm = kernel_bound(kernel, (2,) * self.ndim) * folded
         else:
             norm = max(map(self._axis_bound, range(2, 13))) ** self.ndim
-        smallest = 3 if self.learned and self.boundary != "dirichlet" else 2
         found = linear(self.name, norm, f"norm ≤ {rounded(norm)}")
-        sizes = (f"spatial sizes of at least {smallest}",)
-        return dataclasses.replace(found, assumptions=sizes)
+        return dataclasses.replace(found, assumptions=("spatial sizes of at least 2",))
 
     def _axis_bound(self, n: int) -> float:
         """Bound of the norm along an axis of n points."""

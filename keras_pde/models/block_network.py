@@ -114,7 +114,7 @@ class BlockNetwork(Network):
     @property
     def smallest_size(self) -> int:  # type: ignore[override]
         """Pixels an axis that an image needs."""
-        return self.blocks[0].operator.smallest_size
+        return max(block.operator.smallest_size for block in self.blocks)
 
     @property
     def boundary(self) -> str | None:  # type: ignore[override]

@@ -1,8 +1,9 @@
 """Extension of a state beyond its boundary, and the exact adjoint of the extension.
 
 "neumann" reflects at the outer pixel edge (… u₁ u₀ | u₀ u₁ …), "dirichlet" continues with zeros,
-"periodic" wraps around. All by slices and concatenation, which is exact on every backend, with
-dynamic sizes, and under XLA.
+"periodic" wraps around. Margins wider than the axis go on reflecting, or go round again, so all
+holds for every size from 1 on, known or not. By slices and concatenation where a margin is known to
+fit, and by the places of its entries where not: exact on every backend, and under XLA.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.runtime import gate
+from keras_pde.runtime.precision import at_least_float32
 
 BOUNDARIES = ("neumann", "dirichlet", "periodic")
 
@@ -50,68 +52,82 @@ def fold(v: Any, widths: Sequence[tuple[int, int]], boundary: str) -> Any:
 
 
 def _extend_axis(u: Any, axis: int, before: int, after: int, boundary: str) -> Any:
-    size = u.shape[axis]
-    if size is not None and size < max(before, after):
-        return _along(u, axis, _extension_matrix(size, before, after, boundary))
-    parts = [u]
-    if before:
-        parts.insert(
-            0,
-            (
-                ops.flip(cut(u, axis, None, before), axis)
-                if boundary == "neumann"
-                else cut(u, axis, -before, None)
-            ),
-        )
-    if after:
-        parts.append(
-            ops.flip(cut(u, axis, -after, None), axis)
-            if boundary == "neumann"
-            else cut(u, axis, None, after)
-        )
+    parts = [
+        _margin(u, axis, before, boundary, False) if before else None,
+        u,
+        _margin(u, axis, after, boundary, True) if after else None,
+    ]
+    parts = [p for p in parts if p is not None]
     return ops.concatenate(parts, axis) if len(parts) > 1 else u
+
+
+def _margin(u: Any, axis: int, width: int, boundary: str, after: bool) -> Any:
+    """The entries that stand before or after u."""
+    start = _reads_start(boundary, after)
+    near = cut(u, axis, None, width) if start else cut(u, axis, -width, None)
+    size = u.shape[axis]
+    if _fits(size, width):
+        return ops.flip(near, axis) if boundary == "neumann" else near
+    size = ops.shape(u)[axis] if size is None else size
+    return ops.take(near, _places(size, width, boundary, after), axis)
+
+
+def _reads_start(boundary: str, after: bool) -> bool:
+    """Whether a margin repeats the first entries of an axis, not the last ones."""
+    return after == (boundary == "periodic")
+
+
+def _fits(size: int | None, width: int) -> bool:
+    """Whether a margin is known to repeat no entry twice: then it is one slice."""
+    return width == 1 or (size is not None and size >= width)
+
+
+def _places(size: Any, width: int, boundary: str, after: bool) -> Any:
+    """Which of the min(size, width) entries next to a boundary each entry of a margin repeats.
+
+    The margin goes back and forth over an axis shorter than itself, or round and round.
+    """
+    distance: Any = np.arange(width) if after else np.arange(width)[::-1]
+    least: Any = np.minimum
+    if not isinstance(size, int):
+        distance, least = ops.convert_to_tensor(distance.astype("int32")), ops.minimum
+    period = size if boundary == "periodic" else 2 * size
+    steps = distance % period
+    if boundary == "neumann":
+        steps = least(steps, period - 1 - steps)
+    return steps if _reads_start(boundary, after) else least(size, width) - 1 - steps
 
 
 def _fold_axis(v: Any, axis: int, before: int, after: int, boundary: str) -> Any:
     if boundary == "dirichlet":
         return cut(v, axis, before, -after if after else None)
     size = None if v.shape[axis] is None else v.shape[axis] - before - after
-    if size is not None and size < max(before, after):
-        return _along(v, axis, _extension_matrix(size, before, after, boundary).T)
     if size is not None and size >= before + after:
         return _fold_split(v, axis, before, after, boundary, size)
-    left, core, right = (
-        cut(v, axis, None, before),
-        cut(v, axis, before, -after if after else None),
-        cut(v, axis, -after, None),
-    )
+    core = cut(v, axis, before, -after if after else None)
     if before:
-        if boundary == "neumann":
-            core = ops.concatenate(
-                [
-                    cut(core, axis, None, before) + ops.flip(left, axis),
-                    cut(core, axis, before, None),
-                ],
-                axis,
-            )
-        else:
-            core = ops.concatenate(
-                [cut(core, axis, None, -before), cut(core, axis, -before, None) + left], axis
-            )
+        core = _add_back(core, cut(v, axis, None, before), axis, before, boundary, False)
     if after:
-        if boundary == "neumann":
-            core = ops.concatenate(
-                [
-                    cut(core, axis, None, -after),
-                    cut(core, axis, -after, None) + ops.flip(right, axis),
-                ],
-                axis,
-            )
-        else:
-            core = ops.concatenate(
-                [cut(core, axis, None, after) + right, cut(core, axis, after, None)], axis
-            )
+        core = _add_back(core, cut(v, axis, -after, None), axis, after, boundary, True)
     return core
+
+
+def _add_back(core: Any, margin: Any, axis: int, width: int, boundary: str, after: bool) -> Any:
+    """The adjoint of `_margin`, added to the entries between the margins."""
+    start = _reads_start(boundary, after)
+    near = cut(core, axis, None, width) if start else cut(core, axis, -width, None)
+    size = core.shape[axis]
+    if _fits(size, width):
+        near = near + (ops.flip(margin, axis) if boundary == "neumann" else margin)
+    else:
+        size = ops.shape(core)[axis] if size is None else size
+        places = _places(size, width, boundary, after)
+        # an entry may take several of the margin's: one rounding for all of them in 16 bits
+        wide = at_least_float32(ops.moveaxis(margin, axis, 0))
+        sums = ops.moveaxis(ops.segment_sum(wide, places, width), 0, axis)
+        near = ops.cast(ops.cast(near, sums.dtype) + cut(sums, axis, None, size), core.dtype)
+    parts = [near, cut(core, axis, width, None)] if start else [cut(core, axis, None, -width), near]
+    return ops.concatenate(parts, axis)
 
 
 def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size: int) -> Any:
@@ -130,22 +146,3 @@ def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size:
             [head + ops.flip(left, axis), middle, tail + ops.flip(right, axis)], axis
         )
     return ops.concatenate([head + right, middle, tail + left], axis)
-
-
-def _extension_matrix(size: int, before: int, after: int, boundary: str) -> np.ndarray:
-    """The extension as a 0-1 matrix.
-
-    It serves axes shorter than the margin, with several reflections or turns.
-    """
-    i = np.arange(-before, size + after)
-    source = (
-        i % size
-        if boundary == "periodic"
-        else np.minimum(i % (2 * size), 2 * size - 1 - i % (2 * size))
-    )
-    return np.eye(size)[source]
-
-
-def _along(x: Any, axis: int, matrix: np.ndarray) -> Any:
-    y = ops.tensordot(x, ops.convert_to_tensor(matrix.T, dtype=x.dtype), axes=[[axis], [0]])
-    return ops.moveaxis(y, -1, axis)

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_pde.operators import fourier, norms, reflection
+from keras_pde.operators import fourier, norms, reflecting_grids, reflection
 from keras_pde.runtime.types import Number, Tensor
 
 IN_GRAPH_BUDGET = 2.2e6  # numbers in the Fourier bound of one training step
-IN_GRAPH_UNKNOWNS = 600  # unknowns of the dense reflecting grid of one training step
 METHODS = ("auto", "fourier", "gershgorin", "gram", "l1", "reflected")
 
 
@@ -33,7 +32,7 @@ def in_graph_bound(kernels: Sequence[Tensor], boundary: str, xp: Any = ops) -> N
     if boundary == "neumann":
         anchor = [before for before, _ in margins(kernels)]
         bound = bound * 2 ** len(anchor)
-        near = reflection.reflected(kernels, anchor, xp, IN_GRAPH_UNKNOWNS)
+        near = reflecting_grids.in_graph(kernels, anchor, xp)
         bound = bound if near is None else xp.minimum(bound, near)
     return bound * (1 + norms.OUTWARD)
 
@@ -84,9 +83,9 @@ def squared_bounds(
         and boundary == "neumann"
         and bounds["pure"] > bounds["fourier"] / images * 1.01
     ):
-        near = reflection.reflected(kernels, anchor) if boundary == "neumann" else None
+        near = reflecting_grids.certified(kernels, anchor) if boundary == "neumann" else None
         if near is not None:
-            bounds["reflected"] = float(near)
+            bounds["reflected"] = near
         elif method == "reflected":
             raise ValueError(
                 "method='reflected' needs boundary='neumann' and a kernel small enough for a dense"

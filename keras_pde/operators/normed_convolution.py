@@ -65,14 +65,14 @@ class NormedConvolution(Operator):
     def norm_bound(
         self, method: str = "auto", *, shape: Sequence[int] | None = None, iterations: int = 6
     ) -> float:
-        """Upper bound of ‖K‖₂ from `smallest_size` points an axis on, in float64.
+        """Upper bound of ‖K‖₂ for every spatial size, in float64.
 
         Args:
             method: "auto", the least of the others; "fourier", the supremum over frequencies (times
                 2^(ndim/2) for a reflecting boundary unless the filters have a parity); "gram",
                 the same by Gram iteration; "gershgorin", row sums of KKᵀ; "l1", Young's inequality;
-                "reflected", row sums of (KᵀK)^(2^j) on a reflecting grid of at least
-                `smallest_size` points.
+                "reflected", row sums of (KᵀK)^(2^j) on reflecting grids, and the norm itself on
+                those too small for them.
             shape: spatial sizes of a periodic grid, for its exact norm.
             iterations: squarings of "gram".
 
@@ -125,14 +125,6 @@ class NormedConvolution(Operator):
         """
         return conv_norms.max_norm(self.kernel_arrays())
 
-    @property
-    def smallest_size(self) -> int:
-        """Spatial size an axis from which the bound for a reflecting boundary holds, else 1."""
-        if self.boundary != "neumann" or self._known_squared_norm is not None:
-            return 1
-        grid = reflection.reflected_grid(self.stored(), reflection.OFFLINE_BUDGET)
-        return 1 if grid is None else max(grid[1])
-
     def row_sums(self, weights: list[Tensor]) -> Tensor:
         """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32.
 
@@ -157,11 +149,13 @@ class NormedConvolution(Operator):
             return rounding_errors(unit, norm, norm, roundings, exact_weights=True)
         kernels = self.stored()
         count, folds = len(kernels), 0 if self.boundary == "dirichlet" else 2 * self.ndim
+        # on an axis shorter than its margins one entry takes several, summed in float32
+        margins = sum(map(sum, conv_norms.margins(kernels))) if folds else 0
         return rounding_errors(
             unit,
             norm,
             self.norm_bound("l1"),
             (count, count + folds),
             products=count,
-            terms=max(math.prod(k.shape[:-2]) * max(k.shape[-2:]) for k in kernels),
+            terms=margins + max(math.prod(k.shape[:-2]) * max(k.shape[-2:]) for k in kernels),
         )

@@ -8,8 +8,10 @@ one:
 * "neumann": the reflected state lives on 2ⁿᵈⁱᵐ mirror images, of which K sees one, so ‖K‖² ≤ 2ⁿᵈⁱᵐ
   κ², and ‖K‖² ≤ κ² if each filter is, along every axis, even or odd about a pixel, or odd about a
   pixel edge (all images then carry equal energy). Other kernels do exceed κ: ‖K‖²/κ² is up to 2.3
-  for 19 of 20 random 2×2 filters, and 4 for a diagonal shift. `reflection` narrows the gap by row
-  sums of (KᵀK)^(2^j) that hold for every larger grid.
+  for 19 of 20 random 2×2 filters, and 4 for a diagonal shift. `reflecting_grids` narrows the gap by
+  row sums of (KᵀK)^(2^j).
+
+Each of them holds for every size, from one point an axis on.
 
 Every function takes kernels of shape (*k, channels in, channels out), applied one after the other,
 and works on NumPy arrays (xp=numpy, for certificates) and on tensors (xp=keras.ops, differentiable,

@@ -20,8 +20,8 @@ class Operator(Gated):
     r"""Linear operator u ↦ K u with ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ to rounding, and an upper bound of ‖K‖.
 
     A theorem about a diffusion step u − τKᵀΦ(Ku) needs two things of K: the exact adjoint, and a
-    bound κ ≥ ‖K‖ that holds for every weight and every size from `smallest_size` on. So
-    `keras_pde.DiffusionBlock` and `keras_pde.ImplicitDiffusion` take any operator.
+    bound κ ≥ ‖K‖ that holds for every weight and every size. So `keras_pde.DiffusionBlock` and
+    `keras_pde.ImplicitDiffusion` take any operator.
 
     A subclass gives
 
@@ -109,7 +109,10 @@ class Operator(Gated):
 
     @property
     def smallest_size(self) -> int:
-        """Spatial size an axis from which the bound of the norm holds."""
+        """Spatial size an axis from which the bound of the norm holds: 1, for every size.
+
+        An operator whose bound fails on smaller grids says so here, and certificates assume it.
+        """
         return 1
 
     @property
@@ -201,7 +204,7 @@ class Operator(Gated):
         raise NotImplementedError
 
     def norm_bound(self) -> float:
-        """Upper bound of ‖K‖ for sizes from `smallest_size` on, in float64."""
+        """Upper bound of ‖K‖, in float64, for every size from `smallest_size` on."""
         raise NotImplementedError
 
     def certified_squared_norm(self) -> float:

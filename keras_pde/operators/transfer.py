@@ -4,8 +4,8 @@ R = Pᵀ/2 along each axis.
 
 Coarse points stand at the fine points 1, 3, 5, … for "dirichlet" (the walls at −1 and n are points
 of every grid), and at 0, 2, 4, … for "neumann" and "periodic". Beyond its last coarse point a
-reflecting axis of even size is constant. All by slices, for NumPy arrays and tensors, static and
-dynamic sizes.
+reflecting axis of even size is constant. An axis of one point stays as it is. All by slices, for
+NumPy arrays and tensors, static and dynamic sizes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ def coarse_size(size: Any, boundary: str) -> Any:
     """
     if isinstance(size, int):
         return size if size == 1 else size // 2 if boundary == "dirichlet" else (size + 1) // 2
-    return size // 2 if boundary == "dirichlet" else (size + 1) // 2
+    return ops.maximum(size // 2, 1) if boundary == "dirichlet" else (size + 1) // 2
 
 
 def restrict_axis(v: Any, axis: int, boundary: str, xp: Any = ops) -> Any:
     """½Pᵀ v along one axis: weights [1 2 1]/4 at inner points."""
-    even, odd = _every_second(v, axis, 0), _every_second(v, axis, 1)
+    half, quarter = _weights(v, axis, xp)
+    start: Any = 1
+    if boundary == "dirichlet" and v.shape[axis] is None:
+        start = xp.minimum(xp.shape(v)[axis] - 1, 1)  # of one point, that point
+    even, odd = _every_second(v, axis, 0), _every_second(v, axis, start)
     if boundary == "dirichlet":
         # coarse j at fine 2j + 1, between the even points j and j + 1; an even size has no point
         # after the last
         after = _shifted_back(even, axis, xp)
-        return odd / 2 + (_like(even, odd, axis, xp) + _like(after, odd, axis, xp)) / 4
+        return odd * half + (_like(even, odd, axis, xp) + _like(after, odd, axis, xp)) * quarter
     odd = _padded_to(odd, even, axis, xp)
     if boundary == "neumann":
         # of an even size the last odd point takes the whole last coarse value, not half of two
@@ -43,9 +47,9 @@ def restrict_axis(v: Any, axis: int, boundary: str, xp: Any = ops) -> Any:
             [xp.zeros_like(cut(odd, axis, None, 1)), cut(odd, axis, None, -1)], axis
         )
         extra = xp.concatenate([xp.zeros_like(cut(even, axis, None, -1)), last], axis)
-        return even / 2 + (odd + before + extra) / 4
+        return even * half + (odd + before + extra) * quarter
     before = xp.concatenate([cut(odd, axis, -1, None), cut(odd, axis, None, -1)], axis)
-    return even / 2 + (odd + before) / 4
+    return even * half + (odd + before) * quarter
 
 
 def prolong_axis(e: Any, axis: int, size: Any, boundary: str, xp: Any = ops) -> Any:
@@ -54,7 +58,8 @@ def prolong_axis(e: Any, axis: int, size: Any, boundary: str, xp: Any = ops) -> 
         zero = xp.zeros_like(cut(e, axis, None, 1))
         between = (xp.concatenate([zero, e], axis) + xp.concatenate([e, zero], axis)) / 2
         points = xp.concatenate([e, zero], axis)
-        return cut(_interleaved(between, points, axis, xp), axis, None, size)
+        start: Any = 0 if isinstance(size, int) else xp.cast(size == 1, "int32")
+        return cut(_interleaved(between, points, axis, xp), axis, start, start + size)
     first, last = cut(e, axis, None, 1), cut(e, axis, -1, None)
     after = xp.concatenate([cut(e, axis, 1, None), last if boundary == "neumann" else first], axis)
     return cut(_interleaved(e, (e + after) / 2, axis, xp), axis, None, size)
@@ -65,7 +70,15 @@ def inject_axis(u: Any, axis: int, boundary: str) -> Any:
     return _every_second(u, axis, 1 if boundary == "dirichlet" else 0)
 
 
-def _every_second(x: Any, axis: int, start: int) -> Any:
+def _weights(v: Any, axis: int, xp: Any) -> tuple[Any, Any]:
+    """½ and ¼, or 1 and 0 on an axis that turns out to have one point."""
+    if v.shape[axis] is not None:
+        return 0.5, 0.25
+    one = xp.cast(xp.equal(xp.shape(v)[axis], 1), v.dtype)
+    return (one + 1) / 2, (1 - one) / 4
+
+
+def _every_second(x: Any, axis: int, start: Any) -> Any:
     return x[(slice(None),) * axis + (slice(start, None, 2),)]
 
 

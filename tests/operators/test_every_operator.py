@@ -45,6 +45,10 @@ KINDS = {
     "normalised": Kind(
         lambda **o: ConvOperator(3, 3, boundary="periodic", normalize=True, **o), (1, 6, 5, 2)
     ),
+    "neumann, on less than its margins": Kind(lambda **o: ConvOperator(3, 6, **o), (1, 2, 1, 2)),
+    "periodic, on less than its margins": Kind(
+        lambda **o: ConvOperator((2, 3), 4, boundary="periodic", **o), (1, 1, 3, 1)
+    ),
     "stacked": Kind(
         lambda **o: ConvOperator(
             (2, 3), 3, boundary="periodic", initializer="he_normal", normalize=True, **o
