@@ -13,16 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-MEGABYTE = 1e6
-
 
 def resident() -> float:
-    """Megabytes of this process in memory."""
+    """Megabytes of this process's own, in memory or swapped out; pages of files are left out."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    import resource
-
-    return pages * resource.getpagesize() / MEGABYTE
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return (
+        sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "VmSwap"))) / 1e3
+    )
 
 
 def cases(images: int, sizes: int, levels: int, rng: np.random.Generator) -> Iterator[tuple]:

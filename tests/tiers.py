@@ -164,6 +164,7 @@ KEPT = {
     "benchmarks::everywhere_measures_each_cell_or_says_why_not": 0,
     "benchmarks::device_runs_from_a_bare_checkout_without_tensorflow": 0,
     "benchmarks::overhead_prints_its_tables": 0,
+    "benchmarks::memory_prints_its_growth_and_draws": 0,
     "benchmarks::convolution_prints_what_rows_gain": 0,
 }
 

@@ -211,3 +211,14 @@ def test_device_runs_from_a_bare_checkout_without_tensorflow(tmp_path):
         if row["pass"] == "golden" and row["precision"] == "mixed_bfloat16"
     ]
     assert min(rounded) > 1e-4  # it does compute in 16 bits
+
+
+def test_memory_prints_its_growth_and_draws(script, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "memory.png"
+    growth = script("memory").main(
+        ["--quick", "--presets", "perona_malik_2d", "--picture", str(picture)]
+    )
+    assert growth.keys() == {"perona_malik_2d"}
+    assert picture.stat().st_size > 1000
+    assert "12 images of 6 sizes" in capsys.readouterr().out
