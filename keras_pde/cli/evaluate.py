@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,14 @@ def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> No
 
 def _task_of(directory: Path) -> str:
     """The task of a preset that is not in the index, by its recipe; by default denoising."""
+    from keras_pde.presets import limits
+    from keras_pde.presets.reading import parse_json, read_bytes
+
     recipe = directory / "recipe.json"
     if not recipe.is_file():
         return "denoise"
-    return str(json.loads(recipe.read_text(encoding="utf-8")).get("task", "denoise"))
+    found = parse_json(read_bytes(recipe, limits.METADATA_BYTES), recipe)
+    return str(found.get("task", "denoise"))
 
 
 def _show(task: Any, rows: list[tuple[str, dict[str, float], dict[str, float]]]) -> None:

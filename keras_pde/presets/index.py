@@ -10,11 +10,44 @@ from typing import Any
 
 from keras_pde.presets import limits
 from keras_pde.presets.reading import parse_json, read_bytes, refused
-from keras_pde.presets.values import word, wrong
+from keras_pde.presets.values import (
+    Check,
+    either,
+    line,
+    one_of,
+    real,
+    record,
+    table_of,
+    whole,
+    word,
+)
 
 __all__ = ["folder_of", "index", "roots", "zoo_root"]
 
 INDEX = "presets.json"
+# what lists print of an entry, and what else it may have
+NEEDED: dict[str, Check] = {
+    "class": word,
+    "task": word,
+    "description": line,
+    "ndim": whole(0, 3),
+    "channels": whole(0, limits.FILTERS),
+    "params": whole(0, limits.WEIGHTS_BYTES),
+    "certified": line,
+    "metric": record(
+        {"name": line, "value": real, "unit": either(one_of(""), line), "tolerance": real},
+        optional=False,
+    ),
+}
+FIELDS: dict[str, Check] = {
+    **NEEDED,
+    "bytes": whole(0, 2 * limits.WEIGHTS_BYTES),
+    "noise": table_of(real),
+    "psnr": table_of(real),
+    "data": either(one_of(""), line),
+    "licence": line,
+    "sha256": table_of(line),
+}
 VARIABLE = "KERAS_PDE_PRESETS"  # folders of one's own, separated as in PATH
 
 
@@ -71,11 +104,9 @@ def _checked(path: Path) -> dict[str, dict[str, Any]]:
     try:
         for name, entry in entries.items():
             word(name, "a preset's name")
-            if not isinstance(entry, dict):
-                raise wrong(name, "an object", entry)
-            # folder and class: parts of a path, which may not leave the index's folder
-            for key in ("task", "class"):
-                word(entry.get(key), f"{name}.{key}")
+            record(FIELDS)(entry, name)
+            record(NEEDED, optional=False)({k: entry[k] for k in NEEDED if k in entry}, name)
+            # parts of a path, which may not leave the index's folder
             if {name, entry["task"]} & {".", ".."} or "\\" in name + entry["task"]:
                 raise ValueError(f"{name} is no folder beside it")
     except ValueError as error:

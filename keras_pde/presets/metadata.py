@@ -10,7 +10,7 @@ from typing import Any
 from keras_pde.presets import limits
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS
 from keras_pde.presets.reading import parse_json, read_bytes, refused, shown
-from keras_pde.presets.values import Check, record, whole, wrong
+from keras_pde.presets.values import Check, line, record, whole, wrong
 from keras_pde.runtime.writing import write_bytes
 
 __all__ = ["FORMAT_VERSION", "check_hashes", "read_metadata", "state_license"]
@@ -18,12 +18,6 @@ __all__ = ["FORMAT_VERSION", "check_hashes", "read_metadata", "state_license"]
 # of the presets that are written; older ones, of which 0 had no number yet, are read for ever
 FORMAT_VERSION = 1
 HASHED = (CONFIG, WEIGHTS, GOLDEN)
-
-
-def text(value: Any, where: str) -> None:
-    """A text in one line."""
-    if not (type(value) is str and value.isprintable() and 0 < len(value) <= limits.TEXT):
-        raise wrong(where, f"a text of 1 to {limits.TEXT:,} characters in one line", value)
 
 
 def digest(value: Any, where: str) -> None:
@@ -34,16 +28,16 @@ def digest(value: Any, where: str) -> None:
 
 HASHES = record(dict.fromkeys(HASHED, digest), optional=False)
 _FIELDS: dict[str, Check] = {
-    "keras_version": text,
-    "keras_pde_version": text,
-    "class": text,
+    "keras_version": line,
+    "keras_pde_version": line,
+    "class": line,
     "parameter_count": whole(0, limits.WEIGHTS_BYTES),
     "sha256": HASHES,
 }
 # what each version of the format must have, and what it may have beside it
 VERSIONS: dict[int, tuple[dict[str, Check], dict[str, Check]]] = {
     0: (_FIELDS, {}),
-    1: ({**_FIELDS, "format_version": whole(1, FORMAT_VERSION)}, {"license": text}),
+    1: ({**_FIELDS, "format_version": whole(1, FORMAT_VERSION)}, {"license": line}),
 }
 
 

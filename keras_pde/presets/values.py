@@ -13,11 +13,13 @@ Check = Callable[[Any, str], None]
 __all__ = [
     "either",
     "flag",
+    "line",
     "listed",
     "none",
     "one_of",
     "real",
     "record",
+    "table_of",
     "whole",
     "word",
 ]
@@ -90,6 +92,35 @@ def word(value: Any, where: str) -> None:
         type(value) is str and 0 < len(value) <= 200 and value.isprintable() and "/" not in value
     ):
         raise wrong(where, "a text of 1 to 200 characters in one line, without a slash,", value)
+
+
+def line(value: Any, where: str) -> None:
+    """A text in one line.
+
+    Example:
+        >>> from keras_pde.presets.values import line
+        >>> line("homogeneous diffusion, 2/3 of it", "description")
+    """
+    if not (type(value) is str and value.isprintable() and 0 < len(value) <= limits.TEXT):
+        raise wrong(where, f"a text of 1 to {limits.TEXT:,} characters in one line", value)
+
+
+def table_of(check: Check) -> Check:
+    """An object of values of one kind, under any names.
+
+    Example:
+        >>> from keras_pde.presets.values import real, table_of
+        >>> table_of(real)({"15": 0.3, "25": 0.575}, "noise")
+    """
+
+    def check_all(value: Any, where: str) -> None:
+        if type(value) is not dict:
+            raise wrong(where, "an object", value)
+        for key, item in value.items():
+            line(key, f"{where}, a key")
+            check(item, f"{where}.{shown(key)}")
+
+    return check_all
 
 
 def one_of(*words: str) -> Check:

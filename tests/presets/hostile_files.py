@@ -164,7 +164,12 @@ def index(text: Any) -> Callable[[Path], Any]:
 def _entry(**more: Any) -> Callable[[Path], dict[str, Any]]:
     def made(folder: Path) -> dict[str, Any]:
         hashes = json.loads((folder / "metadata.json").read_text())["sha256"]
-        entry = {"class": "DiffusionResNet", "task": "denoise", "sha256": hashes, **more}
+        entry = {
+            **{"class": "DiffusionResNet", "task": "denoise", "sha256": hashes},
+            **{"description": "x", "ndim": 2, "channels": 1, "params": 72, "certified": "norm"},
+            "metric": {"name": "PSNR", "value": 20.0, "unit": "dB", "tolerance": 0.02},
+            **more,
+        }
         return {"stranger": {k: v for k, v in entry.items() if v is not ...}}
 
     return made
@@ -193,6 +198,11 @@ INDEXES: dict[str, Any] = {
     "task_a_path": _entry(task="../../etc"),
     "task_absolute": _entry(task="/etc"),
     "task_a_number": _entry(task=5),
+    "class_left_out": _entry(**{"class": ...}),
+    "metric_a_number": _entry(metric=5),
+    "noise_a_list": _entry(noise=[1]),
+    "unknown_key": _entry(url="https://example.org"),
+    "description_of_two_lines": _entry(description="a\nb"),
     "hashes_left_out": _entry(sha256=...),
     "hashes_none": _entry(sha256={}),
     "hashes_more": _entry(sha256={**dict.fromkeys(FILES, "0" * 64), "/etc/passwd": "0" * 64}),

@@ -252,3 +252,11 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(
     with pytest.raises(OSError, match=r"mine cannot be written: No space left.*Nothing was"):
         net.save_to_preset(tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_zoo_s_own_index_keeps_to_what_is_asked_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(presets.zoo_root() / "presets.json", tmp_path)
+    monkeypatch.setenv("KERAS_PDE_PRESETS", str(tmp_path))
+    assert len(presets.index()) == len(json.loads((tmp_path / "presets.json").read_text("utf-8")))
