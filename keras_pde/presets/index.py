@@ -42,6 +42,7 @@ NEEDED: dict[str, Check] = {
 FIELDS: dict[str, Check] = {
     **NEEDED,
     "bytes": whole(0, 2 * limits.WEIGHTS_BYTES),
+    "tolerance": real,
     "noise": table_of(real),
     "psnr": table_of(real),
     "data": either(one_of(""), line),
