@@ -53,8 +53,10 @@ class NoisyPatches(TrainingData):
         return self.images
 
 
-def photographs(folder: Path, channels: int, patch_size: int = 1) -> list[np.ndarray]:
-    """The images of a folder, all of which hold a patch.
+def photographs(
+    folder: Path, channels: int, least: int, what: str = "patch_size"
+) -> list[np.ndarray]:
+    """The images of a folder, all of which are as large as something needs.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -68,10 +70,10 @@ def photographs(folder: Path, channels: int, patch_size: int = 1) -> list[np.nda
     for path in image_paths(folder):
         pixels = read_pixels(path, channels)
         height, width = pixels.shape[:2]
-        if min(height, width) < patch_size:
+        if min(height, width) < least:
             raise ValueError(
-                f"{path} has {height} × {width} pixels, and patch_size needs {patch_size} ×"
-                f" {patch_size} at least: leave it out"
+                f"{path} has {height} × {width} pixels, and {what} needs {least} × {least} at"
+                " least: leave it out"
             )
         images.append(pixels)
     return images

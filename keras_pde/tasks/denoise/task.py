@@ -84,10 +84,13 @@ class Denoise(Task):
         )
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
-        """Refuse a recipe whose test images are missing or damaged."""
+        """Refuse test images, and images that may be held out, that the network cannot filter."""
         from keras_pde.tasks.denoise.data import find_data, photographs
 
-        photographs(find_data(folder) / recipe.test, recipe.channels)
+        least, place = network.smallest_size, find_data(folder)
+        photographs(place / recipe.test, recipe.channels, least, "the network")
+        if least > recipe.patch_size:
+            photographs(place / recipe.train, recipe.channels, least, "the network")
 
     def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         """The noisy patches, with their noise levels where the network is told them; the clean."""
