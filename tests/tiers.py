@@ -47,6 +47,10 @@ KEPT = {
     "coupled::implicit_steps_keep_their_theorems_under_attack": 1,
     "lifting::a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it": 1,
     "gated::s1_no_weights_and_no_input_break_norm_stability": 4,
+    # weights that are no numbers, and extreme ones, in every kind of layer
+    "extremes::of_weights_that_are_no_numbers_nothing_is_proved": 8,
+    "extremes::weights_of_0_and_of_1e38_give_constants_or_reasons": 6,
+    "extremes::every_contrast_that_is_accepted_computes_in_float32": 6,
     # operators in every dimension and at every boundary
     "operators::normalize_keeps_the_norm_at_most_one_for_all_weights": 3,
     "convolution::gradients_are_those_of_the_plain_convolutions": 2,
