@@ -21,7 +21,7 @@ from keras_pde import (
     schemes,
 )
 from keras_pde.certificates.evolution import evolution_certificate
-from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.facts import BlockFacts, Rounding
 
 pytestmark = pytest.mark.usefixtures("double")
 D = {"dtype": "float64"}
@@ -169,3 +169,21 @@ def test_lipschitz_constant_of_a_gated_step_adds_what_gates_add() -> None:
     assert added == pytest.approx(facts.strength * step.flux.asymmetry_bound)
     assert facts.strength == pytest.approx(2, rel=0.2)
     assert facts.asymmetry == step.flux.asymmetry_bound > 0
+
+
+def test_reasons_and_roundings_of_extrapolated_steps() -> None:
+    schedule = schemes.dufort_frankel(1, extrapolation=0.7)
+    facts = BlockFacts(strength=1.0)
+    exact = evolution_certificate("", schedule, [facts], tied=True)
+    assert exact.reasons["norm"] == "step sizes ≤ 2/(L_g‖K‖²) (S1)"
+    unit = 2.0**-8
+    rounded = BlockFacts(strength=1.0, rounding=Rounding("bfloat16", unit, 0.0, 0.0))
+    short = evolution_certificate("", schedule, [rounded], tied=True)
+    # a combination of two states is rounded, and that of one is not
+    assert short.lipschitz == pytest.approx((1 + unit) * exact.lipschitz, rel=1e-12)
+    plain = evolution_certificate("", schemes.explicit(1), [rounded], tied=True)
+    assert plain.lipschitz == 1
+    gated = BlockFacts(strength=1.0, asymmetry=0.5, potential=False)
+    mixed = evolution_certificate("", schemes.explicit(2), [facts, gated], tied=False)
+    assert "gates add up to 0.5 a step" in mixed.reasons["lipschitz"]
+    assert mixed.lipschitz == pytest.approx(1.5)

@@ -178,6 +178,17 @@ def test_the_transient_of_dufort_frankel_bounds_its_polynomial_on_the_stable_spe
     cycle = schemes.dufort_frankel(11, extrapolation=w)
     p = np.abs(cycle.amplification(np.linspace(0, 2, 4001))).max()
     assert p <= schemes.scheme_of(cycle).transient(cycle) * (1 + 1e-12)
+    stated = schemes.scheme_of(cycle).transient(cycle)
+    assert stated == (np.inf if w <= 1 else pytest.approx(w / (2 - w), rel=1e-12))
+
+
+@pytest.mark.parametrize("kind", ["explicit", "fed", "fsi"])
+def test_the_least_number_of_steps_is_the_least(kind):
+    scheme = schemes.scheme_of(BUILT[kind])
+    for n in range(1, 40):
+        reach = scheme.reach(n, 0.3)
+        assert scheme.shortest(reach, 0.3) == n
+        assert scheme.shortest(reach * (1 + 1e-6), 0.3) == n + 1
 
 
 def test_a_cycle_of_one_fsi_step_is_an_explicit_step_and_lowers_the_energy():
@@ -250,3 +261,12 @@ def test_a_network_on_a_registered_scheme_computes_saves_loads_retimes_and_certi
     )
     tied.build((None, None, None, 1))
     assert tied.certificate().reasons["energy"] == "a test knows no energy"
+
+
+@pytest.mark.parametrize("w", [0.6, 1.0, 1.5])
+def test_the_energy_of_dufort_frankel_falls_up_to_the_limit_of_its_physical_step(w):
+    schedule = schemes.dufort_frankel(5, extrapolation=w, max_step=0.5)
+    physical = 0.5 if w <= 1 else 0.5 * w / (2 - w)
+    scheme = schemes.scheme_of(schedule)
+    assert scheme.energy(schedule, 2 / physical)[0]
+    assert not scheme.energy(schedule, 2.001 / physical)[0]
