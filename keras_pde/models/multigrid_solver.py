@@ -198,6 +198,7 @@ class MultigridSolver(Network):
         """
         if self.channels is not None:
             raise ValueError("A learned net is no solver: solve() is for a model without channels")
+        accelerate = gate.flag(accelerate, "accelerate")
         if accelerate and not self.problem.linear:
             raise ValueError(
                 "Conjugate gradients accelerate linear problems only: use accelerate=False"

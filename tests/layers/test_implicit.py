@@ -590,7 +590,13 @@ def test_another_time_keeps_the_weights() -> None:
     [
         ({"step_size": -1.0}, "step_size must be"),
         ({"solver": "newton"}, "newton"),
+        ({"step_size": True}, "step_size must be a .*number > 0"),
+        ({"step_size": np.inf}, "step_size must be a .*number > 0"),
+        ({"step_size": "fast"}, "step_size must be a .*number > 0"),
         ({"tolerance": 0.0}, "tolerance must be a number > 0 and < 1"),
+        ({"tolerance": "1e-5"}, "tolerance must be a number > 0 and < 1"),
+        ({"max_iterations": True}, "max_iterations must be a whole number"),
+        ({"max_iterations": 10.5}, "max_iterations must be a whole number"),
         ({"on_failure": "raise"}, "on_failure must be"),
         ({"operator": 2.5}, "operator must be"),
     ],

@@ -574,10 +574,10 @@ def test_what_is_no_right_hand_side_is_refused(b: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tolerance": "1e-8"}, "tolerance must be a number > 0"),
-        ({"tolerance": math.nan}, "tolerance must be a number > 0"),
-        ({"max_cycles": 2.5}, "max_cycles must be a whole number >= 1"),
-        ({"max_cycles": True}, "max_cycles must be a whole number >= 1"),
+        ({"tolerance": "1e-8"}, "tolerance must be a .*number > 0"),
+        ({"tolerance": math.nan}, "tolerance must be a .*number > 0"),
+        ({"max_cycles": 2.5}, "max_cycles must be a whole number .*1"),
+        ({"max_cycles": True}, "max_cycles must be a whole number .*1"),
         ({"guess": np.ones((1, 5, 1)) * 1j}, "guess must hold real floats"),
         ({"guess": np.full((1, 5, 1), np.nan)}, "guess holds NaN"),
     ],
@@ -764,7 +764,7 @@ def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
         solver.solve(b, guess=b[:, :4])
     with pytest.raises(ValueError, match="mean 0, and this one has the mean"):
         MultigridUNet(problems.Poisson("neumann")).solve(b + 3)
-    with pytest.raises(ValueError, match="tolerance must be a number > 0"):
+    with pytest.raises(ValueError, match="tolerance must be a .*number > 0"):
         solver.solve(b, 0.0)
     with pytest.raises(ValueError, match="no known pixel"):
         MultigridUNet("inpainting").solve([b, np.zeros((1, 8, 8, 1))])

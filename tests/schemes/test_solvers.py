@@ -9,7 +9,16 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pde import ConvOperator, FluxActivation, ImplicitDiffusion, solvers
+from keras_pde import (
+    ConvOperator,
+    FluxActivation,
+    ImplicitDiffusion,
+    ImplicitRecurrent,
+    MultigridUNet,
+    problems,
+    smoothers,
+    solvers,
+)
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64")
@@ -69,6 +78,31 @@ def test_fixed_damping_is_refused_where_it_does_not_converge(damping: float | No
 def test_the_plain_fixed_point_needs_m_below_1_too(m: float | None) -> None:
     with pytest.raises(ValueError, match=r"max\(τL‖K‖², τμ‖K‖²\)"):
         solvers.FixedPoint(damping=None).check(0.5, m, FluxActivation("charbonnier"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (solvers.Anderson, {"memory": True}, "memory must be a whole number .*1"),
+        (solvers.Anderson, {"regularization": math.nan}, "regularization must be a .*number > 0"),
+        (solvers.LaggedDiffusivity, {"inner_tolerance": 1.0}, "inner_tolerance must be a number"),
+        (solvers.LaggedDiffusivity, {"inner_iterations": 2.5}, "inner_iterations must be a whole"),
+        (smoothers.Jacobi, {"weight": True}, "weight must be a number > 0 and <= 1"),
+        (smoothers.RedBlack, {"weight": "1"}, "weight must be a number > 0 and < 2"),
+        (smoothers.Chebyshev, {"share": 1.0}, "share must be a number > 0 and < 1"),
+        (smoothers.Chebyshev, {"symmetric": "no"}, "symmetric must be"),
+        (problems.ScreenedPoisson, {"step_size": math.nan}, "step_size must be a .*number > 0"),
+        (problems.Diffusion, {"step_size": True}, "step_size must be a .*number > 0"),
+        (MultigridUNet, {"channels": 2.5}, "channels must be a whole number .*1"),
+        (MultigridUNet, {"levels": True}, "levels.* must be a whole number"),
+        (ImplicitRecurrent, {"steps": True}, "steps must be a whole number .*1"),
+    ],
+)
+def test_arguments_out_of_range_or_of_another_type_are_refused(
+    kind: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
 
 
 @pytest.mark.parametrize("step_size", [3.0, "learned"])

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_pde.runtime import gate
 from keras_pde.runtime.registry import Configured, find
 from keras_pde.runtime.types import Number
 
@@ -101,11 +102,7 @@ class Jacobi(Smoother):
     key = "jacobi"
 
     def __init__(self, weight: float | None = None) -> None:
-        if weight is not None and not 0 < weight <= 1:
-            raise ValueError(
-                f"The weight of damped Jacobi must be in (0, 1]. Received: weight={weight}"
-            )
-        self.weight = weight
+        self.weight = gate.number(weight, "weight", low=0, high=1, low_open=True, none=True)
 
     def steps(
         self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
@@ -146,13 +143,10 @@ class Chebyshev(Smoother):
     key = "chebyshev"
 
     def __init__(self, share: float | None = None, symmetric: bool = False) -> None:
-        if share is not None and not 0 < share < 1:
-            raise ValueError(
-                "share is the part of the spectrum left to coarser grids, in (0, 1). Received:"
-                f" share={share}"
-            )
-        self.share = share
-        self.symmetric = symmetric
+        self.share = gate.number(
+            share, "share", low=0, high=1, low_open=True, high_open=True, none=True
+        )
+        self.symmetric = gate.flag(symmetric, "symmetric")
 
     def steps(
         self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
@@ -202,11 +196,9 @@ class RedBlack(Smoother):
     needs_colours = True
 
     def __init__(self, weight: float | None = None) -> None:
-        if weight is not None and not 0 < weight < 2:
-            raise ValueError(
-                f"The weight of Gauss-Seidel must be in (0, 2). Received: weight={weight}"
-            )
-        self.weight = weight
+        self.weight = gate.number(
+            weight, "weight", low=0, high=2, low_open=True, high_open=True, none=True
+        )
 
     def steps(
         self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2

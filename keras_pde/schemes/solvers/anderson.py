@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import Solver, damping
@@ -46,13 +47,8 @@ class Anderson(Solver):
     safeguarded = True
 
     def __init__(self, memory: int = 5, regularization: float = 1e-8) -> None:
-        if not isinstance(memory, int) or memory < 1 or not regularization > 0:
-            raise ValueError(
-                f"Anderson needs memory >= 1 and regularization > 0. Received: memory={memory},"
-                f" regularization={regularization}"
-            )
-        self.memory = memory
-        self.regularization = float(regularization)
+        self.memory = gate.whole(memory, "memory", low=1)
+        self.regularization = gate.number(regularization, "regularization", low=0, low_open=True)
 
     def start(self, equation: ImplicitStep) -> list[Tensor]:
         """Columns Δu and ΔF, (batch, memory, unknowns), all zero."""

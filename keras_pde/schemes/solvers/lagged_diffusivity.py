@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_pde.fluxes.flux_layer import FluxLayer
+from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.conjugate_gradients import conjugate_gradients
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
@@ -44,17 +45,10 @@ class LaggedDiffusivity(Solver):
     key = "lagged_diffusivity"
 
     def __init__(self, inner_tolerance: float = 0.1, inner_iterations: int = 100) -> None:
-        if (
-            not 0 < inner_tolerance < 1
-            or not isinstance(inner_iterations, int)
-            or inner_iterations < 1
-        ):
-            raise ValueError(
-                "LaggedDiffusivity needs inner_tolerance in (0, 1) and inner_iterations >= 1. "
-                f"Received: inner_tolerance={inner_tolerance}, inner_iterations={inner_iterations}"
-            )
-        self.inner_tolerance = float(inner_tolerance)
-        self.inner_iterations = inner_iterations
+        self.inner_tolerance = gate.number(
+            inner_tolerance, "inner_tolerance", low=0, high=1, low_open=True, high_open=True
+        )
+        self.inner_iterations = gate.whole(inner_iterations, "inner_iterations", low=1)
 
     def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
         """Refuse a system that is not positive definite."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.operators.boundary import check_boundary
+from keras_pde.runtime import gate
 from keras_pde.runtime.registry import Configured
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.multigrid.grid import Grid
@@ -112,8 +112,4 @@ def checked_step_size(step_size: float) -> float:
         >>> checked_step_size(2)
         2.0
     """
-    if not (isinstance(step_size, int | float) and math.isfinite(step_size) and step_size > 0):
-        raise ValueError(
-            f"step_size must be a finite number > 0. Received: step_size={step_size!r}"
-        )
-    return float(step_size)
+    return gate.number(step_size, "step_size", low=0, low_open=True)
