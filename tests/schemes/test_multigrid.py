@@ -764,7 +764,7 @@ def test_bad_right_hand_sides_are_refused(rng: Any) -> None:
         solver.solve(b, guess=b[:, :4])
     with pytest.raises(ValueError, match="mean 0, and this one has the mean"):
         MultigridUNet(problems.Poisson("neumann")).solve(b + 3)
-    with pytest.raises(ValueError, match="tolerance must be a .*number > 0"):
+    with pytest.raises(ValueError, match=r"tolerance must be a .*number > 0"):
         solver.solve(b, 0.0)
     with pytest.raises(ValueError, match="no known pixel"):
         MultigridUNet("inpainting").solve([b, np.zeros((1, 8, 8, 1))])

@@ -21,6 +21,11 @@ class Circle(Axis):
     dimensions the strong edge between them, twice as strong on each level, keeps points from
     smoothing. Interpolation is linear by positions, R = ½Pᵀ, and the coarse operator is the
     stencil of the distance H.
+
+    Example:
+        >>> axis = Circle.finest(37, "periodic", "float32")
+        >>> axis.coarser().size, round(axis.coarser().spacing, 3)
+        (18, 2.056)
     """
 
     @property
