@@ -506,6 +506,9 @@ def test_coarse_points_of_a_circle_are_equally_far_apart(rng: Any) -> None:
         atol=3e-3,
     )
     assert large.coarser().axes[0].spacing == 101 / 50
+    axis = large.coarser().axes[0]
+    np.testing.assert_allclose(axis.conductance, 50 / 101 / 2)  # ½ of the stencil's 1/H
+    np.testing.assert_allclose(axis.mass, 101 / 50 / 2)
 
 
 @tensorflow_only
