@@ -26,6 +26,8 @@ compare = ["scipy>=1.11", "pyamg>=5"]
 data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1.2"]
 collection = ["ray[data]>=2.51"]
+fuzz = ['atheris>=3; sys_platform == "linux"']
+sbom = ["cyclonedx-bom>=7.5"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
 
 
@@ -84,11 +86,11 @@ setup(
         "keras>=3.13,<4",
         "numpy>=1.26",
         "click>=8.1",
-        "imagecodecs>=2024.1.1",
-        "pillow>=10",
+        "imagecodecs>=2024.6.1",
+        "pillow>=10.3",
         "rich>=13",
         "scikit-image>=0.22",
-        "tifffile>=2024.1.30",
+        "tifffile>=2024.5.22",
     ],
     extras_require={
         "data": data,
@@ -105,7 +107,8 @@ setup(
             *export,
             *collection,
             *tutorials,
-            "dill>=0.3",
+            *fuzz,
+            "dill>=0.3.3",
             "pytest>=8",
             "pytest-xdist>=3.7",
             "hypothesis>=6.100",
@@ -114,8 +117,9 @@ setup(
             "matplotlib>=3.8",
             "build>=1.2",
             "setuptools>=70.1",
-            "wheel",
         ],
+        "fuzz": fuzz,
+        "sbom": sbom,
         "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli.main:main"]},
@@ -123,6 +127,8 @@ setup(
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Image Processing",
         "Typing :: Typed",
     ],

@@ -138,6 +138,7 @@ KEPT = {
     "backends::saved_there_loads_here": 0,
     "data::on_jax_the_batches_are_the_same_and_need_no_tensorflow": 0,
     "start::the_command_registers_what_the_package_registers": 0,
+    "fuzz::no_file_ends_in_a_crash_a_hang_or_another_file": 0,
     "package::wheel_and_sdist_hold_the_zoo": 0,
     "package::installed_outside_the_checkout": 0,
     "package::editable_install_finds_the_zoo": 0,

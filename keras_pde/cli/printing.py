@@ -61,11 +61,12 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
+    hidden = not sys.stderr.isatty()
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         *columns,
-        console=Console(stderr=True),
+        console=Console(stderr=True, quiet=hidden),  # a hidden bar of rich 13 ends with a line
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=hidden,
     )

@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.integrate
 from arrays import randomized, value
 
 from keras_pde import (
@@ -85,7 +86,9 @@ def psi(layer, r: np.ndarray) -> np.ndarray:
     for i, scale in enumerate(contrast):
         for x in r[..., i].ravel() / scale:
             stops = np.unique(np.concatenate([edges[edges < x], [x]]))
-            total += scale**2 * np.trapezoid(np.interp(stops, edges, heights[:, i]), stops)
+            total += scale**2 * scipy.integrate.trapezoid(
+                np.interp(stops, edges, heights[:, i]), stops
+            )
     return total
 
 
