@@ -54,7 +54,14 @@ def stoppable() -> Iterator[None]:
     told, telling = socket.socketpair()
     telling.setblocking(False)
     threading.Thread(target=_wait, args=(told,), daemon=True).start()
-    former = {number: signal.signal(number, _stop) for number in SIGNALS}
+    heard: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        heard.append(number)
+        if len(heard) == 1:  # a second one must not interrupt what the first one sets in order
+            raise Stopped(number)
+
+    former = {number: signal.signal(number, stop) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
     try:
         yield
@@ -63,10 +70,6 @@ def stoppable() -> Iterator[None]:
         for number, handler in former.items():
             signal.signal(number, handler)
         telling.close()
-
-
-def _stop(number: int, frame: Any) -> None:
-    raise Stopped(number)
 
 
 def _wait(told: socket.socket) -> None:

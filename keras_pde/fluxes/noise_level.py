@@ -82,8 +82,7 @@ def samples_or_nan(u: Tensor, noise: Tensor) -> Tensor:
     known = ops.convert_to_tensor(noise) >= 0
     if len(known.shape) > 1:
         known = ops.all(known, axis=tuple(range(1, len(known.shape))))
-    known = ops.reshape(known, (-1, *(1,) * (len(u.shape) - 1)))
-    return ops.where(known, u, ops.full_like(u, float("nan")))
+    return _where(ops.reshape(known, (-1, *(1,) * (len(u.shape) - 1))), u)
 
 
 def or_nan(noise: Tensor) -> Tensor:
@@ -95,4 +94,13 @@ def or_nan(noise: Tensor) -> Tensor:
         [nan  0.  2.]
     """
     noise = ops.convert_to_tensor(noise)
-    return ops.where(noise >= 0, noise, ops.full_like(noise, float("nan")))
+    return _where(noise >= 0, noise)
+
+
+def _where(known: Tensor, u: Tensor) -> Tensor:
+    """Values where they are known, NaN elsewhere: u · 1/1 and u · 0/0.
+
+    Converters to ONNX write ``where`` as a sum of products, in which NaN · 0 is NaN everywhere.
+    """
+    one = ops.cast(known, u.dtype)
+    return u * one / one

@@ -235,7 +235,8 @@ def array(
         values = values.astype(dtype.newbyteorder("="))
     shape = values.shape
     if ranks is not None and len(shape) not in ranks:
-        raise ValueError(f"{name} must have {_axes(ranks)}. Received: shape {shape}")
+        layout = ", (batch, *spatial, channels)" if min(ranks) >= 3 else ""
+        raise ValueError(f"{name} must have {_axes(ranks)}{layout}. Received: shape {shape}")
     if channels is not None and (not shape or shape[-1] != channels):
         raise ValueError(
             f"{name} must have {channels} channel{'s' * (channels != 1)}, its last axis. Received:"

@@ -78,12 +78,31 @@ class Loaded:
 
 
 def hold(part: Any, holder: Any) -> None:
-    """Note that a layer holds a part."""
+    """Note that a layer holds a part.
+
+    Example:
+        >>> from keras_pde import ConvOperator
+        >>> from keras_pde.runtime import sharing
+        >>> K, first, second = ConvOperator(4), keras.layers.Layer(), keras.layers.Layer()
+        >>> sharing.hold(K, first)
+        >>> sharing.hold(K, second)
+        >>> list(sharing.mark_of(K))
+        ['shared_part']
+    """
     _KEPT.setdefault(part, _Kept()).holders.add(holder)
 
 
 def called(part: Any) -> None:
-    """Note that a model made by the functional API calls a part itself."""
+    """Note that a model made by the functional API calls a part itself.
+
+    Example:
+        >>> from keras_pde import ConvOperator, DiffusionBlock
+        >>> from keras_pde.runtime import sharing
+        >>> block = DiffusionBlock(ConvOperator(4))
+        >>> sharing.called(block.operator)
+        >>> list(sharing.mark_of(block.operator))
+        ['shared_part']
+    """
     _KEPT.setdefault(part, _Kept()).called = True
 
 
@@ -109,7 +128,15 @@ def mark_of(part: Any, holder: str = ITSELF) -> dict[str, list[str]]:
 
 
 def configuration(part: Any, holder: Any) -> dict[str, Any]:
-    """Configuration of a part inside its holder's, with its mark where it is shared."""
+    """Configuration of a part inside its holder's, with its mark where it is shared.
+
+    Example:
+        >>> from keras_pde import ConvOperator, DiffusionBlock
+        >>> from keras_pde.runtime import sharing
+        >>> block = DiffusionBlock(ConvOperator(4))
+        >>> "shared_part" in sharing.configuration(block.operator, block)["config"]
+        False
+    """
     config = serialize_unbuilt(part)
     mark = mark_of(part, holder.name)
     return {**config, "config": {**config["config"], **mark}} if mark else config
@@ -120,6 +147,12 @@ def one_of(mark: Any, make: Callable[[], Any]) -> Any:
 
     Raises:
         ValueError: a mark that is none.
+
+    Example:
+        >>> from keras_pde.runtime import sharing
+        >>> first = sharing.one_of(["an identity", "first"], keras.layers.Layer)
+        >>> sharing.one_of(["an identity", "second"], keras.layers.Layer) is first
+        True
     """
     if not (isinstance(mark, list | tuple) and len(mark) == 2 and all(map(_is_text, mark))):
         raise ValueError(f"{MARK} must be an identity and a holder's name. Received: {mark!r}")

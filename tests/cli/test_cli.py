@@ -188,7 +188,7 @@ def test_forms_of_sample(
     monkeypatch.setattr(
         images,
         "read",
-        lambda path: (
+        lambda path, max_pixels: (
             Image(camera[:16, :16]) if Path(path).name == "camera.png" else pytest.fail(str(path))
         ),
     )

@@ -331,7 +331,7 @@ def test_what_it_is_is_said(rng):
     ],
 )
 def test_what_is_no_window_and_no_number_of_groups_is_refused(options):
-    with pytest.raises(ValueError, match=r"odd whole number|1 at least"):
+    with pytest.raises(ValueError, match=r"odd whole number|whole number >= 1"):
         CoupledSplineFlux(**options)
 
 

@@ -877,7 +877,7 @@ def test_a_noise_conditioned_net_scales_with_the_noise(rng: Any) -> None:
     chosen = Denoiser(net)
     pixels = chosen(u[1], 25).pixels
     np.testing.assert_allclose(pixels, out[1], atol=1e-6)
-    with pytest.raises(ValueError, match="a pair"):
+    with pytest.raises(ValueError, match="takes a list"):
         net(u)
     with pytest.raises(ValueError, match="is for a learned net"):
         MultigridUNet("poisson", noise_conditioned=True)

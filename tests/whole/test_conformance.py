@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -68,6 +69,25 @@ def test_full_variant_sets_every_argument_away_from_its_default(case: Case) -> N
     assert set(parameters) - set(config) <= {"block"}  # block and filters exclude each other
 
 
+class Anew(Mapping):
+    """Arguments of a constructor: parts made anew for each layer that the suite makes of them.
+
+    A part that two layers hold is one, and says so in its configuration.
+    """
+
+    def __init__(self, case: Case, variant: str) -> None:
+        self.make = lambda: arguments(case, variant)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.make()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.make())
+
+    def __len__(self) -> int:
+        return len(self.make())
+
+
 @each_variant
 def test_keras_layer_suite(case: Case, variant: str) -> None:
     call = (
@@ -75,7 +95,7 @@ def test_keras_layer_suite(case: Case, variant: str) -> None:
     )
     SUITE.run_layer_test(
         case.cls,
-        init_kwargs=arguments(case, variant),
+        init_kwargs=Anew(case, variant),
         input_shape=case.shape,
         call_kwargs=call,
         supports_masking=False,
