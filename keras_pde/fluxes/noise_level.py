@@ -9,7 +9,7 @@ from keras import ops
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Shape, Tensor
 
-__all__ = ["check", "or_nan", "samples_or_nan"]
+__all__ = ["check", "known_or_nan", "or_nan", "samples_or_nan"]
 
 
 def check(
@@ -82,7 +82,7 @@ def samples_or_nan(u: Tensor, noise: Tensor) -> Tensor:
     known = ops.convert_to_tensor(noise) >= 0
     if len(known.shape) > 1:
         known = ops.all(known, axis=tuple(range(1, len(known.shape))))
-    return _where(ops.reshape(known, (-1, *(1,) * (len(u.shape) - 1))), u)
+    return known_or_nan(ops.reshape(known, (-1, *(1,) * (len(u.shape) - 1))), u)
 
 
 def or_nan(noise: Tensor) -> Tensor:
@@ -94,13 +94,18 @@ def or_nan(noise: Tensor) -> Tensor:
         [nan  0.  2.]
     """
     noise = ops.convert_to_tensor(noise)
-    return _where(noise >= 0, noise)
+    return known_or_nan(noise >= 0, noise)
 
 
-def _where(known: Tensor, u: Tensor) -> Tensor:
+def known_or_nan(known: Tensor, u: Tensor) -> Tensor:
     """Values where they are known, NaN elsewhere: u · 1/1 and u · 0/0.
 
     Converters to ONNX write ``where`` as a sum of products, in which NaN · 0 is NaN everywhere.
+
+    Example:
+        >>> from keras_pde.fluxes import noise_level
+        >>> print(np.array(noise_level.known_or_nan(np.array([True, False]), np.ones(2))))
+        [ 1. nan]
     """
-    one = ops.cast(known, u.dtype)
+    one = ops.cast(ops.convert_to_tensor(known), u.dtype)
     return u * one / one

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.fluxes import noise_level
 from keras_pde.models import retiming
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.influence import Influence
@@ -120,10 +121,9 @@ class Timed(Network):
         block = self.model.blocks[0]
         ready = block.prepare()
         times = ops.clip(ops.cast(times, f.dtype), 0.0, self.longest)
-        wrong = ops.isnan(times)  # in a graph: no such time has a finite result
-        times = ops.where(wrong, ops.zeros_like(times), times)
-        wrong = ops.reshape(wrong, (-1, *(1,) * (len(f.shape) - 1)))
-        f = ops.where(wrong, ops.full_like(f, float("nan")), f)
+        known = times >= 0  # in a graph: no time that is NaN has a finite result
+        times = ops.where(known, times, ops.zeros_like(times))
+        f = noise_level.known_or_nan(ops.reshape(known, (-1, *(1,) * (len(f.shape) - 1))), f)
         ratio = times / self.largest_step
         # a multiple of the largest step is that many steps, whatever its last digit
         counts = ops.ceil(ratio * (1 - 1e-6))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from keras_pde.presets.files import CONFIG, GOLDEN, METADATA, WEIGHTS
+from keras_pde.runtime.one_line import one_line
 
 ARCHIVE = 256 << 20  # bytes of an archive
 UNPACKED = 256 << 20  # bytes of all its files together
@@ -75,7 +76,7 @@ def contents(archive: Path, source: str) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"{source} {error}") from None
     # zipfile and tarfile raise anything, from RuntimeError to zlib.error, on a damaged archive
     except Exception as error:
-        why = " ".join(str(error).split())[:200] or type(error).__name__
+        why = one_line(error)[:200] or type(error).__name__
         raise ValueError(
             f"{source} is a damaged archive, or none: {why}. Make it anew, by zip or tar -czf, and"
             " state its sha256."

@@ -22,6 +22,7 @@ from typing import Any
 from keras_pde.presets.archive import ARCHIVE, PIECE, contents
 from keras_pde.presets.files import file_hash
 from keras_pde.presets.url import RefusedError, opened, require_allowed, shown
+from keras_pde.runtime.one_line import one_line
 
 _STAGE = ".fetch-"  # beginning of the names of folders in which a download is under way
 _FILE = "archive"
@@ -156,7 +157,7 @@ def _fetch(url: str, wanted: str, path: Path) -> None:
     # also text of urllib, which may name a proxy with its password
     except (OSError, http.client.HTTPException, ValueError) as error:
         why: object = error.reason if isinstance(error, urllib.error.URLError) else error
-        text = " ".join(shown(str(why)).split()) or type(why).__name__
+        text = one_line(shown(str(why))) or type(why).__name__
         raise OSError(f"{source} could not be fetched to {path}: {text}") from None
     if digest != wanted:
         raise ValueError(

@@ -21,6 +21,7 @@ from keras_pde.presets.locating import is_own, locate
 from keras_pde.presets.metadata import agree, read_metadata
 from keras_pde.presets.reading import parse_json, read_bytes, refused, shown, shown_path
 from keras_pde.presets.schema import PRECISIONS
+from keras_pde.runtime.one_line import one_line
 
 
 def from_preset(
@@ -183,7 +184,7 @@ def _built(
 
 def _first_line(error: Exception) -> str:
     """The type and the text of an error of Keras's or Python's, in one line that is not long."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return f"{type(error).__name__}: {text if len(text) <= 400 else f'{text[:400]}…'}"
 
 

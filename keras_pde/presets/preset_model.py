@@ -23,6 +23,7 @@ from keras_pde.presets.metadata import FORMAT_VERSION
 from keras_pde.presets.reading import parse_json
 from keras_pde.presets.weights import weights_bytes
 from keras_pde.runtime.copying import MARK
+from keras_pde.runtime.one_line import one_line
 
 
 class _Presets:
@@ -127,7 +128,7 @@ class PresetModel(keras.Model):
             with staged(target) as stage:
                 self.write_preset_files(stage)
         except OSError as error:
-            reason = error.strerror or " ".join(str(error).split())
+            reason = error.strerror or one_line(error)
             raise OSError(f"{target} cannot be written: {reason}. Nothing was written.") from None
 
     def write_preset_files(

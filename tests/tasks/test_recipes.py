@@ -184,7 +184,7 @@ def test_a_model_is_made_of_the_library_s_classes_only_or_refused_in_one_line(
         ({"validation": 6}, "validation: of the 6 images"),
         ({"validation": 0}, "validation: of the 6 images"),
         ({"patch_size": 25}, "0.png has 24 × 24 pixels"),
-        ({"model": DEEP}, "the network needs"),
+        ({"model": DEEP}, "needs at least 17 points"),
         ({"channels": 2}, "channels=2 is not possible"),
         ({"train": "nowhere"}, "nowhere does not exist"),
         ({"test": "nowhere"}, "nowhere does not exist"),

@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from keras_pde.runtime.one_line import one_line
+
 PATIENCE = 20  # seconds to wait for a cluster's answer
 
 
@@ -124,7 +126,7 @@ def _connect(ray: Any, cluster: str | None, store: int | None) -> None:
             )
             raise OSError(
                 f"Ray could not be {'reached at ' + address if address else 'started'}:"
-                f" {' '.join(why.split())}"
+                f" {one_line(why)}"
             ) from error
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from keras_pde.runtime.one_line import one_line
+
 if TYPE_CHECKING:
     from keras_pde.tasks.denoise.denoiser import Denoiser
 
@@ -216,7 +218,7 @@ def _reason(problem: Exception) -> str:
     text = str(problem)
     if isinstance(problem, OSError) and problem.strerror and problem.filename:
         text = f"{problem.filename}: {problem.strerror}"
-    return printable(" ".join(text.split())) or type(problem).__name__
+    return printable(one_line(text)) or type(problem).__name__
 
 
 def _limit_threads(threads: int) -> None:

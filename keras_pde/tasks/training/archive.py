@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_pde.runtime.one_line import one_line
+
 FORMAT = 2  # 1 had no digest, and did not say its number
 DIGITS = 64  # of sha256
 
@@ -65,7 +67,7 @@ def unpack(data: bytes) -> dict[str, np.ndarray]:
             values = {name: stored[name] for name in stored.files}
         made_by = int(values.get("format", 1))
     except Exception as error:  # as zipfile, zlib and NumPy raise for damaged members
-        raise ValueError(f"it is damaged: {' '.join(str(error).split())}") from None
+        raise ValueError(f"it is damaged: {one_line(error)}") from None
     if made_by > FORMAT:
         raise ValueError(f"it is of format {made_by}, and this version reads up to {FORMAT}")
     if made_by > 1 and not signed:

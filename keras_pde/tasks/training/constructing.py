@@ -14,6 +14,7 @@ import keras
 
 from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
 from keras_pde.presets.allowed_classes import MODULES, own_class
+from keras_pde.runtime.one_line import one_line
 from keras_pde.runtime.options import said
 from keras_pde.tasks.training.fields import check_names
 
@@ -58,7 +59,7 @@ def construct(description: Any, **more: Any) -> Any:
     try:
         return make(**arguments, **more)
     except TypeError as error:  # such as an argument that is missing
-        raise ValueError(f"{name} cannot be made: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{name} cannot be made: {one_line(error)}") from error
 
 
 def merged(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:

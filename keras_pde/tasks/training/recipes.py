@@ -14,6 +14,7 @@ import keras
 from keras_pde.models.network import Network
 from keras_pde.presets import limits
 from keras_pde.presets.reading import parse_json, read_bytes
+from keras_pde.runtime.one_line import one_line
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.training.constructing import construct, merged
 from keras_pde.tasks.training.fields import FIELDS, check_names
@@ -169,7 +170,7 @@ class Recipe:
 
     def refusal(self, field: str, error: object) -> ValueError:
         """The error of a field that a training would fail by, in one line."""
-        text = " ".join(str(error).split())
+        text = one_line(error)
         return ValueError(f"recipe {self.source or self.name}: {field}: {text[:1000]}")
 
     def text(self) -> str:
