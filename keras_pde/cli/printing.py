@@ -61,12 +61,17 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    hidden = not sys.stderr.isatty()
-    return Progress(
+    class Bar(Progress):
+        def stop(self) -> None:
+            """End the bar; a hidden one of rich 13 would end with an empty line."""
+            if not self.disable:
+                super().stop()
+
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         *columns,
-        console=Console(stderr=True, quiet=hidden),  # a hidden bar of rich 13 ends with a line
+        console=Console(stderr=True),
         transient=True,
-        disable=hidden,
+        disable=not sys.stderr.isatty(),
     )

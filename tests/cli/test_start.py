@@ -187,3 +187,14 @@ def test_help_fits_80_columns(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     lines = call(*([name] if name else []), "--help").stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if line.endswith("...") and "Usage" not in line]
+
+
+def test_a_hidden_bar_says_what_it_is_told_and_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from keras_pde.cli.printing import progress_bar
+
+    with progress_bar() as bar:
+        bar.add_task("hidden", total=3)
+        bar.console.print("step 5")
+    assert capsys.readouterr().err == "step 5\n"
