@@ -76,8 +76,8 @@ def train(
             check_place(recipe, target, place)
         with group:
             stages = prepare(recipe, data, place, group, say)
+            rehearse(recipe, stages[-1].model, data)  # by all, as they compute together
             if group.is_chief:
-                rehearse(recipe, stages[-1].model, data)
                 stack.enter_context(locked(place))
             _train(stages, show)
         seconds, steps = round(sum(run.seconds for run in stages)), sum(run.step for run in stages)
