@@ -9,7 +9,7 @@ say that these bounds are declared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from keras import ops
@@ -17,13 +17,32 @@ from keras import ops
 from keras_pde.runtime.compiling import computes_now
 from keras_pde.runtime.registry import own
 
-if TYPE_CHECKING:
-    from keras_pde.fluxes.flux import Flux
-
 HALF = np.unique(np.concatenate([np.geomspace(1e-6, 1e6, 241), np.linspace(0.02, 8, 400)]))
 GRID = np.concatenate([-HALF[::-1], [0.0], HALF])
 LOOSE = 1e-3  # of a bound; corners and float32 take less
 _CHECKED: set[Any] = set()  # fluxes that hold, by class, configuration and bounds
+
+
+class Declaring(Protocol):
+    """What is sampled of a flux: its values, and the bounds that it declares for them."""
+
+    contrast: float
+    isotropic: bool
+    diffusivity_bounds: tuple[float, float]
+    slope_bounds: tuple[float, float]
+    height: float
+
+    def __call__(self, s: Any, contrast: Any = None) -> Any:
+        """Φ(s)."""
+
+    def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
+        """g(s²)."""
+
+    def slope(self, s: Any, contrast: Any = None) -> Any:
+        """Φ′(s)."""
+
+    def potential(self, s: Any, contrast: Any = None) -> Any:
+        """ψ(s²)."""
 
 
 def said(thing: Any, name: str) -> tuple[str, ...]:
@@ -40,7 +59,7 @@ def said(thing: Any, name: str) -> tuple[str, ...]:
     return (f"the bounds that {name} declares, which are sampled and not proved",)
 
 
-def check_flux(flux: Flux) -> None:
+def check_flux(flux: Declaring) -> None:
     """Refuse a flux whose values contradict the bounds that it declares.
 
     Raises:

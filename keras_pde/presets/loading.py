@@ -167,7 +167,6 @@ def _built(
     """The network of a checked configuration, of weights that have the shapes in its file."""
     import keras
 
-    from keras_pde.presets.preset_model import PresetModel
     from keras_pde.runtime.allocation import only
 
     try:
@@ -175,7 +174,7 @@ def _built(
             network: Any = keras.saving.deserialize_keras_object(
                 config if dtype is None else with_dtype(config, dtype), safe_mode=True
             )
-        if not (isinstance(network, PresetModel) and network.built):
+        if not (isinstance(network, keras.Model) and network.built):
             raise ValueError("it does not describe a built model of keras_pde")
     except Exception as error:  # whatever classes raise on values of other types
         raise refused(path, f"its network cannot be built: {_first_line(error)}") from None

@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_pde.schemes.schedule import TOLERANCE, Schedule
 
-if TYPE_CHECKING:
-    from keras_pde.schemes.scheme import Scheme
-
 COUNTS = (1, 2, 3, 5, 8, 13)
 SHARES = np.linspace(0.05, 2, 40)  # of the limit 2/max τ of β + L‖K‖²
 
 
-def check_scheme(scheme: Scheme) -> None:
+class Stating(Protocol):
+    """What is sampled of a scheme: its lists, and what it states of them."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the theorems need a diffusivity kept over a cycle."""
+
+    @property
+    def lists(self) -> Callable[..., Any]:
+        """Step sizes and extrapolation weights of a cycle."""
+
+    @property
+    def reach(self) -> Callable[..., float]:
+        """The time of a cycle."""
+
+    @property
+    def first_root(self) -> Callable[..., Any]:
+        """Up to where the polynomial of a cycle falls from 1 to 0."""
+
+    @property
+    def transient(self) -> Callable[..., float]:
+        """Bound of the polynomial on the stable spectrum."""
+
+    @property
+    def energy(self) -> Callable[..., Any]:
+        """Whether the energy falls, and why."""
+
+
+def check_scheme(scheme: Stating) -> None:
     """Refuse a scheme whose lists contradict what it states about them.
 
     Its lists are schedules; its `reach` is the time of its lists; a first root is a root, before
@@ -46,7 +72,7 @@ def check_scheme(scheme: Scheme) -> None:
         _check_cycle(scheme, cycle, n)
 
 
-def _check_cycle(scheme: Scheme, cycle: Schedule, n: int) -> None:
+def _check_cycle(scheme: Stating, cycle: Schedule, n: int) -> None:
     where = f"for {n} step{'s' * (n > 1)} of max_step=0.5"
     if len(cycle) != n:
         _refuse(scheme, "lists", f"{n} numbers each", f"{len(cycle)}", where)
@@ -70,7 +96,7 @@ def _check_cycle(scheme: Scheme, cycle: Schedule, n: int) -> None:
             _refuse(scheme, "energy", f"descent for β + L‖K‖² = {curvature:.4g}", found, where)
 
 
-def _refuse(scheme: Scheme, what: str, stated: str, found: str, where: str) -> None:
+def _refuse(scheme: Stating, what: str, stated: str, found: str, where: str) -> None:
     raise ValueError(
         f"{type(scheme).__name__}.{what} states what its lists contradict, and certificates would"
         f" rest on it: stated {stated}, found {found}, {where}. Correct one of them."
