@@ -93,11 +93,12 @@ class Statements:
 
     def __str__(self) -> str:
         wide = max([17, *(len(guarantee.title) for guarantee in self.guarantees)])
+        formulas = [guarantee.with_margin(guarantee.formula) for guarantee in self.guarantees]
+        column = max([30, *map(len, formulas)])
         lines = [f"Certificate of {self.subject}"]
-        for guarantee in self.guarantees:
+        for guarantee, formula in zip(self.guarantees, formulas, strict=True):
             mark = "proved    " if guarantee.proved else "not proved"
-            formula = guarantee.with_margin(guarantee.formula)
-            said = f"{formula:<30} {guarantee.why}".rstrip()
+            said = f"{formula:<{column}} {guarantee.why}".rstrip()
             lines.append(f"  {guarantee.title:<{wide}} {mark}  {said}".rstrip())
         lines += [f"  assuming {a}" for a in self.assumptions]
         return "\n".join(lines)
