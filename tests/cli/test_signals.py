@@ -54,10 +54,12 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         "    sys.modules[name].__path__ = [name.replace('.', '/')]\n"
         "from keras_pde.cli.signals import stoppable\n"
         "with stoppable():\n"
-        "    print('ready', flush=True)\n"
+        "    state = 'ready'\n"
         "    while True:\n"
-        "        try: time.sleep(100)\n"
-        "        except KeyboardInterrupt: print('deaf', flush=True)\n"
+        "        try:\n"
+        "            print(state, flush=True)\n"
+        "            time.sleep(100)\n"
+        "        except KeyboardInterrupt: state = 'deaf'\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
