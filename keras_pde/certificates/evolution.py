@@ -8,6 +8,7 @@ is bounded by sampling with a proved margin. Everything else is bounded step by 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -99,10 +100,12 @@ def _stepwise(
     blocks: Sequence[BlockFacts],
     factor: Callable[[BlockFacts], float],
     before: float,
+    added: Callable[[BlockFacts], float] = operator.attrgetter("data"),
 ) -> float:
-    """Constant after a cycle, step by step.
+    """Constant after a cycle, step by step: lₖ₊₁ = |wₖ|(factor·lₖ + added) + |1 − wₖ|lₖ₋₁.
 
-    That of the block, plus the data term, then the extrapolation.
+    What is added comes from the input itself: by the data term and, of a Lipschitz constant, by
+    gates that the input opens.
     """
     old = new = before
     for tau, w, block in zip(cycle.step_sizes, cycle.extrapolations, blocks, strict=True):
@@ -110,9 +113,13 @@ def _stepwise(
         off = 0.0 if step.rounding is None else step.rounding.errors(step)[1]  # a rounded τβ
         wide = 1 if step.rounding is None or w == 1 else 1 + step.rounding.unit
         gain = factor(step)
-        moved = abs(w) * (times(gain + off, new) + step.data + off)
+        moved = abs(w) * (times(gain + off, new) + added(step) + off)
         old, new = new, wide * (moved + times(abs(1 - w), old))
     return 1.0 if 1 < new <= 1 + len(cycle) * ROUNDING else new
+
+
+def _from_input(step: BlockFacts) -> float:
+    return step.data + step.guided
 
 
 def evolution_certificate(
@@ -150,7 +157,7 @@ def evolution_certificate(
             lipschitz = (
                 math.inf
                 if schedule.frozen
-                else _stepwise(cycle, facts, BlockFacts.lipschitz, lipschitz)
+                else _stepwise(cycle, facts, BlockFacts.lipschitz, lipschitz, _from_input)
             )
         if rounding is not None:
             norm = rounded_norm(cycle, facts, norm, bound / ideal if ideal else 0.0)
@@ -186,7 +193,7 @@ def _averaged(
     cycle: Schedule, facts: Sequence[BlockFacts], linear: bool, frozen: bool, negative: float
 ) -> list[float | None]:
     """Averagedness constants of the maps a cycle consists of; None where there is none."""
-    if any(b.data or b.slope[0] < 0 or not b.potential for b in facts):
+    if any(b.data or b.slope[0] < 0 or not b.potential or b.guidance for b in facts):
         return [None]
     thetas = [
         times(tau, b.strength, b.slope[1]) / 2
@@ -249,14 +256,16 @@ def _why_lipschitz(
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
-    if slope >= 0 and lipschitz > 1 and symmetric and not schedule.extrapolates:
+    driven = any(b.guidance for b in blocks)
+    if slope >= 0 and lipschitz > 1 and symmetric and not driven and not schedule.extrapolates:
         source = "2β + " if any(b.data for b in blocks) else ""
         law = f"a step size exceeds 2/({source}L‖K‖²), though Φ is monotone"
-    if not symmetric:
-        most = max(times(b.strength, b.asymmetry) for b in blocks)
-        if math.isinf(most):
-            return UNBOUNDED
-        law += f"; gates add up to {rounded(most, 4)} a step"
+    most = max(times(b.strength, b.asymmetry) + b.guided for b in blocks)
+    if math.isinf(most):
+        return UNBOUNDED
+    if most:
+        how = "; gates of the input add" if symmetric else "; gates add"
+        law += f"{how} up to {rounded(most, 4)} a step"
     if not schedule.extrapolates:
         return f"{law} (S2)"
     worst = "worst case of the extrapolation"
@@ -270,6 +279,8 @@ def _why_averaged(
         return "no rule for a data term towards the input"
     if not all(b.potential for b in blocks):
         return "needs a flux that is the gradient of a potential"
+    if any(b.guidance for b in blocks):
+        return "the input opens the gates: each step is averaged for gates that are held only"
     if any(b.slope[0] < 0 for b in blocks):
         return "needs a monotone flux"
     if linear and proved:

@@ -59,6 +59,8 @@ class BlockFacts:
         asymmetry: bound of what Φ′ differs by from a matrix with eigenvalues in slope
             (`keras_pde.GatedFlux`).
         potential: whether Φ is a gradient, without which there is no energy and no averagedness.
+        guidance: Lipschitz constant of Φ in Kf, where the map's input f opens gates; slope,
+            asymmetry and potential are those of Φ with f held.
         rounding: how a block that computes in 16 bits rounds; its strength is enlarged already
             (`keras_pde.certificates.rounding`).
 
@@ -78,6 +80,7 @@ class BlockFacts:
     rounding: Rounding | None = None
     asymmetry: float = 0.0
     potential: bool = True
+    guidance: float = 0.0
 
     def scaled(self, factor: float) -> BlockFacts:
         """The same block with its step size multiplied."""
@@ -96,8 +99,13 @@ class BlockFacts:
         """Constant of norm stability of one step but for its data term (S1)."""
         return self.gain(self.diffusivity)
 
+    @property
+    def guided(self) -> float:
+        """What one step adds to the Lipschitz constant because the input opens its gates (F7)."""
+        return times(self.strength, self.guidance)
+
     def lipschitz(self) -> float:
-        """Lipschitz constant of one step but for its data term (S2)."""
+        """Lipschitz constant of one step in u alone, the data term and the gates held (S2)."""
         gain = self.gain(self.slope)
         return gain + times(self.strength, self.asymmetry)
 
@@ -119,7 +127,7 @@ def flaw(blocks: Sequence[BlockFacts]) -> str:
         for name, x in (("τ‖K‖²", block.strength), ("τβ", block.data)):
             if not math.isfinite(x):
                 return f"{name} = {x} is no finite number: the weights overflow, so no rule applies"
-        for x in (*block.diffusivity, *block.slope, block.asymmetry):
+        for x in (*block.diffusivity, *block.slope, block.asymmetry, block.guidance):
             if math.isnan(x):
                 return "a bound of the flux is NaN, so no rule applies"
     return ""

@@ -6,6 +6,9 @@ With g ≥ −γ, Φ′ in [−μ, L] and an upper bound κ ≥ ‖K‖:
   solution where there are several; else ‖u‖ ≤ ‖f‖/(1 − τκ²γ) while τκ²γ < 1.
 * Lipschitz: ⟨u − v, f − h⟩ ≥ (1 − τμκ²)‖u − v‖²: 1 for monotone Φ and every τ, else 1/(1 − τμκ²)
   while τμκ² < 1, where u is unique.
+* gates that the network's input y opens, with c the Lipschitz constant of Φ in Ky: steps from f and
+  h with the inputs y and z have (1 − m)‖u − v‖ ≤ ‖f − h‖ + τκ²c‖y − z‖, so step by step a
+  constant l becomes (l + τκ²c)/(1 − m). Norm and energy are as they are, for gates in (0, 1).
 * averaged: for monotone Φ the step is the proximal map of the convex τE: firmly nonexpansive, θ = ½
   (Moreau 1965).
 * energy: u minimises ½‖u − f‖² + τE(u), so E(u) ≤ E(f), where the minimiser is unique.
@@ -58,15 +61,20 @@ def implicit_certificate(
     """
     gamma = [step.strength * max(0.0, -step.diffusivity[0]) for step in steps]
     m = [step.strength * max(0.0, -step.slope[0]) for step in steps]
-    norm, lipschitz = (math.prod(_inverse(x) for x in values) for values in (gamma, m))
-    monotone, unique = max(m) == 0, lipschitz < math.inf
-    theta = compose_averaged([0.5] * len(steps)) if monotone else None
+    norm, held = (math.prod(_inverse(x) for x in values) for values in (gamma, m))
+    monotone, unique = max(m) == 0, held < math.inf
+    driven = max(step.guided for step in steps)
+    lipschitz = 1.0
+    for step, x in zip(steps, m, strict=True):
+        lipschitz = (lipschitz + step.guided) * _inverse(x)
+    theta = compose_averaged([0.5] * len(steps)) if monotone and not driven else None
     worst = rounded(max(m))
     slope = (
         "Φ is monotone"
         if monotone
         else f"Φ is not monotone: Φ′ ≥ {min(step.slope[0] for step in steps):.4g}"
     )
+    gates = f"; gates of the input add up to {rounded(driven, 4)} a step" if driven else ""
     not_unique = f"τμ‖K‖² ≤ {worst} is not below 1: there may be several solutions"
     reasons = {
         "norm": (
@@ -78,12 +86,16 @@ def implicit_certificate(
             )
         ),
         "lipschitz": (
-            f"{slope}{': for every τ' if monotone else f', and τμ‖K‖² ≤ {worst} < 1'}"
+            f"{slope}{': for every τ' if monotone else f', and τμ‖K‖² ≤ {worst} < 1'}{gates}"
             if unique
             else f"{slope}, and {not_unique}"
         ),
         "averaged": (
-            "proximal map of a convex energy, for every τ" if monotone else "needs a monotone flux"
+            "needs a monotone flux"
+            if not monotone
+            else "the input opens the gates: a proximal map for gates that are held only"
+            if driven
+            else "proximal map of a convex energy, for every τ"
         ),
         "energy": _why_energy(tied, unique, not_unique),
     }

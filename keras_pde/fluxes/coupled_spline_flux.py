@@ -220,9 +220,11 @@ class CoupledSplineFlux(SplineFlux):
             )
         ]
 
-    def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def potentials(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """ψᵢ(rᵢ), a channel for each group."""
-        wide, contrast, slopes, window, mixing = self._ready(parts, noise, None)
+        wide, contrast, slopes, window, mixing = self._ready(parts, noise, parameters)
         return [
             narrow(
                 self.unit_potential(_root(joint(_square(wide), window, mixing)), contrast, slopes),

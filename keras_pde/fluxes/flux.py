@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from keras_pde.fluxes.declared import check_flux
@@ -197,3 +198,10 @@ class Flux(Configured, metaclass=_Sampled):
             f" [{self.diffusivity_bounds[0]:.4g}, {self.L_g:.4g}], slope in"
             f" [{self.slope_bounds[0]:.4g}, {self.L:.4g}]>"
         )
+
+
+def contrast_of_parts(contrast: Number, parts: list[Tensor]) -> list[Number]:
+    """The contrast of each part: a contrast per channel is cut like the channels."""
+    if len(parts) == 1 or np.ndim(contrast) == 0 or contrast.shape[-1] == 1:
+        return [contrast] * len(parts)
+    return ops.split(contrast, len(parts), -1)

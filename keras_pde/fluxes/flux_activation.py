@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde.fluxes import declared
-from keras_pde.fluxes.flux import STEEP, in_units
-from keras_pde.fluxes.flux_layer import FluxLayer, contrast_of_parts
+from keras_pde.fluxes.flux import STEEP, contrast_of_parts, in_units
+from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime import gate
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Number, Tensor
@@ -130,9 +130,11 @@ class FluxActivation(FluxLayer):
             for s, v, d in zip(units, wide, directions, strict=True)
         ]
 
-    def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def potentials(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """ψ of each part; of the Euclidean norm over all channels if coupled."""
-        contrast = self.contrast_now(noise, len(parts[0].shape))
+        contrast, *_ = self._given_or_now(parts, noise, parameters)
         if self.coupled:
             units, unit = self._in_units(parts, contrast)
             squared = self._sum_of_squares(units)

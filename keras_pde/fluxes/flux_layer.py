@@ -13,7 +13,8 @@ import numpy as np
 from keras import ops
 
 from keras_pde.fluxes import noise_level
-from keras_pde.fluxes.flux import checked_contrast
+from keras_pde.fluxes.flux import checked_contrast, contrast_of_parts
+from keras_pde.fluxes.noise_level import REFERENCE_NOISE as REFERENCE_NOISE
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.compiling import one_pass
 from keras_pde.runtime.gated import Gated
@@ -21,8 +22,6 @@ from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
 from keras_pde.runtime.types import Number, Tensor
 
-REFERENCE_NOISE = 25 / 255  # at which the contrast is that of the constructor
-SMALLEST_RATIO = 1e-4
 SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 
 
@@ -42,6 +41,7 @@ class FluxLayer(Gated):
     has_potential = True  # whether Φ is the gradient of a ψ
     channels: int | None = None  # that its weights are for, once built; None is any number
     ranks: tuple[int, ...] | None = None  # numbers of axes that a state may have; None is any
+    guided = False  # whether Φ also depends on Kf, with f a guide such as the network's input
 
     def __init__(
         self,
@@ -104,16 +104,28 @@ class FluxLayer(Gated):
         """λ: a number, or a tensor that broadcasts to a state of the given rank."""
         if not (self.learn_contrast or self.noise_conditioned):
             return self.contrast
-        raw = at_least_float32(ops.convert_to_tensor(self.raw_contrast))
-        if self.noise_conditioned:
-            noise_level.check(noise, True, self.name, (None,) * rank, values=False)
-            sigma = noise_level.or_nan(ops.cast(ops.convert_to_tensor(noise), raw.dtype))
-            if len(sigma.shape) not in (0, rank):
-                sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
-            ratio = ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
-            raw = raw + at_least_float32(ops.convert_to_tensor(self.noise_slope)) * ops.log(ratio)
-            return ops.maximum(ratio * softplus(raw), SMALLEST_CONTRAST)
-        return ops.maximum(softplus(raw), SMALLEST_CONTRAST)
+        slope = self.noise_slope if self.noise_conditioned else None
+        return self._contrast_of(self.raw_contrast, slope, noise, rank)
+
+    def _contrast_of(self, raw: Any, slope: Any, noise: Any, rank: int) -> Any:
+        """max(r·softplus(θ + η log r), ε) of the weights θ and η, r = 1 where there is no η."""
+        raw = at_least_float32(ops.convert_to_tensor(raw))
+        if slope is None:
+            return ops.maximum(softplus(raw), SMALLEST_CONTRAST)
+        ratio = noise_level.ratio(noise, rank, self.name, raw.dtype)
+        raw = raw + at_least_float32(ops.convert_to_tensor(slope)) * ops.log(ratio)
+        return ops.maximum(ratio * softplus(raw), SMALLEST_CONTRAST)
+
+    def weights_in_use(self) -> list[Any] | None:
+        """What Φ takes of its weights whatever the noise and the state, for `parameters_with`.
+
+        Compute once for many steps; None where that is nothing.
+        """
+        return None
+
+    def parameters_with(self, weights: Any, guide: Any, noise: Any, rank: int) -> list[Any]:
+        """`flux_parameters` for weights in use and a guide Kf in parts, or None for either."""
+        return self.flux_parameters(noise, rank)
 
     def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """What Φ depends on besides s, numbers and tensors, λ first.
@@ -190,8 +202,10 @@ class FluxLayer(Gated):
         """What Φ′ consists of, pointwise."""
         raise NotImplementedError
 
-    def potentials(self, parts: list[Tensor], noise: Tensor = None) -> list[Tensor]:
-        """ψ of a state in parts, where `has_potential`."""
+    def potentials(
+        self, parts: list[Tensor], noise: Tensor = None, parameters: list[Number] | None = None
+    ) -> list[Tensor]:
+        """ψ of a state in parts, where `has_potential`; of a guided Φ with its guide held."""
         raise NotImplementedError
 
     def tangent(self, linearization: list[Any], directions: list[Any]) -> list[Any]:
@@ -244,9 +258,14 @@ class FluxLayer(Gated):
     def asymmetry_bound(self) -> float:
         """Distance of Φ′ from a symmetric matrix with eigenvalues between the slope bounds.
 
-        An upper bound in the spectral norm, from the weights at hand.
+        An upper bound in the spectral norm, from the weights at hand. Of a guided Φ it is the
+        Lipschitz constant in Kf; with f held Φ′ is such a matrix.
         """
         return 0.0
+
+    def reaction_matrix(self) -> np.ndarray | None:
+        """Aᵢⱼ ≥ the norm of ∂Φᵢ/∂sⱼ beyond the diagonal, transposed; None where that is 0."""
+        return None
 
     @property
     def support(self) -> int:
@@ -278,10 +297,3 @@ class FluxLayer(Gated):
             "per_channel": self.per_channel,
             "noise_conditioned": self.noise_conditioned,
         }
-
-
-def contrast_of_parts(contrast: Number, parts: list[Tensor]) -> list[Number]:
-    """The contrast of each part: a contrast per channel is cut like the channels."""
-    if len(parts) == 1 or np.ndim(contrast) == 0 or contrast.shape[-1] == 1:
-        return [contrast] * len(parts)
-    return ops.split(contrast, len(parts), -1)

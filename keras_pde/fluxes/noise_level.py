@@ -7,9 +7,12 @@ import numbers
 from keras import ops
 
 from keras_pde.runtime import gate
-from keras_pde.runtime.types import Shape, Tensor
+from keras_pde.runtime.types import DType, Shape, Tensor
 
-__all__ = ["check", "known_or_nan", "or_nan", "samples_or_nan"]
+__all__ = ["check", "known_or_nan", "or_nan", "ratio", "samples_or_nan"]
+
+REFERENCE_NOISE = 25 / 255  # σ₀, at which a contrast is that of the constructor
+SMALLEST_RATIO = 1e-4
 
 
 def check(
@@ -66,6 +69,21 @@ def check(
         gate.same_sizes(noise, name, shape, "the state", channels=False)
     if values:
         gate.levels(noise, name, batch=shape[0])
+
+
+def ratio(noise: Tensor, rank: int, owner: str, dtype: DType) -> Tensor:
+    """σ/σ₀, in a shape that broadcasts to a state of the given rank; at least 1e-4.
+
+    Example:
+        >>> from keras_pde.fluxes import noise_level
+        >>> tuple(noise_level.ratio(np.array([0.1, 0.2]), 4, "block", "float32").shape)
+        (2, 1, 1, 1)
+    """
+    check(noise, True, owner, (None,) * rank, values=False)
+    sigma = or_nan(ops.cast(ops.convert_to_tensor(noise), dtype))
+    if len(sigma.shape) not in (0, rank):
+        sigma = ops.reshape(sigma, (-1,) + (1,) * (rank - 1))
+    return ops.maximum(sigma / REFERENCE_NOISE, SMALLEST_RATIO)
 
 
 def samples_or_nan(u: Tensor, noise: Tensor) -> Tensor:

@@ -205,10 +205,12 @@ class SplineFlux(FluxLayer):
         """How far |s| lies beyond the last knot: in the units of s, where |s|/λ may overflow."""
         return ops.relu(ops.abs(s) - self.extent * contrast)
 
-    def potentials(self, parts: list[Any], noise: Any = None) -> list[Any]:
+    def potentials(
+        self, parts: list[Any], noise: Any = None, parameters: list[Any] | None = None
+    ) -> list[Any]:
         """ψ(s), the exact integral of the spline."""
         (s,) = _one(parts)
-        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, None))
+        wide, contrast, slopes = self._wide(s, *self._given_or_now(parts, noise, parameters))
         return [narrow(self.unit_potential(wide, contrast, slopes), s)]
 
     def unit_potential(self, s: Any, contrast: Any, slopes: Any) -> Any:

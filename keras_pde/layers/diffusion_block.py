@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,21 +19,12 @@ from keras_pde.certificates.rounding import outward
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers import step_size as steps
-from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
+from keras_pde.layers.diffusion_step import DiffusionStep, PreparedBlock, per_sample
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.printed import rounded
-
-
-@dataclass
-class PreparedBlock:
-    """What does not change from step to step: kernels in use, step size, and a data weight."""
-
-    kernels: list[Any]
-    step: Any
-    data_weight: Any
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -63,8 +54,8 @@ class DiffusionBlock(DiffusionStep):
             first.
 
     Call args: ``u`` (batch, \*spatial, channels); ``source`` f, same shape (u itself if β > 0 and
-    none is given); ``noise``, σ per sample or as a map, for a noise-conditioned flux. Returns u⁺,
-    the shape of u.
+    none is given); ``noise``, σ per sample or as a map, for a noise-conditioned flux; ``guide``,
+    same shape (the source unless given), which opens gates of the input. Returns u⁺.
 
     Raises:
         ValueError: a step size beyond the limit (with the limit), options that exclude each other.
@@ -175,7 +166,7 @@ class DiffusionBlock(DiffusionStep):
             beta,
             self.compute_dtype,
         )
-        return PreparedBlock(kernels, step, beta)
+        return PreparedBlock(kernels, step, beta, self.flux.weights_in_use())
 
     def inner(self, u: Any, prepared: PreparedBlock) -> list[Any]:
         """Ku + b, in parts."""
@@ -186,9 +177,15 @@ class DiffusionBlock(DiffusionStep):
         biases = ops.split(bias, len(parts)) if len(parts) > 1 else [bias]
         return [s + b for s, b in zip(parts, biases, strict=True)]
 
-    def freeze(self, u: Any, prepared: PreparedBlock, noise: Any = None) -> list[Any]:
+    def freeze(
+        self,
+        u: Any,
+        prepared: PreparedBlock,
+        noise: Any = None,
+        parameters: list[Any] | None = None,
+    ) -> list[Any]:
         """The diffusivity at u, in parts: what a FED cycle keeps."""
-        parts = self.flux.diffusivities(self.inner(u, prepared), noise)
+        parts = self.flux.diffusivities(self.inner(u, prepared), noise, parameters)
         return parts[:1] if self.coupled else parts
 
     @property
@@ -210,11 +207,12 @@ class DiffusionBlock(DiffusionStep):
         noise: Any = None,
         scale: Any = 1.0,
         frozen: list[Any] | None = None,
+        parameters: list[Any] | None = None,
     ) -> Any:
-        """One step of size scale·τ, with the diffusivity given or computed at u."""
+        """One step of size scale·τ, with g given or computed at u, by given flux parameters."""
         parts = self.inner(u, prepared)
         if frozen is None:
-            fluxes = self.flux.fluxes(parts, noise)
+            fluxes = self.flux.fluxes(parts, noise, parameters)
         else:
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
@@ -226,26 +224,25 @@ class DiffusionBlock(DiffusionStep):
             update = update + as_in(prepared.data_weight, u) * (u - source)
         return u - as_in(scale * step, u) * update
 
-    def check_call(self, u: Any = None, source: Any = None, noise: Any = None, **_: Any) -> None:
+    def check_call(
+        self, u: Any = None, source: Any = None, noise: Any = None, guide: Any = None, **_: Any
+    ) -> None:
         """Refuse what is no state, a source of another shape, and a noise level that is none."""
-        self.check_state(u, noise, "u", source)
+        self.check_state(u, noise, "u", source, guide)
 
-    def call(self, u: Any, source: Any = None, noise: Any = None) -> Any:
+    def call(self, u: Any, source: Any = None, noise: Any = None, guide: Any = None) -> Any:
         """u⁺."""
-        return self.step(u, self.prepare(), source=u if source is None else source, noise=noise)
+        prepared, f = self.prepare(), u if source is None else source
+        given = self.flux_parameters(prepared, noise, f if guide is None else guide)
+        return self.step(u, prepared, source=f, noise=noise, parameters=given)
 
-    def energy(self, u: Any, source: Any = None, noise: Any = None) -> Any:
-        """E(u) = Σψ(Ku + b) + β/2‖u − f‖², a value per sample.
-
-        Steps per channel weight ψ: Στᵢψ((Ku + b)ᵢ).
-        """
-        self.check_call(u, source, noise)
-        prepared = self.prepare()
+    def energy(self, u: Any, source: Any = None, noise: Any = None, guide: Any = None) -> Any:
+        """E(u) = Σψ(Ku + b) + β/2‖u − f‖² for each sample; steps per channel weigh it, Στᵢψᵢ."""
+        self.check_call(u, source, noise, guide)
+        prepared, f = self.prepare(), u if source is None else source
         weight = prepared.step if self.step_size == "per_channel" else 1.0
-        total = sum(
-            per_sample(as_in(weight, p) * p)
-            for p in self.flux.potentials(self.inner(u, prepared), noise)
-        )
+        potentials = self.potentials(u, prepared, noise, f if guide is None else guide)
+        total = sum(per_sample(as_in(weight, p) * p) for p in potentials)
         if self.data_weight and source is not None:
             total = total + as_in(prepared.data_weight, total) / 2 * per_sample(
                 ops.square(u - source)
@@ -267,6 +264,9 @@ class DiffusionBlock(DiffusionStep):
             else tau * float(ops.convert_to_numpy(prepared.data_weight))
         )
         per_channel = self.step_size == "per_channel"
+        # steps that differ between channels weigh the entries of Φ′ unequally
+        gates = self.gating(squared)
+        gates = math.inf if per_channel and gates else gates
         facts = BlockFacts(
             self.fraction * 2 / self.flux.stiffness if per_channel else tau * squared,
             data,
@@ -275,10 +275,8 @@ class DiffusionBlock(DiffusionStep):
             self.flux.linear,
             self.use_bias,
             self.assumptions(),
-            # steps that differ between channels weigh the entries of Φ′ unequally
-            asymmetry=(
-                np.inf if per_channel and self.flux.asymmetry_bound else self.flux.asymmetry_bound
-            ),
+            asymmetry=0.0 if self.flux.guided else gates,
+            guidance=gates if self.flux.guided else 0.0,
             potential=self.flux.has_potential,
         )
         return outward(facts, self.operator, self.compute_dtype, tau)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import keras
@@ -10,6 +12,7 @@ from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde import operators
+from keras_pde.certificates import weighted_norms
 from keras_pde.certificates.certified import Certified
 from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.declared import said
@@ -21,6 +24,19 @@ from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.types import Shape, Tensor
+
+
+@dataclass
+class PreparedBlock:
+    """What does not change from step to step, nor with the input.
+
+    Kernels in use, step size, a data weight, and what the flux takes of its weights, if anything.
+    """
+
+    kernels: list[Any]
+    step: Any
+    data_weight: Any
+    weights: list[Any] | None = None
 
 
 class DiffusionStep(Gated, Certified):
@@ -67,15 +83,50 @@ class DiffusionStep(Gated, Certified):
         check_operator(self.operator)
         check_layer(self.flux, self.operator.ndim, self.operator.rows)
 
-    def check_state(self, u: Tensor, noise: Tensor, name: str, source: Tensor = None) -> None:
+    def inner(self, u: Tensor, prepared: Any) -> list[Tensor]:
+        """What Φ acts on, in parts: Ku."""
+        return self.operator.parts(u, prepared.kernels)
+
+    def flux_parameters(self, prepared: Any, noise: Tensor, guide: Tensor) -> list[Any] | None:
+        """What Φ depends on besides Ku, to compute once for many steps.
+
+        None where Φ has no weights to compute once and no guide; each step then asks it itself.
+
+        Args:
+            prepared: what `prepare` returned.
+            noise: level for a noise-conditioned flux.
+            guide: the image that opens the gates of a guided flux.
+        """
+        flux, weights = self.flux, prepared.weights
+        if weights is None and not flux.guided:
+            return None
+        seen = self.inner(guide, prepared) if flux.guided else None
+        return flux.parameters_with(weights, seen, noise, self.operator.ndim + 2)
+
+    def potentials(self, u: Tensor, prepared: Any, noise: Tensor, guide: Tensor) -> list[Tensor]:
+        """ψ(Ku), in parts."""
+        parts, given = self.inner(u, prepared), self.flux_parameters(prepared, noise, guide)
+        if given is None:
+            return self.flux.potentials(parts, noise)
+        return self.flux.potentials(parts, noise, given)
+
+    def check_state(
+        self, u: Tensor, noise: Tensor, name: str, source: Tensor = None, guide: Tensor = None
+    ) -> None:
         """Refuse what is no state of K, a noise level that Φ cannot do with, and a wrong source."""
         self.operator.check_state(u, f"{name} of {self.name}")
         conditioned = self.flux.noise_conditioned
         if conditioned or noise is not None:
             noise_level.check(noise, conditioned, self.name, tuple(u.shape))
-        if source is not None:
-            self.operator.check_state(source, f"source of {self.name}")
-            gate.same_sizes(source, f"source of {self.name}", tuple(u.shape), name)
+        for x, kind in ((source, "source"), (guide, "guide")):
+            if x is not None:
+                self.operator.check_state(x, f"{kind} of {self.name}")
+                gate.same_sizes(x, f"{kind} of {self.name}", tuple(u.shape), name)
+        if guide is not None and not self.flux.guided:
+            raise ValueError(
+                f"guide of {self.name} has no effect, as its flux looks at the state only: leave it"
+                " out, or give GatedFlux gates='input'"
+            )
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
         """The shape of the state."""
@@ -114,6 +165,18 @@ class DiffusionStep(Gated, Certified):
                 "A certificate is computed from weights: build the layer first, by calling it or by"
                 " build(input_shape)"
             )
+
+    def gating(self, squared: float) -> float:
+        """c with ‖KᵀXK‖ ≤ c‖K‖² for all that gates add to Φ′, from the weights at hand.
+
+        Args:
+            squared: the bound of ‖K‖² that stands for ‖K‖².
+        """
+        most = self.flux.asymmetry_bound
+        matrix = self.flux.reaction_matrix()
+        if matrix is None or not 0 < most < math.inf or not squared:
+            return most
+        return min(most, weighted_norms.sandwiched(matrix, self.operator) / squared)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -30,16 +30,14 @@ from keras_pde.schemes.solvers.solver import SolverResult
 
 @dataclass
 class PreparedStep:
-    """What does not change from step to step.
-
-    Kernels in use, step size, parameters of the flux, q and m.
-    """
+    """What does not change from step to step: kernels in use, τ, parameters of the flux, q, m."""
 
     kernels: list[Any]
     step: Any
     parameters: list[Any]
     q: Any
     m: Any
+    weights: list[Any] | None = None
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -53,8 +51,9 @@ class ImplicitDiffusion(DiffusionStep):
     constant 1/(1 − τμ‖K‖²) while τμ‖K‖² < 1. The iterations of the solver are a recurrent network
     with a skip from f. Gradients come from the implicit function theorem: the memory of training
     does not depend on the number of iterations. A second derivative is a ValueError. What is
-    computed differs from u by the tolerance that the certificate states (I7). Cost: K, Φ and Kᵀ an
-    iteration; about as much for a gradient.
+    computed differs from u by the tolerance that the certificate states (I7). Gates that the input
+    opens keep all this for a guide that is held, and f ↦ u has the constant of I8. Cost: K, Φ and
+    Kᵀ an iteration; about as much for a gradient.
 
     Args:
         operator: an `Operator` such as `ConvOperator`; a stencil name ("forward", ...), for the
@@ -74,7 +73,8 @@ class ImplicitDiffusion(DiffusionStep):
             report.
 
     Call args: ``f`` (batch, \*spatial, channels); ``noise``, σ per sample or as a map, for a
-    noise-conditioned flux. Returns u, the shape of f. Inner computations are in float32 at least.
+    noise-conditioned flux; ``guide``, same shape as f (f itself unless given), which opens gates of
+    the input. Returns u, the shape of f. Inner computations are in float32 at least.
 
     Raises:
         ValueError: arguments out of range; a solver that cannot solve the step (with the bound).
@@ -118,7 +118,7 @@ class ImplicitDiffusion(DiffusionStep):
         if not self.flux.has_potential:
             raise ValueError(
                 f"An implicit step minimises an energy, and {type(self.flux).__name__} has none."
-                " Use FluxActivation or SplineFlux."
+                " Use FluxActivation, SplineFlux, or GatedFlux with gates='input'."
             )
         self.step_size = step_size
         self.solver = solvers.get(solver)
@@ -149,8 +149,13 @@ class ImplicitDiffusion(DiffusionStep):
         strength = self.step_size * self.operator.squared_norm_bound()
         return strength * self.flux.stiffness, strength * max(0.0, -low)
 
-    def prepare(self, noise: Any = None) -> PreparedStep:
-        """Kernels, step size and parameters in use; compute once for many steps."""
+    def prepare(self, noise: Any = None, guide: Any = None) -> PreparedStep:
+        """Kernels, step size and parameters in use; compute once for many steps.
+
+        Args:
+            noise: level for a noise-conditioned flux.
+            guide: the image that opens the gates of a guided flux.
+        """
         kernels = self.operator.weights_in_use()
         step: Any = self.step_size
         if step == "learned":
@@ -160,9 +165,13 @@ class ImplicitDiffusion(DiffusionStep):
             bound = self.operator.squared_norm_bound(kernels)
             q, low = step * bound * self.flux.stiffness, self.flux.slope_range[0]
             m = 0.0 if low >= 0 else step * bound * -low
-        return PreparedStep(
-            kernels, step, self.flux.flux_parameters(noise, self.operator.ndim + 2), q, m
-        )
+        ready = PreparedStep(kernels, step, [], q, m, self.flux.weights_in_use())
+        if guide is not None:
+            guide = at_least_float32(ops.convert_to_tensor(guide))
+        given = self.flux_parameters(ready, noise, guide)
+        if given is None:
+            given = self.flux.flux_parameters(noise, self.operator.ndim + 2)
+        return replace(ready, parameters=given)
 
     def problem(self, f: Any, prepared: PreparedStep) -> ImplicitStep:
         """The step from f, in float32 at least."""
@@ -186,7 +195,9 @@ class ImplicitDiffusion(DiffusionStep):
             cast(prepared.m),
         )
 
-    def solve(self, f: Any, noise: Any = None, trace: bool = False) -> SolverResult:
+    def solve(
+        self, f: Any, noise: Any = None, trace: bool = False, guide: Any = None
+    ) -> SolverResult:
         """The solution u without gradients, with the iterations and the residual of each sample.
 
         Example:
@@ -196,11 +207,11 @@ class ImplicitDiffusion(DiffusionStep):
             >>> bool(solution.converged[0])
             True
         """
-        self.check_call(f, noise)
+        self.check_call(f, noise, guide)
         f = ops.convert_to_tensor(f, dtype=self.compute_dtype)
         if not self.built:
             self.build(f.shape)
-        return self.solve_prepared(f, self.prepare(noise), trace)
+        return self.solve_prepared(f, self.prepare(noise, f if guide is None else guide), trace)
 
     def solve_prepared(self, f: Any, prepared: PreparedStep, trace: bool = False) -> SolverResult:
         """As `solve`, with what `prepare` returned."""
@@ -225,20 +236,22 @@ class ImplicitDiffusion(DiffusionStep):
         u = failures.solution(u, solution)
         return narrow(u, ops.convert_to_tensor(f))
 
-    def check_call(self, f: Any = None, noise: Any = None, **_: Any) -> None:
+    def check_call(self, f: Any = None, noise: Any = None, guide: Any = None, **_: Any) -> None:
         """Refuse what is no state, and a noise level that is none."""
-        self.check_state(f, noise, "f")
+        self.check_state(f, noise, "f", guide=guide)
 
-    def call(self, f: Any, noise: Any = None) -> Any:
+    def call(self, f: Any, noise: Any = None, guide: Any = None) -> Any:
         """u."""
         f = f if noise is None else noise_level.samples_or_nan(f, noise)
-        return self.step(f, self.prepare(noise))
+        return self.step(f, self.prepare(noise, f if guide is None else guide))
 
-    def energy(self, u: Any, noise: Any = None) -> Any:
-        """E(u) = Σψ(Ku), a value per sample."""
-        self.check_state(u, noise, "u")
-        parts = self.operator.parts(u, self.operator.weights_in_use())
-        return sum(per_sample(p) for p in self.flux.potentials(parts, noise))
+    def energy(self, u: Any, noise: Any = None, guide: Any = None) -> Any:
+        """E(u) = Σψ(Ku), a value per sample; the guide of a guided flux is u unless given."""
+        self.check_state(u, noise, "u", guide=guide)
+        kernels, weights = self.operator.weights_in_use(), self.flux.weights_in_use()
+        ready = PreparedStep(kernels, 1.0, [], 0.0, 0.0, weights)
+        parts = self.potentials(u, ready, noise, u if guide is None else guide)
+        return sum(per_sample(p) for p in parts)
 
     @property
     def tau(self) -> float:
@@ -251,8 +264,10 @@ class ImplicitDiffusion(DiffusionStep):
 
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights at hand."""
+        squared = self.operator.certified_squared_norm()
         return BlockFacts(
-            self.tau * self.operator.certified_squared_norm(),
+            self.tau * squared,
+            guidance=self.gating(squared),
             diffusivity=self.flux.diffusivity_bounds,
             slope=self.flux.slope_bounds,
             linear=self.flux.linear,

@@ -14,7 +14,8 @@ from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
 from keras_pde.fluxes.flux_layer import FluxLayer
-from keras_pde.layers.diffusion_block import DiffusionBlock, PreparedBlock
+from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models import retiming
 from keras_pde.models.block_network import BlockNetwork, block_arguments
@@ -166,10 +167,7 @@ class DiffusionResNet(BlockNetwork):
         # in its graphs arrays are constants, and tensors inputs that are laid out in every call
         if keras.backend.backend() == "tensorflow":
             prepared = [
-                PreparedBlock(
-                    *keras.tree.map_structure(_as_array, (p.kernels, p.step, p.data_weight))
-                )
-                for p in prepared
+                PreparedBlock(**keras.tree.map_structure(_as_array, vars(p))) for p in prepared
             ]
         return Program(
             lambda inputs: twin._run(twin.tensors(inputs), prepared=prepared), self.prefers_xla
@@ -286,4 +284,4 @@ class DiffusionResNet(BlockNetwork):
 
 
 def _as_array(x: Any) -> Any:
-    return x if isinstance(x, float | int) else ops.convert_to_numpy(x)
+    return x if x is None or isinstance(x, float | int) else ops.convert_to_numpy(x)

@@ -8,7 +8,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_pde.layers.diffusion_block import DiffusionBlock, PreparedBlock
+from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import as_in, at_least_float32
 from keras_pde.runtime.types import Number, Tensor
@@ -22,6 +23,7 @@ def evolve(
     source: Tensor,
     noise: Tensor | None,
     states: list[Tensor] | None = None,
+    guide: Tensor | None = None,
 ) -> Tensor:
     """uᴺ of v = block(uᵏ; τₖ), uᵏ⁺¹ = wₖv + (1 − wₖ)uᵏ⁻¹ from u⁰ = the source.
 
@@ -32,22 +34,44 @@ def evolve(
         source: u⁰, of which data terms are the distance.
         noise: level for noise-conditioned fluxes.
         states: a list to append the states to, after each step (after each cycle if frozen).
+        guide: what guided fluxes look at, the source unless given. Each block looks once, where its
+            steps begin, so that the gates of one block at a time are held.
     """
     share = len(schedule) // len(blocks)
-    u = source
+    guide = source if guide is None else guide
+    u, known = source, dict[int, Any]()
+
+    def given(i: int) -> list[Any] | None:
+        """What the flux of block i depends on besides Ku, computed where its steps begin."""
+        if i not in known:
+            known.clear()
+            known[i] = blocks[i].flux_parameters(prepared[i], noise, guide)
+        return known[i]
+
     if states is not None:
         states.append(u)
     for index, cycle in enumerate(schedule.cycles):
         first = index * len(cycle)
         block = blocks[first // share]
-        freeze = functools.partial(block.freeze, prepared=prepared[first // share], noise=noise)
+        freeze = functools.partial(
+            block.freeze,
+            prepared=prepared[first // share],
+            noise=noise,
+            parameters=given(first // share),
+        )
         frozen = freeze(u) if schedule.frozen else None
 
         def step(
             k: int, pair: list[Tensor], tau: Number, w: Number, frozen: Any = frozen
         ) -> list[Tensor]:
             v = blocks[k // share].step(
-                pair[0], prepared[k // share], source=source, noise=noise, scale=tau, frozen=frozen
+                pair[0],
+                prepared[k // share],
+                source=source,
+                noise=noise,
+                scale=tau,
+                frozen=frozen,
+                parameters=given(k // share),
             )
             # without extrapolation the state before the last is not needed
             if len(pair) == 1:

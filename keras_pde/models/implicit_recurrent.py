@@ -115,11 +115,14 @@ class ImplicitRecurrent(BlockNetwork):
         return self._run(inputs)[0]
 
     def _run(
-        self, inputs: Inputs, traces: list[Tensor] | None = None
+        self,
+        inputs: Inputs,
+        traces: list[Tensor] | None = None,
+        guide: Tensor | None = None,
     ) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
         u, noise, lower = self.lift(inputs)
         u = u if noise is None else noise_level.samples_or_nan(u, noise)
-        prepared = [block.prepare(noise) for block in self.blocks]
+        prepared = [block.prepare(noise, u if guide is None else guide) for block in self.blocks]
         states = [u]
         for k in range(self.steps):
             block, ready = self.block_of(k), prepared[k // self.steps_per_block]

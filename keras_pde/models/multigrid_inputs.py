@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.fluxes import noise_level
-from keras_pde.fluxes.flux_layer import REFERENCE_NOISE, SMALLEST_RATIO
+from keras_pde.fluxes.noise_level import REFERENCE_NOISE, SMALLEST_RATIO
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.multigrid.problems import Problem

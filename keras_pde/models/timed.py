@@ -120,6 +120,7 @@ class Timed(Network):
         f, level, lower = self.model.lift(given if len(given) > 1 else given[0])
         block = self.model.blocks[0]
         ready = block.prepare()
+        given = block.flux_parameters(ready, level, f)
         times = ops.clip(ops.cast(times, f.dtype), 0.0, self.longest)
         known = times >= 0  # in a graph: no time that is NaN has a finite result
         times = ops.where(known, times, ops.zeros_like(times))
@@ -135,7 +136,7 @@ class Timed(Network):
                 ops.where(k < counts, sizes, ops.zeros_like(sizes)),
                 (-1, *(1,) * (len(u.shape) - 1)),
             )
-            return k + 1, block.step(u, ready, source=f, noise=level, scale=scale)
+            return k + 1, block.step(u, ready, source=f, noise=level, scale=scale, parameters=given)
 
         start = ops.zeros_like(last)
         return lower(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import ops
@@ -112,6 +112,25 @@ class NormedConvolution(Operator):
         if not self.fixed or mirrored or self.stencil not in stencils.SQUARED_NORMS:
             return None
         return float(stencils.SQUARED_NORMS[str(self.stencil)](self.ndim))
+
+    def row_weighing(self, points: int) -> tuple[np.ndarray, Callable[[np.ndarray], float]] | None:
+        """k̂, and bounds of ‖diag(w)K‖ as of ‖K‖, for one learned convolution of few channels.
+
+        Example:
+            >>> from keras_pde import ConvOperator
+            >>> K = ConvOperator(2, 1, boundary="periodic", initializer="ones")
+            >>> K.build((None, 8, 1))
+            >>> _, bound = K.row_weighing(4)
+            >>> round(bound(np.array([3.0, 4.0])), 9)
+            5.0
+        """
+        if self.fixed or len(self.stored()) > 1 or self.channels > 4 or self.rows > 512:
+            return None
+        (kernel,) = self.kernel_arrays()
+        axes = tuple(range(kernel.ndim - 2))
+        found = np.fft.fftn(kernel, [max(points, n) for n in kernel.shape[:-2]], axes)
+        symbols = np.swapaxes(found.reshape(-1, *kernel.shape[-2:]), 1, 2)
+        return symbols, lambda w: conv_norms.quick_bound([kernel * w], self.boundary)
 
     def max_norm_bound(self) -> float:
         """‖K‖∞ for every spatial size: the largest sum of a filter's absolute values.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -214,6 +214,14 @@ class Operator(Gated):
         unstable.
         """
         return float(self.squared_norm_bound()) if self.fixed else self.norm_bound() ** 2
+
+    def row_weighing(self, points: int) -> tuple[np.ndarray, Callable[[np.ndarray], float]] | None:
+        """(k̂, w ↦ an upper bound of ‖diag(w)K‖ for weights w > 0 of the rows).
+
+        k̂ at so many frequencies an axis, (frequencies, rows, channels), suggests the weights. None
+        where K weighs no rows.
+        """
+        return None
 
     def max_norm_bound(self) -> float:
         """Upper bound of ‖K‖∞ = sup max|Ku|/max|u| for every spatial size, in float64."""

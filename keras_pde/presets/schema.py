@@ -201,7 +201,13 @@ SCHEMA: dict[str, dict[str, Check]] = {
     **{name: {"contrast": real} for name in FLUXES},
     "FAB": {"contrast": real, "kappa": real},
     "FluxActivation": {**ACTIVATION, "coupled": flag},
-    "GatedFlux": {**ACTIVATION, "neighbourhood": KERNEL_SIZE},
+    "GatedFlux": {
+        **ACTIVATION,
+        "neighbourhood": KERNEL_SIZE,
+        "gates": word,
+        "evidence_contrast": optional(real),
+        "coupling": optional(real),
+    },
     "SplineFlux": SPLINE,
     "CoupledSplineFlux": {
         **SPLINE,
