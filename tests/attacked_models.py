@@ -15,6 +15,7 @@ from keras_pde import (
     FEDResNet,
     FluxActivation,
     FSIResNet,
+    GatedFlux,
     Lifting,
     Schedule,
     SplineFlux,
@@ -50,6 +51,15 @@ def block(
 
 def spline(low: float) -> SplineFlux:
     return SplineFlux(6, 3.0, (low, 1.0), contrast=0.5, **D)
+
+
+def gated(flux: str, gates: str = "input", **options: Any) -> GatedFlux:
+    learned_too = {"learn_contrast": True, "per_channel": True, "neighbourhood": 3}
+    return GatedFlux(flux, 0.5, gates=gates, **learned_too, **options, **D)
+
+
+def gated_block(flux: GatedFlux) -> DiffusionBlock:
+    return block(flux, "learned", learned(3, 3, "dirichlet"))
 
 
 MODELS = {
@@ -122,6 +132,24 @@ MODELS = {
         5, 4 / 3, block=block("perona_malik", operator=learned(2, 3, "periodic"))
     ),
     "dufort-frankel linear": lambda: DuFortFrankelResNet(7, 1.6, block=block("linear"), tied=True),
+    "gates of the input": lambda: DiffusionResNet(
+        3, block=gated_block(gated("charbonnier", evidence_contrast=0.7))
+    ),
+    "gates of the input, tied": lambda: DiffusionResNet(
+        3, block=gated_block(gated("truncated_tv", coupling=0.3)), tied=True
+    ),
+    "gates of the input, perona-malik": lambda: DiffusionResNet(
+        2, block=gated_block(gated("perona_malik"))
+    ),
+    "gates of the input, fsi": lambda: FSIResNet(
+        1, 3, block=gated_block(gated("charbonnier", coupling=1.0)), tied=False
+    ),
+    "gates of the input, lifted": lambda: DuFortFrankelResNet(
+        3, 0.7, block=gated_block(gated("charbonnier", coupling=1.0)), tied=True, lifting=3
+    ),
+    "gates of the state, coupling": lambda: DiffusionResNet(
+        3, block=gated_block(gated("charbonnier", "state", evidence_contrast=0.7, coupling=0.5))
+    ),
     "custom": lambda: DiffusionResNet(
         Schedule((0.5, 1.2, 0.8), (1.0, 1.3, 0.6)), block=block("charbonnier"), tied=True
     ),
@@ -141,6 +169,7 @@ SIGNED = {
     "haar neumann",
     "fed data term",
     "dufort-frankel at the limit",
+    *(name for name in MODELS if name.startswith("gates")),
 }
 
 

@@ -148,6 +148,9 @@ CASES = [
             "learn_contrast": True,
             "per_channel": True,
             "noise_conditioned": True,
+            "gates": "input",
+            "evidence_contrast": 0.9,
+            "coupling": 0.6,
         },
         noise=True,
     ),
@@ -168,6 +171,11 @@ CASES = [
             "gated, by rows": lambda: {
                 "operator": ConvOperator(8, 5, boundary="dirichlet", zero_mean=True),
                 "flux": GatedFlux(),
+                "step_size": "learned",
+            },
+            "gated by the input": lambda: {
+                "operator": ConvOperator(4, 3, boundary="dirichlet"),
+                "flux": GatedFlux("charbonnier", gates="input", coupling=0.5),
                 "step_size": "learned",
             },
             "step by number": lambda: {"operator": "second", "step_size": 0.05},
@@ -268,6 +276,7 @@ CASES += [
             "anderson": lambda: _implicit(solvers.Anderson(memory=3), step_size=2.0),
             "lagged diffusivity": lambda: _implicit("lagged_diffusivity", step_size=2.0),
             "dense": lambda: {**_implicit("accelerated"), "operator": DenseOperator(5)},
+            "gated": lambda: {**_implicit("accelerated"), "flux": GatedFlux(gates="input")},
         },
     ),
     Case(

@@ -82,7 +82,14 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
     ),
     "GatedFlux": (
         keras_pde.GatedFlux,
-        {"flux": [*WORD, "fab"], "contrast": [*NUMBER, 0], "neighbourhood": [*COUNT, 4, None]},
+        {
+            "flux": [*WORD, "fab"],
+            "contrast": [*NUMBER, 0],
+            "neighbourhood": [*COUNT, 4, None],
+            "gates": [*WORD, None],
+            "evidence_contrast": [*NUMBER, 0],
+            "coupling": [*NUMBER, 0],
+        },
     ),
     "SplineFlux": (
         keras_pde.SplineFlux,

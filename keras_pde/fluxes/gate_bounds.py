@@ -1,9 +1,12 @@
 r"""How strongly a gate can react: the matrix of its slopes, channel by channel, and its norm.
 
 A gate sigmoid(b + Σⱼ Vᵢⱼ(Dⱼ ∗ h)ⱼ) of the evidence hⱼ = eⱼ²/(ℓⱼ² + eⱼ²) moves Φᵢ, which is at most
-λᵢ sup|Φ/λ|, by at most Aᵢⱼ times a change of eⱼ, A = ¼·(3√3/8)·sup|Φ/λ|·(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/ℓⱼ)ᵢⱼ. So c = ‖A‖ bounds
-the Lipschitz constant of e ↦ Φ. The functions take NumPy arrays (xp=numpy, for certificates) and
-tensors (xp=keras.ops, differentiable, for training).
+λᵢ sup|Φ/λ|, by at most Aᵢⱼ times a change of eⱼ,
+
+    A = ¼·(3√3/8)·sup|Φ/λ|·(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/ℓⱼ)ᵢⱼ.
+
+So c = ‖A‖ bounds the Lipschitz constant of e ↦ Φ. The functions take NumPy arrays (xp=numpy, for
+certificates) and tensors (xp=keras.ops, differentiable, for training).
 """
 
 from __future__ import annotations

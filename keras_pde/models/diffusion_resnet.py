@@ -176,7 +176,7 @@ class DiffusionResNet(BlockNetwork):
     def energy(self, inputs: Inputs, source: Tensor | None = None) -> Tensor:
         """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample.
 
-        It exists for tied blocks only.
+        It exists for tied blocks only. Gates of the input are opened by f.
         """
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.block_with_energy().energy(ops.convert_to_tensor(u), source=source, noise=noise)

@@ -177,10 +177,13 @@ class ImplicitRecurrent(BlockNetwork):
         residuals = compiled(program.trace)(self.tensors(inputs))[1]
         return program.diagnosis(ops.convert_to_numpy(residuals))
 
-    def energy(self, inputs: Inputs) -> Tensor:
-        """E(u) = Σψ(Ku) of a state, a value per sample; for tied blocks."""
+    def energy(self, inputs: Inputs, guide: Tensor | None = None) -> Tensor:
+        """E(u) = Σψ(Ku) of a state, a value per sample; for tied blocks.
+
+        Gates of the input are opened by the guide, the network's input, which is u unless given.
+        """
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        return self.block_with_energy().energy(ops.convert_to_tensor(u), noise)
+        return self.block_with_energy().energy(ops.convert_to_tensor(u), noise, guide)
 
     def influence(self) -> Influence:
         """The distance from which a pixel acts with a weight below 1e-4, from 64 to 480.

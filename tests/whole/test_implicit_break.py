@@ -17,6 +17,7 @@ from attack import ascend, norm, starts, tiny_difference
 from keras_pde import (
     ConvOperator,
     FluxActivation,
+    GatedFlux,
     ImplicitDiffusion,
     ImplicitRecurrent,
     SplineFlux,
@@ -37,6 +38,11 @@ def learned(boundary: str = "periodic", filters: Any = 2) -> ConvOperator:
 
 def spline(low: float) -> SplineFlux:
     return SplineFlux(6, 3.0, (low, 1.0), "perona_malik", contrast=0.5, **D)
+
+
+def gated(flux: str) -> GatedFlux:
+    options = {"gates": "input", "neighbourhood": 3, "learn_contrast": True, "per_channel": True}
+    return GatedFlux(flux, 0.3, evidence_contrast=0.5, **options, **D)
 
 
 MODELS = {
@@ -64,6 +70,12 @@ MODELS = {
     "monotone spline": lambda: ImplicitRecurrent(
         2, block=ImplicitDiffusion(learned("dirichlet", (2, 3)), spline(0.0), "learned", **TIGHT)
     ),
+    "gates of the input": lambda: ImplicitRecurrent(
+        2, block=ImplicitDiffusion(learned("dirichlet", 3), gated("charbonnier"), 2.0, **TIGHT)
+    ),
+    "gates of the input, perona-malik": lambda: ImplicitRecurrent(
+        1, block=ImplicitDiffusion(learned("dirichlet", 3), gated("perona_malik"), 4.0, **TIGHT)
+    ),
     "relu": lambda: ImplicitRecurrent(1, block=ImplicitDiffusion(learned(), "relu", 3.0, **TIGHT)),
     "forward-and-backward": lambda: ImplicitRecurrent(
         1, block=ImplicitDiffusion(learned(), FluxActivation("fab", 0.4, **D), 0.8, **TIGHT)
@@ -82,7 +94,7 @@ def build(name: str) -> ImplicitRecurrent:
     for weight in model.weights:
         if "kernel_" in weight.path:
             weight.assign(2 * rng.normal(size=weight.shape))
-        elif "raw_slopes" in weight.path:
+        elif "raw_slopes" in weight.path or "mixing" in weight.path:
             weight.assign(3 * rng.normal(size=weight.shape))
     return model
 
@@ -109,7 +121,9 @@ def test_gradient_ascent_does_not_break_the_certificate(name: str) -> None:
             tf.math.log(norm(v - u) / norm(d)),
             tf.math.log(norm((v - u - (1 - theta) * d) / theta) / norm(d)),
             (
-                (model.energy(u) - model.energy(f)) / norm(f) ** 2
+                (model.energy(u, f) - model.energy(f, f)) / norm(f) ** 2
+                if model.blocks[0].flux.guided
+                else (model.energy(u) - model.energy(f)) / norm(f) ** 2
                 if certificate.energy_descent
                 else tf.zeros_like(norm(f))
             ),
