@@ -17,6 +17,7 @@ from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import uncertified
 from keras_pde.certificates.facts import ROUNDING, BlockFacts, flaw
+from keras_pde.certificates.further import further, step_spectrum
 from keras_pde.certificates.rounding import rounded_norm
 from keras_pde.fluxes.declared import said
 from keras_pde.runtime.bounds import or_none, times
@@ -186,7 +187,10 @@ def evolution_certificate(
         reasons["norm"] += f"; with the roundings of {rounding.dtype}"
     assumptions += said(scheme_of(schedule), f"the scheme {schedule.kind}")
     granted = ("exact arithmetic",) if rounding is None else rounding.assumptions()
-    return Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, *granted))
+    exact = Certificate(subject, norm, lipschitz, theta, energy, reasons, (*assumptions, *granted))
+    alone = len(blocks) == 1 and not schedule.frozen
+    step = blocks[0].scaled(schedule.step_sizes[0])
+    return exact.with_guarantees(*further(theta, step_spectrum(step) if alone else None))
 
 
 def _averaged(

@@ -66,6 +66,7 @@ class Guarantee:
     word: ClassVar[str] = ""  # for the index of presets, where this is the strongest guarantee
     rank: ClassVar[int] = 0  # the strongest has the highest
     place: ClassVar[int] = 100  # where its words stand in a summary; the lowest comes first
+    on_cards: ClassVar[bool] = True  # whether a card's table has room for its words
     claim: ClassVar[str] = ""  # what is proved, without numbers; the title where it is empty
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.further import further
 from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.runtime.printed import rounded
 
@@ -118,6 +119,8 @@ def implicit_certificate(
     exact = Certificate(
         subject, norm, lipschitz, theta, tied and unique, reasons, (*assumptions, solves, granted)
     )
+    alone = len(steps) == 1 and unique and not driven
+    exact = exact.with_guarantees(*further(theta, (0.0, lipschitz) if alone else None))
     off = {"norm": norm * math.expm1(len(steps) * math.log1p(tolerance))}
     moved = _moved([_inverse(x) for x in gamma], [_inverse(x) for x in m], tolerance)
     return exact.with_guarantees(*(g.within(off.get(g.key, moved)) for g in exact.guarantees))

@@ -47,7 +47,8 @@ class Statements:
         """What is proved in a few words with the constants, and what it assumes.
 
         Args:
-            assuming: whether to say the assumptions; a card has no room for them.
+            assuming: whether to say the assumptions, and the guarantees that a card has no room
+                for.
 
         Example:
             >>> from keras_pde import Certificate
@@ -58,7 +59,8 @@ class Statements:
             'norm stable, Lipschitz constant 2'
         """
         ordered = sorted(self.guarantees, key=lambda guarantee: guarantee.place)
-        words = ", ".join(g.with_margin(g.words) for g in ordered if g.words) or "none"
+        said = [g for g in ordered if g.words and (g.on_cards or assuming)]
+        words = ", ".join(g.with_margin(g.words) for g in said) or "none"
         granted = ", ".join(self.assumptions) if assuming and words != "none" else ""
         return f"{words}; assuming {granted}" if granted else words
 
