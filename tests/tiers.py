@@ -47,6 +47,10 @@ KEPT = {
     "coupled::implicit_steps_keep_their_theorems_under_attack": 1,
     "lifting::a_lifted_monotone_net_is_averaged_and_no_attack_breaks_it": 1,
     "gated::s1_no_weights_and_no_input_break_norm_stability": 4,
+    "input_gates::a_coupling_holds_for_every_weight_and_every_noise_level": 2,
+    "input_gates::f7_constants_are_a_sum_and_for_gates_of_the_state_a_product": 4,
+    "input_gates::i8_the_constant_of_an_equilibrium_with_gates_of_the_input": 1,
+    "input_gates::a_network_is_saved_with_its_gates": 0,
     # weights that are no numbers, and extreme ones, in every kind of layer
     "extremes::of_weights_that_are_no_numbers_nothing_is_proved": 8,
     "extremes::weights_of_0_and_of_1e38_give_constants_or_reasons": 6,
@@ -180,6 +184,7 @@ KEPT = {
     "benchmarks::implicit_solvers_converge": 0,
     "benchmarks::translation_trains_resumes_and_draws": 0,
     "benchmarks::denoisers_are_timed_beside_dncnn": 0,
+    "benchmarks::attacks_stay_below_what_is_certified": 0,
     "benchmarks::everywhere_measures_each_cell_or_says_why_not": 0,
     "benchmarks::device_runs_from_a_bare_checkout_without_tensorflow": 0,
     "benchmarks::overhead_prints_its_tables": 0,

@@ -24,6 +24,7 @@ from keras_pde import (
 )
 from keras_pde.certificates.weighted_norms import sandwiched
 from keras_pde.fluxes import gate_bounds
+from keras_pde.tasks.training.growing import grow
 
 D = {"dtype": "float64"}
 LEARNED = {"learn_contrast": True, "per_channel": True, "neighbourhood": 3}
@@ -170,7 +171,7 @@ def saturated(gates: str, steps: int, implicit: bool = False) -> tuple[Any, np.n
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
 @pytest.mark.parametrize("gates", ["input", "state"])
-def test_f7_constants_of_explicit_steps_are_a_sum_and_those_of_gates_of_the_state_a_product(
+def test_f7_constants_are_a_sum_and_for_gates_of_the_state_a_product(
     gates: str, steps: int
 ) -> None:
     """Both are nearly attained, so a bound that were 0.9 of them, or half of c, would be none."""
@@ -301,3 +302,19 @@ def test_a_network_is_saved_with_its_gates(rng: np.random.Generator, tmp_path: A
     np.testing.assert_array_equal(value(loaded(inputs)), value(net(inputs)))
     assert loaded.certificate().lipschitz == net.certificate().lipschitz < 1 + 2 * 2 * 0.5
     assert ops.shape(net(inputs))[0] == 2
+
+
+def test_evidence_of_its_own_starts_from_a_source_without(rng: np.random.Generator) -> None:
+    nets = []
+    for own in (None, 0.2):
+        flux = gated(gates="state", evidence_contrast=own, noise_conditioned=True)
+        nets.append(
+            DiffusionResNet(
+                2, block=DiffusionBlock(ConvOperator(4, 3, **D), flux, "learned", **D), **D
+            )
+        )
+        nets[-1].build([(None, None, None, 1), (None,)])
+    randomized(nets[0], rng)
+    grow(nets[1], nets[0])
+    inputs = [rng.normal(size=(2, 6, 7, 1)), np.array([0.1, 0.3])]
+    np.testing.assert_array_equal(value(nets[1](inputs)), value(nets[0](inputs)))

@@ -222,3 +222,11 @@ def test_memory_prints_its_growth_and_draws(script, tmp_path, capsys):
     assert growth.keys() == {"perona_malik_2d"}
     assert picture.stat().st_size > 1000
     assert "12 images of 6 sizes" in capsys.readouterr().out
+
+
+def test_attacks_stay_below_what_is_certified(script, capsys):
+    names = ["certified_resnet_2d", "convex_equilibrium_2d"]
+    for row in script("certified_vs_attacked").main([*names, "--quick"]):
+        assert 0.9 < row["attacked"] <= row["certified"] * (1 + 1e-5)
+        assert row["certified"] <= row["before"]
+    assert "certified/attacked" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from keras_pde.layers import DiffusionBlock
 from keras_pde.models.block_network import BlockNetwork
 from keras_pde.runtime.positive import inverse_softplus
 
+# weights of a gate that looks with contrasts of its own, and what they start from
+EVIDENCE = {"raw_evidence": "raw_contrast", "evidence_slope": "noise_slope"}
 SMALL = 0.3  # what the kernels of further channels and filters start at, of their usual size
 
 
@@ -26,6 +28,8 @@ def grow(model: Any, source: Any) -> None:
     computed so that they are stable: with c² = τ/τ′, cK for K and cλ for λ make the step the same,
     for Φ(cs; cλ) = cΦ(s; λ). Where the contrast depends on the noise this holds at σ₀ = 25/255, and
     nearly at other levels. The contrasts must be weights; biases start at zero.
+
+    Gates with contrasts of their own start from gates that have those of the flux.
 
     Raises:
         ValueError: layers that differ, or a source that is larger.
@@ -77,12 +81,25 @@ def _given(model: Any, source: Any) -> list[np.ndarray | None]:
                 f"{source.name} and {model.name} do not bound kernels and steps in the same way, so"
                 " that the same weights are another map: the same layers are needed"
             )
+    more = [weight for weight in model.weights if weight.name in EVIDENCE]
+    known = any(weight.name in EVIDENCE for weight in source.weights)
+    if more and not known and len(model.weights) - len(more) == len(source.weights):
+        return list(_with_evidence(model, source))
     if len(model.weights) != len(source.weights):
         raise ValueError(
             f"{source.name} has {len(source.weights)} weights and {model.name}"
             f" {len(model.weights)}: the same layers are needed"
         )
     return [ops.convert_to_numpy(weight) for weight in source.weights]
+
+
+def _with_evidence(model: Any, source: Any) -> Iterator[np.ndarray]:
+    """The source's weights, and its contrasts once more for the evidence."""
+    theirs, latest = iter(source.weights), {}
+    for weight in model.weights:
+        if weight.name not in EVIDENCE:
+            latest[weight.name] = ops.convert_to_numpy(next(theirs))
+        yield latest[EVIDENCE.get(weight.name, weight.name)]
 
 
 def _blocks(model: Any) -> Sequence[Any]:
