@@ -166,6 +166,14 @@ class BlockNetwork(Network):
             )
         return self.blocks[0]
 
+    @abstractmethod
+    def run(self, inputs: Inputs, guide: Tensor | None = None) -> Tensor:
+        """The output, with gates of the input opened by a guide, a state, or by the input."""
+
+    @abstractmethod
+    def certificate_of(self, facts: list[BlockFacts]) -> Certificate:
+        """What is proved about the network from the facts of its steps."""
+
     def step_facts(self) -> list[BlockFacts]:
         """What is known of every step's block, from the weights at hand."""
         self.require_weights("A certificate is computed from weights")

@@ -13,6 +13,7 @@ from keras_pde import fluxes as activations
 from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
+from keras_pde.certificates.facts import BlockFacts
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
@@ -135,10 +136,15 @@ class DiffusionResNet(BlockNetwork):
         inputs: Inputs,
         states: list[Tensor] | None = None,
         prepared: list[PreparedBlock] | None = None,
+        guide: Tensor | None = None,
     ) -> Tensor:
         f, noise, lower = self.lift(inputs)
         prepared = prepared or [block.prepare() for block in self.blocks]
-        return lower(evolve(self.schedule, self.blocks, prepared, f, noise, states))
+        return lower(evolve(self.schedule, self.blocks, prepared, f, noise, states, guide))
+
+    def run(self, inputs: Inputs, guide: Tensor | None = None) -> Tensor:
+        """uᴺ, with gates of the input opened by a guide, a state, or by the input."""
+        return self._run(inputs, guide=guide)
 
     @property
     def prefers_xla(self) -> bool:  # type: ignore[override]
@@ -194,7 +200,10 @@ class DiffusionResNet(BlockNetwork):
 
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
-        facts = self.step_facts()
+        return self.certificate_of(self.step_facts())
+
+    def certificate_of(self, facts: list[BlockFacts]) -> Certificate:
+        """What is proved from the facts of the steps."""
         tied = len(self.blocks) == 1
         return self.lowered(evolution_certificate(self.subject, self.schedule, facts, tied=tied))
 

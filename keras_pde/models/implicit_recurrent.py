@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_pde import fluxes as activations
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.facts import BlockFacts
 from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux_layer import FluxLayer
@@ -107,8 +108,7 @@ class ImplicitRecurrent(BlockNetwork):
 
     def call(self, inputs: Inputs) -> Tensor:
         """The state after the last step."""
-        states, lower = self._run(inputs)
-        return lower(states[-1])
+        return self.run(inputs)
 
     def states(self, inputs: Inputs) -> list[Tensor]:
         """The state after each implicit step, the input first."""
@@ -136,6 +136,11 @@ class ImplicitRecurrent(BlockNetwork):
                 solved = ops.where(spread(solution.converged, solved), solved, float("nan"))
             states.append(ops.cast(solved, u.dtype))
         return states, lower
+
+    def run(self, inputs: Inputs, guide: Tensor | None = None) -> Tensor:
+        """The last state, with gates of the input opened by a guide, a state, or by the input."""
+        states, lower = self._run(inputs, guide=guide)
+        return lower(states[-1])
 
     @property
     def prefers_xla(self) -> bool:  # type: ignore[override]
@@ -205,9 +210,13 @@ class ImplicitRecurrent(BlockNetwork):
 
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""
+        return self.certificate_of(self.step_facts())
+
+    def certificate_of(self, facts: list[BlockFacts]) -> Certificate:
+        """What is proved from the facts of the steps."""
         certificate = implicit_certificate(
             self.subject,
-            self.step_facts(),
+            facts,
             tied=len(self.blocks) == 1,
             tolerance=self.blocks[0].tolerance,
             dtype=self.compute_dtype,

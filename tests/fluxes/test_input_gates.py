@@ -24,6 +24,7 @@ from keras_pde import (
 )
 from keras_pde.certificates.weighted_norms import sandwiched
 from keras_pde.fluxes import gate_bounds
+from keras_pde.models.guided import Guided
 from keras_pde.tasks.training.growing import grow
 
 D = {"dtype": "float64"}
@@ -318,3 +319,35 @@ def test_evidence_of_its_own_starts_from_a_source_without(rng: np.random.Generat
     grow(nets[1], nets[0])
     inputs = [rng.normal(size=(2, 6, 7, 1)), np.array([0.1, 0.3])]
     np.testing.assert_array_equal(value(nets[1](inputs)), value(nets[0](inputs)))
+
+
+@pytest.mark.parametrize("kind", ["explicit", "implicit"])
+def test_f7_with_gates_that_are_held_a_network_is_averaged(
+    kind: str, rng: np.random.Generator
+) -> None:
+    """Firmly nonexpansive, by its Jacobian at a guide; the network itself is not nonexpansive."""
+    flux = gated(contrast=0.2, evidence_contrast=0.1, noise_conditioned=True)
+    operator = ConvOperator(4, 3, boundary="dirichlet", normalize=True, **D)
+    if kind == "explicit":
+        step: Any = DiffusionBlock(operator, flux, "auto", fraction=0.5, **D)
+        net: Any = DiffusionResNet(1, block=step, **D)
+    else:
+        step = ImplicitDiffusion(operator, flux, 2.0, tolerance=1e-13, **D)
+        net = ImplicitRecurrent(1, block=step, **D)
+    net.build([(None, None, None, 1), (None,)])
+    randomized(net, rng, 2.0)
+    y, level = rng.normal(size=(1, 5, 5, 1)), np.array([0.2])
+    u = rng.normal(size=(5, 5, 1))
+
+    def held(x: np.ndarray) -> np.ndarray:
+        return value(Guided(net, [np.repeat(y, len(x), 0), np.repeat(level, len(x))])(x))
+
+    J, certificate = by_differences(held, u), Guided(net, [y, level]).certificate()
+    assert certificate.firmly_nonexpansive
+    assert certificate["proximal"].constant == 0
+    assert certificate.assumptions[0].startswith("gates that are held")
+    np.testing.assert_allclose(J, J.T, atol=1e-6)
+    values = np.linalg.eigvalsh((J + J.T) / 2)
+    assert -1e-6 <= values[0] <= values[-1] <= 1 + 1e-6
+    assert net.certificate().averaged is None
+    np.testing.assert_allclose(value(Guided(net, [y, level])(y)), value(net([y, level])), atol=1e-9)
