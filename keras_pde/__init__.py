@@ -30,11 +30,13 @@ __all__ = [
     "Stencil",
     "activations",
     "certify",
+    "degradations",
     "denoise",
     "from_preset",
     "list_presets",
     "plotting",
     "problems",
+    "restore",
     "schemes",
     "smoothers",
     "solvers",
@@ -77,6 +79,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.schemes.multigrid import problems, smoothers
     from keras_pde.tasks.denoise.image import denoise
     from keras_pde.tasks.listing import list_presets
+    from keras_pde.tasks.restore import degradations, restore
 else:
 
     def __getattr__(name: str) -> object:

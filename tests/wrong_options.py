@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import keras_pde
-from keras_pde import DiffusionBlock, plotting, problems, schemes
+from keras_pde import DiffusionBlock, degradations, plotting, problems, schemes
 from keras_pde.data import noise
 from keras_pde.tasks.inpaint import image as inpainting
 
@@ -18,6 +18,8 @@ NUMBER = ["3", True, -1.0, float("nan"), float("inf"), [1.0], 1j, np.ones(3)]
 FLAG = [2, "yes", None, 0.5]
 WORD = ["no such", 3, True, 2.5]
 WORDED = ["no such", True, -1.0, float("nan"), [1.0], None]  # a number, or one of some words
+
+BLUR = degradations.Blur("box:3")
 
 FILTERS = [*COUNT[:7], COUNT[8]]  # [1] is a stack of one
 NETWORK = {"filters": FILTERS, "kernel_size": [*COUNT, None], "flux": WORD, "tied": FLAG}
@@ -182,6 +184,43 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
                 object(),
             ]
         },
+    ),
+    "restore": (
+        functools.partial(
+            keras_pde.restore, np.full((8, 8), 0.5), BLUR, noise=2.0, preset="linear_2d"
+        ),
+        {
+            "preset": WORD,
+            "noise": NUMBER,
+            "method": [*WORD, None],
+            "step": [*NUMBER, 0],
+            "strength": [*NUMBER, 0],
+            "iterations": [2.5, "3", True, -1, 0, None],
+            "tolerance": [*NUMBER, 0, 1, None],
+            "norm": [2.0],
+            "start": [np.ones((7, 8)), "u.png", np.ones((8, 8), complex)],
+            "progress": [3, "yes"],
+        },
+    ),
+    "data to restore": (
+        functools.partial(keras_pde.restore, A=BLUR, noise=2.0, preset="linear_2d"),
+        {"y": [None, "y.png", np.ones((8, 8), complex), np.full((8, 8), np.nan)]},
+    ),
+    "the degradation": (
+        functools.partial(keras_pde.restore, np.ones((8, 8)), noise=2.0, preset="linear_2d"),
+        {"A": [None, "blur", 3, np.ones((8, 8)), np.abs]},
+    ),
+    "Blur": (
+        degradations.Blur,
+        {"kernel": [None, 3, "no such", "box:2.5", "gaussian:-1", np.zeros((3, 3)), np.ones(3)]},
+    ),
+    "boundary of a blur": (
+        functools.partial(degradations.Blur, "box:3"),
+        {"boundary": [*WORD, None]},
+    ),
+    "Decimation": (
+        degradations.Decimation,
+        {"factor": [*COUNT, 1, None], "kernel": [*WORD, None], "boundary": [*WORD, None]},
     ),
     "inpaint": (
         functools.partial(inpainting.inpaint, np.zeros((8, 8, 1)), np.eye(8) > 0),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from keras_pde.data.images import Image
 
 # files in scikit-image's wheel, never downloaded
@@ -49,6 +51,34 @@ def read(path: Path, max_pixels: int | None) -> Image:
     from keras_pde.data import images
 
     return images.read(path, max_pixels=max_pixels or images.MAX_PIXELS)
+
+
+def known_pixels(mask: Path, image: Image, max_pixels: int | None) -> np.ndarray:
+    """Which pixels of an image a painted mask calls known.
+
+    Raises:
+        ValueError, OSError: a mask of another size, or one that marks all pixels or none.
+    """
+    from keras_pde.tasks.inpaint.mask import known_in
+
+    size, painted = image.pixels.shape[:2], read(mask, max_pixels)
+    if painted.pixels.shape[:2] != size:
+        (h, w), (height, width) = painted.pixels.shape[:2], size
+        raise ValueError(
+            f"{mask} is {w} × {h}, and the image {width} × {height}: they must be alike"
+        )
+    known = known_in(painted.pixels, painted.alpha)
+    if not known.any():
+        raise ValueError(
+            f"{mask} has no white pixel, and white means known: its brightest value is"
+            f" {255 * float(painted.pixels.max()):.3g} of 255. Is it inverted, or not scaled?"
+        )
+    if known.all():
+        raise ValueError(
+            f"{mask} marks no pixel as unknown: black or transparent means unknown, and all of it"
+            " is white and opaque"
+        )
+    return known
 
 
 def say_dropped(out: Path, image: Image) -> None:

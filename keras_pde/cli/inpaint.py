@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +11,7 @@ import click
 
 from keras_pde.cli import files
 from keras_pde.cli.plumbing import load_networks, positive, share
-from keras_pde.cli.printing import progress_bar, show_quality
+from keras_pde.cli.printing import residual_bar, show_quality
 from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
@@ -162,30 +159,11 @@ def run(request: Request) -> bool:
 
 def _mask(request: Request, image: Image) -> np.ndarray:
     from keras_pde.tasks.inpaint import image as inpainting
-    from keras_pde.tasks.inpaint.mask import known_in
 
-    size = image.pixels.shape[:2]
-    if request.mask is None:
-        assert request.keep is not None
-        return inpainting.random_mask(size, request.keep, request.seed)
-    painted = files.read(request.mask, request.max_pixels)
-    if painted.pixels.shape[:2] != size:
-        (h, w), (height, width) = painted.pixels.shape[:2], size
-        raise ValueError(
-            f"{request.mask} is {w} × {h}, and the image {width} × {height}: they must be alike"
-        )
-    known = known_in(painted.pixels, painted.alpha)
-    if not known.any():
-        raise ValueError(
-            f"{request.mask} has no white pixel, and white means known: its brightest value is"
-            f" {255 * float(painted.pixels.max()):.3g} of 255. Is it inverted, or not scaled?"
-        )
-    if known.all():
-        raise ValueError(
-            f"{request.mask} marks no pixel as unknown: black or transparent means unknown, and all"
-            " of it is white and opaque"
-        )
-    return known
+    if request.mask is not None:
+        return files.known_pixels(request.mask, image, request.max_pixels)
+    assert request.keep is not None
+    return inpainting.random_mask(image.pixels.shape[:2], request.keep, request.seed)
 
 
 def _picture(image: Image, known: np.ndarray, result: Inpainted, quality: Quality | None) -> bytes:
@@ -224,22 +202,3 @@ def _report(
             f"not converged: the residual {result.residual:.1e} is above the tolerance"
             f" {request.tolerance:g}; written as far as it came"
         )
-
-
-@contextlib.contextmanager
-def residual_bar(tolerance: float) -> Iterator[Callable[[int, float], None]]:
-    """A bar of the residual's way to the tolerance, in decades.
-
-    Yields the solver's callback, a function of the cycle and its residual.
-    """
-    from rich.progress import TimeElapsedColumn
-
-    with progress_bar(TimeElapsedColumn()) as bar:
-        decades = max(-math.log10(tolerance), 1e-9)
-        task = bar.add_task("compiling", total=decades)
-
-        def show(cycle: int, residual: float) -> None:
-            done = min(max(-math.log10(max(residual, 1e-300)), 0.0), decades)
-            bar.update(task, completed=done, description=f"cycle {cycle}, residual {residual:.1e}")
-
-        yield show

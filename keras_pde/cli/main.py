@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "denoise": "keras_pde.cli.denoise:denoise",
     "denoise-many": "keras_pde.cli.denoise_many:denoise_many",
     "inpaint": "keras_pde.cli.inpaint:inpaint",
+    "restore": "keras_pde.cli.restore:restore",
     "certify": "keras_pde.cli.certify:certify",
     "verify": "keras_pde.cli.verify:verify",
     "evaluate": "keras_pde.cli.evaluate:evaluate",

@@ -133,6 +133,11 @@ def positive(text: str) -> float:
     return number
 
 
+def not_negative(text: str) -> float:
+    """A finite number >= 0."""
+    return 0.0 if text.strip("+0.") == "" and "0" in text else positive(text)
+
+
 def share(text: str) -> float:
     """A number in (0, 1]."""
     number = positive(text)

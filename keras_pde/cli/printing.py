@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,3 +77,26 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
+
+
+@contextlib.contextmanager
+def residual_bar(tolerance: float, what: str = "cycle") -> Iterator[Callable[[int, float], None]]:
+    """A bar of the residual's way to the tolerance, in decades.
+
+    Yields the solver's callback, a function of the cycle and its residual.
+
+    Args:
+        tolerance: that the residual is to reach.
+        what: a step of the solver is called.
+    """
+    from rich.progress import TimeElapsedColumn
+
+    with progress_bar(TimeElapsedColumn()) as bar:
+        decades = max(-math.log10(tolerance), 1e-9)
+        task = bar.add_task("compiling", total=decades)
+
+        def show(count: int, residual: float) -> None:
+            done = min(max(-math.log10(max(residual, 1e-300)), 0.0), decades)
+            bar.update(task, completed=done, description=f"{what} {count}, residual {residual:.1e}")
+
+        yield show

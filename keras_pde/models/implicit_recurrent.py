@@ -251,26 +251,42 @@ class ImplicitRecurrent(BlockNetwork):
         """
         if not 0 < time < np.inf:
             raise ValueError(f"The stopping time must be finite and > 0. Received: time={time}")
-        template = {**self.block_template, "config": dict(self.block_template["config"])}
-        step = template["config"]["step_size"]
+        step = self.block_template["config"]["step_size"]
         learned = isinstance(step, str)
         if learned:
             self.require_weights("Learned step sizes are weights")
         factor = time / self.time
-        if not learned:
-            template["config"]["step_size"] = step * factor
-        model = ImplicitRecurrent(
-            self.steps,
-            block=keras.saving.deserialize_keras_object(template),
-            tied=self.tied,
-            lifting=self.lifting,
-            name=f"{self.name}_retimed",
-            dtype=self.dtype_policy,
-        )
-        model.take_weights(self)
+        model = self._changed(f"{self.name}_retimed", step_size=step if learned else step * factor)
         if learned:
             for old, new in zip(self.blocks, model.blocks, strict=True):
                 new.raw_step.assign(inverse_softplus(old.tau * factor))
+        return model
+
+    def solved_to(self, tolerance: float) -> ImplicitRecurrent:
+        """The same weights, with solves to a relative residual at most.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.from_preset("convex_equilibrium_2d")
+            >>> net.blocks[0].tolerance, net.solved_to(1e-5).blocks[0].tolerance
+            (0.0005, 1e-05)
+        """
+        if all(block.tolerance <= tolerance for block in self.blocks):
+            return self
+        return self._changed(self.name, tolerance=tolerance)
+
+    def _changed(self, name: str, **arguments: Any) -> ImplicitRecurrent:
+        """The network with the same weights and other arguments of its blocks."""
+        config = {**self.block_template["config"], **arguments}
+        model = ImplicitRecurrent(
+            self.steps,
+            block=keras.saving.deserialize_keras_object({**self.block_template, "config": config}),
+            tied=self.tied,
+            lifting=self.lifting,
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        model.take_weights(self)
         return model
 
     # Configuration

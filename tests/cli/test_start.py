@@ -40,6 +40,16 @@ AT_ONCE = {
         2,
         "no.png does not exist",
     ),
+    "restore no file": (
+        ("restore", "no.png", "out.png", "--scale", "2"),
+        2,
+        "no.png does not exist",
+    ),
+    "restore no kernel": (
+        ("restore", "--sample", "out.png", "--blur", "gauss"),
+        2,
+        "none of gaussian:WIDTH",
+    ),
     "denoise-many no folder": (("denoise-many", "nofolder", "out"), 2, "does not exist"),
     "denoise by no preset": (
         ("denoise", "--sample", "out.png", "--preset", "unknown"),
