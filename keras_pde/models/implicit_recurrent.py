@@ -115,10 +115,7 @@ class ImplicitRecurrent(BlockNetwork):
         return self._run(inputs)[0]
 
     def _run(
-        self,
-        inputs: Inputs,
-        traces: list[Tensor] | None = None,
-        guide: Tensor | None = None,
+        self, inputs: Inputs, traces: list[Tensor] | None = None, guide: Tensor | None = None
     ) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
         u, noise, lower = self.lift(inputs)
         u = u if noise is None else noise_level.samples_or_nan(u, noise)
@@ -240,8 +237,7 @@ class ImplicitRecurrent(BlockNetwork):
         All step sizes are multiplied by one factor.
 
         Raises:
-            ValueError: a time that is not finite or not > 0; a solver that cannot solve such large
-                steps.
+            ValueError: a time that is not finite and > 0; a solver that cannot solve such steps.
 
         Example:
             >>> import keras_pde
@@ -263,17 +259,9 @@ class ImplicitRecurrent(BlockNetwork):
         return model
 
     def solved_to(self, tolerance: float) -> ImplicitRecurrent:
-        """The same weights, with solves to a relative residual at most.
-
-        Example:
-            >>> import keras_pde
-            >>> net = keras_pde.from_preset("convex_equilibrium_2d")
-            >>> net.blocks[0].tolerance, net.solved_to(1e-5).blocks[0].tolerance
-            (0.0005, 1e-05)
-        """
-        if all(block.tolerance <= tolerance for block in self.blocks):
-            return self
-        return self._changed(self.name, tolerance=tolerance)
+        """The same weights, with solves to a relative residual at most."""
+        accurate = all(block.tolerance <= tolerance for block in self.blocks)
+        return self if accurate else self._changed(self.name, tolerance=tolerance)
 
     def _changed(self, name: str, **arguments: Any) -> ImplicitRecurrent:
         """The network with the same weights and other arguments of its blocks."""

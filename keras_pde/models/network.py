@@ -219,5 +219,12 @@ class Network(NamedInputs, Certified):
         raise ValueError(f"{type(self).__name__} has no stopping time to change")
 
     def solved_to(self, tolerance: float) -> Network:
-        """The same weights, with solves to a relative residual at most; itself without solves."""
+        """The same weights, with solves to a relative residual at most; itself without solves.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.from_preset("convex_equilibrium_2d")
+            >>> net.blocks[0].tolerance, net.solved_to(1e-5).blocks[0].tolerance
+            (0.0005, 1e-05)
+        """
         return self

@@ -6,9 +6,8 @@ import itertools
 import os
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -18,7 +17,7 @@ from skimage import data
 
 import keras_pde
 from keras_pde import Certificate, degradations
-from keras_pde.certificates.guarantee import Guarantee
+from keras_pde.certificates.plug_and_play import PlugAndPlay
 from keras_pde.data import images, kernels
 from keras_pde.tasks.inpaint import random_mask
 from keras_pde.tasks.restore.degradations.degradation import Degradation
@@ -129,18 +128,10 @@ def test_r1_and_r2_are_sharp() -> None:
     assert t.shape == (2, 2)
 
 
-@dataclass(frozen=True)
-class Step(Guarantee):
-    """The longest step of a proximal map."""
-
-    key: ClassVar[str] = "step"
-    title: ClassVar[str] = "step"
-
-
 @pytest.mark.parametrize("rho", [0.2, 0.8])
-def test_r4_the_objective_falls_as_stated_up_to_the_longest_step(rho: float) -> None:
+def test_c8_the_objective_of_a_restoration_falls_up_to_the_longest_step(rho: float) -> None:
     """N = prox φ for φ(u) = −ρ/2‖u‖², that is N(u) = u/(1 − ρ): expanding, and attained."""
-    certificate = Certificate("N", averaged=None).with_guarantees(Step(2 - rho, "proximal"))
+    certificate = Certificate("N", averaged=None).with_guarantees(PlugAndPlay(2 - rho))
     rng, A = np.random.default_rng(5), Matrix(np.random.default_rng(6).standard_normal((6, 6)))
     norm, y = A.norm_bound((1, 6)), np.zeros((1, 6))
     for factor in (0.3, 0.99):

@@ -4,7 +4,7 @@ Both iterations have the fixed points u = N(u − γAᵀ(Au − y)). Where N is 
 convex function g, these are the minimisers of γ/2‖Au − y‖² + g(u).
 
 * "pgd", u ← N(u − γAᵀ(Au − y)): for a θ-averaged N and γ < 2/‖A‖² an averaged map (R1).
-  For N = prox φ with a ρ-weakly convex φ, and γ‖A‖² < 2 − ρ, it lowers γ/2‖Au − y‖² + φ(u) (R4).
+  For N = prox φ with a ρ-weakly convex φ, and γ‖A‖² < 2 − ρ, it lowers γ/2‖Au − y‖² + φ(u) (C8).
 * "admm", x = (I + γAᵀA)⁻¹(z + γAᵀy), z ← z + N(2x − z) − x: for a firmly nonexpansive N and every
   γ > 0 a firmly nonexpansive map (R2).
 """
