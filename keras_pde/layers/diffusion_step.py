@@ -134,8 +134,13 @@ class DiffusionStep(Gated, Certified):
 
     @property
     def support(self) -> int:
-        """Pixels from which u acts on KᵀΦ(Ku)."""
-        return self.operator.support + self.flux.support
+        """Pixels from which u acts on KᵀΦ(Ku), with gates of the input held."""
+        return self.operator.support + (0 if self.flux.guided else self.flux.support)
+
+    @property
+    def guide_support(self) -> int:
+        """How much farther a guide acts on KᵀΦ(Ku) than u does."""
+        return self.flux.support if self.flux.guided else 0
 
     @property
     def subject(self) -> str:

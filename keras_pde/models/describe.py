@@ -28,7 +28,8 @@ def describe(model: BlockNetwork, schedule: Schedule) -> str:
         extra.append(f"data term {weight if isinstance(weight, str) else format(weight, 'g')}")
     if model.lifting is not None:
         extra.append(f"lifting: {model.lifting!r}")
-    field = (2 * block.support * model.step_count + 1) * model.patch_size
+    reach = block.support * model.step_count + block.guide_support
+    field = (2 * reach + 1) * model.patch_size
     if numeric:
         schedule = schedule.scaled(block.step_size)
     lines = [

@@ -192,11 +192,12 @@ class DiffusionResNet(BlockNetwork):
 
         A step u − τKᵀΦ(Ku) whose kernels reach l pixels back and r forward acts within l + r, and N
         steps within N(l + r). A state of patches of p pixels counts in patches: p·N(l + r) + p − 1
-        pixels. Extrapolation and the source add nothing.
+        pixels. Extrapolation and the source add nothing, gates of the input their window once.
         """
         patch = self.patch_size
-        reach = max(block.support for block in self.blocks)
-        return Influence(patch * self.step_count * reach + patch - 1, exact=True)
+        reach = self.step_count * max(block.support for block in self.blocks)
+        reach += max(block.guide_support for block in self.blocks)
+        return Influence(patch * reach + patch - 1, exact=True)
 
     def certificate(self) -> Certificate:
         """What is proved about input ↦ output, from the weights at hand."""

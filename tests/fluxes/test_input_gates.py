@@ -25,6 +25,7 @@ from keras_pde import (
 from keras_pde.certificates.weighted_norms import sandwiched
 from keras_pde.fluxes import gate_bounds
 from keras_pde.models.guided import Guided
+from keras_pde.models.influence import Influence
 from keras_pde.tasks.training.growing import grow
 
 D = {"dtype": "float64"}
@@ -351,3 +352,15 @@ def test_f7_with_gates_that_are_held_a_network_is_averaged(
     assert -1e-6 <= values[0] <= values[-1] <= 1 + 1e-6
     assert net.certificate().averaged is None
     np.testing.assert_allclose(value(Guided(net, [y, level])(y)), value(net([y, level])), atol=1e-9)
+
+
+def test_an_input_acts_through_its_gates_as_far_as_is_said(rng: np.random.Generator) -> None:
+    net = DiffusionResNet(3, block=block(gated(neighbourhood=5), rng, 0.0), **D)
+    net.build((None, None, None, 1))
+    randomized(net, rng, 2.0)
+    assert net.influence() == Influence(3 * 2 + 2, exact=True)
+    u = rng.normal(size=(1, 31, 30, 1))
+    moved = u.copy()
+    moved[0, 15, 15] += 1
+    touched = np.argwhere(np.abs(value(net(moved)) - value(net(u)))[0, :, :, 0] > 0)
+    assert np.abs(touched - 15).max() == 8
