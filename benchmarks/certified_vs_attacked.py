@@ -140,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
             continue
         rows.append(row)
         shown = [_short(row[key]) for key in ("before", "certified", "attacked")]
+        console.print(f"{name}: certified {shown[1]}, attacked {shown[2]}")
         table.add_row(name, *shown, _short(row["certified"] / row["attacked"]))
     console.print(table)
     return rows
