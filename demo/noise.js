@@ -30,41 +30,157 @@ export function psnr(clean, image, clip = false) {
   return 10 * Math.log10(clean.length / sum);
 }
 
-// Standard deviation of white Gaussian noise: median(|d|)/0.6745 of the finest diagonal details d (Donoho, Johnstone 1994).
+// Standard deviation of white Gaussian noise by the quietest cells of the finest diagonal details, as keras_pde.data.noise.estimate says.
 export function estimate({ width, height, channels, data }) {
   const pieces = Math.ceil(data.length / (1 << 22));
   const bands = pieces === 1 ? [[0, height]] : [];
   for (let top = 0; pieces > 1 && top < height; top += 64 * pieces) bands.push([top, Math.min(top + 64, height)]);
   let squares = 0;
   for (let channel = 0; channel < channels; channel++) {
-    const all = [], clean = [];
-    for (const [top, bottom] of bands) {
-      for (let y = top; y + 3 < bottom; y += 2) {
-        for (let x = 0; x + 3 < width; x += 2) {
-          let detail = 0, clipped = false;
-          for (let j = 0; j < 4; j++) {
-            let row = 0;
-            for (let i = 0; i < 4; i++) {
-              const value = data[((y + i) * width + x + j) * channels + channel];
-              row += DAUBECHIES[i] * value;
-              clipped ||= value === 0 || value === 1;
-            }
-            detail += DAUBECHIES[j] * row;
-          }
-          all.push(Math.abs(detail));
-          if (!clipped) clean.push(Math.abs(detail));
-        }
-      }
-    }
-    const kept = (clean.length > all.length / 20 ? clean : all).filter((d) => d > 0);
-    squares += kept.length ? (median(kept) / 0.6744897501960817) ** 2 : 0;
+    const planes = bands.map(([top, bottom]) => {
+      const values = new Float64Array((bottom - top) * width);
+      for (let i = 0; i < values.length; i++) values[i] = data[(top * width + i) * channels + channel];
+      return { width, height: bottom - top, values };
+    });
+    squares += levelOf(planes) ** 2;
   }
-  return 255 * Math.sqrt(squares / channels);
+  const level = Math.sqrt(squares / channels); // of an image without noise it is rounding
+  return level > 1e-9 ? 255 * level : 0;
 }
 
-function median(values) {
-  const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+function levelOf(planes) {
+  const ends = clippedAt(planes), found = planes.map(detailsOf);
+  for (const side of [8, 4]) {
+    const variances = [], medians = [];
+    let touched = 0;
+    planes.forEach((plane, i) => { touched += cellsOf(plane, found[i], ends, side, variances, medians); });
+    if (variances.length >= Math.max(8, 0.2 * touched)) {
+      const share = 2 / (9 * side ** 2), below = (1 - share - 1.0364333894937898 * Math.sqrt(share)) ** 3;
+      return Math.sqrt(Math.min(quantile(variances, 0.15) / below, quantile(medians, 0.5)));
+    }
+  }
+  const kept = found.flatMap(({ values, varied }) => Array.from(values).filter((_, i) => varied[i]).map(Math.abs));
+  const level = kept.length ? quantile(kept, 0.5) / 0.6744897501960817 : 0;
+  return level > Math.min(stepOf(planes), 0.01) && coherent(planes) ? 0 : level;
+}
+
+// The values at or beyond which noise is clipped.
+function clippedAt(planes) {
+  let low = Infinity, high = -Infinity, size = 0, lows = 0, highs = 0;
+  for (const { values } of planes) for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)];
+  for (const { values } of planes) for (const x of values) [size, lows, highs] = [size + 1, lows + (x === low), highs + (x === high)];
+  return [lows > size / 100 || low >= 0 ? low : -Infinity, highs > size / 100 || high <= 1 ? high : Infinity];
+}
+
+function detailsOf({ width, height, values: plane }) {
+  const rows = Math.max(0, (height - 2) >> 1), columns = Math.max(0, (width - 2) >> 1);
+  const values = new Float64Array(rows * columns), varied = new Uint8Array(rows * columns);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const first = plane[2 * y * width + 2 * x];
+      let detail = 0, equal = true;
+      for (let j = 0; j < 4; j++) {
+        let row = 0;
+        for (let i = 0; i < 4; i++) {
+          const value = plane[(2 * y + i) * width + 2 * x + j];
+          row += DAUBECHIES[i] * value;
+          equal &&= value === first;
+        }
+        detail += DAUBECHIES[j] * row;
+      }
+      values[y * columns + x] = detail;
+      varied[y * columns + x] = !equal;
+    }
+  }
+  return { rows, columns, values, varied };
+}
+
+// Appends the variances of cells full of noise; returns how many cells have details at all.
+function cellsOf({ width, values: plane }, { rows, columns, values, varied }, [low, high], side, variances, medians) {
+  const count = 4 * side ** 2;
+  let touched = 0;
+  for (let top = 0; top + side <= rows; top += side) {
+    for (let left = 0; left + side <= columns; left += side) {
+      const squared = [];
+      let full = 0, squares = 0, below = 0, above = 0, over = 0, under = 0;
+      for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) {
+        const at = (top + i) * columns + left + j;
+        full += varied[at];
+        squared.push(values[at] ** 2);
+        squares += values[at] ** 2;
+      }
+      touched += full > 0;
+      if (full < side ** 2) continue;
+      for (let i = 0; i < 2 * side; i++) for (let j = 0; j < 2 * side; j++) {
+        const x = plane[(2 * top + i) * width + 2 * left + j];
+        below += x <= low;
+        above += x >= high;
+        over += Math.max(x - low, 0);
+        under += Math.max(high - x, 0);
+      }
+      if (below + above > 0.7 * count) continue;
+      const [p, a, atA] = end(below, count), [q, b, atB] = end(above, count);
+      const mean = -a * p + b * q + atA - atB, square = a ** 2 * p + b ** 2 * q + 1 - p - q - a * atA - b * atB;
+      const clipped = square - mean ** 2, variance = squares / side ** 2 / clipped;
+      const near = (share, gaps, z, density) => share < 0.02 * count || gaps / count / Math.max(z * (1 - share / count) + density, 1e-9) < 1.5 * Math.sqrt(variance);
+      if (near(below, over, a, atA) && near(above, under, b, atB)) {
+        variances.push(variance);
+        medians.push(below + above < 0.02 * count ? quantile(squared, 0.5) / 0.6744897501960817 ** 2 : variance);
+      }
+    }
+  }
+  return touched;
+}
+
+// The share k of n that is clipped, where a normal variable is, and its density there.
+const ends = new Map();
+function end(k, n) {
+  if (k === 0) return [0, 0, 0];
+  if (!ends.has(k / n)) {
+    let low = -9, high = 9;
+    for (let i = 0; i < 60; i++) tail((low + high) / 2) > k / n ? (low = (low + high) / 2) : (high = (low + high) / 2);
+    ends.set(k / n, [k / n, low, Math.exp(-(low ** 2) / 2) / Math.sqrt(2 * Math.PI)]);
+  }
+  return ends.get(k / n);
+}
+
+// 1 − Φ(z) by Simpson's rule.
+function tail(z) {
+  const steps = 400, step = (10 - z) / steps;
+  let sum = 0;
+  for (let i = 0; i <= steps; i++) sum += (i === 0 || i === steps ? 1 : i % 2 ? 4 : 2) * Math.exp(-((z + i * step) ** 2) / 2);
+  return (sum * step) / 3 / Math.sqrt(2 * Math.PI);
+}
+
+// Whether neighbours are equal more often than two pixels at random are.
+function coherent(planes) {
+  const counts = new Map();
+  let equal = 0, pairs = 0, size = 0;
+  for (const { width, height, values } of planes) {
+    for (let i = 0; i < values.length; i++) {
+      counts.set(values[i], (counts.get(values[i]) ?? 0) + 1);
+      if ((i + 1) % width) equal += values[i] === values[i + 1];
+      if (i + width < values.length) equal += values[i] === values[i + width];
+    }
+    pairs += 2 * width * height - width - height;
+    size += values.length;
+  }
+  let chance = 0;
+  for (const n of counts.values()) chance += (n / size) ** 2;
+  return equal / pairs - chance > 0.3 * (1 - chance);
+}
+
+// The least distance of two values: of rounding.
+function stepOf(planes) {
+  const values = Float64Array.from(new Set(planes.flatMap(({ values }) => Array.from(values.subarray(0, 1 << 16))))).sort();
+  let least = values.length > 1 ? Infinity : 0;
+  for (let i = 1; i < values.length; i++) least = Math.min(least, values[i] - values[i - 1]);
+  return least;
+}
+
+function quantile(values, share) {
+  const sorted = Float64Array.from(values).sort(), place = share * (sorted.length - 1), at = Math.floor(place);
+  return sorted[at] + (place - at) * ((sorted[at + 1] ?? sorted[at]) - sorted[at]);
 }
 
 // The tuned stopping time: linear in log-log between the table's levels, constant outside.

@@ -38,7 +38,7 @@ function open({ width, height, rgba }) {
 
 async function filter({ id, name, added, sigma, time }) {
   const source = noisy(added);
-  const level = sigma ?? (added || Math.min(60, Math.max(1, estimate(source))));
+  const level = sigma ?? (added || Math.min(60, estimate(source)));
   const network = await load(name[source.channels === 1 ? "grey" : "colour"], id);
   const stop = network.about.time ? time ?? stoppingTime(network.about.time["tuned for noise"], level) : undefined;
   self.postMessage({ type: "about", id, about: network.about, bytes: network.bytes, level, time: stop, estimated: sigma === null && !added });

@@ -55,6 +55,18 @@ KEPT = {
     "extremes::of_weights_that_are_no_numbers_nothing_is_proved": 8,
     "extremes::weights_of_0_and_of_1e38_give_constants_or_reasons": 6,
     "extremes::every_contrast_that_is_accepted_computes_in_float32": 6,
+    # what is estimated of noise, and what is made of it
+    "noise::clipped_noise_is_estimated_as_if_it_were_not": 5,
+    "noise::noise_before_a_jpeg_is_estimated": 3,
+    "noise::a_sensor_is_estimated_from_one_image": 1,
+    "noise::no_pair_of_values_breaks_the_constants_of_the_transforms": 2,
+    "real_noise::a_jpeg_is_within_half_a_decibel_of_the_told_level": 1,
+    "real_noise::a_told_level_makes_nothing_worse": 2,
+    "real_noise::nothing_is_lost_on_what_is_all_edges": 0,
+    "real_noise::the_unit_of_floats_changes_nothing": 1,
+    "real_noise::no_pair_of_images_breaks_the_constant_between_transforms": 0,
+    "real_noise::hidden_colours_touch_no_visible_pixel": 1,
+    "real_noise::strong_noise_is_filtered_on_a_coarser_grid": 0,
     # operators in every dimension and at every boundary
     "operators::normalize_keeps_the_norm_at_most_one_for_all_weights": 3,
     "convolution::gradients_are_those_of_the_plain_convolutions": 2,

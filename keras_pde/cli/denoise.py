@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli import files, sensor
+from keras_pde.cli.plumbing import (
+    load_networks,
+    positive,
+    positive_or_sensor,
+    refused,
+)
 from keras_pde.cli.printing import progress_bar, show_quality
 from keras_pde.runtime.writing import write_all
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
     from keras_pde.data.images import Image
     from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
+    from keras_pde.tasks.denoise.noisy_image import NoisyImage
     from keras_pde.tasks.quality import Quality
 
 STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
@@ -36,6 +42,15 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 )
 @click.option(
     "--noise",
+    type=positive_or_sensor,
+    metavar="SIGMA",
+    help=(
+        "Noise level of IN, in grey levels of 255, which are 1/255 of the range; sensor for photons"
+        " and readout.  [estimated]"
+    ),
+)
+@click.option(
+    "--add-noise",
     type=positive,
     metavar="SIGMA",
     help=(
@@ -43,12 +58,9 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
         " measured."
     ),
 )
-@click.option(
-    "--sigma",
-    type=positive,
-    metavar="SIGMA",
-    help="Noise level that IN has already, in grey levels of 255.  [estimated]",
-)
+@refused("--sigma", "--sigma is called --noise now, and adds none; --add-noise does that.")
+@files.RANGE
+@sensor.options
 @click.option(
     "--clean",
     type=click.Path(path_type=Path),
@@ -62,7 +74,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
     help="Stopping time of the diffusion, instead of the preset's for the noise level.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --noise.  [0]"
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --add-noise.  [0]"
 )
 @click.option(
     "--compare",
@@ -79,19 +91,23 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
 
     \b
       try it, without a file:
-        keras-pde denoise --sample camera out.png --noise 25
-      denoise a noisy image:
-        keras-pde denoise noisy.png out.png --sigma 15
+        keras-pde denoise --sample camera out.png --add-noise 25
+      denoise a noisy image, whose noise is estimated, or told:
+        keras-pde denoise noisy.png out.png --noise 15
       measure, with a clean image:
-        keras-pde denoise clean.png out.png --noise 25
+        keras-pde denoise clean.png out.png --add-noise 25
 
-    With --noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
+    With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
     """  # noqa: D301 - click wants the real \b
     source, out = files.in_and_out(paths, sample)
-    if options["noise"] and (options["sigma"] or options["clean"]):
+    if options["add_noise"] and options["clean"]:
         raise click.UsageError(
-            "--noise makes IN noisy, --sigma and --clean are for an IN that is noisy already: use"
-            " one or the other."
+            "--add-noise makes IN noisy, --clean is for an IN that is noisy already: use one or the"
+            " other."
+        )
+    if sample and options["noise"] and not options["add_noise"]:
+        raise click.UsageError(
+            "--noise states the noise that IN has, and the samples are clean: --add-noise adds it."
         )
     run(Request(source, out, **options))
 
@@ -103,8 +119,12 @@ class Request:
     source: str | Path
     out: Path
     preset: str = "auto"
-    noise: float | None = None
-    sigma: float | None = None
+    noise: float | str | None = None
+    add_noise: float | None = None
+    range: str | tuple[float, float] = "auto"
+    gain: float | None = None
+    offset: float | None = None
+    readout: float | None = None
     clean: Path | None = None
     time: float | None = None
     seed: int = 0
@@ -126,55 +146,69 @@ def run(request: Request) -> None:
     if request.compare is not None:
         images.check_output(request.compare)
     with _progress() as advance:
-        image = files.read(files.path_of(request.source), request.max_pixels)
+        image = files.read(files.path_of(request.source), request.max_pixels, True)
         images.check_output(request.out, image)
         clean = _clean(request, image)
         if request.preset != "auto":
             presets.locate(request.preset, None)  # a misspelt name is refused at once
         advance()
         load_networks()
-        from keras_pde.data import noise
+        from keras_pde.data import ranges
         from keras_pde.tasks import quality as qualities
         from keras_pde.tasks.denoise import image as denoising
-        from keras_pde.tasks.denoise import levels
+        from keras_pde.tasks.denoise.grey import with_noise
+        from keras_pde.tasks.denoise.noisy_image import noisy_image
 
-        noisy = (
-            noise.add_noise(image.pixels, request.noise, request.seed)
-            if request.noise
-            else image.pixels
+        noisy, told = image.pixels, request.noise
+        asked: Any = image.in_pixels(request.range)
+        if request.add_noise:
+            asked = ranges.range_of(noisy, asked, image.white, image.depth)
+            noisy = with_noise(noisy, request.add_noise * asked.span, request.seed)
+            told = told or request.add_noise
+        of_sensor = {"gain": request.gain, "offset": request.offset, "readout": request.readout}
+        known = noisy_image(
+            noisy,
+            told,
+            asked,
+            alpha=image.alpha,
+            stated=image.white,
+            bits=image.depth,
+            table=None if request.add_noise else image.steps,
+            **{key: x if x is None else x / image.unit for key, x in of_sensor.items()},
         )
-        level = request.noise or request.sigma or denoising.noise_level(noisy)
-        part = levels.part_of(noisy, level)
         chosen = denoising.choose_denoiser(
-            request.preset, image.pixels.shape, level / part.span, request.time
+            request.preset, known.shape(request.preset), known.level, request.time
         )
         advance()
-        result = chosen(noisy, level, part=part, progress=lambda done, count: advance(done / count))
+        best = request.preset == "auto" and request.time is None
+        result = known.filtered(chosen, best, progress=lambda done, count: advance(done / count))
         denoised = result.pixels
+        shown = {"clean": clean, "noisy": noisy, "denoised": denoised}
+        seen = {key: known.unit.normalised(x) for key, x in shown.items() if x is not None}
         measured = (
             {}
             if clean is None
             else {
-                "noisy": qualities.quality(clean, noisy),
-                "denoised": qualities.quality(clean, denoised.clip(0, 1)),
+                "noisy": qualities.quality(seen["clean"], seen["noisy"]),
+                "denoised": qualities.quality(seen["clean"], seen["denoised"].clip(0, 1)),
             }
         )
         advance()
         written = {request.out: images.encode(request.out, replace(image, pixels=denoised))}
         if request.compare is not None:
-            written[request.compare] = _picture(noisy, denoised, clean, measured)
+            written[request.compare] = _picture(seen, measured)
         write_all(written)
         advance()
-    _report(request, image, level, chosen, result, measured)
+    _report(request, image, known, chosen, result, measured)
 
 
 def _clean(request: Request, image: Image) -> np.ndarray | None:
     """The image to measure against: IN itself if noise is added to it, or another file."""
-    if request.noise:
+    if request.add_noise:
         return image.pixels
     if request.clean is None:
         return None
-    clean = files.read(request.clean, request.max_pixels).pixels
+    clean = files.read(request.clean, request.max_pixels, True).pixels
     if clean.shape != image.pixels.shape:
         (h, w, c), (height, width, channels) = clean.shape, image.pixels.shape
         raise ValueError(
@@ -184,37 +218,49 @@ def _clean(request: Request, image: Image) -> np.ndarray | None:
     return clean
 
 
-def _picture(
-    noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray | None, measured: dict[str, Quality]
-) -> bytes:
+def _picture(seen: dict[str, np.ndarray], measured: dict[str, Quality]) -> bytes:
     from keras_pde.data.side_by_side import comparison, comparison_png
 
     notes = {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}
-    return comparison_png(comparison(noisy, denoised, clean, notes))
+    panels = comparison(seen["noisy"], seen["denoised"], seen.get("clean"), notes)
+    return comparison_png(panels)
 
 
 def _report(
     request: Request,
     image: Image,
-    level: float,
+    known: NoisyImage,
     chosen: Denoiser,
     result: Denoised,
     measured: dict[str, Quality],
 ) -> None:
+    from keras_pde.tasks.denoise.composed import composed
+
     name, model, tuned = chosen.name, chosen.network, chosen.tuned
-    if request.noise:
-        about = f"noise {level:g} added, seed {request.seed}"
-    elif request.sigma:
-        about = f"noise {level:g}"
-    else:
-        shown = f"{level:.1f}" if level >= 1 else f"{level:.2g}"
-        about = f"noise {shown} estimated (--sigma tells another level)"
+    about = known.about
+    if request.add_noise:
+        told = f", told as {request.noise}" if request.noise else ""
+        about = f"noise {request.add_noise:g} added, seed {request.seed}{told}"
+    elif request.noise is None and known.level:
+        about += " (--noise tells another level)"
+    if known.sensor is not None:
+        about += f": {known.sensor.times(image.unit)}"
+    about += files.say_range(known.unit, image)
+    if known.grey and model.input_channels == 1:
+        about += "; three equal channels, filtered as one"
     click.echo(f"{request.source}: {image}; {about}")
+    for question in known.questions:
+        click.echo(question.replace("noise=", "--noise "))
     how = (
-        "" if model.input_channels == image.pixels.shape[-1] else ", each colour channel by itself"
+        ""
+        if known.grey or model.input_channels == image.pixels.shape[-1]
+        else ", each colour channel by itself"
     )
     click.echo(f"{name}: {model.description}{how}")
-    proved = model.certificate().claims()
+    certificate = model.certificate()
+    if known.sensor is not None:
+        certificate = composed(certificate, known.sensor, known.range.high)
+    proved = certificate.claims()
     click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
     if not tuned and not model.noise_conditioned:
         click.echo(f"{name} has no table of noise levels: the network was used as it is")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.plumbing import load_networks, positive_or_sensor, refused
 from keras_pde.cli.printing import progress_bar
 
 
@@ -21,11 +21,16 @@ from keras_pde.cli.printing import progress_bar
     help="Preset name or directory; auto is for each image the best certified one.  [auto]",
 )
 @click.option(
-    "--sigma",
-    type=positive,
+    "--noise",
+    type=positive_or_sensor,
     metavar="SIGMA",
-    help="Noise level of the images, in grey levels of 255.  [estimated for each]",
+    help=(
+        "Noise level of the images, in grey levels of 255; sensor for photons and readout."
+        "  [estimated for each]"
+    ),
 )
+@refused("--sigma", "--sigma is called --noise now.")
+@files.RANGE
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -45,7 +50,8 @@ def denoise_many(
     source: Path,
     target: Path,
     preset: str,
-    sigma: float | None,
+    noise: float | str | None,
+    range: str | tuple[float, float],
     workers: int | None,
     cluster: str | None,
     max_pixels: int | None,
@@ -82,7 +88,8 @@ def denoise_many(
             source,
             target,
             preset,
-            sigma,
+            noise,
+            range=range,
             workers=workers,
             cluster=cluster,
             max_pixels=max_pixels,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.plumbing import load_networks, positive, refused
 
 
 def _size(text: str) -> tuple[int, ...]:
@@ -28,11 +28,13 @@ def _size(text: str) -> tuple[int, ...]:
     help="Format.  [by PATH: .onnx, .tflite, else saved_model]",
 )
 @click.option(
-    "--sigma",
+    "--noise",
+    "sigma",
     type=positive,
     metavar="SIGMA",
     help="Noise level (of 255) that a classical filter is made for, or that is built in.  [25]",
 )
+@refused("--sigma", "--sigma is called --noise now.")
 @click.option(
     "--timed",
     is_flag=True,
@@ -67,7 +69,7 @@ def export(
       for ONNX Runtime, also in a browser:
         keras-pde export certified_resnet_2d net.onnx --uint8 --verify
       a classical filter for noise 15, as ./truncated_tv_2d.tflite:
-        keras-pde export truncated_tv_2d . --format litert --sigma 15
+        keras-pde export truncated_tv_2d . --format litert --noise 15
       inputs image, noise and time:
         keras-pde export charbonnier_explicit_2d net.onnx --timed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
+    from keras_pde.data.ranges import Range
 
 # files in scikit-image's wheel, never downloaded
 SAMPLES = {
@@ -46,11 +48,51 @@ MAX_PIXELS = click.option(
 )
 
 
-def read(path: Path, max_pixels: int | None) -> Image:
-    """The image in a file of at most so many pixels; None is the library's own limit."""
+def _range(text: str) -> str | tuple[float, float]:
+    """Auto, full, or two numbers with a comma between them."""
+    if text in ("auto", "full"):
+        return text
+    try:
+        low, high = (float(end) for end in text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not (low < high and math.isfinite(high - low)):
+        raise click.BadParameter(
+            f"{text!r} is not auto, full or LOW,HIGH, two numbers with a comma, such as 0,4095."
+        )
+    return low, high
+
+
+RANGE = click.option(
+    "--range",
+    type=_range,
+    default="auto",
+    metavar="RANGE",
+    help=(
+        "Black and white of IN: LOW,HIGH in units of its samples; full for those of their type;"
+        " auto by type, tags and data.  [auto]"
+    ),
+)
+
+
+def read(path: Path, max_pixels: int | None, any_range: bool = False) -> Image:
+    """The image in a file of at most so many pixels; None is the library's own limit.
+
+    Commands that take a range read floats in any.
+    """
     from keras_pde.data import images
 
-    return images.read(path, max_pixels=max_pixels or images.MAX_PIXELS)
+    return images.read(path, max_pixels=max_pixels or images.MAX_PIXELS, any_range=any_range)
+
+
+def say_range(used: Range, image: Image) -> str:
+    """A range in units of the file's samples, in words; "" where it is the type's."""
+    low, high = (end * image.unit for end in (used.low, used.high))
+    if used.source == "the type":
+        return ""
+    if image.unit > 1 and used.source == "the data":
+        low, high = math.floor(low), math.floor(high)
+    return f"; range {low:.6g} to {high:.6g}, {used.how}"
 
 
 def known_pixels(mask: Path, image: Image, max_pixels: int | None) -> np.ndarray:

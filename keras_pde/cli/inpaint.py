@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
+    from keras_pde.data.ranges import Range
     from keras_pde.tasks.inpaint.image import Inpainted
     from keras_pde.tasks.quality import Quality
 
@@ -62,6 +63,7 @@ EQUATIONS = {2: "-Δu = 0", 4: "Δ²u = 0"}
     metavar="PNG",
     help="Write known pixels, inpainted image and, with --keep, difference side by side.",
 )
+@files.RANGE
 @files.MAX_PIXELS
 @click.pass_context
 def inpaint(
@@ -115,6 +117,7 @@ class Request:
     seed: int = 0
     compare: Path | None = None
     tolerance: float = 1e-6
+    range: str | tuple[float, float] = "auto"
     max_pixels: int | None = None
 
 
@@ -134,12 +137,14 @@ def run(request: Request) -> bool:
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
-    image = files.read(files.path_of(request.source), request.max_pixels)
+    image = files.read(files.path_of(request.source), request.max_pixels, True)
     images.check_output(request.out, image)
     known = _mask(request, image)
     load_networks()
+    from keras_pde.data import ranges
     from keras_pde.tasks.inpaint import image as inpainting
 
+    used = ranges.range_of(image.pixels, image.in_pixels(request.range), image.white, image.depth)
     start = time.perf_counter()
     with residual_bar(request.tolerance) as show:
         result = inpainting.solve(image.pixels, known, request.order, request.tolerance, show)
@@ -148,10 +153,11 @@ def run(request: Request) -> bool:
     if request.keep is not None:
         from keras_pde.tasks import quality as qualities
 
-        quality = qualities.quality(image.pixels, result.pixels.clip(0, 1))
+        found = used.normalised(result.pixels).clip(0, 1)
+        quality = qualities.quality(used.normalised(image.pixels), found)
     written = {request.out: images.encode(request.out, replace(image, pixels=result.pixels))}
     if request.compare is not None:
-        written[request.compare] = _picture(image, known, result, quality)
+        written[request.compare] = _picture(image, known, result, quality, used)
     write_all(written)
     _report(request, image, known, result, seconds, quality)
     return result.converged
@@ -166,13 +172,16 @@ def _mask(request: Request, image: Image) -> np.ndarray:
     return inpainting.random_mask(image.pixels.shape[:2], request.keep, request.seed)
 
 
-def _picture(image: Image, known: np.ndarray, result: Inpainted, quality: Quality | None) -> bytes:
+def _picture(
+    image: Image, known: np.ndarray, result: Inpainted, quality: Quality | None, used: Range
+) -> bytes:
     from keras_pde.data.side_by_side import comparison_png, side_by_side
 
-    panels = {"known": image.pixels * known[..., None], "inpainted": result.pixels}
+    full, found = (used.normalised(pixels) for pixels in (image.pixels, result.pixels))
+    panels = {"known": full * known[..., None], "inpainted": found}
     notes = {"known": f"{100 * known.mean():.3g} %"}
     if quality is not None:
-        panels |= {"difference": 128 / 255 + image.pixels - result.pixels}
+        panels |= {"difference": 128 / 255 + full - found}
         notes |= {"inpainted": f"{quality.psnr:.2f} dB"}
     return comparison_png(side_by_side(panels, notes))
 

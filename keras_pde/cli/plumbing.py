@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -136,6 +136,32 @@ def positive(text: str) -> float:
 def not_negative(text: str) -> float:
     """A finite number >= 0."""
     return 0.0 if text.strip("+0.") == "" and "0" in text else positive(text)
+
+
+def positive_or_sensor(text: str) -> float | str:
+    """A finite number > 0, or the word."""
+    return text if text == "sensor" else positive(text)
+
+
+def finite(text: str) -> float:
+    """A finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{text!r} is not a finite number.")
+    return number
+
+
+def refused(name: str, hint: str) -> Callable[[Any], Any]:
+    """A hidden option that was once there: whoever gives it is told what to use."""
+
+    def refuse(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        if value is not None:
+            raise click.UsageError(hint)
+
+    return click.option(name, hidden=True, expose_value=False, callback=refuse)
 
 
 def share(text: str) -> float:

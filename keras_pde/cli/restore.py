@@ -225,12 +225,12 @@ def run(request: Request) -> bool:
 
 def _data(request: Request, degradation: Degradation, image: Image) -> np.ndarray:
     """The data: IN, or what the degradation and noise make of it."""
-    from keras_pde.data import noise
+    from keras_pde.data.noise.adding import added
 
     pixels = image.pixels.astype("float64")
     if request.degrade is None:
         return pixels if degradation.data_are_pixels else degradation(pixels)
-    noisy = noise.add_noise(degradation(pixels), request.degrade, request.seed).astype("float64")
+    noisy = added(degradation(pixels), request.degrade, request.seed).astype("float64")
     return noisy if degradation.data_are_pixels else degradation(noisy)
 
 

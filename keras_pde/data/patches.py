@@ -8,6 +8,7 @@ pipeline.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from keras_pde.data.noise.adding import question
 
 __all__ = ["Patches", "batches", "dataset"]
 
@@ -78,6 +81,8 @@ class Patches:
                 f"noise={self.noise!r} must be σ >= 0 in grey levels of 255, or (low, high) with 0"
                 " <= low <= high"
             )
+        if text := question(levels[-1]):
+            warnings.warn(text, UserWarning, stacklevel=3)
         images = tuple(np.asarray(image) for image in self.images)
         if not images:
             raise ValueError("There are no images to cut patches from")

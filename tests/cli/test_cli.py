@@ -62,7 +62,7 @@ def table(text: str) -> dict[str, tuple[float, float]]:
 
 def test_main_line_of_the_readme(tmp_path: Path) -> None:
     out, compare = tmp_path / "out.png", tmp_path / "compare.png"
-    result = call("denoise", "--sample", "camera", out, "--noise", 25, "--compare", compare)
+    result = call("denoise", "--sample", "camera", out, "--add-noise", 25, "--compare", compare)
     clean = data.camera().astype(np.float64) / 255
     noisy = clean + 25 / 255 * np.random.default_rng(0).standard_normal(clean.shape)
     best = levels_of.choose_preset(presets.index(), 1, 25)
@@ -122,10 +122,10 @@ def test_every_format_through_the_command(
     depth: int,
 ) -> None:
     pixels = (camera if channels == 1 else astronaut)[:40, :56]
-    mask = np.float32(rng.integers(0, 256, pixels.shape[:2]) / 255) if alpha else None
+    mask = np.float32(rng.integers(1, 256, pixels.shape[:2]) / 255) if alpha else None
     path, out = tmp_path / f"in.{extension}", tmp_path / f"out.{extension}"
     images.write(path, Image(noise.add_noise(pixels, 10), mask, depth))
-    call("denoise", path, out, "--preset", QUICK if channels == 1 else QUICK_COLOR, "--sigma", 25)
+    call("denoise", path, out, "--preset", QUICK if channels == 1 else QUICK_COLOR, "--noise", 25)
     before, after = images.read(path), images.read(out)
     assert after.depth == depth
     if alpha:
@@ -143,7 +143,7 @@ def test_every_format_through_the_command(
 
 def test_auto_picks_by_channels(tmp_path: Path, astronaut: np.ndarray) -> None:
     images.write(tmp_path / "in.png", Image(astronaut[:48, :48]))
-    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--noise", 25)
+    result = call("denoise", tmp_path / "in.png", tmp_path / "out.png", "--add-noise", 25)
     best = levels_of.choose_preset(presets.index(), 3, 25)
     assert f"\n{best}: " in result.stdout
 
@@ -188,7 +188,7 @@ def test_forms_of_sample(
     monkeypatch.setattr(
         images,
         "read",
-        lambda path, max_pixels: (
+        lambda path, **_: (
             Image(camera[:16, :16]) if Path(path).name == "camera.png" else pytest.fail(str(path))
         ),
     )
@@ -229,7 +229,7 @@ def test_stopping_time_is_interpolated_from_the_index(grey: Path, tmp_path: Path
         tmp_path / "out.png",
         "--preset",
         "weickert_2d",
-        "--sigma",
+        "--noise",
         np.sqrt(25 * 50),
     )
     assert f"weickert_2d: diffusion time {middle:.4g} in " in result.stdout
@@ -243,7 +243,7 @@ def test_stopping_time_is_interpolated_from_the_index(grey: Path, tmp_path: Path
 
 def test_time_acts(grey: Path, tmp_path: Path) -> None:
     result = call(
-        "denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--sigma", 25, "--time", 12.5
+        "denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--noise", 25, "--time", 12.5
     )
     assert f"{QUICK}: diffusion time 12.5 in " in result.stdout
     expected = np.asarray(
@@ -256,7 +256,15 @@ def test_seed_acts(grey: Path, tmp_path: Path) -> None:
     outputs = []
     for seed in (0, 1, 1):
         result = call(
-            "denoise", grey, tmp_path / "out.png", "--preset", QUICK, "--noise", 25, "--seed", seed
+            "denoise",
+            grey,
+            tmp_path / "out.png",
+            "--preset",
+            QUICK,
+            "--add-noise",
+            25,
+            "--seed",
+            seed,
         )
         outputs.append(
             (result.stdout.replace(f"seed {seed}", ""), (tmp_path / "out.png").read_bytes())
@@ -267,7 +275,7 @@ def test_seed_acts(grey: Path, tmp_path: Path) -> None:
 def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.ndarray) -> None:
     images.write(tmp_path / "noisy.tif", Image(noise.add_noise(camera, 25, seed=3), depth=32))
     with_noise = call(
-        "denoise", grey, tmp_path / "a.png", "--preset", QUICK, "--noise", 25, "--seed", 3
+        "denoise", grey, tmp_path / "a.png", "--preset", QUICK, "--add-noise", 25, "--seed", 3
     )
     with_clean = call(
         "denoise",
@@ -275,7 +283,7 @@ def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.
         tmp_path / "b.png",
         "--preset",
         QUICK,
-        "--sigma",
+        "--noise",
         25,
         "--clean",
         grey,
@@ -288,7 +296,7 @@ def test_clean_image_is_measured_against(grey: Path, tmp_path: Path, camera: np.
 def test_grey_preset_on_colour_filters_each_channel(tmp_path: Path, astronaut: np.ndarray) -> None:
     images.write(tmp_path / "in.png", Image(astronaut))
     result = call(
-        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK, "--sigma", 25
+        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--preset", QUICK, "--noise", 25
     )
     assert "each colour channel by itself" in result.stdout
     model = keras_pde.from_preset(QUICK)
@@ -308,7 +316,7 @@ def test_preset_directory_without_noise_table_is_used_as_it_is(tmp_path: Path, g
     model.build((None, None, None, 1))
     model.save_to_preset(tmp_path / "mine")
     result = call(
-        "denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--sigma", 50
+        "denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--noise", 50
     )
     assert "no table of noise levels: the network was used as it is" in result.stdout
     expected = np.asarray(model(images.read(grey).pixels[None]))[0]
@@ -330,7 +338,7 @@ def test_noise_conditioned_model_is_told_the_level(tmp_path: Path, grey: Path) -
         ]
     )
     model.save_to_preset(tmp_path / "mine")
-    call("denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--sigma", 50)
+    call("denoise", grey, tmp_path / "out.png", "--preset", tmp_path / "mine", "--noise", 50)
     expected = np.asarray(model([images.read(grey).pixels[None], np.float32([50 / 255])]))[0]
     np.testing.assert_allclose(images.read(tmp_path / "out.png").pixels, expected, atol=0.52 / 255)
 
@@ -407,13 +415,17 @@ BAD = {
         ("OUT", "--sample", "lena"),
         "No sample is called 'lena'. There are: camera",
     ),
-    "noise and sigma": (("GREY", "OUT", "--noise", 5, "--sigma", 5), "one or the other"),
-    "noise and clean": (("GREY", "OUT", "--noise", 5, "--clean", "GREY"), "one or the other"),
+    "sigma": (("GREY", "OUT", "--sigma", 5), "--sigma is called --noise now"),
+    "noise of a sample": (("OUT", "--sample", "--noise", 5), "--add-noise adds it"),
+    "gain without a sensor": (("GREY", "OUT", "--gain", 2), "describe noise='sensor'"),
+    "range of one number": (("GREY", "OUT", "--range", "5"), "LOW,HIGH"),
+    "range reversed": (("GREY", "OUT", "--range", "5,1"), "LOW,HIGH"),
+    "noise and clean": (("GREY", "OUT", "--add-noise", 5, "--clean", "GREY"), "one or the other"),
     "clean of another size": (("IN/alpha.png", "OUT", "--clean", "GREY"), "they must be alike"),
     "clean missing": (("GREY", "OUT", "--clean", "IN/no.png"), "does not exist"),
-    "noise 0": (("GREY", "OUT", "--noise", 0), "'0' is not a finite number > 0"),
+    "noise 0": (("GREY", "OUT", "--add-noise", 0), "'0' is not a finite number > 0"),
     "noise text": (("GREY", "OUT", "--noise", "much"), "'much' is not a finite number > 0"),
-    "sigma negative": (("GREY", "OUT", "--sigma", -3), "'-3' is not a finite number > 0"),
+    "noise negative": (("GREY", "OUT", "--noise", -3), "'-3' is not a finite number > 0"),
     "time NaN": (("GREY", "OUT", "--time", "nan"), "'nan' is not a finite number > 0"),
     "time endless": (
         ("GREY", "OUT", "--preset", QUICK, "--time", 1e9),
@@ -601,7 +613,7 @@ def test_denoise_reports_on_every_kind_of_network(name: str, tmp_path: Path) -> 
     channels = presets.index()[name]["channels"]
     images.write(tmp_path / "in.png", Image(np.full((40, 48, channels), 0.5, "float32")))
     result = call(
-        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--noise", 25, "--preset", name
+        "denoise", tmp_path / "in.png", tmp_path / "out.png", "--add-noise", 25, "--preset", name
     )
     what = "a V(3,3) cycle of multigrid" if name == "multigrid_unet_2d" else "diffusion time "
     assert f"\n{name}: {what}" in result.stdout
@@ -623,7 +635,7 @@ def test_of_several_outputs_all_are_written_or_none(
 ) -> None:
     """A disk that is full by the second; OUT is IN, which stays."""
     before = grey.read_bytes()
-    arguments = ("denoise", grey, grey, "--noise", 20, "--compare", tmp_path / "c.png")
+    arguments = ("denoise", grey, grey, "--add-noise", 20, "--compare", tmp_path / "c.png")
     arguments += ("--preset", "linear_2d")
     sync, calls = os.fsync, []
 

@@ -58,7 +58,7 @@ def command(folder: Path, *options: str) -> subprocess.Popen[bytes]:
         "out",
         "--preset",
         PRESET,
-        "--sigma",
+        "--noise",
         "25",
         *options,
     ]
@@ -326,7 +326,7 @@ def test_what_cannot_be_done_is_refused_before_workers_start(
     with pytest.raises(ValueError, match="at least 1"):
         denoise_collection(folder / "in", folder / "out", workers=0)
     with pytest.raises(ValueError, match="finite and > 0"):
-        denoise_collection(folder / "in", folder / "out", sigma=-1.0)
+        denoise_collection(folder / "in", folder / "out", noise=-1.0)
     with pytest.raises(ValueError, match="no_such_preset"):
         denoise_collection(folder / "in", folder / "out", "no_such_preset")
     (folder / "out").mkdir()

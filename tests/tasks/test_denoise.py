@@ -191,7 +191,15 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "signal": (np.zeros(9), {}, "One image is"),
     "int64": (np.zeros((8, 8), np.int64), {}, "dtype int64"),
     "bool": (np.zeros((8, 8), bool), {}, "image must hold real floats or integers. Received: bool"),
-    "0 to 255 in floats": (255 * GOOD, {}, "black must be 0, white 1"),
+    "range": (GOOD, {"range": (1, 0)}, "two finite numbers"),
+    "range of one": (GOOD, {"range": 255}, "two finite numbers"),
+    "gain without a sensor": (GOOD, {"gain": 2.0}, "describe noise='sensor'"),
+    "a sensor's noise in a flat image": (GOOD, {"noise": "sensor"}, "tell the gain"),
+    "another word": (
+        GOOD,
+        {"noise": "much"},
+        "noise must be 'sensor', or.*Received: noise='much'",
+    ),
     "NaN": (np.where(np.eye(16) > 0, np.nan, GOOD), {}, "NaN or infinite"),
     "infinite": (np.where(np.eye(16) > 0, np.inf, GOOD), {}, "NaN or infinite"),
     "no noise": (GOOD, {"noise": 0}, "finite and > 0, or None to estimate it. Received: noise=0"),
@@ -258,7 +266,7 @@ def test_auto_of_the_zoo_is_what_the_command_takes(tmp_path: Path, camera: np.nd
     assert result.exit_code == 0, result.output
     pixels = images.read(tmp_path / "in.png").pixels
     level = denoising.noise_level(pixels)
-    assert f"noise {level:.1f} estimated (--sigma tells another level)" in result.output
+    assert f"noise {level:.1f} estimated (--noise tells another level)" in result.output
     best = levels_of.choose_preset(presets.index(), 1, level)
     assert f"\n{best}: " in result.output
     np.testing.assert_allclose(
@@ -267,7 +275,7 @@ def test_auto_of_the_zoo_is_what_the_command_takes(tmp_path: Path, camera: np.nd
         atol=0.51 / 255,
     )
     told = CliRunner().invoke(
-        main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--sigma", "12"]
+        main, ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--noise", "12"]
     )
     assert "noise 12\n" in told.output
 
@@ -280,7 +288,7 @@ def test_the_command_says_how_it_tiled(
         "denoise",
         str(tmp_path / "in.png"),
         str(tmp_path / "out.png"),
-        "--sigma",
+        "--noise",
         "10",
         "--preset",
     ]

@@ -97,7 +97,7 @@ def test_names_of_every_kind_are_done_and_failures_named(
     (target / "2024").mkdir(parents=True)
     (target / "2024" / "c.png").mkdir()  # in the place of a result
     found = CliRunner().invoke(
-        main, ["denoise-many", str(photos), str(target), "--sigma", "25"], catch_exceptions=False
+        main, ["denoise-many", str(photos), str(target), "--noise", "25"], catch_exceptions=False
     )
     assert found.exit_code == 1
     lines = found.output.splitlines()

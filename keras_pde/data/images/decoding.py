@@ -66,11 +66,21 @@ def png_file(stream: BinaryIO, max_pixels: int) -> Image:
     import imagecodecs
 
     stream.seek(0)
+    bits = max(header.chunks.get(b"sBIT", b"\x10"), default=16)
     samples = np.asarray(imagecodecs.png_decode(stream.read(header.end)))
     if samples.shape[:2] != (header.height, header.width):
         raise ValueError("its pixels are not of the size that its header states")
     samples = samples[..., None] if samples.ndim == 2 else samples
-    return _image(samples, 16, profile, turn, meta)
+    image = _image(samples, 16, profile, turn, meta)
+    # of 16 bits, fewer that are significant are the upper ones, unless the others are not used
+    return _with_white(image, 2.0**bits - 1) if 1 < bits < 16 else image
+
+
+def _with_white(image: Image, white: float) -> Image:
+    """The image whose file states white, in its own units; one below its pixels is none."""
+    white /= image.unit
+    holds = white > 0 and white != 1 and image.pixels.max(initial=0) <= white * (1 + 1e-6)
+    return replace(image, white=white) if holds else image
 
 
 def jpeg_file(stream: BinaryIO, max_pixels: int) -> Image:
@@ -81,7 +91,10 @@ def jpeg_file(stream: BinaryIO, max_pixels: int) -> Image:
     stream.seek(0)
     with JpegImageFile(stream) as file:
         meta = replace(header.metadata(), dpi=file.info.get("dpi"))
-        return _by_pillow(file, meta, orientation(meta.exif, meta.xmp))
+        turn = orientation(meta.exif, meta.xmp)
+        tables, plain = file.quantization, file.mode in ("L", "RGB") and turn == 1
+        steps = tuple(tables[file.layer[0][3]]) if plain and file.layer else None
+        return replace(_by_pillow(file, meta, turn), steps=steps)
 
 
 def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
@@ -104,8 +117,8 @@ def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
         )
         if simple and page.sampleformat == 3:
             depth = FLOAT
-        elif simple and page.sampleformat == 1 and page.bitspersample in (8, 16):
-            depth = page.bitspersample
+        elif simple and page.sampleformat == 1 and page.bitspersample in range(8, 17):
+            depth = 8 if page.bitspersample == 8 else 16
         elif (
             page.sampleformat == 1
             and isinstance(page.bitspersample, int)
@@ -124,6 +137,7 @@ def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
             raise UnsupportedError(f"{what}: convert it to 8 or 16 bit or float, grey or RGB")
         profile = page.tags.valueof(34675)
         samples = page.asarray()
+        white = 2.0**page.bitspersample - 1 if 8 < page.bitspersample < 16 else None
     samples = (
         samples[..., None]
         if samples.ndim == 2
@@ -132,12 +146,15 @@ def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
         else samples
     )
     colours = 3 if photometric == "RGB" else 1
-    white = 1 if depth == FLOAT else 2**depth - 1
+    most = white or (1 if depth == FLOAT else 2**depth - 1)
     if photometric == "MINISWHITE":
-        samples = np.concatenate([white - samples[..., :1], samples[..., 1:]], axis=-1)
+        inverted = (most - samples[..., :1]).astype(samples.dtype)
+        samples = np.concatenate([inverted, samples[..., 1:]], axis=-1)
     if samples.shape[-1] > colours and directory.number(338, 0) == 1:
-        samples = _not_premultiplied(samples, white)
-    return _image(samples, depth, profile, turn, meta)
+        samples = _not_premultiplied(samples, int(most))
+    image = _image(samples, depth, profile, turn, meta)
+    stated = white or directory.largest()
+    return _with_white(image, stated) if stated else image
 
 
 def _not_premultiplied(samples: np.ndarray, white: int) -> np.ndarray:

@@ -43,6 +43,14 @@ class Directory:
         found = self.numbers(tag)
         return int(found[0]) if found.size else default
 
+    def largest(self) -> float | None:
+        """The largest sample by MaxSampleValue or SMaxSampleValue, where it is stated."""
+        for tag in (281, 341):
+            found = self.numbers(tag)
+            if found.size and float(found.max()) > 0:
+                return float(found.max())
+        return None
+
     def text(self, tag: int) -> str:
         """The text of a tag, or ""."""
         if tag not in self.tags or self.tags[tag][0] not in (1, 2, 7):

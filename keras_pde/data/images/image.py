@@ -68,6 +68,9 @@ class Image:
         depth: bits a sample: 8, 16, or 32 for floats.
         profile: ICC profile, or None.
         metadata: resolution, EXIF and the like.
+        white: the largest value that pixels take by the file's tags, where that is not 1; or None.
+        steps: the 64 steps of a JPEG's luminance, row by row, where its blocks begin in the corner;
+            or None.
 
     Example:
         >>> import numpy as np
@@ -81,6 +84,17 @@ class Image:
     depth: int = 8
     profile: bytes | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    white: float | None = None
+    steps: tuple[int, ...] | None = None
+
+    @property
+    def unit(self) -> float:
+        """What the file's samples are divided by in the pixels: 255, 65535, and 1 for floats."""
+        return 1.0 if self.depth == FLOAT else 2.0**self.depth - 1
+
+    def in_pixels(self, asked: str | tuple[float, float]) -> str | tuple[float, float]:
+        """A range in units of the file's samples, or "auto" or "full", in those of the pixels."""
+        return asked if isinstance(asked, str) else (asked[0] / self.unit, asked[1] / self.unit)
 
     def __str__(self) -> str:
         height, width, channels = self.pixels.shape

@@ -14,7 +14,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNKS = 1_000_000  # of a file at most
 LARGEST = 1 << 26  # bytes of a chunk that holds no pixels
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the kind of colour
-KEPT = {b"pHYs", b"eXIf", b"iTXt", b"acTL"}  # chunks whose content is looked at
+KEPT = {b"pHYs", b"eXIf", b"iTXt", b"acTL", b"sBIT"}  # chunks whose content is looked at
 XMP = b"XML:com.adobe.xmp\0"
 # chunks that say nothing of the picture that is not kept, or only how to show it
 SILENT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"sRGB", b"bKGD", b"sBIT", b"hIST"}

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_pde.data.images import decoding, jpeg, png
 from keras_pde.data.images.image import EXTENSIONS, MAX_PIXELS, Image, UnsupportedError
+from keras_pde.data.ranges import UNIT
 
 Decoder = Callable[[BinaryIO, int], Image]
 
@@ -47,7 +48,9 @@ OTHERS = {
 }  # fmt: skip
 
 
-def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+def read(
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, any_range: bool = False
+) -> Image:
     """Read a PNG, JPEG or TIFF file.
 
     Palettes become colour, and the orientation of EXIF is applied. What cannot be represented is
@@ -57,13 +60,14 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
     Args:
         path: of an ordinary file.
         max_pixels: the most pixels that a header may state.
+        any_range: whether floats may be in units in which white is not 1.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not an image, no ordinary file, empty, damaged, too large, or of a kind that
             would lose information (several pages or frames, signed or 32-bit integers, channels
-            that are neither colours nor alpha); float values that are not finite or far outside
-            [0, 1].
+            that are neither colours nor alpha); float values that are not finite, or far outside
+            [0, 1] unless any range is allowed.
 
     Example:
         >>> import tempfile
@@ -77,16 +81,23 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
     """
     path = Path(path)
     with _opened(path) as stream:
-        return _decode(stream, path, max_pixels)
+        return _decode(stream, path, max_pixels, any_range)
 
 
-def decode(data: bytes, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+def decode(
+    data: bytes,
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    any_range: bool = False,
+) -> Image:
     """Decode the bytes of a PNG, JPEG or TIFF file.
 
     Args:
         data: the bytes.
         path: the file's name, for errors, which are those of `read`.
         max_pixels: as for `read`.
+        any_range: the same.
 
     Example:
         >>> from keras_pde.data.images.reading import decode
@@ -95,7 +106,7 @@ def decode(data: bytes, path: str | os.PathLike[str], *, max_pixels: int = MAX_P
         ...
         ValueError: a.png is empty (0 bytes)
     """
-    return _decode(io.BytesIO(data), Path(path), max_pixels)
+    return _decode(io.BytesIO(data), Path(path), max_pixels, any_range)
 
 
 def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
@@ -141,7 +152,7 @@ def _opened(path: Path) -> BinaryIO:
     raise ValueError(f"{path} is {kind}, and an image file is needed")
 
 
-def _decode(stream: BinaryIO, path: Path, max_pixels: int) -> Image:
+def _decode(stream: BinaryIO, path: Path, max_pixels: int, any_range: bool) -> Image:
     head = stream.read(16)
     if not head:
         raise ValueError(f"{path} is empty (0 bytes)")
@@ -161,7 +172,7 @@ def _decode(stream: BinaryIO, path: Path, max_pixels: int) -> Image:
     # decoders raise anything, from SyntaxError to zlib.error, on a damaged file
     except Exception as error:
         raise ValueError(f"{path} is damaged or no valid {kind} file: {_reason(error)}") from None
-    _check_values(path, image)
+    _check_values(path, image, any_range)
     return image
 
 
@@ -180,7 +191,7 @@ def _reader(head: bytes) -> tuple[Decoder | None, str]:
     return (decoding.tiff_file, "TIFF") if head[:4] in TIFF else (None, "")
 
 
-def _check_values(path: Path, image: Image) -> None:
+def _check_values(path: Path, image: Image, any_range: bool) -> None:
     for name, values in (("pixels", image.pixels), ("alpha values", image.alpha)):
         if values is None:
             continue
@@ -194,7 +205,8 @@ def _check_values(path: Path, image: Image) -> None:
                 f"{path} has {bad} {name} that are NaN or infinite. Replace them by numbers first."
             )
         low, high = float(values.min()), float(values.max())
-        if low < -1 or high > 2:  # noise reaches beyond [0, 1], another unit far beyond
+        # noise reaches beyond [0, 1], another unit far beyond
+        if not UNIT[0] <= low <= high <= UNIT[1] and not (any_range and values is image.pixels):
             raise ValueError(
                 f"{path} has float {name} from {low:.4g} to {high:.4g}, and black must be 0, white"
                 " 1. Rescale them first."

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_pde.data.images import jpeg, png, tiff
 from keras_pde.data.images.image import EXTENSIONS, FLOAT, SEGMENT, Image
+from keras_pde.data.ranges import UNIT
 from keras_pde.runtime.writing import check_target, write_bytes
 
 BAND = 256  # rows
@@ -58,6 +59,13 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
             raise ValueError(
                 f"{path}: JPEG holds {jpeg.LARGEST_SIDE:,} pixels a side at most, and the image has"
                 f" {side:,}. Write {path.with_suffix('.png').name} or .tif instead."
+            )
+    if image is not None and EXTENSIONS[path.suffix.lower()] == "PNG" and image.depth == FLOAT:
+        low, high = float(image.pixels.min()), float(image.pixels.max())
+        if not UNIT[0] <= low <= high <= UNIT[1]:
+            raise ValueError(
+                f"{path}: PNG holds values of 0 to 1, and the image's floats are {low:.4g} to"
+                f" {high:.4g}. Write {path.with_suffix('.tif').name} instead."
             )
     check_target(path)
 
@@ -138,7 +146,9 @@ def _integers(values: np.ndarray, depth: int) -> np.ndarray:
 def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
     import tifffile
 
-    buffer = io.BytesIO()
+    buffer, written = io.BytesIO(), tiff.options(image.metadata)
+    if image.white is not None and image.depth == 16:
+        written["extratags"].append((281, 3, 1, round(image.white * image.unit), True))
     tifffile.imwrite(
         buffer,
         samples[..., 0] if samples.shape[-1] == 1 else samples,
@@ -149,7 +159,7 @@ def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
         predictor=True,
         iccprofile=image.profile,
         metadata=None,
-        **tiff.options(image.metadata),
+        **written,
     )
     return buffer.getvalue()
 

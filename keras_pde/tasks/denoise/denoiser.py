@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_pde.data.ranges import Range, type_range
 from keras_pde.models import retiming
 from keras_pde.models.diagnosis import Diagnosis
 from keras_pde.models.network import Network
@@ -16,8 +17,6 @@ from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
 
 __all__ = ["Denoised", "Denoiser"]
-
-WHOLE = levels.Part()
 
 
 class Denoised(NamedTuple):
@@ -58,10 +57,10 @@ class Denoiser:
         run: the program itself, of network inputs to the output; then nothing is compiled.
 
     Call args: pixels (height, width, channels), of a type and in units as `keras_pde.denoise` takes
-    them; sigma, the noise level in grey levels of 255; ``part`` of the range, which the network
-    gets as [0, 1]; ``tile``, pixels of a tile with its halo; ``progress``, called with the number
-    of tiles done and that of all. Returns a `Denoised` with pixels of the same type: integers are
-    rounded and clipped, floats are not clipped.
+    them; sigma, the noise level in 1/255 of the ``range``, which the network gets as [0, 1] and
+    which is that of the type by default; ``tile``, pixels of a tile with its halo; ``progress``,
+    called with the number of tiles done and that of all. Returns a `Denoised` with pixels of the
+    same type: integers are rounded and clipped, floats are not clipped.
 
     Raises:
         ValueError: a network that does not fit the image; values that are not finite.
@@ -144,7 +143,7 @@ class Denoiser:
         pixels: np.ndarray,
         sigma: float = levels.REFERENCE,
         *,
-        part: levels.Part = WHOLE,
+        range: Range | None = None,
         tile: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Denoised:
@@ -155,26 +154,21 @@ class Denoiser:
         pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True, finite=False)
         sigma = gate.number(sigma, "sigma", low=0, low_open=True)
         levels.check_fit(network, pixels.shape)
-        peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else None
+        whole = type_range(pixels.dtype)
+        used, floats = range or whole, pixels.dtype.kind == "f"
         batch = pixels.shape[-1] if network.input_channels == 1 else 1
         tiling = tiles.plan(network, pixels.shape, tile, batch)
 
-        level = sigma / part.span
-
         def filtered(tile: np.ndarray) -> np.ndarray:
-            values = tile if peak is None else tile / np.float32(peak)
-            if part != WHOLE:
-                values = (values - np.float32(part.low)) / np.float32(part.span)
-            output = self.run(self.inputs(values, level))
+            output = self.run(self.inputs(used.normalised(tile), sigma))
             if self.iterates:
                 output, trace = output
                 traces.append(keras.ops.convert_to_numpy(trace))
-            values = self.image(keras.ops.convert_to_numpy(output), level)
-            if part != WHOLE:
-                values = values * np.float32(part.span) + np.float32(part.low)
-            if peak is None:
+            values = self.image(keras.ops.convert_to_numpy(output), sigma)
+            if floats and not used.low and used.high == 1:
                 return values
-            return np.rint(values.clip(0, 1) * peak).astype(pixels.dtype)
+            values = values * np.float64(used.span) + used.low
+            return values if floats else np.rint(values.clip(0, whole.high)).astype(pixels.dtype)
 
         result = tiles.run(filtered, pixels, tiling, pixels.dtype, progress)
         diagnosis = self.diagnosis(np.concatenate(traces, -1)) if traces else None

@@ -5,31 +5,35 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_pde import presets
-from keras_pde.data import noise as noises
+from keras_pde.data import ranges
 from keras_pde.models import retiming
 from keras_pde.runtime import gate
 from keras_pde.runtime.bounded import bounded
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.noisy_image import noise_level, noisy_image
 
 __all__ = ["choose_denoiser", "denoise", "noise_level"]
 
-LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
-QUIETEST, LOUDEST = 1e-6, 1e6  # grey levels
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
 
 
 def denoise(
     image: Any,
-    noise: float | None = None,
+    noise: float | str | None = None,
     preset: str = "auto",
     *,
+    range: Any = ranges.AUTO,
+    gain: float | None = None,
+    offset: float | None = None,
+    readout: float | None = None,
     time: float | None = None,
     tile: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -44,14 +48,23 @@ def denoise(
     Args:
         image: (height, width), or (height, width, channels) with 1 or 3 channels; uint8 or uint16,
             or floats with black 0 and white 1 (noise may reach beyond). Also a Pillow image of mode
-            L, RGB, I;16 or F.
-        noise: its standard deviation in grey levels of 255, whatever the type of the image. None
-            estimates it by `keras_pde.data.noise.estimate` and takes at least 1, or less where the
-            data occupy a part of the range: textured images without noise are then smoothed a
-            little.
+            L, RGB, I;16 or F. Three equal channels are filtered as one grey image.
+        noise: its standard deviation in grey levels of 255, which is 1/255 of the range. None
+            estimates it by `keras_pde.data.noise.estimate`, or from the coefficients of a JPEG if
+            the image was one. "sensor" is Poisson-Gaussian noise, of variance
+            gain·(y − offset) + readout²: the filter works on its generalised Anscombe transform, as
+            `keras_pde.data.noise.Sensor` says.
         preset: a name of `keras_pde.list_presets`, or a directory; "auto" is the best certified one
             for grey or colour and this noise. A preset for one channel filters each channel of a
             colour image by itself.
+        range: black and white. Two numbers (low, high); "full" for those of the type, 0 and its
+            maximum, for floats 0 and 1; "auto" for the same, but where the data occupy a quarter of
+            the range or less, or are floats of another unit, a range for the data: noise that is
+            estimated is measured in that. Noise that is told is in 1/255 of the type's range, of
+            the data's only for floats far beyond [0, 1].
+        gain: of noise="sensor", in units of the image for each photon; None estimates it.
+        offset: of noise="sensor", the value without light, 0 if it cannot be estimated.
+        readout: of noise="sensor", the standard deviation without light.
         time: stopping time of the diffusion, instead of the preset's for the noise level.
         tile: pixels of a tile with its halo, about a million by default.
         progress: called with the number of tiles done and that of all.
@@ -61,9 +74,13 @@ def denoise(
         not clipped, and are float32 in precision.
 
     Raises:
-        ValueError: another type, shape or unit of the image; values that are not finite; a noise
+        ValueError: another type or shape of the image; values that are not finite; a noise
             level that is not > 0; an unknown preset, one of another task, or one that does not fit
-            the image.
+            the image; a range that is none; a sensor's noise that cannot be estimated.
+
+    Warns:
+        UserWarning: a level below 1/255 for floats, which may be meant as a part of the range; one
+            beyond what the networks are measured at.
 
     Example:
         >>> import keras_pde
@@ -82,25 +99,14 @@ def denoise(
         )
     array = gate.array(image, "image", integers=True)
     pixels = _checked(array)
-    level = _level(noise)
     check_options(preset, time, tile, progress)
-    sigma = noise_level(pixels) if level is None else level
-    part = levels.part_of(pixels, sigma)
-    chosen = choose_denoiser(preset, pixels.shape, sigma / part.span, time)
-    result = chosen(pixels, sigma, part=part, tile=tile, progress=progress)
-    return result.pixels.reshape(array.shape)
-
-
-def _level(noise: Any) -> float | None:
-    """The noise level asked for, within what single precision can scale by."""
-    try:
-        return gate.number(noise, "noise", low=QUIETEST, high=LOUDEST, none=True)
-    except ValueError:
-        raise ValueError(
-            "noise must be a standard deviation in grey levels of 255, finite and > 0, or None to"
-            f" estimate it. Received: noise={gate.said(noise)}, which is not from {QUIETEST:g} to"
-            f" {LOUDEST:g}"
-        ) from None
+    known = noisy_image(pixels, noise, range, gain=gain, offset=offset, readout=readout)
+    for question in known.questions:
+        warnings.warn(question, UserWarning, stacklevel=2)
+    chosen = choose_denoiser(preset, known.shape(preset), known.level, time)
+    best = preset == "auto" and time is None
+    result = known.filtered(chosen, best, tile, progress)
+    return np.array(result.pixels).reshape(array.shape)
 
 
 def check_options(preset: Any, time: Any, tile: Any, progress: Any) -> None:
@@ -157,29 +163,7 @@ def _checked(array: np.ndarray) -> np.ndarray:
             "Grey images have 1 channel and colour images 3, as last axis. Received: shape"
             f" {array.shape}. Denoise others one by one."
         )
-    if np.issubdtype(pixels.dtype, np.floating):
-        low, high = float(pixels.min()), float(pixels.max())
-        if low < -1 or high > 2:  # noise reaches beyond [0, 1], another unit far beyond
-            raise ValueError(
-                f"The image has floats from {low:.4g} to {high:.4g}, and black must be 0, white 1."
-                " Rescale it first."
-            )
     return pixels
-
-
-def noise_level(pixels: np.ndarray) -> float:
-    """The estimated noise level to filter at, in grey levels of 255: at least 1.
-
-    Where the data occupy a part of the range, so much less is the least.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> denoising.noise_level(np.zeros((20, 20, 1)))
-        1.0
-    """
-    level = noises.estimate(pixels)
-    return max(level, LEAST * levels.part_of(pixels, level).span)
 
 
 def choose_denoiser(
@@ -190,7 +174,7 @@ def choose_denoiser(
     Args:
         preset: name or directory; "auto" is the best certified one.
         shape: (height, width, channels).
-        sigma: noise level in grey levels of 255.
+        sigma: noise level in grey levels of 255; 0 is as 25.
         time: stopping time, instead of the preset's own for sigma.
 
     Raises:
@@ -202,7 +186,7 @@ def choose_denoiser(
         >>> chosen.name, round(chosen.network.time, 6)
         ('weickert_2d', 0.6)
     """
-    index = presets.index()
+    index, sigma = presets.index(), sigma or levels.REFERENCE
     name = levels.choose_preset(index, shape[-1], sigma) if preset == "auto" else preset
     entry = index.get(name, {})
     if entry.get("task", "denoise") != "denoise":

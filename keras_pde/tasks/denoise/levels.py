@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_pde.data import noise as noises
+from keras_pde.data import ranges
 from keras_pde.tasks import task
 
 REFERENCE = 25.0
@@ -46,12 +46,40 @@ def part_of(pixels: np.ndarray, sigma: float) -> Part:
         >>> levels.part_of(np.arange(4096, dtype="uint16").reshape(64, 64, 1), sigma=0.2).span
         0.0625
     """
-    low, high = noises.occupied(pixels)
+    peak = ranges.type_range(pixels.dtype).high
+    low, high = (end / peak for end in ranges.occupied(pixels))
     least = max(high - low, sigma / HIGHEST)
     span = 2.0 ** math.ceil(math.log2(least)) if 0 < least <= STRETCHED and low < high else 1.0
     if span > STRETCHED:
         return Part()
     return Part(0.0 if high <= span else low, span)
+
+
+def stretched(pixels: np.ndarray, unit: ranges.Range, sigma: float) -> ranges.Range:
+    """The range that a network sees as [0, 1].
+
+    It is the part of the type's range that is occupied, if that is a quarter at most; else the
+    range itself.
+
+    Args:
+        pixels: of an image.
+        unit: the range that sigma is told in.
+        sigma: noise level, in 1/255 of it.
+
+    Example:
+        >>> from keras_pde.data import ranges
+        >>> from keras_pde.tasks.denoise import levels
+        >>> values = np.arange(4096, dtype="uint16").reshape(64, 64, 1)
+        >>> str(levels.stretched(values, ranges.type_range("uint16"), sigma=0.2))
+        '0 to 4095, by the data'
+    """
+    part = part_of(pixels, sigma)
+    if unit != ranges.type_range(pixels.dtype) or part == Part():
+        return unit
+    low, span = part.low * unit.high, part.span * unit.high
+    if pixels.dtype.kind in "ui":
+        low, span = math.floor(low), math.floor(span)
+    return ranges.Range(float(low), float(low + span), "the data")
 
 
 def stopping_time(table: Mapping[str, float], sigma: float) -> float:

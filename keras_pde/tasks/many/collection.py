@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from keras_pde.data.ranges import AUTO, checked
 from keras_pde.runtime.writing import LEFT, write_bytes
 from keras_pde.tasks.many.sources import Folder, Records, source_of
 from keras_pde.tasks.many.worker import BEGUN, Job, Outcome, Worker, unpacked
@@ -78,8 +79,9 @@ def denoise_collection(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     preset: str = "auto",
-    sigma: float | None = None,
+    noise: float | str | None = None,
     *,
+    range: str | tuple[float, float] = "auto",
     workers: int | None = None,
     cluster: str | None = None,
     max_pixels: int | None = None,
@@ -99,9 +101,10 @@ def denoise_collection(
             names in columns as `keras_pde.tasks.many.sources.Records` says.
         target: folder; made if it is missing. Results that are there are kept.
         preset: name or directory; "auto" is for each image the best certified one.
-        sigma: noise level in grey levels of 255; None estimates it for each image. A classical
-            filter is made for a level, and so made and compiled for each image anew where levels
-            are estimated: name its level.
+        noise: its level in grey levels of 255; None estimates it for each image, and "sensor" its
+            gain and readout. A classical filter is made for a level, and so made and compiled for
+            each image anew where levels are estimated: name its level.
+        range: as `keras_pde.denoise` takes it, in units of the files' samples.
         workers: processes; by default one for each GPU of the cluster, without GPUs one for every
             two cores.
         cluster: address of a Ray cluster, such as "auto" on one of its machines, all of which need
@@ -131,15 +134,17 @@ def denoise_collection(
     source, target = Path(source).absolute(), Path(target).absolute()
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1. Received: workers={workers}")
-    if sigma is not None and not 0 < sigma < math.inf:
+    if not (noise is None or noise == "sensor" or _positive(noise)):
         raise ValueError(
-            "sigma is a noise level in grey levels of 255, finite and > 0, or None to estimate it."
-            f" Received: sigma={sigma!r}"
+            "noise is a level in grey levels of 255, finite and > 0, 'sensor', or None to estimate"
+            f" it. Received: noise={noise!r}"
         )
+    asked = checked(range)
     origin = source_of(source)
     _check_target(source, target, origin)
     preset = _checked_preset(preset)
-    _claim(target, {"preset": preset, "sigma": sigma})
+    options = {"preset": preset, "sigma": noise}  # the name in records of earlier versions
+    _claim(target, options if asked == AUTO else {**options, "range": asked})
     wanted = origin.wanted(target)
     skipped = (
         len(origin.names) - len(wanted) if isinstance(origin, Folder) and wanted is not None else 0
@@ -152,7 +157,8 @@ def denoise_collection(
         str(source),
         str(target),
         preset,
-        sigma,
+        noise,
+        asked,
         records=isinstance(origin, Records),
         max_pixels=max_pixels,
     )
@@ -212,6 +218,10 @@ def _checked_preset(preset: str) -> str:
     entry = presets.index().get(preset, {})
     denoising.choose_denoiser(preset, (64, 64, entry.get("channels", 3)), 25.0)
     return preset if entry or "://" in preset else str(Path(preset).absolute())
+
+
+def _positive(noise: Any) -> bool:
+    return isinstance(noise, int | float) and 0 < noise < math.inf
 
 
 def _claim(target: Path, options: dict[str, Any]) -> None:

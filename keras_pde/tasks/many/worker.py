@@ -60,7 +60,8 @@ class Job:
         source: folder of the images.
         target: folder of the results.
         preset: name, directory, or "auto".
-        sigma: noise level in grey levels of 255; None estimates it.
+        noise: its level in grey levels of 255; None estimates it, "sensor" as for one image.
+        range: black and white, in units of the files' samples.
         common: sizes, (height, width), that have programs of their own.
         records: whether the images come with the batches, and not from files.
         max_pixels: the most that a file's header may state; None is the library's own limit.
@@ -74,7 +75,8 @@ class Job:
     source: str
     target: str
     preset: str = "auto"
-    sigma: float | None = None
+    noise: float | str | None = None
+    range: str | tuple[float, float] = "auto"
     common: tuple[Shape, ...] = ()
     records: bool = False
     max_pixels: int | None = None
@@ -149,22 +151,28 @@ class Worker:
     def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
         from keras_pde.data import images
         from keras_pde.data.images.reading import decode
-        from keras_pde.tasks.denoise import image as denoising
-        from keras_pde.tasks.denoise import levels
+        from keras_pde.tasks.denoise.noisy_image import noisy_image
 
         limit = self.job.max_pixels or images.MAX_PIXELS
         image = (
-            images.read(source, max_pixels=limit)
+            images.read(source, max_pixels=limit, any_range=True)
             if isinstance(source, Path)
-            else decode(source, target.name, max_pixels=limit)
+            else decode(source, target.name, max_pixels=limit, any_range=True)
         )
         images.check_output(target, image)
-        level = self.job.sigma or denoising.noise_level(image.pixels)
-        part = levels.part_of(image.pixels, level)
-        chosen = self._chosen(image.pixels.shape, level / part.span)
-        result = chosen(image.pixels, level, part=part)
+        known = noisy_image(
+            image.pixels,
+            self.job.noise,
+            image.in_pixels(self.job.range),
+            alpha=image.alpha,
+            stated=image.white,
+            bits=image.depth,
+            table=image.steps,
+        )
+        chosen = self._chosen(known.shape(self.job.preset), known.level)
+        result = known.filtered(chosen, self.job.preset == "auto")
         images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
-        return level, image.pixels.shape[0] * image.pixels.shape[1]
+        return known.level, image.pixels.shape[0] * image.pixels.shape[1]
 
     def _chosen(self, shape: tuple[int, ...], level: float) -> Denoiser:
         from keras_pde import presets
