@@ -126,7 +126,8 @@ def restore(
         keras-pde restore clean.png out.png --scale 2 --degrade 1
 
     It is printed what is proved about the iteration. With --degrade a table shows PSNR (peak 255,
-    result clipped) and SSIM. The exit code is 1 if the tolerance is not reached.
+    clipped) and SSIM of the first guess, such as the enlarged IN, and of OUT. The exit code
+    is 1 if the tolerance is not reached.
     """  # noqa: D301 - click wants the real \b
     source, out = files.in_and_out(paths, sample)
     how = Degrading(blur, scale, mask, keep, boundary, options["seed"])
@@ -210,7 +211,7 @@ def run(request: Request) -> bool:
     if request.degrade is not None:
         measured = {
             name: qualities.quality(image.pixels, u.clip(0, 1))
-            for name, u in (("degraded", guess), ("restored", result.pixels))
+            for name, u in (("first guess", guess), ("restored", result.pixels))
         }
     restored = how.enlarged(image, result.pixels.astype("float32"))
     written = {request.out: images.encode(request.out, restored)}
