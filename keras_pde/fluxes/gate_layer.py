@@ -153,16 +153,16 @@ class GateLayer(FluxActivation):
             for w in (self.window, self.mixing, self.gate_bias)
         )
         if self.coupling is not None:
-            bound = gate_bounds.squared_norm(self._reactions(window, mixing, ops))
+            bound = gate_bounds.squared_norm(self._reactions(window, mixing, self.flux.height, ops))
             most = (self.coupling * (1 - OUTWARD)) ** 2
             mixing = mixing * ops.sqrt(most / ops.maximum(bound, most))
         return [window, mixing, bias]
 
-    def _reactions(self, window: Any, mixing: Any, xp: Any) -> Any:
+    def _reactions(self, window: Any, mixing: Any, height: float, xp: Any) -> Any:
         """The matrix of `gate_bounds.reactions`, for the weights given."""
         most = self._contrasts(xp)[1]
         least = self._contrasts(xp, evidence=True)[0]
-        return gate_bounds.reactions(window, mixing, most, least, self.flux.height, xp)
+        return gate_bounds.reactions(window, mixing, most, least, height, xp)
 
     def _contrasts(self, xp: Any = np, evidence: bool = False) -> tuple[Any, Any]:
         """Least and largest λ/r, or ℓ/r, of each channel for noise in `NOISE_RANGE`."""
@@ -194,9 +194,9 @@ class GateLayer(FluxActivation):
     def reaction_matrix(self) -> np.ndarray:
         """Aᵀ of `gate_bounds`, (channels, channels) in float64, from the weights at hand."""
         window, mixing, _ = (_as(w, np) for w in self.weights_in_use())
-        if not np.any(mixing):
-            return np.zeros(mixing.shape)
-        return self._reactions(window, mixing, np)
+        unit = self._reactions(window, mixing, 1.0, np)
+        # what is 0 reacts to nothing, also where |Φ| has no bound; NaN stays NaN
+        return np.multiply(unit, self.flux.height, where=unit != 0, out=np.zeros_like(unit))
 
     @property
     def asymmetry_bound(self) -> float:
