@@ -162,7 +162,14 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "tile": COUNT[:-3],
             "progress": [3, "yes", True],
             "preset": [None, 3, "", True, b"linear_2d"],
+            "range": [3, None, "all", (1, 0), (0, np.inf), (0, 1, 2), True],
         },
+    ),
+    "denoise a sensor's noise": (
+        functools.partial(
+            keras_pde.denoise, np.full((8, 8), 0.5, "float32"), noise="sensor", preset="linear_2d"
+        ),
+        {"gain": [*NUMBER, 0], "offset": [*NUMBER[:2], *NUMBER[3:]], "readout": NUMBER},
     ),
     "an image": (
         functools.partial(keras_pde.denoise, noise=20.0, preset="linear_2d"),
