@@ -37,7 +37,7 @@ MIRRORS = {
     "schemes": ["tests/schemes", "tests/certificates"],
     "layers": ["tests/layers", "tests/models"],
 }
-LIMIT = 900  # seconds for the tests of one mutant
+LIMIT, CONTROL = 900, 3600  # seconds for the tests of one mutant, and without any
 # on floats these raise a TypeError at once, which says nothing of the tests
 TRIVIAL = re.compile("BitOr|BitAnd|BitXor|LShift|RShift|Invert|_Not$|_Is$|_IsNot$|NoOp")
 
@@ -164,7 +164,7 @@ def killed(mutant: Mutant | None, tests: list[str]) -> str:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return "" if os.waitstatus_to_exitcode(status) == 0 else "failed"
-        if time.monotonic() - begin > LIMIT:
+        if time.monotonic() - begin > (CONTROL if mutant is None else LIMIT):
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return "hangs"
@@ -197,13 +197,21 @@ def main() -> int:
         folder = Path(path).relative_to(ROOT / "keras_pde").parts[0]
         return MIRRORS.get(folder, [f"tests/{folder}"])
 
+    def nearest(path: str) -> list[str]:
+        """The mirror, its files that name the mutant's module first, and the quick ones of them."""
+        imported = ".".join(Path(path).relative_to(ROOT).with_suffix("").parts)
+        files = [f for folder in mirror(path) for f in sorted((ROOT / folder).glob("test_*.py"))]
+        texts = {str(f.relative_to(ROOT)): f.read_text(encoding="utf-8") for f in files}
+        words = (imported, f"import {Path(path).stem}")
+        return sorted(texts, key=lambda f: (not any(w in texts[f] for w in words), len(texts[f])))
+
     control = sorted({test for mutant in chosen for test in mirror(mutant.path)})
     if killed(None, [*control, *(t for t in FURTHER if t not in control)]):
         raise SystemExit("The tests fail without any mutant: mend them first.")
 
     def judged(mutant: Mutant) -> str:
-        near = mirror(mutant.path)
-        return killed(mutant, near) or killed(mutant, [t for t in FURTHER if t not in near])
+        further = [t for t in FURTHER if t not in mirror(mutant.path)]
+        return killed(mutant, nearest(mutant.path)) or killed(mutant, further)
 
     survivors = []
     with ThreadPoolExecutor(args.jobs) as pool:
