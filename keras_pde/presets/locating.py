@@ -9,7 +9,8 @@ from pathlib import Path
 from keras_pde.presets.files import CONFIG, METADATA
 from keras_pde.presets.index import INDEX, folder_of, index, zoo_root
 from keras_pde.presets.metadata import agree, check_hashes, read_metadata
-from keras_pde.presets.reading import shown, shown_path
+from keras_pde.presets.reading import shown
+from keras_pde.runtime.one_line import shown_path
 
 __all__ = ["is_folder", "is_own", "locate"]
 
