@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.plumbing import load_networks, noise_level, positive
 from keras_pde.cli.printing import progress_bar, show_quality
 from keras_pde.runtime.writing import write_all
 
@@ -36,7 +36,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 )
 @click.option(
     "--noise",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help=(
         "First add noise of SIGMA grey levels (of 255): IN is the clean image, and the result is"
@@ -45,7 +45,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 )
 @click.option(
     "--sigma",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help="Noise level that IN has already, in grey levels of 255.  [estimated]",
 )

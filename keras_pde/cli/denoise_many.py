@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.plumbing import load_networks, noise_level
 from keras_pde.cli.printing import progress_bar
 
 
@@ -22,7 +22,7 @@ from keras_pde.cli.printing import progress_bar
 )
 @click.option(
     "--sigma",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help="Noise level of the images, in grey levels of 255.  [estimated for each]",
 )

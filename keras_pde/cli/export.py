@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_pde.cli.plumbing import load_networks, positive
+from keras_pde.cli.plumbing import load_networks, noise_level
 
 
 def _size(text: str) -> tuple[int, ...]:
@@ -29,7 +29,7 @@ def _size(text: str) -> tuple[int, ...]:
 )
 @click.option(
     "--sigma",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help="Noise level (of 255) that a classical filter is made for, or that is built in.  [25]",
 )

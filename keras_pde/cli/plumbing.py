@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from keras_pde.cli.signals import Stopped, stoppable
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.runtime.quiet import import_keras_quietly
 
 
@@ -130,6 +131,14 @@ def positive(text: str) -> float:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
         raise click.BadParameter(f"{text!r} is not a finite number > 0.")
+    return number
+
+
+def noise_level(text: str) -> float:
+    """A noise level in grey levels of 255, as `keras_pde.denoise` takes it."""
+    number = positive(text)
+    if not QUIETEST <= number <= LOUDEST:
+        raise click.BadParameter(f"{text!r} is not from {QUIETEST:g} to {LOUDEST:g} grey levels.")
     return number
 
 

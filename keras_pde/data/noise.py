@@ -57,6 +57,9 @@ def estimate(pixels: np.ndarray) -> float:
         The level; 0 for images without details, such as flat ones and those less than 4 pixels
         wide.
 
+    Raises:
+        ValueError: pixels that are no finite real numbers, or of another number of axes.
+
     Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994).
 
     Example:
@@ -65,6 +68,7 @@ def estimate(pixels: np.ndarray) -> float:
         >>> round(noise.estimate(noise.add_noise(np.full((200, 200, 1), 0.5), sigma=25)))
         25
     """
+    pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True)
     pieces = max(1, -(-pixels.size // (1 << 22)))
     bands = (
         [pixels]

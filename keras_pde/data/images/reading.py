@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_pde.data.images import decoding, jpeg, png
 from keras_pde.data.images.image import EXTENSIONS, MAX_PIXELS, Image, UnsupportedError
+from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import shown_path
 
 Decoder = Callable[[BinaryIO, int], Image]
@@ -76,7 +77,7 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
         ...     print(images.read(folder + "/grey.png"))
         3 × 2, grey, 16 bit
     """
-    path = Path(path)
+    path = gate.path(path, "path")
     with _opened(path) as stream:
         return _decode(stream, shown_path(path), max_pixels)
 

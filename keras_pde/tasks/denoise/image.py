@@ -15,13 +15,13 @@ from keras_pde.data import noise as noises
 from keras_pde.models import retiming
 from keras_pde.runtime import gate
 from keras_pde.runtime.bounded import bounded
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
 __all__ = ["choose_denoiser", "denoise", "noise_level"]
 
 LEAST = 1.0  # grey levels: below the rounding of 8 bits a level says nothing
-QUIETEST, LOUDEST = 1e-6, 1e6  # grey levels
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
 
 
