@@ -23,7 +23,9 @@ from typing import Any
 
 from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.certified import uncertified
+from keras_pde.certificates.facts import BlockFacts, flaw
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.runtime.printed import rounded
 
@@ -40,24 +42,29 @@ def implicit_certificate(
 ) -> Certificate:
     """Certificate of implicit steps one after another.
 
-    Args:
-        subject: what is certified.
-        steps: the facts of each step.
-        tied: whether all steps share one energy.
-        tolerance: ε, the relative residual that solves stop at.
-        dtype: of the states; in 16 bits the input and each state are rounded, while the solves run
-            in float32.
+        Args:
+            subject: what is certified.
+            steps: the facts of each step.
+            tied: whether all steps share one energy.
+            tolerance: ε, the relative residual that solves stop at.
+            dtype: of the states; in 16 bits the input and each state are rounded, while the solves run
+                in float32.
 
-    Example:
-        >>> from keras_pde.certificates.implicit import implicit_certificate
-        >>> from keras_pde.certificates.facts import BlockFacts
-        >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))  # Perona-Malik, τ‖K‖² = 4
-        >>> certificate = implicit_certificate("a step", [weakly], tied=True, tolerance=1e-6)
-        >>> certificate.lipschitz, certificate["lipschitz"].tolerance
-        (2.0, 2e-06)
+        Example:
+            >>> from keras_pde.certificates.implicit import implicit_certificate
+            >>> from keras_pde.certificates.certified import uncertified
+    from keras_pde.certificates.facts import BlockFacts, flaw
+    from keras_pde.runtime.bounds import times
+            >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))  # Perona-Malik, τ‖K‖² = 4
+            >>> certificate = implicit_certificate("a step", [weakly], tied=True, tolerance=1e-6)
+            >>> certificate.lipschitz, certificate["lipschitz"].tolerance
+            (2.0, 2e-06)
     """
-    gamma = [step.strength * max(0.0, -step.diffusivity[0]) for step in steps]
-    m = [step.strength * max(0.0, -step.slope[0]) for step in steps]
+    why_not = flaw(steps)
+    if why_not:
+        return uncertified(subject, why_not)
+    gamma = [times(step.strength, max(0.0, -step.diffusivity[0])) for step in steps]
+    m = [times(step.strength, max(0.0, -step.slope[0])) for step in steps]
     norm, lipschitz = (math.prod(_inverse(x) for x in values) for values in (gamma, m))
     monotone, unique = max(m) == 0, lipschitz < math.inf
     theta = compose_averaged([0.5] * len(steps)) if monotone else None

@@ -255,20 +255,17 @@ class DiffusionBlock(DiffusionStep):
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights as the block computes with them."""
         prepared = self.prepare()
-        tau = (
-            prepared.step
-            if isinstance(prepared.step, float | int)
-            else float(np.max(ops.convert_to_numpy(prepared.step)))
-        )
-        squared = self.operator.certified_squared_norm()
-        data = (
-            0.0
-            if self.step_size == "per_channel"
-            else tau * float(ops.convert_to_numpy(prepared.data_weight))
-        )
-        per_channel = self.step_size == "per_channel"
+        steps = np.asarray(ops.convert_to_numpy(prepared.step))
+        tau = float(np.max(steps))
+        if per_channel := self.step_size == "per_channel":
+            # a step of size 0 is one of a row sum that overflows
+            strength = self.fraction * 2 / self.flux.stiffness if np.all(steps > 0) else np.inf
+            data = 0.0
+        else:
+            strength = tau * self.operator.certified_squared_norm()
+            data = tau * float(ops.convert_to_numpy(prepared.data_weight))
         facts = BlockFacts(
-            self.fraction * 2 / self.flux.stiffness if per_channel else tau * squared,
+            strength,
             data,
             self.flux.diffusivity_bounds,
             self.flux.slope_bounds,
