@@ -42,23 +42,21 @@ def implicit_certificate(
 ) -> Certificate:
     """Certificate of implicit steps one after another.
 
-        Args:
-            subject: what is certified.
-            steps: the facts of each step.
-            tied: whether all steps share one energy.
-            tolerance: ε, the relative residual that solves stop at.
-            dtype: of the states; in 16 bits the input and each state are rounded, while the solves run
-                in float32.
+    Args:
+        subject: what is certified.
+        steps: the facts of each step.
+        tied: whether all steps share one energy.
+        tolerance: ε, the relative residual that solves stop at.
+        dtype: of the states; in 16 bits the input and each state are rounded, while the solves run
+            in float32.
 
-        Example:
-            >>> from keras_pde.certificates.implicit import implicit_certificate
-            >>> from keras_pde.certificates.certified import uncertified
-    from keras_pde.certificates.facts import BlockFacts, flaw
-    from keras_pde.runtime.bounds import times
-            >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))  # Perona-Malik, τ‖K‖² = 4
-            >>> certificate = implicit_certificate("a step", [weakly], tied=True, tolerance=1e-6)
-            >>> certificate.lipschitz, certificate["lipschitz"].tolerance
-            (2.0, 2e-06)
+    Example:
+        >>> from keras_pde.certificates.implicit import implicit_certificate
+        >>> from keras_pde.certificates.facts import BlockFacts
+        >>> weakly = BlockFacts(strength=4.0, slope=(-0.125, 1.0))  # Perona-Malik, τ‖K‖² = 4
+        >>> certificate = implicit_certificate("a step", [weakly], tied=True, tolerance=1e-6)
+        >>> certificate.lipschitz, certificate["lipschitz"].tolerance
+        (2.0, 2e-06)
     """
     why_not = flaw(steps)
     if why_not:
