@@ -124,6 +124,15 @@ CASES: dict[str, tuple[bytes, str]] = {
     "png without end": (png(4, 4, 8)[:-12], "no end"),
     "png palette of 16": (png(4, 4, 16, chunk(b"IDAT", zeros(36)), colour=3), "damaged"),
     "png colours": (png(4, 4, 8, chunk(b"IDAT", zeros(36)), colour=5), "colours of kind 5"),
+    "png palette missing": (png(4, 4, 8, chunk(b"IDAT", zeros(20)), colour=3), "no palette"),
+    "png palette cut": (
+        png(4, 4, 8, chunk(b"PLTE", bytes(4)), chunk(b"IDAT", zeros(20)), colour=3),
+        "palette has 4 bytes",
+    ),
+    "png beyond its palette": (
+        png(1, 1, 8, chunk(b"PLTE", bytes(6)), chunk(b"IDAT", zlib.compress(b"\0\2")), colour=3),
+        "a pixel of colour 2, and 2 colours",
+    ),
     "apng": (animated("PNG"), "animation of 3 frames"),
     "gif": (animated("GIF"), "a GIF file: expected PNG, JPEG or TIFF"),
     "webp": (animated("WEBP"), "a WebP file: expected"),

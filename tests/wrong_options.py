@@ -10,7 +10,8 @@ import numpy as np
 
 import keras_pde
 from keras_pde import DiffusionBlock, degradations, plotting, problems, schemes
-from keras_pde.data import noise
+from keras_pde.data import images, noise
+from keras_pde.export import export
 from keras_pde.tasks.inpaint import image as inpainting
 
 COUNT = [2.5, "3", True, -1, 0, float("nan"), 10**9, [1], np.ones(3)]
@@ -20,6 +21,9 @@ WORD = ["no such", 3, True, 2.5]
 WORDED = ["no such", True, -1.0, float("nan"), [1.0], None]  # a number, or one of some words
 
 BLUR = degradations.Blur("box:3")
+PATHS = [None, 3, True, b"x", "", "a\0b"]
+B = np.ones((1, 7, 1))
+PIXELS = [None, "photo.png", 1j * B, B > 0, np.ma.masked_array(B), B.astype(object), B[:, :0]]
 
 FILTERS = [*COUNT[:7], COUNT[8]]  # [1] is a stack of one
 NETWORK = {"filters": FILTERS, "kernel_size": [*COUNT, None], "flux": WORD, "tied": FLAG}
@@ -295,7 +299,50 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
         functools.partial(plotting.plot_evolution, image=np.zeros((8, 8))),
         {"model": [None, 3, "linear_2d"]},
     ),
-    "certify": (keras_pde.certify, {"certify": [None, 3, "model", keras_pde.DiffusionBlock]}),
+    "certify": (
+        keras_pde.certify,
+        {"certify": [None, 3, "model", keras_pde.DiffusionBlock, np.ones((99, 9)), [np.ones(99)]]},
+    ),
+    "estimate": (noise.estimate, {"pixels": [*PIXELS, np.ones((8, 8)), B * np.nan]}),
+    "a preset": (
+        lambda preset: keras_pde.from_preset(preset),
+        {"preset": [*PATHS, [], "x" * 5000]},
+    ),
+    "save_to_preset": (
+        lambda directory: keras_pde.from_preset("linear_2d").save_to_preset(directory),
+        {"directory": PATHS},
+    ),
+    "read": (images.read, {"path": PATHS}),
+    "write": (
+        lambda path: images.write(path, images.Image(np.zeros((2, 2, 1), "float32"))),
+        {"path": PATHS},
+    ),
+    "export": (
+        functools.partial(export, "linear_2d", "/dev/null/x"),
+        {
+            "format": [*WORD, None, []],
+            "sigma": [*NUMBER, 0],
+            "timed": FLAG,
+            "uint8": FLAG,
+            "size": [3, "8x8", (8,), (8, 0), (8, 2.5), (8, -1), ("8", 8), (True, 8)],
+        },
+    ),
+    "an export": (
+        lambda model: export(model, "/dev/null/x"),
+        {"model": [None, 3, keras_pde.ConvOperator(4), keras_pde.DiffusionResNet(2, 4)]},
+    ),
+    "where an export goes": (functools.partial(export, "linear_2d"), {"path": PATHS}),
+    "solve": (
+        lambda **options: keras_pde.MultigridUNet("poisson").solve(**{"b": B, **options}),
+        {
+            "b": [*PIXELS, B * np.inf, B[0, 0], B * 1e300, B * 1e-300],
+            "tolerance": [*NUMBER, 0],
+            "max_cycles": [2.5, "3", True, 0, None],
+            "guess": [B[:, :3], B * np.nan, "0", np.ma.masked_array(B)],
+            "callback": [3, "yes", True],
+            "accelerate": FLAG,
+        },
+    ),
 }
 
 

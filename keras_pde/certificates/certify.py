@@ -16,6 +16,7 @@ from keras_pde.certificates.keras_graph import Call, ancestors, calls_of, is_fun
 from keras_pde.certificates.keras_layers import layer_certificate, why_unknown
 from keras_pde.certificates.merging import Rule, merge_rule
 from keras_pde.certificates.other_layers import INFERENCE
+from keras_pde.runtime import gate
 
 EXACT = "exact arithmetic"
 INPUT = "the input"
@@ -65,7 +66,7 @@ def certify(model: keras.Model | keras.layers.Layer) -> Certificate:
     if isinstance(model, Certified):
         return model.certificate()
     if not isinstance(model, layers.Layer):
-        raise ValueError(f"certify takes a Keras model or layer. Received: {model!r}")
+        raise ValueError(f"certify takes a Keras model or layer. Received: {gate.said(model)}")
     if not model.built:
         raise ValueError(
             "A certificate is computed from weights: build the model first, by calling it or by"

@@ -121,12 +121,12 @@ def flaw(blocks: Sequence[BlockFacts]) -> str:
         >>> flaw([BlockFacts(strength=1.0)])
         ''
         >>> flaw([BlockFacts(strength=float("nan"))])
-        'τ‖K‖² = nan is no finite number: the weights overflow, so no rule applies'
+        'τ‖K‖² is no finite number: the weights overflow, so no rule applies'
     """
     for block in blocks:
         for name, x in (("τ‖K‖²", block.strength), ("τβ", block.data)):
             if not math.isfinite(x):
-                return f"{name} = {x} is no finite number: the weights overflow, so no rule applies"
+                return f"{name} is no finite number: the weights overflow, so no rule applies"
         for x in (*block.diffusivity, *block.slope, block.asymmetry, block.guidance):
             if math.isnan(x):
                 return "a bound of the flux is NaN, so no rule applies"

@@ -26,8 +26,10 @@ from typing import Any
 
 from keras_pde.certificates.averagedness import compose_averaged
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.facts import BlockFacts
+from keras_pde.certificates.certified import uncertified
+from keras_pde.certificates.facts import BlockFacts, flaw
 from keras_pde.certificates.further import further
+from keras_pde.runtime.bounds import times
 from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.runtime.printed import rounded
 
@@ -60,8 +62,11 @@ def implicit_certificate(
         >>> certificate.lipschitz, certificate["lipschitz"].tolerance
         (2.0, 2e-06)
     """
-    gamma = [step.strength * max(0.0, -step.diffusivity[0]) for step in steps]
-    m = [step.strength * max(0.0, -step.slope[0]) for step in steps]
+    why_not = flaw(steps)
+    if why_not:
+        return uncertified(subject, why_not)
+    gamma = [times(step.strength, max(0.0, -step.diffusivity[0])) for step in steps]
+    m = [times(step.strength, max(0.0, -step.slope[0])) for step in steps]
     norm, held = (math.prod(_inverse(x) for x in values) for values in (gamma, m))
     monotone, unique = max(m) == 0, held < math.inf
     driven = max(step.guided for step in steps)

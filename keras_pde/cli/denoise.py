@@ -12,9 +12,10 @@ import click
 
 from keras_pde.cli import files, sensor
 from keras_pde.cli.plumbing import (
+    level_or_sensor,
     load_networks,
+    noise_level,
     positive,
-    positive_or_sensor,
     refused,
 )
 from keras_pde.cli.printing import progress_bar, show_quality
@@ -42,7 +43,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 )
 @click.option(
     "--noise",
-    type=positive_or_sensor,
+    type=level_or_sensor,
     metavar="SIGMA",
     help=(
         "Noise level of IN, in grey levels of 255, which are 1/255 of the range; sensor for photons"
@@ -51,7 +52,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 )
 @click.option(
     "--add-noise",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help=(
         "First add noise of SIGMA grey levels (of 255): IN is the clean image, and the result is"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks, positive_or_sensor, refused
+from keras_pde.cli.plumbing import level_or_sensor, load_networks, refused
 from keras_pde.cli.printing import progress_bar
 
 
@@ -22,7 +22,7 @@ from keras_pde.cli.printing import progress_bar
 )
 @click.option(
     "--noise",
-    type=positive_or_sensor,
+    type=level_or_sensor,
     metavar="SIGMA",
     help=(
         "Noise level of the images, in grey levels of 255; sensor for photons and readout."

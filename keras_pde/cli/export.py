@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_pde.cli.plumbing import load_networks, positive, refused
+from keras_pde.cli.plumbing import load_networks, noise_level, refused
 
 
 def _size(text: str) -> tuple[int, ...]:
@@ -30,7 +30,7 @@ def _size(text: str) -> tuple[int, ...]:
 @click.option(
     "--noise",
     "sigma",
-    type=positive,
+    type=noise_level,
     metavar="SIGMA",
     help="Noise level (of 255) that a classical filter is made for, or that is built in.  [25]",
 )

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from keras_pde.cli.signals import Stopped, stoppable
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.runtime.quiet import import_keras_quietly
 
 
@@ -138,11 +139,6 @@ def not_negative(text: str) -> float:
     return 0.0 if text.strip("+0.") == "" and "0" in text else positive(text)
 
 
-def positive_or_sensor(text: str) -> float | str:
-    """A finite number > 0, or the word."""
-    return text if text == "sensor" else positive(text)
-
-
 def finite(text: str) -> float:
     """A finite number."""
     try:
@@ -162,6 +158,19 @@ def refused(name: str, hint: str) -> Callable[[Any], Any]:
             raise click.UsageError(hint)
 
     return click.option(name, hidden=True, expose_value=False, callback=refuse)
+
+
+def noise_level(text: str) -> float:
+    """A noise level in grey levels of 255, as `keras_pde.denoise` takes it."""
+    number = positive(text)
+    if not QUIETEST <= number <= LOUDEST:
+        raise click.BadParameter(f"{text!r} is not from {QUIETEST:g} to {LOUDEST:g} grey levels.")
+    return number
+
+
+def level_or_sensor(text: str) -> float | str:
+    """A noise level, or the word."""
+    return text if text == "sensor" else noise_level(text)
 
 
 def share(text: str) -> float:

@@ -15,6 +15,8 @@ from keras_pde.export.formats import KINDS, Format, load_exported
 from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
 from keras_pde.models.network import Network
+from keras_pde.runtime import gate
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.runtime.staging import staged
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
 from keras_pde.runtime.writing import whole
@@ -100,10 +102,25 @@ def export(
         >>> made.difference < 1e-5, out.shape, about["certificate"]["norm_gain"]
         (True, (2, 20, 30, 1), 1.0)
     """
-    target, kind = Path(path), _checked(format, Path(path))
+    target = gate.path(path, "path")
+    kind = _checked(format, target)
+    if not isinstance(model, Network | str | Path):
+        raise ValueError(
+            "model must be a network of keras_pde, or the name or directory of a preset. Received:"
+            f" model={gate.said(model)}"
+        )
+    sigma = gate.number(sigma, "sigma", low=QUIETEST, high=LOUDEST, none=True)
+    timed, uint8 = gate.flag(timed, "timed"), gate.flag(uint8, "uint8")
     name = str(model) if isinstance(model, str | Path) else model.name
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
     network = presets.from_preset(model) if isinstance(model, str | Path) else model
+    network.require_weights("A network without weights cannot be exported")
+    if size is not None:
+        if not isinstance(size, list | tuple):
+            raise ValueError(
+                f"size must be whole numbers, pixels an axis. Received: size={gate.said(size)}"
+            )
+        size = [gate.whole(pixels, "size", low=1) for pixels in size]
     # the number of levels of a multigrid cycle follows from fixed sizes
     network = network if size is None else network.twin(size)
     served = Served(network, entry.get("noise"), sigma, uint8, timed)
@@ -144,8 +161,10 @@ def _stage(target: Path, kind: Format) -> Iterator[Path]:
 
 def _checked(format: str, target: Path) -> Format:
     """The format, if it may be written there."""
-    if format not in KINDS:
-        raise ValueError(f"format must be one of {', '.join(KINDS)}. Received: format={format!r}")
+    if not isinstance(format, str) or format not in KINDS:
+        raise ValueError(
+            f"format must be one of {', '.join(KINDS)}. Received: format={gate.said(format)}"
+        )
     kind = KINDS[format]
     others = [other.suffix for other in KINDS.values() if other.suffix]
     if target.suffix != kind.suffix and (kind.suffix or target.suffix in others):

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_pde.runtime import gate
+
 __all__ = ["load_exported"]
 
 METADATA = "keras_pde"
@@ -67,7 +69,9 @@ def load_exported(path: str | Path) -> Loaded:
         ...     print(run(np.zeros((1, 9, 1), "float32")).shape, about["class"])
         (1, 9, 1) FEDResNet
     """
-    path = Path(path)
+    path = gate.path(path, "path")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist, and an exported network is needed")
     suffix = path.suffix if path.is_file() else ""
     return next(kind.load for kind in KINDS.values() if kind.suffix == suffix)(path)
 

@@ -252,23 +252,21 @@ class DiffusionBlock(DiffusionStep):
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights as the block computes with them."""
         prepared = self.prepare()
-        tau = (
-            prepared.step
-            if isinstance(prepared.step, float | int)
-            else float(np.max(ops.convert_to_numpy(prepared.step)))
-        )
+        steps = np.asarray(ops.convert_to_numpy(prepared.step))
+        tau = float(np.max(steps))
         squared = self.operator.certified_squared_norm()
-        data = (
-            0.0
-            if self.step_size == "per_channel"
-            else tau * float(ops.convert_to_numpy(prepared.data_weight))
-        )
-        per_channel = self.step_size == "per_channel"
-        # steps that differ between channels weigh the entries of Φ′ unequally
         gates = self.gating(squared)
-        gates = math.inf if per_channel and gates else gates
+        if self.step_size == "per_channel":
+            # a step of size 0 is one of a row sum that overflows
+            strength = self.fraction * 2 / self.flux.stiffness if np.all(steps > 0) else np.inf
+            data = 0.0
+            # steps that differ between channels weigh the entries of Φ′ unequally
+            gates = math.inf if gates else gates
+        else:
+            strength = tau * squared
+            data = tau * float(ops.convert_to_numpy(prepared.data_weight))
         facts = BlockFacts(
-            self.fraction * 2 / self.flux.stiffness if per_channel else tau * squared,
+            strength,
             data,
             self.flux.diffusivity_bounds,
             self.flux.slope_bounds,

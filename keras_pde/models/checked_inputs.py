@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from keras_pde.presets.preset_model import PresetModel
+from keras_pde.runtime import gate
 from keras_pde.runtime.gated import Gated
-from keras_pde.runtime.types import Inputs
+from keras_pde.runtime.types import Inputs, Tensor
+
+# what no data set and no generator is
+VALUES = (np.ndarray, np.generic, list, tuple, dict, str, bytes, bool, int, float, complex)
 
 
 class CheckedInputs(Gated, PresetModel):
@@ -30,40 +36,84 @@ class CheckedInputs(Gated, PresetModel):
         named = (x for key, x in kwargs.items() if key not in ("training", "mask"))
         self.check_inputs(args[0] if args else next(named, None))
 
-    def _check_arrays(self, x: Any) -> None:
+    def check_targets(self, y: Tensor, output: Tensor) -> None:
+        """Refuse targets that a loss would wrap, truncate or broadcast: static facts only.
+
+        Whole numbers of another shape are class labels, and pass. Targets of another shape pass for
+        a loss of the caller's own, which may hold more than the image in them.
+
+        Raises:
+            ValueError: complex numbers; whole numbers of the output's shape; another number of axes
+                or channels than the output's for one of Keras's losses.
+        """
+        said, shape = f"y of {self.name}", tuple(output.shape)
+        dtype, found = gate.facts(y, said)
+        if shape[-1] == 1 and len(found) == len(shape) - 1:
+            found = (*found, 1)  # Keras adds the axis
+        own = not isinstance(self.loss, str) and not type(self.loss).__module__.startswith("keras.")
+        if dtype.startswith("complex"):
+            gate.tensor(y, said)
+        elif found[1:] == shape[1:] or not (own or "int" in dtype):
+            gate.tensor(y, said)
+            same = zip(found[1:], shape[1:], strict=False)
+            if len(found) != len(shape) or any(None not in (n, m) and n != m for n, m in same):
+                raise ValueError(
+                    f"{said} must have the shape of the output, {shape}. Received: shape"
+                    f" {tuple(y.shape)}"
+                )
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Keras's, of targets that `check_targets` lets pass."""
+        if y is not None and not isinstance(y, list | tuple | dict):
+            self.check_targets(y, y_pred)
+        return super().compute_loss(x, y, y_pred, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def _checked(self, x: Any, y: Any = None) -> Iterator[None]:
         """Refuse wrong arrays; what is no array is looked at batch by batch."""
-        if isinstance(x, np.ndarray | list | tuple | dict):
+        if x is None or isinstance(x, VALUES):
             self.check_inputs(x)
+        parts = y if isinstance(y, list | tuple) else []
+        several = isinstance(y, dict) or any(isinstance(part, np.ndarray) for part in parts)
+        if isinstance(y, VALUES) and not several:
+            gate.facts(y, f"y of {self.name}")  # Keras would drop a mask
+        try:
+            yield
+        except ValueError:  # Keras would go on with a program that is half traced
+            self.train_function = self.test_function = self.predict_function = None
+            raise
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        return super().fit(x, *args, **kwargs)
+        with self._checked(x, y):
+            return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        return super().evaluate(x, *args, **kwargs)
+        with self._checked(x, y):
+            return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        first = x[0] if isinstance(x, list | tuple) and x else x
-        if isinstance(first, np.ndarray) and not len(first):
-            return self.predict_on_batch(x)  # Keras's own takes no batch at all
-        return super().predict(x, *args, **kwargs)
+        with self._checked(x):
+            first = x[0] if isinstance(x, list | tuple) and x else x
+            if isinstance(first, np.ndarray) and not len(first):
+                return self.predict_on_batch(x)  # Keras's own takes no batch at all
+            return super().predict(x, *args, **kwargs)
 
-    def train_on_batch(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        return super().train_on_batch(x, *args, **kwargs)
+        with self._checked(x, y):
+            return super().train_on_batch(x, y, *args, **kwargs)
 
-    def test_on_batch(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        return super().test_on_batch(x, *args, **kwargs)
+        with self._checked(x, y):
+            return super().test_on_batch(x, y, *args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        self._check_arrays(x)
-        return super().predict_on_batch(x)
+        with self._checked(x):
+            return super().predict_on_batch(x)

@@ -15,6 +15,7 @@ from keras_pde.runtime.types import Inputs, Tensor
 from keras_pde.schemes.multigrid.problems import Problem
 
 RANKS = (3, 4, 5)
+SMALLEST, LARGEST = 1e-140, 1e140  # of a right-hand side
 
 
 def split_inputs(problem: Problem, inputs: Inputs) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -68,7 +69,10 @@ def checked_arrays(
             f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}"
         )
     if mask is not None:
-        return _masked(right, _known(mask), start)
+        right, known, start = _masked(right, _known(mask), start)
+        _squared(right, name)
+        return right, known, start
+    _squared(right, name)
     if problem.singular:
         right = consistent(repr(problem), right, values.dtype.name)
         start = None if start is None else centred(start)
@@ -84,6 +88,18 @@ def _values(x: Tensor, name: str, *, finite: bool = True) -> np.ndarray:
         gate.array(np.ones((1, *shape[1:]), np.asarray(x).dtype), name, integers=True)
         return np.zeros(shape)
     return gate.array(x, name, ranks=RANKS, finite=finite, integers=True)
+
+
+def _squared(b: np.ndarray, name: str) -> None:
+    """Refuse samples whose squares overflow, or all vanish: residuals are roots of their sums."""
+    if b.size:
+        largest = np.abs(b).max(axis=tuple(range(1, b.ndim)))
+        wrong = (largest > LARGEST) | ((largest > 0) & (largest < SMALLEST))
+        if wrong.any():
+            raise ValueError(
+                f"{name} must be 0 or have its largest value from {SMALLEST:g} to {LARGEST:g}, as"
+                f" squares are added up in float64. Received: {largest[wrong][0]:.3g}. Scale it."
+            )
 
 
 def _known(mask: Tensor) -> np.ndarray:

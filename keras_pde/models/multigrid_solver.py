@@ -205,6 +205,11 @@ class MultigridSolver(Network):
             )
         tolerance = gate.number(tolerance, "tolerance", low=0, low_open=True)
         max_cycles = gate.whole(max_cycles, "max_cycles", low=1)
+        if callback is not None and not callable(callback):
+            raise ValueError(
+                "callback must be a function of two numbers, or None. Received:"
+                f" callback={gate.said(callback)}"
+            )
         right, mask, start = checked_arrays(self.problem, b, guess)
         if not len(right):
             return Solution(right, np.zeros((1, 0)), tolerance, True)

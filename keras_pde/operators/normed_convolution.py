@@ -91,6 +91,8 @@ class NormedConvolution(Operator):
         if known is not None and method == "auto" and shape is None:
             return math.sqrt(known)
         kernels = self.kernel_arrays()
+        if not all(np.isfinite(kernel).all() for kernel in kernels):
+            return math.inf  # in use they overflow
         bounds = conv_norms.squared_bounds(kernels, self.boundary, method, shape, iterations)
         if method == "auto" and shape is None and not self.fixed:
             # what a training step used: a certificate must never contradict the step it certifies

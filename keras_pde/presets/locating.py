@@ -9,7 +9,8 @@ from pathlib import Path
 from keras_pde.presets.files import CONFIG, METADATA
 from keras_pde.presets.index import INDEX, folder_of, index, zoo_root
 from keras_pde.presets.metadata import agree, check_hashes, read_metadata
-from keras_pde.presets.reading import shown, shown_path
+from keras_pde.presets.reading import shown
+from keras_pde.runtime.one_line import shown_path
 
 __all__ = ["is_folder", "is_own", "locate"]
 
@@ -64,7 +65,7 @@ def locate(source: Source, sha256: str | None) -> tuple[Path, dict[str, str]]:
         >>> directory.name, sorted(hashes)
         ('linear_2d', ['config.json', 'golden.npz', 'model.weights.h5'])
     """
-    text = os.fspath(source)
+    text = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     if not isinstance(text, str) or "\0" in text or not 0 < len(text) <= LONGEST:
         raise ValueError(
             "A preset is a name of list_presets, a folder (with ./ or another path separator) or a"

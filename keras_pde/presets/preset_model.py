@@ -22,6 +22,7 @@ from keras_pde.presets.loading import from_preset
 from keras_pde.presets.metadata import FORMAT_VERSION
 from keras_pde.presets.reading import parse_json
 from keras_pde.presets.weights import weights_bytes
+from keras_pde.runtime import gate
 from keras_pde.runtime.copying import MARK
 from keras_pde.runtime.one_line import one_line
 
@@ -117,19 +118,21 @@ class PresetModel(keras.Model):
             >>> bool(np.array_equal(same.get_weights()[0], net.get_weights()[0]))
             True
         """
-        target = Path(directory)
-        if target.exists() and not (
-            target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))
-        ):
-            raise FileExistsError(
-                f"{target} exists and is no preset: nothing was written. Choose another directory."
-            )
+        target = gate.path(directory, "directory")
         try:
-            with staged(target) as stage:
-                self.write_preset_files(stage)
+            usable = not target.exists() or (
+                target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))
+            )
+            if usable:
+                with staged(target) as stage:
+                    self.write_preset_files(stage)
         except OSError as error:
             reason = error.strerror or one_line(error)
             raise OSError(f"{target} cannot be written: {reason}. Nothing was written.") from None
+        if not usable:
+            raise FileExistsError(
+                f"{target} exists and is no preset: nothing was written. Choose another directory."
+            )
 
     def write_preset_files(
         self, stage: Path, example: Mapping[str, np.ndarray] | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde.presets import limits
+from keras_pde.runtime.one_line import shown_path
 
 __all__ = ["parse_json", "read_bytes", "refused", "shown"]
 
@@ -49,13 +50,6 @@ def shown(value: Any, length: int = 60) -> str:
     """
     text = ascii(value if not isinstance(value, dict | list) else type(value).__name__)
     return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-def shown_path(path: Path) -> str:
-    """A path in one line of printable characters."""
-    text = str(path)
-    text = text if text.isprintable() else ascii(text)
-    return text if len(text) <= 600 else f"…{text[-600:]}"
 
 
 def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:

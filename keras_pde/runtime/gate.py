@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde.runtime.options import count, flag, number, number_or_word, said, whole, word
+from keras_pde.runtime.options import count, flag, number, number_or_word, path, said, whole, word
 from keras_pde.runtime.types import Shape, Tensor
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "levels",
     "number",
     "number_or_word",
+    "path",
     "said",
     "same_sizes",
     "tensor",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -10,6 +12,7 @@ from keras_pde.runtime import sharing
 from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.copying import MARK
 from keras_pde.runtime.precision import check_dtype
+from keras_pde.runtime.shapes import check_shape
 
 __all__ = ["Gated"]
 
@@ -35,6 +38,11 @@ class Gated(LimitedLayer):
         ...
         ValueError: u must hold real floats. Received: int64. ...
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _of_shapes(cls.build)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_dtype(kwargs.get("dtype"))
@@ -79,6 +87,18 @@ class Gated(LimitedLayer):
     def rebuilt(cls, config: dict[str, Any]) -> Self:
         """A new one from `get_config`; a subclass that has parts overrides it."""
         return super().from_config(config)
+
+
+def _of_shapes(build: Callable[..., None]) -> Callable[..., None]:
+    """A ``build`` that refuses what is no shape."""
+
+    @functools.wraps(build)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name, shape in (*(("input_shape", shape) for shape in args), *kwargs.items()):
+            check_shape(shape, name)
+        build(self, *args, **kwargs)
+
+    return checked
 
 
 def _is_empty(x: Any) -> bool:

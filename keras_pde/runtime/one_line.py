@@ -1,10 +1,11 @@
-"""Messages of other libraries in one line."""
+"""Messages of other libraries, and paths, in one line."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-__all__ = ["one_line"]
+__all__ = ["one_line", "shown_path"]
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")  # bold and colours, which Keras writes into its errors
 
@@ -18,3 +19,16 @@ def one_line(message: object) -> str:
         'No such shape'
     """
     return " ".join(STYLE.sub("", str(message)).split())
+
+
+def shown_path(path: Path) -> str:
+    r"""A path in one line of printable characters.
+
+    Example:
+        >>> from keras_pde.runtime.one_line import shown_path
+        >>> print(shown_path(Path("a\nb.png")))
+        'a\nb.png'
+    """
+    text = str(path)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= 600 else f"…{text[-600:]}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 
-__all__ = ["count", "flag", "number", "number_or_word", "said", "whole", "word"]
+__all__ = ["count", "flag", "number", "number_or_word", "path", "said", "whole", "word"]
 
 MOST = 1 << 16  # filters, channels, steps
 
@@ -249,3 +251,22 @@ def _bounds(
 def _short(bound: float) -> str:
     """A bound as it is: whole ones in full."""
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+def path(x: Any, name: str) -> Path:
+    """A path, of a text or a path object.
+
+    Raises:
+        ValueError: something else, nothing, or a text with a zero byte.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.path(None, "directory")
+        Traceback (most recent call last):
+        ...
+        ValueError: directory must be a path. Received: directory=None
+    """
+    text = os.fspath(x) if isinstance(x, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"{name} must be a path. Received: {name}={said(x)}")
+    return Path(text)

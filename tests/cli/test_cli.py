@@ -424,6 +424,11 @@ BAD = {
     "clean of another size": (("IN/alpha.png", "OUT", "--clean", "GREY"), "they must be alike"),
     "clean missing": (("GREY", "OUT", "--clean", "IN/no.png"), "does not exist"),
     "noise 0": (("GREY", "OUT", "--add-noise", 0), "'0' is not a finite number > 0"),
+    "noise tiny": (("GREY", "OUT", "--noise", 1e-300), "is not from 1e-06 to 1e+06 grey levels"),
+    "added noise huge": (
+        ("GREY", "OUT", "--add-noise", 1e10),
+        "is not from 1e-06 to 1e+06 grey levels",
+    ),
     "noise text": (("GREY", "OUT", "--noise", "much"), "'much' is not a finite number > 0"),
     "noise negative": (("GREY", "OUT", "--noise", -3), "'-3' is not a finite number > 0"),
     "time NaN": (("GREY", "OUT", "--time", "nan"), "'nan' is not a finite number > 0"),

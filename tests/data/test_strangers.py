@@ -46,6 +46,17 @@ def test_only_ordinary_files_are_opened(tmp_path: Path) -> None:
         images.read(tmp_path / "self.png")
     with pytest.raises(OSError, match="cannot be read"):
         images.read(tmp_path / ("x" * 300))
+    if os.path.exists("/proc/self/mem"):  # it opens, and reading fails
+        with pytest.raises(OSError, match="/proc/self/mem cannot be read"):
+            images.read("/proc/self/mem")
+
+
+def test_a_name_of_two_lines_is_said_in_one(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.png").write_bytes(b"no image")
+    for name in ("a\nb.png", "no\nfile.png", "\udcff.png"):
+        with pytest.raises((ValueError, OSError)) as caught:
+            images.read(tmp_path / name)
+        assert str(caught.value).isprintable()
 
 
 def test_the_limit_is_the_caller_s_and_pillow_s_stays_its_own(tmp_path: Path) -> None:

@@ -167,6 +167,10 @@ BROKEN = {
     ),
     "learned step": lambda: DiffusionBlock("forward", "charbonnier", "learned"),
     "gated": lambda: DiffusionBlock(4, GatedFlux(contrast=0.1)),
+    "step for each channel": lambda: DiffusionBlock(4, "charbonnier", "per_channel"),
+    "lifted": lambda: keras_pde.DiffusionResNet(
+        2, 4, 3, lifting=keras_pde.Lifting(4, learned=True)
+    ),
     "implicit": lambda: keras_pde.ImplicitDiffusion(4, "charbonnier", 2.0),
     "recurrent": lambda: keras_pde.ImplicitRecurrent(2, 4, 3),
     "prolongation": lambda: Prolongation(learned=True),
@@ -198,3 +202,9 @@ def test_weights_of_0_and_of_1e38_give_constants_or_reasons(kind: str, size: flo
         weight.assign(0 * weight + size)
     found = keras_pde.certify(layer)  # a certificate refuses NaN
     assert all(guarantee.reason for guarantee in found.guarantees)
+    assert "nan" not in " ".join(found.reasons.values()).lower().replace("nan or inf", "")
+    norm = found["norm"]
+    if (
+        norm.known and norm.constant < 1e30 and kind != "prolongation"
+    ):  # more grants that nothing overflows
+        assert np.isfinite(value(layer(np.full((1, 5, 5, 1), 0.1, "float32")))).all()

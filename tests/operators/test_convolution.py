@@ -7,12 +7,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import scipy.ndimage
 from arrays import value
 from keras import ops
 
 from keras_pde import DiffusionBlock, DiffusionResNet, FluxActivation, ImplicitDiffusion, SplineFlux
 from keras_pde.operators import ConvOperator
-from keras_pde.operators.convolution import convolve, convolve_adjoint, is_narrow
+from keras_pde.operators.convolution import convolve, convolve_adjoint, depthwise, is_narrow
 from keras_pde.runtime import compiled, fused, one_pass
 
 SIZES = [(1, 1), (1, 9), (8, 2), (3, 4), (13, 12)]
@@ -195,3 +196,18 @@ def test_the_implicit_step_and_its_gradient_are_the_same_fused(rng):
 
     for one, other in zip(tf.function(asked, autograph=False)(), gradients(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("widths", [(3,), (7,), (3, 5), (3, 1, 5)])
+def test_a_window_for_each_channel_is_scipy_s_correlation(rng, widths):
+    u, window = (
+        rng.normal(size=(*(2, 4, 6, 5)[: len(widths) + 1], 3)),
+        rng.normal(size=(*widths, 3, 1)),
+    )
+    found = value(depthwise(ops.convert_to_tensor(u), ops.convert_to_tensor(window)))
+    for sample, result in zip(u, found, strict=True):
+        for channel in range(3):
+            expected = scipy.ndimage.correlate(
+                sample[..., channel], window[..., channel, 0], mode="constant"
+            )
+            np.testing.assert_allclose(result[..., channel], expected, atol=1e-13)

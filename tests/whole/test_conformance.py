@@ -90,6 +90,17 @@ class Anew(Mapping):
 
 @each_variant
 def test_keras_layer_suite(case: Case, variant: str) -> None:
+    run_suite(case, variant, run_training_check=False)
+
+
+@each_variant
+def test_keras_layer_suite_with_training(case: Case, variant: str) -> None:
+    """The suite's training has no place for the noise level of a call."""
+    if not takes_noise(case, variant):
+        run_suite(case, variant, run_training_check=True, run_mixed_precision_check=False)
+
+
+def run_suite(case: Case, variant: str, **checks: bool) -> None:
     call = (
         {"noise": np.full((case.shape[0],), 0.3, "float32")} if takes_noise(case, variant) else None
     )
@@ -99,7 +110,7 @@ def test_keras_layer_suite(case: Case, variant: str) -> None:
         input_shape=case.shape,
         call_kwargs=call,
         supports_masking=False,
-        run_training_check=call is None,
+        **checks,
     )
 
 

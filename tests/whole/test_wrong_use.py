@@ -30,6 +30,10 @@ from keras_pde import (
 )
 from keras_pde.models.timed import Timed
 
+tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="how Keras goes on after a failure differs"
+)
+
 X = np.random.default_rng(0).random((2, 8, 8, 2)).astype("float32")
 NOISE = np.full(2, 0.1, "float32")
 MASK = np.tile((np.arange(8) % 3 == 0)[:, None], (2, 8, 1, 1)).astype("float32")
@@ -241,13 +245,44 @@ def in_options() -> Iterator[tuple[str, Callable[[], str]]]:
         yield label, lambda call=call, name=name: clear(call, name)
 
 
+NO_SHAPES: list[Any] = [
+    "abc",
+    None,
+    5,
+    (),
+    {"image": (None, 8, 8, 2)},
+    (None, 8, 8, -1),
+    (None, 8, 8, 0),
+    (None, 8, 8, 1.5),
+    (None, 8, 8, "1"),
+    (None, 8, 8, True),
+    (None, -1, 8, 2),
+    (-1, 8, 8, 2),
+    (None, 0, 8, 2),
+    [(None, 8, 8, 2), (0.5,)],
+]
+
+
+def in_building() -> Iterator[tuple[str, Callable[[], str]]]:
+    """Every layer and network built for what is no shape."""
+    for kind, make in {**LAYERS, **NETWORKS}.items():
+        for shape in NO_SHAPES:
+
+            def use(make: Any = make[0], shape: Any = shape) -> str:
+                layer = make()
+                layer = layer.func if isinstance(layer, functools.partial) else layer
+                return clear(lambda: layer.build(shape), "input_shape")
+
+            yield f"{kind}: {shape}", use
+
+
 def failures(uses: Iterator[tuple[str, Callable[[], str]]]) -> tuple[int, list[str]]:
     """How many uses there were, and what was not clear."""
     found = [(label, use()) for label, use in uses]
     return len(found), [f"{label}: {what}" for label, what in found if what]
 
 
-@pytest.mark.parametrize("uses", [in_layers, in_networks, in_options])
+@pytest.mark.parametrize("uses", [in_layers, in_networks, in_options, in_building])
 def test_wrong_uses_are_refused_in_one_line_that_names_the_argument(uses: Any) -> None:
     count, unclear = failures(uses())
     assert not unclear, "\n".join(unclear)
@@ -284,3 +319,38 @@ def test_a_level_that_is_none_has_no_finite_result_in_a_graph(kind: str) -> None
         found = network.predict(batches, verbose=0)
         np.testing.assert_array_equal(found[0], right[0])
         assert np.isnan(found[1]).all()
+
+
+TARGETS: dict[str, Callable[[], Any]] = {
+    "uint8": lambda: (255 * X).astype("uint8"),
+    "complex": lambda: X * 1j,
+    "masked": lambda: np.ma.masked_array(X, X > 0.5),
+    "a list": X.tolist,
+    "a string": lambda: "image",
+    "sizes": lambda: X[:, :4],
+    "channels": lambda: X[..., :1],
+}
+
+
+@tensorflow
+def test_targets_that_a_loss_would_wrap_or_broadcast_are_refused_and_training_goes_on() -> None:
+    network = built(keras_pde.DiffusionResNet(1, block=DiffusionBlock("forward", "charbonnier")))
+    network.compile("sgd", "mse")
+    for name, make in TARGETS.items():
+        assert not clear(lambda make=make: network.fit(X, make(), verbose=0), "y of"), name
+    for batch in ((255 * X).astype("uint8"), X), (X, X[..., :1]):
+        batches = (pair for pair in [batch])
+        assert not clear(lambda batches=batches: network.fit(batches, verbose=0), "image", "y of")
+    assert np.isfinite(network.fit(X, X, verbose=0).history["loss"]).all()
+    for x in ("image", 1.0, None, np.float32(1)):
+        for method in (network.fit, network.predict, network.evaluate):
+            assert not clear(lambda method=method, x=x: method(x), "image"), (method, x)
+    network.compile("sgd", lambda y, u: keras.ops.square(y[..., :2] - u) * y[..., 2:])
+    weighted = np.concatenate([X, X[..., :1]], -1)  # a loss of one's own may be told more
+    assert np.isfinite(network.fit(X, weighted, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/dev/null", "/" + "x" * 300])
+def test_a_place_where_no_preset_can_be_is_named_in_one_line(place: str) -> None:
+    network = keras_pde.from_preset("linear_2d")
+    assert not clear(lambda: network.save_to_preset(place), place)

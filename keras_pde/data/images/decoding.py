@@ -61,6 +61,8 @@ def png_file(stream: BinaryIO, max_pixels: int) -> Image:
     stream.seek(0)
     with PngImageFile(stream) as file:
         if header.depth < 16:
+            if file.mode == "P" and (last := int(np.asarray(file).max())) >= header.palette:
+                raise ValueError(f"it has a pixel of colour {last}, and {header.palette} colours")
             return _by_pillow(file, meta, turn)
         profile = file.info.get("icc_profile")  # from the header only
     import imagecodecs

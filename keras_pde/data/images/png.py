@@ -28,6 +28,7 @@ class Header:
     height: int
     depth: int
     end: int = 0  # bytes of the file up to its end chunk
+    palette: int = 0  # colours of its palette
     chunks: dict[bytes, bytes] = field(default_factory=dict)
     further: set[str] = field(default_factory=set)
 
@@ -85,6 +86,10 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
                 found.further.add("texts")
             stream.seek(4, io.SEEK_CUR)
         else:
+            if kind == b"PLTE":
+                found.palette, more = divmod(length, 3)
+                if more or not 0 < found.palette <= 256:
+                    raise ValueError(f"its palette has {length} bytes, and needs 3 a colour")
             stream.seek(length + 4, io.SEEK_CUR)
             _note(found, kind)
         if kind == b"IEND":
@@ -92,6 +97,8 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
             break
     else:
         raise ValueError(f"it has more than {CHUNKS:,} chunks")
+    if colour == 3 and not found.palette:
+        raise ValueError("it has no palette, and its pixels are numbers of one")
     frames = struct.unpack(">I", (found.chunks.get(b"acTL", b"") + bytes(4))[:4])[0]
     if frames > 1:
         raise UnsupportedError(f"is an animation of {frames} frames, and one image is needed")

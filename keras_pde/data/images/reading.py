@@ -18,6 +18,8 @@ import numpy as np
 from keras_pde.data.images import decoding, jpeg, png
 from keras_pde.data.images.image import EXTENSIONS, MAX_PIXELS, Image, UnsupportedError
 from keras_pde.data.ranges import UNIT
+from keras_pde.runtime import gate
+from keras_pde.runtime.one_line import shown_path
 
 Decoder = Callable[[BinaryIO, int], Image]
 
@@ -79,9 +81,9 @@ def read(
         ...     print(images.read(folder + "/grey.png"))
         3 × 2, grey, 16 bit
     """
-    path = Path(path)
+    path = gate.path(path, "path")
     with _opened(path) as stream:
-        return _decode(stream, path, max_pixels, any_range)
+        return _decode(stream, shown_path(path), max_pixels, any_range)
 
 
 def decode(
@@ -106,7 +108,7 @@ def decode(
         ...
         ValueError: a.png is empty (0 bytes)
     """
-    return _decode(io.BytesIO(data), Path(path), max_pixels, any_range)
+    return _decode(io.BytesIO(data), shown_path(Path(path)), max_pixels, any_range)
 
 
 def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
@@ -131,10 +133,11 @@ def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
 
 def _opened(path: Path) -> BinaryIO:
     """An ordinary file, opened without waiting for a pipe's other end."""
+    said = shown_path(path)
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise ValueError(f"{path} is a directory, and an image file is needed")
+            raise ValueError(f"{said} is a directory, and an image file is needed")
         if stat.S_ISREG(mode):  # a device may act on being opened
             file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             stream = os.fdopen(file, "rb")
@@ -143,17 +146,20 @@ def _opened(path: Path) -> BinaryIO:
                 return stream
             stream.close()
     except FileNotFoundError:
-        link = f": it is a link to {os.readlink(path)}" if path.is_symlink() else ""
-        raise FileNotFoundError(f"{path} does not exist{link}") from None
+        link = f": it is a link to {shown_path(path.readlink())}" if path.is_symlink() else ""
+        raise FileNotFoundError(f"{said} does not exist{link}") from None
     except OSError as error:
-        raise type(error)(f"{path} cannot be read: {error.strerror}") from None
+        raise type(error)(f"{said} cannot be read: {error.strerror}") from None
     kinds = ((stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
     kind = next((words for is_kind, words in kinds if is_kind(mode)), "a device")
-    raise ValueError(f"{path} is {kind}, and an image file is needed")
+    raise ValueError(f"{said} is {kind}, and an image file is needed")
 
 
-def _decode(stream: BinaryIO, path: Path, max_pixels: int, any_range: bool) -> Image:
-    head = stream.read(16)
+def _decode(stream: BinaryIO, path: str, max_pixels: int, any_range: bool) -> Image:
+    try:
+        head = stream.read(16)
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}") from None
     if not head:
         raise ValueError(f"{path} is empty (0 bytes)")
     reader, kind = _reader(head)
@@ -191,7 +197,7 @@ def _reader(head: bytes) -> tuple[Decoder | None, str]:
     return (decoding.tiff_file, "TIFF") if head[:4] in TIFF else (None, "")
 
 
-def _check_values(path: Path, image: Image, any_range: bool) -> None:
+def _check_values(path: str, image: Image, any_range: bool) -> None:
     for name, values in (("pixels", image.pixels), ("alpha values", image.alpha)):
         if values is None:
             continue

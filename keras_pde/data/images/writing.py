@@ -12,6 +12,7 @@ import numpy as np
 from keras_pde.data.images import jpeg, png, tiff
 from keras_pde.data.images.image import EXTENSIONS, FLOAT, SEGMENT, Image
 from keras_pde.data.ranges import UNIT
+from keras_pde.runtime import gate
 from keras_pde.runtime.writing import check_target, write_bytes
 
 BAND = 256  # rows
@@ -32,7 +33,7 @@ def check_output(path: str | os.PathLike[str], image: Image | None = None) -> No
         ...
         ValueError: picture.gif: the extension '.gif' is no format to write. Use .png, ... or .tiff.
     """
-    path = Path(path)
+    path = gate.path(path, "path")
     known = list(EXTENSIONS)
     if path.suffix.lower() not in known:
         raise ValueError(

@@ -7,6 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from keras_pde.runtime import gate
+
 __all__ = ["estimate"]
 
 DAUBECHIES = (-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025)
@@ -51,6 +53,9 @@ def estimate(pixels: np.ndarray) -> float:
         The level; 0 for images without details, such as flat ones and those less than 4 pixels
         wide.
 
+    Raises:
+        ValueError: pixels that are no finite real numbers, or of another number of axes.
+
     Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994), for the
     coefficients.
 
@@ -60,6 +65,7 @@ def estimate(pixels: np.ndarray) -> float:
         >>> round(noise.estimate(noise.add_noise(np.full((200, 200, 1), 0.5), sigma=25)))
         25
     """
+    pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True)
     peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
     bands = [band / np.float64(peak) for band in bands_of(pixels)]
     levels = [_level([band[..., channel] for band in bands]) for channel in range(pixels.shape[-1])]

@@ -12,6 +12,7 @@ from keras_pde.models import retiming
 from keras_pde.models.diagnosis import Diagnosis
 from keras_pde.models.network import Network
 from keras_pde.runtime import gate
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.runtime.compiling import compiled
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
@@ -152,7 +153,7 @@ class Denoiser:
 
         network, traces = self.network, []
         pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True, finite=False)
-        sigma = gate.number(sigma, "sigma", low=0, low_open=True)
+        sigma = gate.number(sigma, "sigma", low=QUIETEST, high=LOUDEST)
         levels.check_fit(network, pixels.shape)
         whole = type_range(pixels.dtype)
         used, floats = range or whole, pixels.dtype.kind == "f"

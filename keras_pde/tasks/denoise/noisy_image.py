@@ -14,6 +14,7 @@ from keras_pde.data.noise import Sensor
 from keras_pde.data.noise.adding import question
 from keras_pde.data.ranges import Range
 from keras_pde.runtime import gate
+from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import beyond, grids, levels
 from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
@@ -22,7 +23,6 @@ from keras_pde.tasks.denoise.grey import is_grey
 __all__ = ["NoisyImage", "noise_level", "noisy_image"]
 
 SENSOR = "sensor"
-QUIETEST, LOUDEST = 1e-6, 1e6  # in 1/255 of the range
 HIGHEST = 75.0  # that the networks are measured at
 
 

@@ -14,6 +14,7 @@ import keras
 from keras_pde.models.network import Network
 from keras_pde.presets import limits
 from keras_pde.presets.reading import parse_json, read_bytes
+from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import one_line
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.training.constructing import construct, merged
@@ -121,7 +122,7 @@ class Recipe:
             ValueError: no JSON, unknown or missing fields, values out of their range.
             FileNotFoundError: no such file.
         """
-        path = Path(path)
+        path = gate.path(path, "path")
         path = path / "recipe.json" if path.is_dir() else path
         try:
             if not path.exists():
