@@ -34,6 +34,7 @@ TESTS = (
     *("tests/operators", "tests/fluxes", "tests/schemes", "tests/certificates"),
     *("tests/layers", "tests/models", "tests/whole/test_textbook.py", "tests/whole/test_break.py"),
     *("tests/whole/test_implicit_break.py", "tests/whole/test_conformance.py"),
+    *("tests/tasks/test_inpaint.py", "tests/whole/test_wrong_use.py"),
 )
 MOST = 400  # tests for a mutant: the quickest that run its line
 LIMIT = 900  # seconds for the tests of one mutant

@@ -14,6 +14,7 @@ from keras import ops
 from keras_pde import ConvOperator
 from keras_pde.operators import fourier, norms, reflecting_grids, reflection
 from keras_pde.operators.conv_norms import IN_GRAPH_BUDGET
+from keras_pde.operators.rounding import rounding_errors
 
 BOUNDARIES = ("neumann", "dirichlet", "periodic")
 
@@ -265,6 +266,21 @@ def test_gershgorins_sums_are_those_of_the_filter_s_own_row(rng, boundary, k) ->
         assert (dense <= sums * (1 + 1e-10)).all()
         attained.append((dense / sums).max())
     assert max(attained) > 0.98
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("products", [1, 3])
+def test_the_errors_of_a_product_are_those_of_its_roundings(times, products) -> None:
+    unit, terms = 2.0**-8, 4_000_000
+    sums = terms * 2.0**-24 / (1 - terms * 2.0**-24)  # γₙ = nu/(1 − nu), Higham
+    found = rounding_errors(unit, 2.0, 3.0, (times, times), products=products, terms=terms)
+    cast = ((1 + unit) ** products - 1) * 3
+    errors = (
+        unit * (2 + cast) + (1 + unit) * sums * (3 + cast),
+        ((1 + unit) ** times * (1 + sums) ** products - 1) * (3 + cast),
+    )
+    assert found.cast == pytest.approx(cast)
+    assert found.forward == found.adjoint == pytest.approx(errors[times > 1])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
