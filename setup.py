@@ -88,7 +88,7 @@ setup(
         "numpy>=1.26",
         "click>=8.1",
         "imagecodecs>=2024.6.1",
-        "pillow>=10.3",
+        "pillow>=11.0",
         "rich>=13",
         "scikit-image>=0.22",
         "tifffile>=2024.5.22",

@@ -122,6 +122,15 @@ CASES: dict[str, tuple[bytes, str]] = {
     "png too much": (png(4, 4, 16, chunk(b"IDAT", bytes(70_000_000))), "bytes of pixels"),
     "png chunk": (png(4, 4, 8, struct.pack(">I", HUGE - 1) + b"tEXt"), "a chunk 'tEXt' of"),
     "png without end": (png(4, 4, 8)[:-12], "no end"),
+    "png of half its rows": (png(9, 8, 8, chunk(b"IDAT", zeros(40))), "after 40 of 80 bytes"),
+    "png without its last byte": (
+        png(4, 4, 8, chunk(b"IDAT", zeros(9)), chunk(b"IDAT", b""), colour=0),
+        "after 9 of 20 bytes",
+    ),
+    "png of few bytes and many pixels": (
+        png(9, 1 << 24, 8, chunk(b"IDAT", zeros(99))),
+        "after 99 of 167,772,160 bytes",
+    ),
     "png palette of 16": (png(4, 4, 16, chunk(b"IDAT", zeros(36)), colour=3), "damaged"),
     "png colours": (png(4, 4, 8, chunk(b"IDAT", zeros(36)), colour=5), "colours of kind 5"),
     "png palette missing": (png(4, 4, 8, chunk(b"IDAT", zeros(20)), colour=3), "no palette"),

@@ -3,9 +3,10 @@
     python tests/mutants.py keras_pde/operators --sample 60 --seed 0
 
 takes a seeded sample of all mutants that Cosmic Ray makes of the files (``pip install
-'.[mutation]'``), and runs for each the tests of the folder that mirrors the mutant's, then those
-that stand further from it, until one fails. Mutants of annotations, docstrings and messages are
-left out, as they compute the same. TensorFlow is imported once: each mutant is a forked child.
+'.[mutation]'``), and runs for each the tests that run its line, the quick ones first, until one
+fails. Which these are a run of the quick tier under coverage tells, once (``--map``). Mutants of
+annotations, docstrings and messages are left out, as they compute the same. TensorFlow is imported
+once: each mutant is a forked child.
 """
 
 from __future__ import annotations
@@ -26,18 +27,17 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from covering import Covering, is_recorded, record
+
 ROOT = Path(__file__).resolve().parent.parent
-FURTHER = [
-    "tests/layers",
-    "tests/models",
-    "tests/whole/test_textbook.py",
-    "tests/whole/test_break.py",
-]
-MIRRORS = {
-    "schemes": ["tests/schemes", "tests/certificates"],
-    "layers": ["tests/layers", "tests/models"],
-}
-LIMIT, CONTROL = 900, 3600  # seconds for the tests of one mutant, and without any
+TESTS = (
+    *("tests/operators", "tests/fluxes", "tests/schemes", "tests/certificates"),
+    *("tests/layers", "tests/models", "tests/whole/test_textbook.py", "tests/whole/test_break.py"),
+    *("tests/whole/test_implicit_break.py", "tests/whole/test_conformance.py"),
+    *("tests/tasks/test_inpaint.py", "tests/whole/test_wrong_use.py"),
+)
+MOST = 400  # tests for a mutant: the quickest that run its line
+LIMIT = 900  # seconds for the tests of one mutant
 # on floats these raise a TypeError at once, which says nothing of the tests
 TRIVIAL = re.compile("BitOr|BitAnd|BitXor|LShift|RShift|Invert|_Not$|_Is$|_IsNot$|NoOp")
 
@@ -142,21 +142,27 @@ def apply(mutant: Mutant) -> None:
     SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
 
 
-def killed(mutant: Mutant | None, tests: list[str]) -> str:
+def recorded(tests: list[str], path: Path) -> int:
+    """Run the tests without a mutant in a child, and keep which lines each of them runs."""
+    child = os.fork()
+    if child == 0:
+        os._exit(record(tests, ROOT / "keras_pde", path))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed(mutant: Mutant, tests: list[str]) -> str:
     """What the tests say of a mutant in a child: "failed", "hangs", or nothing if they pass."""
     child = os.fork()
     if child == 0:
         os.setsid()
-        if mutant is not None:  # without one, what fails is to be seen
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
-            os.dup2(null, 2)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
         code = 3
         with contextlib.suppress(BaseException):
             import pytest
 
-            if mutant is not None:
-                apply(mutant)
+            apply(mutant)
             code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests])
         os._exit(int(code))
     begin = time.monotonic()
@@ -164,7 +170,7 @@ def killed(mutant: Mutant | None, tests: list[str]) -> str:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return "" if os.waitstatus_to_exitcode(status) == 0 else "failed"
-        if time.monotonic() - begin > (CONTROL if mutant is None else LIMIT):
+        if time.monotonic() - begin > LIMIT:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return "hangs"
@@ -181,8 +187,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="mutants at once")
     parser.add_argument("--out", type=Path, help="a JSON file for the survivors")
-    parser.add_argument("--passed", action="store_true", help="the tests pass: no control run")
+    parser.add_argument("--map", type=Path, help="which test runs which line; made if missing")
     args = parser.parse_args()
+    args.map = (args.map or ROOT / "build" / "covering.json").resolve()
+    args.map.parent.mkdir(parents=True, exist_ok=True)
     os.chdir(ROOT)
     files = [f for p in args.paths for f in (sorted(p.rglob("*.py")) if p.is_dir() else [p])]
     files = [f.resolve() for f in files if f.name != "__init__.py"]
@@ -194,25 +202,19 @@ def main() -> int:
     import keras  # noqa: F401  # imported once, before the forks
     import scipy.linalg  # noqa: F401
 
-    def mirror(path: str) -> list[str]:
-        folder = Path(path).relative_to(ROOT / "keras_pde").parts[0]
-        return MIRRORS.get(folder, [f"tests/{folder}"])
-
-    def nearest(path: str) -> list[str]:
-        """The mirror, its files that name the mutant's module first, and the quick ones of them."""
-        imported = ".".join(Path(path).relative_to(ROOT).with_suffix("").parts)
-        files = [f for folder in mirror(path) for f in sorted((ROOT / folder).glob("test_*.py"))]
-        texts = {str(f.relative_to(ROOT)): f.read_text(encoding="utf-8") for f in files}
-        words = (imported, f"import {Path(path).stem}")
-        return sorted(texts, key=lambda f: (not any(w in texts[f] for w in words), len(texts[f])))
-
-    control = sorted({test for mutant in chosen for test in mirror(mutant.path)})
-    if not args.passed and killed(None, [*control, *(t for t in FURTHER if t not in control)]):
+    package = ROOT / "keras_pde"
+    if not is_recorded(args.map, package) and recorded([*TESTS], args.map):
         raise SystemExit("The tests fail without any mutant: mend them first.")
+    covering = Covering(args.map)
 
     def judged(mutant: Mutant) -> str:
-        further = [t for t in FURTHER if t not in mirror(mutant.path)]
-        return killed(mutant, nearest(mutant.path)) or killed(mutant, further)
+        tests, seconds = covering(mutant.path, mutant.line), 0.0
+        for count, test in enumerate(tests):
+            seconds += covering.seconds(test)
+            if count == MOST or seconds > LIMIT / 3:
+                tests = tests[:count]
+                break
+        return killed(mutant, tests) if tests else ""
 
     survivors = []
     with ThreadPoolExecutor(args.jobs) as pool:

@@ -228,6 +228,9 @@ def test_constants_of_layers_without_kernels(layer, lipschitz, gain, averaged):
 
 
 def test_layer_normalization_is_as_steep_as_its_bound_at_constant_inputs(rng):
+    steep = keras_pde.certify(sequential((8,), layers.LayerNormalization(epsilon=0.0)))
+    assert steep.lipschitz == np.inf
+    assert "epsilon=0" in steep.reasons["lipschitz"]
     model = sequential((8,), layers.LayerNormalization(epsilon=1e-2))
     model.layers[0].gamma.assign(np.full(8, 0.7))
     bound = certify(model).lipschitz

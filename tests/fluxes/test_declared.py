@@ -182,7 +182,7 @@ class Third(schemes.Scheme):
     name = "test_third"
     root: Any = 0.0
     bound = math.inf
-    always = False
+    up_to = 0.0  # the share of the limit to which its energy is said to fall, whatever its lists
     far = 1.0
 
     def lists(self, steps: int, max_step: float) -> tuple[list[float], list[float]]:
@@ -198,7 +198,8 @@ class Third(schemes.Scheme):
         return self.bound
 
     def energy(self, schedule: Any, curvature: float) -> tuple[bool, str]:
-        return (True, "always") if self.always else super().energy(schedule, curvature)
+        falls = curvature <= self.up_to * 2 / max(schedule.step_sizes)
+        return (True, "stated") if falls else super().energy(schedule, curvature)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,8 @@ class Third(schemes.Scheme):
     [
         ({"root": 5.0}, "first_root"),
         ({"bound": 0.5}, "transient"),
-        ({"always": True}, "energy"),
+        ({"up_to": 1e9}, "energy"),
+        ({"up_to": 1.06}, "energy"),  # where a step grows by a tenth
         ({"far": 1.1}, "reach"),
         ({"lists": lambda self, steps, max_step: ([max_step], [1.0])}, "lists"),
         ({"lists": lambda self, steps, max_step: ([-max_step] * steps, [1.0] * steps)}, "finite"),

@@ -14,6 +14,7 @@ from keras import ops
 from keras_pde import ConvOperator
 from keras_pde.operators import fourier, norms, reflecting_grids, reflection
 from keras_pde.operators.conv_norms import IN_GRAPH_BUDGET
+from keras_pde.operators.rounding import rounding_errors
 
 BOUNDARIES = ("neumann", "dirichlet", "periodic")
 
@@ -251,6 +252,49 @@ def test_gershgorin_sums_bound_KKt_from_above_for_every_boundary_and_tiny_sizes(
                 rows = value(K(np.eye(n).reshape(n, *size, channels))).reshape(n, -1).T
                 slack = np.diag(np.tile(sums, int(np.prod(size)))) - rows @ rows.T
                 assert np.linalg.eigvalsh(slack)[0] > -1e-10 * sums.max(), (boundary, size)
+
+
+@pytest.mark.parametrize("boundary", ["neumann", "periodic"])  # at zeros a cut row may be larger
+@pytest.mark.parametrize("k", [2, 3])
+def test_gershgorins_sums_are_those_of_the_filter_s_own_row(rng, boundary, k) -> None:
+    K, attained = operator(rng, 1, 1, 3, k, boundary), []
+    for _ in range(20):
+        K.weights[0].assign(rng.standard_normal((k, 1, 3)) * rng.exponential(size=(k, 1, 1)))
+        sums = value(K.row_sums(K.weights_in_use()))
+        rows = value(K(np.eye(15).reshape(15, 15, 1))).reshape(15, -1).T  # of (point, filter)
+        dense = np.abs(rows @ rows.T).reshape(15, 3, 15, 3).sum(axis=2).max(axis=0).sum(axis=1)
+        assert (dense <= sums * (1 + 1e-10)).all()
+        attained.append((dense / sums).max())
+    assert max(attained) > 0.98
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("products", [1, 3])
+def test_the_errors_of_a_product_are_those_of_its_roundings(times, products) -> None:
+    unit, terms = 2.0**-8, 4_000_000
+    sums = terms * 2.0**-24 / (1 - terms * 2.0**-24)  # γₙ = nu/(1 − nu), Higham
+    found = rounding_errors(unit, 2.0, 3.0, (times, times), products=products, terms=terms)
+    cast = ((1 + unit) ** products - 1) * 3
+    errors = (
+        unit * (2 + cast) + (1 + unit) * sums * (3 + cast),
+        ((1 + unit) ** times * (1 + sums) ** products - 1) * (3 + cast),
+    )
+    assert found.cast == pytest.approx(cast)
+    assert found.forward == found.adjoint == pytest.approx(errors[times > 1])
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_the_pure_part_of_a_kernel_is_even_or_odd_along_every_axis(rng, k) -> None:
+    kernel = rng.standard_normal((k, k + 1, 1, 3))
+    anchor = [(n - 1) // 2 for n in kernel.shape[:2]]
+    for filtered in np.moveaxis(reflection.pure_part(kernel, anchor)[..., 0, :], -1, 0):
+        for axis, a in enumerate(anchor):
+            wide = np.pad(filtered, 2 * k + 2)  # so that the mirror image stays inside
+            mirrored = [
+                sign * np.roll(np.flip(wide, axis), centre - kernel.shape[axis] + 1, axis)
+                for centre, sign in ((2 * a, 1), (2 * a, -1), (2 * a + 1, -1), (2 * a - 1, -1))
+            ]
+            assert any(np.allclose(wide, image, atol=1e-12) for image in mirrored), (k, axis)
 
 
 def test_reflecting_boundary_needs_the_mirrored_correlation_in_gershgorins_sums():

@@ -24,6 +24,7 @@ from keras_pde import (
     smoothers,
 )
 from keras_pde.models.multigrid_inputs import checked_arrays, consistent
+from keras_pde.schemes.multigrid.iteration import Solution
 
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="float64 needs TensorFlow here"
@@ -279,6 +280,13 @@ def test_convergence_factors_of_1d_poisson(n: int, cycle: str, levels: Any, fact
     """
     model = MultigridUNet("poisson", cycle, levels, smoothers.Jacobi(2 / 3), dtype="float64")
     assert reduction(model, (n,), 6)[-1] == pytest.approx(factor, rel=0.06)
+
+
+def test_the_factor_of_a_solution_is_the_mean_one_of_its_slowest_sample() -> None:
+    residuals = np.array([[8.0, 1.0, 0.0], [5.0, 0.1, 0.0], [1.0, 0.001, 0.0], [1.0, 0.001, 0.0]])
+    assert Solution(np.zeros(3), residuals, 1e-6, True).factor == pytest.approx(0.5)
+    assert Solution(np.zeros(3), residuals[:1], 1e-6, True).factor == 0
+    assert Solution(np.zeros(3), 0 * residuals, 1e-6, True).factor == 0
 
 
 @pytest.mark.parametrize("n", [63, 255, 1023])
@@ -612,9 +620,9 @@ def test_an_empty_batch_has_an_empty_solution_and_integers_are_numbers() -> None
 @pytest.mark.parametrize(
     ("problem", "size", "levels"),
     [
+        (problems.ScreenedPoisson(2.0, "dirichlet"), (15, 11), 3),
         (problems.ScreenedPoisson(2.0), (13, 10), 3),
         (problems.ScreenedPoisson(2.0, "periodic"), (12, 16), 3),
-        (problems.ScreenedPoisson(2.0, "dirichlet"), (15, 11), 3),
         (problems.Poisson(), (15,), 4),
         (problems.ScreenedPoisson(1.0), (9, 6, 8), 3),
     ],

@@ -58,6 +58,7 @@ def png_file(stream: BinaryIO, max_pixels: int) -> Image:
     header = png.inspect(stream, max_pixels)
     meta = header.metadata()
     turn = orientation(meta.exif, meta.xmp)
+    png.check_pixels(stream, header)
     stream.seek(0)
     with PngImageFile(stream) as file:
         if header.depth < 16:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -12,6 +13,12 @@ from keras_pde.data.images.image import Metadata, UnsupportedError, check_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNKS = 1_000_000  # of a file at most
+PIECE = 1 << 22  # bytes of pixels that are looked at in one piece
+# of an interlaced picture: first column and row, and steps
+PASSES = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
+    (0, 1, 1, 2),
+)
 LARGEST = 1 << 26  # bytes of a chunk that holds no pixels
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the kind of colour
 KEPT = {b"pHYs", b"eXIf", b"iTXt", b"acTL", b"sBIT"}  # chunks whose content is looked at
@@ -29,6 +36,8 @@ class Header:
     depth: int
     end: int = 0  # bytes of the file up to its end chunk
     palette: int = 0  # colours of its palette
+    needed: int = 0  # bytes of its pixels before compression
+    pieces: list[tuple[int, int]] = field(default_factory=list)  # where they are, and bytes there
     chunks: dict[bytes, bytes] = field(default_factory=dict)
     further: set[str] = field(default_factory=set)
 
@@ -58,18 +67,21 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
     head = stream.read(25)
     if len(head) < 25 or head[:8] != b"\0\0\0\rIHDR":
         raise ValueError("its header is cut or missing")
-    width, height, depth, colour = struct.unpack(">IIBB", head[8:18])
+    width, height, depth, colour, *_, interlaced = struct.unpack(">IIBBBBB", head[8:21])
     check_size(width, height, max_pixels)
-    found = Header(width, height, depth)
     if colour not in SAMPLES or depth not in (1, 2, 4, 8, 16):
         raise ValueError(f"its header states colours of kind {colour} with {depth} bits")
+    needed = _bytes(width, height, SAMPLES[colour] * depth, interlaced == 1)
+    found = Header(width, height, depth, needed=needed)
     most = 2 * height * (1 + width * SAMPLES[colour] * depth // 8) + LARGEST
     pixels = kept = 0
     for _ in range(CHUNKS):
         length, kind = struct.unpack(">I4s", (stream.read(8) + bytes(8))[:8])
         if not kind.strip(b"\0"):
             raise ValueError("it has no end")
-        pixels += length if kind == b"IDAT" else 0
+        if kind == b"IDAT":
+            pixels += length
+            found.pieces.append((stream.tell(), length))
         if kind != b"IDAT" and length > LARGEST:
             raise UnsupportedError(
                 f"has a chunk {kind.decode('latin-1')!r} of {length:,} bytes, and {LARGEST:,} is"
@@ -103,6 +115,34 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
     if frames > 1:
         raise UnsupportedError(f"is an animation of {frames} frames, and one image is needed")
     return found
+
+
+def _bytes(width: int, height: int, bits: int, interlaced: bool) -> int:
+    """What the pixels take uncompressed: a byte a row for its filter, and its samples."""
+    passes = PASSES if interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        total += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
+    return total
+
+
+def check_pixels(stream: BinaryIO, header: Header) -> None:
+    """Refuse pixels that end early: decoders leave what is missing black, without a word.
+
+    Raises:
+        ValueError: how many bytes there are, and how many are needed.
+    """
+    engine, got, needed = zlib.decompressobj(), 0, header.needed
+    with contextlib.suppress(zlib.error):
+        for start, length in header.pieces:
+            stream.seek(start)
+            data = stream.read(length)
+            while data and not engine.eof and got < needed:
+                got += len(engine.decompress(data, PIECE))
+                data = engine.unconsumed_tail
+    if got < needed:
+        raise ValueError(f"its pixels end or are damaged after {got:,} of {needed:,} bytes")
 
 
 def _note(found: Header, kind: bytes) -> None:
