@@ -15,7 +15,7 @@ from keras_pde.data import noise as noises
 from keras_pde.models import retiming
 from keras_pde.runtime import gate
 from keras_pde.runtime.bounded import bounded
-from keras_pde.runtime.bounds import LOUDEST, QUIETEST
+from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
