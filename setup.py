@@ -28,7 +28,7 @@ export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1
 collection = ["ray[data]>=2.51"]
 fuzz = ['atheris>=3; sys_platform == "linux"']
 sbom = ["cyclonedx-bom>=7.5"]
-mutation = ["cosmic-ray>=8.3"]
+mutation = ["cosmic-ray>=8.3", "coverage>=7.6"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
 
 

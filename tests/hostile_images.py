@@ -14,6 +14,7 @@ import tifffile
 
 rng = np.random.default_rng(3)
 GREY = rng.integers(0, 256, (32, 40), dtype=np.uint8)
+TINY = rng.integers(0, 256, (13, 10), dtype=np.uint8)
 FRAMES = rng.integers(0, 65536, (5, 32, 40), dtype=np.uint16)
 
 
@@ -50,10 +51,21 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, depth: int, *chunks: bytes, colour: int = 0) -> bytes:
+def png(
+    width: int, height: int, depth: int, *chunks: bytes, colour: int = 0, interlace: int = 0
+) -> bytes:
     """A PNG of given chunks after its header."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def interlaced(grey: np.ndarray, missing: int = 0) -> bytes:
+    """The pixels of an interlaced PNG, by the passes of Adam7, less some bytes at their end."""
+    starts = ((0, 0), (4, 0), (0, 4), (2, 0), (0, 2), (1, 0), (0, 1))
+    steps = ((8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2))
+    parts = [grey[y::b, x::a] for (x, y), (a, b) in zip(starts, steps, strict=True)]
+    raw = b"".join(b"\0" + row.tobytes() for part in parts for row in part if row.size)
+    return zlib.compress(raw[: len(raw) - missing])
 
 
 def jpeg(width: int = 40, height: int = 32, frame: int = 0xC0, depth: int = 8) -> bytes:
@@ -124,8 +136,12 @@ CASES: dict[str, tuple[bytes, str]] = {
     "png without end": (png(4, 4, 8)[:-12], "no end"),
     "png of half its rows": (png(9, 8, 8, chunk(b"IDAT", zeros(40))), "after 40 of 80 bytes"),
     "png without its last byte": (
-        png(4, 4, 8, chunk(b"IDAT", zeros(9)), chunk(b"IDAT", b""), colour=0),
-        "after 9 of 20 bytes",
+        png(4, 4, 8, chunk(b"IDAT", zeros(19)), chunk(b"IDAT", b"")),
+        "after 19 of 20 bytes",
+    ),
+    "png interlaced and cut": (
+        png(10, 13, 8, chunk(b"IDAT", interlaced(TINY, missing=1)), interlace=1),
+        "after 155 of 156 bytes",
     ),
     "png of few bytes and many pixels": (
         png(9, 1 << 24, 8, chunk(b"IDAT", zeros(99))),

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from keras_pde.cli.signals import Stopped, stoppable
-from keras_pde.runtime.bounds import LOUDEST, QUIETEST
+from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.runtime.quiet import import_keras_quietly
 
 

@@ -16,7 +16,7 @@ from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
 from keras_pde.models.network import Network
 from keras_pde.runtime import gate
-from keras_pde.runtime.bounds import LOUDEST, QUIETEST
+from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.runtime.staging import staged
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
 from keras_pde.runtime.writing import whole

@@ -183,8 +183,6 @@ class Lifting(Gated, Certified):
         if not self.learned:
             return 1.0
         kernel = ops.convert_to_numpy(self.kernel).astype("float64")
-        if not np.isfinite(kernel).all():
-            return math.inf
         unit = unit_roundoff(self.compute_dtype)
         norm = float(np.linalg.norm(kernel, 2))
         # the kernel's rounding, a sum in float32, and the result's rounding: see

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-# noise levels in grey levels of 255 that single precision can scale by
-QUIETEST, LOUDEST = 1e-6, 1e6
-
 
 def times(*factors: float) -> float:
     """The product of bounds, where a factor 0 makes 0 of whatever it meets, ∞ included.

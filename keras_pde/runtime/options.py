@@ -225,6 +225,25 @@ def said(x: Any) -> str:
     return type(x).__name__
 
 
+def path(x: Any, name: str) -> Path:
+    """A path, of a text or a path object.
+
+    Raises:
+        ValueError: something else, nothing, or a text with a zero byte.
+
+    Example:
+        >>> from keras_pde.runtime import gate
+        >>> gate.path(None, "directory")
+        Traceback (most recent call last):
+        ...
+        ValueError: directory must be a path. Received: directory=None
+    """
+    text = os.fspath(x) if isinstance(x, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"{name} must be a path. Received: {name}={said(x)}")
+    return Path(text)
+
+
 def _real(x: Any) -> float:
     """A real number as a float, NaN for what is none."""
     if isinstance(x, np.ndarray) and not x.ndim:
@@ -251,22 +270,3 @@ def _bounds(
 def _short(bound: float) -> str:
     """A bound as it is: whole ones in full."""
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
-
-
-def path(x: Any, name: str) -> Path:
-    """A path, of a text or a path object.
-
-    Raises:
-        ValueError: something else, nothing, or a text with a zero byte.
-
-    Example:
-        >>> from keras_pde.runtime import gate
-        >>> gate.path(None, "directory")
-        Traceback (most recent call last):
-        ...
-        ValueError: directory must be a path. Received: directory=None
-    """
-    text = os.fspath(x) if isinstance(x, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise ValueError(f"{name} must be a path. Received: {name}={said(x)}")
-    return Path(text)

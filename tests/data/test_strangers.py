@@ -32,6 +32,19 @@ def test_what_cannot_be_one_plain_picture_is_refused(tmp_path: Path, name: str) 
     assert "DOS" not in text
 
 
+def test_pixels_that_are_all_there_are_read_interlaced_and_in_every_mode(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    whole = hostile.png(
+        10, 13, 8, hostile.chunk(b"IDAT", hostile.interlaced(hostile.TINY)), interlace=1
+    )
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(np.rint(255 * images.read(path).pixels[..., 0]), hostile.TINY)
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        for size in ((1, 1), (3, 5), (9, 17)):
+            PIL.Image.new("RGBA", size, (9, 99, 199, 255)).convert(mode).save(path)
+            assert images.read(path).pixels.shape[:2] == size[::-1]
+
+
 def test_only_ordinary_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")

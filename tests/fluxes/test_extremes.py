@@ -203,8 +203,8 @@ def test_weights_of_0_and_of_1e38_give_constants_or_reasons(kind: str, size: flo
     found = keras_pde.certify(layer)  # a certificate refuses NaN
     assert all(guarantee.reason for guarantee in found.guarantees)
     assert "nan" not in " ".join(found.reasons.values()).lower().replace("nan or inf", "")
+    if kind == "prolongation":  # a call needs a grid
+        return
     norm = found["norm"]
-    if (
-        norm.known and norm.constant < 1e30 and kind != "prolongation"
-    ):  # more grants that nothing overflows
+    if norm.known and norm.constant < 1e30:  # a larger one grants that nothing overflows
         assert np.isfinite(value(layer(np.full((1, 5, 5, 1), 0.1, "float32")))).all()

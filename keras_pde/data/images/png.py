@@ -13,7 +13,7 @@ from keras_pde.data.images.image import Metadata, UnsupportedError, check_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNKS = 1_000_000  # of a file at most
-PIECE = 1 << 22  # bytes of pixels that are looked at in one piece
+PIECE = 1 << 20  # bytes of pixels that are looked at in one piece
 # of an interlaced picture: first column and row, and steps
 PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
@@ -137,10 +137,11 @@ def check_pixels(stream: BinaryIO, header: Header) -> None:
     with contextlib.suppress(zlib.error):
         for start, length in header.pieces:
             stream.seek(start)
-            data = stream.read(length)
-            while data and not engine.eof and got < needed:
-                got += len(engine.decompress(data, PIECE))
-                data = engine.unconsumed_tail
+            for done in range(0, length, PIECE):
+                data = stream.read(min(PIECE, length - done))
+                while data and not engine.eof and got < needed:
+                    got += len(engine.decompress(data, PIECE))
+                    data = engine.unconsumed_tail
     if got < needed:
         raise ValueError(f"its pixels end or are damaged after {got:,} of {needed:,} bytes")
 

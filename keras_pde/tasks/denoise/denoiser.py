@@ -12,8 +12,8 @@ from keras_pde.models import retiming
 from keras_pde.models.diagnosis import Diagnosis
 from keras_pde.models.network import Network
 from keras_pde.runtime import gate
-from keras_pde.runtime.bounds import LOUDEST, QUIETEST
 from keras_pde.runtime.compiling import compiled
+from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
 

@@ -14,7 +14,7 @@ from keras_pde.data.noise import Sensor
 from keras_pde.data.noise.adding import question
 from keras_pde.data.ranges import Range
 from keras_pde.runtime import gate
-from keras_pde.runtime.bounds import LOUDEST, QUIETEST
+from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import beyond, grids, levels
 from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
