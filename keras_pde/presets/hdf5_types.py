@@ -79,7 +79,7 @@ def floats(array: np.ndarray) -> np.ndarray:
     """
     if array.dtype != BFLOAT16:
         return array
-    return (array.copy().view("u2").astype("u4") << 16).view("f4")
+    return (array.copy().view("u2").astype("u4") << np.uint32(16)).view("f4")
 
 
 def check_finite(arrays: Mapping[str, np.ndarray]) -> None:
