@@ -20,7 +20,7 @@ from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.denoise.data import find_data, test_set
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
-LEVELS, SEED = (15, 25, 50), 0
+LEVELS, SEED = (5, 15, 25, 50), 0
 NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
 # a file of each preset, and how many images a test measures again
 METRICS, SUBSET = "metrics.json", 4
@@ -30,6 +30,21 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
     """Image number ``index`` with noise of ``level`` grey levels."""
     rng = np.random.default_rng([seed, round(1000 * level), index])
     return (clean + level / 255 * rng.standard_normal(clean.shape)).astype("float32")
+
+
+def levels_of(
+    validated: Sequence[float], trained: tuple[float, float] | float
+) -> tuple[float, ...]:
+    """Levels that a trained network is measured at: those of its validation, and the lowest of
+    `LEVELS`, where it was trained for it.
+
+    Example:
+        >>> from keras_pde.tasks.denoise.evaluate import levels_of
+        >>> levels_of((15, 25), (5.0, 55.0)), levels_of((25,), 25.0)
+        ((5, 15, 25), (25,))
+    """
+    reached = isinstance(trained, tuple) and trained[0] <= LEVELS[0]
+    return tuple(sorted({*validated, *(LEVELS[:1] if reached else ())}))
 
 
 def psnr_of(

@@ -62,4 +62,4 @@ def overview(test: str) -> str:
         for name in best
         if name == classical or name in trained
     }
-    return results(test, measured, ("15", "25", "50"), sources=False)
+    return results(test, measured, ("5", "15", "25", "50"), sources=False)

@@ -17,14 +17,14 @@ PSNR = Metric("PSNR", unit="dB", digits=2, tolerance=0.02)
 
 
 class Denoise(Task):
-    """Gaussian noise of a known level is removed; PSNR is measured at noise 15, 25 and 50.
+    """Gaussian noise of a known level is removed; PSNR is measured at noise 5, 15, 25 and 50.
 
     Training minimises the negative PSNR of a patch, so that all noise levels count alike.
 
     Example:
         >>> from keras_pde.tasks import task
-        >>> task.get("denoise").row({"psnr": {"15": 31.1, "25": 28.6, "50": 25.58}})
-        '31.10 / 28.60 / 25.58 dB'
+        >>> task.get("denoise").row({"psnr": {"5": 37.2, "15": 31.1, "25": 28.6, "50": 25.58}})
+        '37.20 / 31.10 / 28.60 / 25.58 dB'
     """
 
     name = "denoise"
@@ -142,9 +142,8 @@ class Denoise(Task):
 
         if (folder / TRAINING).is_file():
             recipe = Recipe.load(folder)
-            scores = evaluate.measure(
-                network, folder, recipe.test, find_data(data), levels=recipe.levels
-            )
+            levels = evaluate.levels_of(recipe.levels, recipe.noise)
+            scores = evaluate.measure(network, folder, recipe.test, find_data(data), levels=levels)
             level = "25" if "25" in scores else next(iter(scores))
             test = evaluate.NAMES.get(recipe.test, recipe.test)
             name = f"PSNR on {test}, noise {level}, seed {evaluate.SEED}"
@@ -178,7 +177,7 @@ class Denoise(Task):
         return f"σ = {key}"
 
     def row(self, entry: Entry) -> str:
-        """PSNR at noise 15, 25 and 50, where it is measured on BSD68 or CBSD68."""
+        """PSNR at noise 5, 15, 25 and 50, where it is measured on BSD68 or CBSD68."""
         values = (entry.get("psnr") or {}).values() or (entry["metric"]["value"],)
         return self.metric.text(*values)
 
