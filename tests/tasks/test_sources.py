@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from keras_pde.cli.main import main
 from keras_pde.data import images
+from keras_pde.tasks.denoise.noisy_image import NoisyImage
 from keras_pde.tasks.many import collection
 from keras_pde.tasks.many.sources import Folder
 from keras_pde.tasks.many.worker import Job, Outcome, Worker, packed, printable, unpacked
@@ -83,7 +85,9 @@ def test_names_of_every_kind_are_done_and_failures_named(
     long = "x" * 251 + ".png"
     (photos / long).write_bytes((photos / "a.png").read_bytes())
     monkeypatch.setattr("keras_pde.data.images.encode", lambda path, image: b"image", raising=True)
-    monkeypatch.setattr(Worker, "_chosen", lambda *_: lambda pixels, *_, **__: GREY)
+    monkeypatch.setattr(Worker, "_chosen", lambda *_: None)
+    unchanged = SimpleNamespace(pixels=GREY.pixels)
+    monkeypatch.setattr(NoisyImage, "filtered", lambda *_, **__: unchanged)
 
     def run(job: Job, origin: Folder, wanted: list[str], *_: object) -> list[Outcome]:
         rows = Worker(job, 0)({"name": np.array([packed(name) for name in wanted])})

@@ -9,6 +9,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+import keras_pde
+
 BENCHMARKS = ROOT / "benchmarks"
 pytestmark = pytest.mark.skipif(
     not BENCHMARKS.is_dir(), reason="benchmarks come with the sources only"
@@ -230,3 +232,16 @@ def test_attacks_stay_below_what_is_certified(script, capsys):
         assert 0.9 < row["attacked"] <= row["certified"] * (1 + 1e-5)
         assert row["certified"] <= row["before"]
     assert "certified/attacked" in capsys.readouterr().out
+
+
+def test_the_price_list_is_that_of_the_weights(script, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "prices.png"
+    names = ["convex_equilibrium_2d", "certified_resnet_2d", "gated_resnet_2d"]
+    rows = script("price_list").main([*names, "--picture", str(picture)])
+    assert picture.stat().st_size > 10_000
+    assert rows["firmly nonexpansive"].name == rows["Lipschitz constant at most 2"].name == names[0]
+    assert rows["Lipschitz constant at most 30"].name == names[1]
+    assert rows["norm stable"].name == names[2]
+    for d in rows.values():
+        assert d.lipschitz == keras_pde.from_preset(d.name).certificate().lipschitz

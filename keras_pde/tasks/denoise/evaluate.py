@@ -35,8 +35,9 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
 def levels_of(
     validated: Sequence[float], trained: tuple[float, float] | float
 ) -> tuple[float, ...]:
-    """Levels that a trained network is measured at: those of its validation, and the lowest of
-    `LEVELS`, where it was trained for it.
+    """Levels that a trained network is measured at.
+
+    They are those of its validation, and the lowest of `LEVELS`, where it was trained for it.
 
     Example:
         >>> from keras_pde.tasks.denoise.evaluate import levels_of
