@@ -1,4 +1,6 @@
-// Noise added, estimated, and measured; the same formulas as keras_pde/data/noise.py. Levels are in grey levels of 255, pixels in [0, 1].
+// Noise added, estimated, and measured; the same formulas as keras_pde/data/noise/white.py. Levels are in grey levels of 255, pixels in [0, 1].
+import { clippedShare, coreOf, rangeOf, withoutGap } from "./edges.js";
+
 const DAUBECHIES = [-0.12940952255092145, -0.22414386804185735, 0.836516303737469, -0.48296291314469025];
 
 // The pixels plus Gaussian noise, not clipped; the same for the same seed (mulberry32, Box-Muller).
@@ -49,19 +51,39 @@ export function estimate({ width, height, channels, data }) {
 }
 
 function levelOf(planes) {
+  const level = quietOf(planes), rest = level ? withoutGap(planes) : null, found = rest ? quietOf(rest) : level;
+  return found < 0.4 * level ? found : level;
+}
+
+function quietOf(planes) {
   const ends = clippedAt(planes), found = planes.map(detailsOf);
-  for (const side of [8, 4]) {
-    const variances = [], medians = [];
-    let touched = 0;
-    planes.forEach((plane, i) => { touched += cellsOf(plane, found[i], ends, side, variances, medians); });
-    if (variances.length >= Math.max(8, 0.2 * touched)) {
-      const share = 2 / (9 * side ** 2), below = (1 - share - 1.0364333894937898 * Math.sqrt(share)) ** 3;
-      return Math.sqrt(Math.min(quantile(variances, 0.15) / below, quantile(medians, 0.5)));
-    }
-  }
   const kept = found.flatMap(({ values, varied }) => Array.from(values).filter((_, i) => varied[i]).map(Math.abs));
-  const level = kept.length ? quantile(kept, 0.5) / 0.6744897501960817 : 0;
-  return level > Math.min(stepOf(planes), 0.01) && coherent(planes) ? 0 : level;
+  if (!kept.length) return 0;
+  let level;
+  for (const side of [8, 4]) {
+    const variances = [], medians = [], coarse = [];
+    let touched = 0;
+    planes.forEach((plane, i) => { touched += cellsOf(plane, found[i], ends, side, variances, medians, coarse); });
+    if (variances.length < Math.max(8, 0.2 * touched)) continue;
+    const share = 2 / (9 * side ** 2), below = (1 - share - 1.0364333894937898 * Math.sqrt(share)) ** 3;
+    const least = [quantile(variances, 0.15) / below, quantile(medians, 0.5)];
+    if (variances.length >= 64) {
+      const most = quantile(coarse, 0.15), quiet = variances.filter((_, i) => coarse[i] <= most);
+      least.push(quiet.reduce((sum, x) => sum + x, 0) / quiet.length);
+    }
+    level = Math.sqrt(Math.min(...least));
+    break;
+  }
+  if (level === undefined) {
+    level = quantile(kept, 0.5) / 0.6744897501960817;
+    if (level > Math.min(stepOf(planes), 0.01) && coherent(planes)) return 0;
+  }
+  const [low, high] = rangeOf(planes);
+  if (level < 0.01 * (high - low)) return level;
+  const core = coreOf(kept);
+  if (core > 0.7 * level) return level;
+  const clipped = clippedShare(planes, found, ends, 2.5 * core);
+  return clipped > 0.7 ? level : Math.min(level, core / Math.sqrt(clippedVariance(Math.round(256 * clipped), 0, 256)));
 }
 
 // The values at or beyond which noise is clipped.
@@ -96,8 +118,8 @@ function detailsOf({ width, height, values: plane }) {
 }
 
 // Appends the variances of cells full of noise; returns how many cells have details at all.
-function cellsOf({ width, values: plane }, { rows, columns, values, varied }, [low, high], side, variances, medians) {
-  const count = 4 * side ** 2;
+function cellsOf({ width, height, values: plane }, { rows, columns, values, varied }, [low, high], side, variances, medians, coarse) {
+  const count = 4 * side ** 2, coarser = detailsOf(halved(width, height, plane));
   let touched = 0;
   for (let top = 0; top + side <= rows; top += side) {
     for (let left = 0; left + side <= columns; left += side) {
@@ -119,17 +141,42 @@ function cellsOf({ width, values: plane }, { rows, columns, values, varied }, [l
         under += Math.max(high - x, 0);
       }
       if (below + above > 0.7 * count) continue;
-      const [p, a, atA] = end(below, count), [q, b, atB] = end(above, count);
-      const mean = -a * p + b * q + atA - atB, square = a ** 2 * p + b ** 2 * q + 1 - p - q - a * atA - b * atB;
-      const clipped = square - mean ** 2, variance = squares / side ** 2 / clipped;
+      const [, a, atA] = end(below, count), [, b, atB] = end(above, count);
+      const clipped = clippedVariance(below, above, count), variance = squares / side ** 2 / clipped;
       const near = (share, gaps, z, density) => share < 0.02 * count || gaps / count / Math.max(z * (1 - share / count) + density, 1e-9) < 1.5 * Math.sqrt(variance);
       if (near(below, over, a, atA) && near(above, under, b, atB)) {
         variances.push(variance);
+        coarse.push(coarseSum(coarser, top / 2, left / 2, side / 2) / clipped);
         medians.push(below + above < 0.02 * count ? quantile(squared, 0.5) / 0.6744897501960817 ** 2 : variance);
       }
     }
   }
   return touched;
+}
+
+// Sums of 2 × 2 pixels.
+function halved(width, height, plane) {
+  const half = { width: width >> 1, height: height >> 1, values: new Float64Array((width >> 1) * (height >> 1)) };
+  for (let y = 0; y < half.height; y++) for (let x = 0; x < half.width; x++) {
+    const at = 2 * y * width + 2 * x;
+    half.values[y * half.width + x] = plane[at] + plane[at + width] + plane[at + 1] + plane[at + width + 1];
+  }
+  return half;
+}
+
+// The sum of the squares of a cell's details; infinite where it is cut.
+function coarseSum({ rows, columns, values }, top, left, side) {
+  if (top + side > rows || left + side > columns) return Infinity;
+  let sum = 0;
+  for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) sum += values[(top + i) * columns + left + j] ** 2;
+  return sum;
+}
+
+// The variance of a standard normal variable of which so many of count are clipped below and above.
+function clippedVariance(below, above, count) {
+  const [p, a, atA] = end(below, count), [q, b, atB] = end(above, count);
+  const mean = -a * p + b * q + atA - atB, square = a ** 2 * p + b ** 2 * q + 1 - p - q - a * atA - b * atB;
+  return square - mean ** 2;
 }
 
 // The share k of n that is clipped, where a normal variable is, and its density there.

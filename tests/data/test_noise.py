@@ -66,6 +66,45 @@ def test_an_image_without_noise_has_none(name: str) -> None:
         assert noise.estimate(rounded(noisy(clean, 10))[..., None]) == pytest.approx(10, rel=0.1)
 
 
+def dithered() -> np.ndarray:
+    return 255.0 * np.asarray(Pil.fromarray(data.camera()[:256, :256]).convert("1"))
+
+
+def small_print() -> np.ndarray:
+    page = Pil.new("L", (256, 256), 255)
+    font = ImageFont.load_default(size=14)
+    for top in range(2, 256, 18):
+        ImageDraw.Draw(page).text((3, top), "The quick brown fox jumps over", fill=0, font=font)
+    return np.asarray(page).astype(float)
+
+
+def on_black() -> np.ndarray:
+    return np.where(DISC > 100, 200.0, 0.0)
+
+
+EDGES = {
+    "halftone": (dithered, 0, 0),
+    "checks": (lambda: (np.indices((256, 256)).sum(0) // 2 % 2) * 255.0, 0, 0),
+    "black and white noise": (lambda: np.random.default_rng(0).integers(0, 2, (96, 96)) * 255.0,
+                              100, 200),
+    "noisy halftone": (lambda: noisy(dithered(), 10), 4, 12),
+    "noisy checks": (lambda: noisy((np.indices((256, 256)).sum(0) // 2 % 2) * 255.0, 20), 8, 24),
+    "noisy print": (lambda: noisy(small_print(), 10), 5, 16),
+    "print in a JPEG": (lambda: np.asarray(Pil.open(io.BytesIO(jpeg(rounded(small_print()), 90)))),
+                        0, 10),
+    "clipped on black": (lambda: noisy(on_black(), 5), 4.3, 5.7),
+    "16 levels": (lambda: np.rint(noisy(data.camera()[:256, :256], 20) / 16) * 16, 18, 23),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_edges_everywhere_are_no_noise(name: str) -> None:
+    make, least, most = EDGES[name]
+    pixels = rounded(make())[..., None]
+    assert least <= noise.estimate(pixels) <= most
+    assert name == "print in a JPEG" or noise.compressed(pixels) is None
+
+
 @pytest.mark.parametrize("sigma", [2, 20, 40])
 @pytest.mark.parametrize("grey", [37, 128, 230, 245, 254])
 def test_clipped_noise_is_estimated_as_if_it_were_not(grey: float, sigma: float) -> None:

@@ -87,6 +87,8 @@ def compressed(pixels: np.ndarray, table: Sequence[int] | None = None) -> Compre
     plane = part[..., 0] if grey else part @ LUMINANCE
     if min(plane.shape) < 24:
         return None
+    if table is None and _stepped(part):
+        return None
     ends = part.min(axis=-1) <= 0, part.max(axis=-1) >= 255
     factor = 1.0 if grey else float(np.sqrt(np.square(LUMINANCE).sum()))
     tables: Tables = {None: np.reshape(table, (8, 8))} if table is not None else _standard()
@@ -101,6 +103,12 @@ def compressed(pixels: np.ndarray, table: Sequence[int] | None = None) -> Compre
             level = _level(coefficients, tables[quality])
             best, found = score, Compressed(level and level / factor, quality, grid)
     return found if best else None
+
+
+def _stepped(part: np.ndarray) -> bool:
+    """Whether values are multiples of a step, of which coefficients are multiples too."""
+    values = np.flatnonzero(np.bincount(part.astype(np.int64).reshape(-1)))
+    return len(values) > 1 and bool(np.diff(values).min() > 1)
 
 
 def _standard() -> Tables:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from keras_pde.data.noise import edges
 from keras_pde.runtime import gate
 
 __all__ = ["estimate"]
@@ -23,6 +24,11 @@ COHERENT = 0.3  # neighbours that are equal, beyond those by chance, in an image
 LEAST_CLIPPED = 0.02  # of the pixels of a cell, from where on it is looked at
 FARTHEST = 1.5  # times the noise, by the distance of a cell's other pixels from the end
 ROUNDINGS = 1e-9  # of the largest value
+MANY = 64  # cells, from where on they are sorted by coarser details too
+CORE = 0.7  # of the level, from where on what is least is taken
+VISIBLE = 0.01  # of the image's range: a level that edges may make
+GAP = 0.4  # of the level, from where on that without the gap is taken
+SHARES = 256
 STEP = 0.01  # of white: what is rounded to larger steps is no rounding
 
 
@@ -33,7 +39,13 @@ def estimate(pixels: np.ndarray) -> float:
     both directions, which vanish where the image is bilinear. Noise is everywhere, details are not:
     so cells of 8 × 8 coefficients are sorted by their mean of d², and the one counts that 15 % of
     them are below, divided by what it is for noise alone, 0.816. Or, if that is less, the middle of
-    the cells' medians of d², over 0.455: edges are in each cell, but not in most of it.
+    the cells' medians of d², over 0.455: edges are in each cell, but not in most of it. Or the
+    mean of the cells that are the quietest 15 % on a grid of half as many pixels each way: texture
+    is on both grids, and the noise of one is independent of that of the other.
+
+    Where edges are in each cell `keras_pde.data.noise.edges` bounds the noise by the details that
+    are near 0, and by those of the image without a gap between its dark and its bright pixels. So
+    halftones and prints have what is between their edges.
 
     Left out are cells with a coefficient of 4 × 4 equal pixels, as on borders and backgrounds of
     any value. Where noise is clipped (at black, at white, at the image's own lowest and highest
@@ -104,20 +116,47 @@ def cells(plane: np.ndarray, side: int = CELLS[0]) -> tuple[np.ndarray, np.ndarr
 
 def _level(planes: list[np.ndarray]) -> float:
     """The level of one channel, in units of white."""
+    level = _quiet(planes)
+    rest = edges.without_gap(planes) if level else None
+    found = level if rest is None else _quiet(rest)
+    return found if found < GAP * level else level  # else clipped noise would be less without it
+
+
+def _quiet(planes: list[np.ndarray]) -> float:
     low, high = _clipped_at(planes)
     parts = [_details(plane) for plane in planes]
+    details = np.concatenate([d[varied] for d, varied in parts])
+    if not details.size:
+        return 0.0
+    level = None
     for side in CELLS:
         cells = [
             _cells(*part, plane, low, high, side) for part, plane in zip(parts, planes, strict=True)
         ]
-        variances, medians, touched = (np.concatenate(x) for x in zip(*cells, strict=True))
+        variances, medians, coarse, touched = (np.concatenate(x) for x in zip(*cells, strict=True))
         if len(variances) >= max(FEW, SCATTERED * touched.sum()):
-            return float(np.sqrt(min(quietest(variances, side), np.median(medians))))
-    details = np.concatenate([d[varied] for d, varied in parts])
-    if not details.size:
-        return 0.0
-    level = float(np.median(np.abs(details))) / MEDIAN
-    return 0.0 if level > min(_step(planes), STEP) and _coherent(planes) else level
+            least = [quietest(variances, side), np.median(medians)]
+            if len(variances) >= MANY:
+                least.append(variances[coarse <= np.quantile(coarse, QUIETEST)].mean())
+            level = float(np.sqrt(min(least)))
+            break
+    if level is None:
+        level = float(np.median(np.abs(details))) / MEDIAN
+        if level > min(_step(planes), STEP) and _coherent(planes):
+            return 0.0
+    span = max(plane.max() for plane in planes) - min(plane.min() for plane in planes)
+    if level < VISIBLE * span or (core := edges.core(details)) > CORE * level:
+        return level
+    clipped = [
+        ((plane <= low) | (plane >= high), varied & (np.abs(d) <= edges.WINDOW * core))
+        for plane, (d, varied) in zip(planes, parts, strict=True)
+    ]
+    share = sum(float(_means(ends)[used].sum()) for ends, used in clipped)
+    share /= sum(int(used.sum()) for _, used in clipped)
+    if share > MOST_CLIPPED:
+        return level
+    below = np.array([round(share * SHARES)])
+    return min(level, core / float(_clipped_variance(below, 0 * below, SHARES)[0]) ** 0.5)
 
 
 def _clipped_at(planes: list[np.ndarray]) -> tuple[float, float]:
@@ -149,6 +188,14 @@ def _step(planes: list[np.ndarray]) -> float:
     return float(np.diff(values).min()) if len(values) > 1 else 0.0
 
 
+def _means(values: np.ndarray) -> np.ndarray:
+    """Means of the 4 × 4 pixels of each detail."""
+    for _ in range(2):
+        count = max(len(values) - 3, 0)
+        values = sum((values[i : i + count : 2] for i in range(4)), np.zeros(())).T
+    return values / 16
+
+
 def _details(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The finest diagonal wavelet coefficients, and where their 4 × 4 pixels are not all equal."""
     values = low = high = plane
@@ -166,11 +213,14 @@ def _details(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _cells(
     details: np.ndarray, varied: np.ndarray, plane: np.ndarray, low: float, high: float, side: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of cells full of details the variances, by mean and by median; and which cells have any."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of cells full of details the variances, by mean and by median, and those of coarser ones.
+
+    Also which cells have any.
+    """
     rows, columns = (n // side for n in details.shape)
     if not rows * columns:
-        return np.zeros(0), np.zeros(0), np.zeros(0, bool)
+        return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, bool)
     sums = functools.partial(_sums, rows, columns)
 
     touched = sums(varied, side)
@@ -193,7 +243,19 @@ def _cells(
             end, density = (x[share.astype(int)] for x in _ends(count))
             gap = gaps[used] / count / np.maximum(end * (1 - share / count) + density, 1e-9)
             noisy &= (share < LEAST_CLIPPED * count) | (gap < FARTHEST * np.sqrt(variances))
-    return variances[noisy], medians[noisy], touched > 0
+    coarse = _coarse(plane, rows, columns, side)[used] / clipped
+    return variances[noisy], medians[noisy], coarse[noisy], touched > 0
+
+
+def _coarse(plane: np.ndarray, rows: int, columns: int, side: int) -> np.ndarray:
+    """Mean squares of the cells' details on a grid of half as many pixels each way."""
+    even = plane[: len(plane) // 2 * 2, : plane.shape[1] // 2 * 2]
+    halved = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    squares, side = np.square(_details(halved)[0]), side // 2
+    found, cells = np.full((rows, columns), np.inf), [n // side for n in squares.shape]
+    height, width = min(rows, cells[0]), min(columns, cells[1])
+    found[:height, :width] = _sums(height, width, squares, side).reshape(height, width)
+    return found.reshape(-1)
 
 
 def _sums(rows: int, columns: int, values: np.ndarray, factor: int) -> np.ndarray:
