@@ -61,6 +61,7 @@ KEPT = {
     "extremes::every_contrast_that_is_accepted_computes_in_float32": 6,
     # what is estimated of noise, and what is made of it
     "noise::clipped_noise_is_estimated_as_if_it_were_not": 5,
+    "noise::edges_everywhere_are_no_noise": 4,
     "noise::noise_before_a_jpeg_is_estimated": 3,
     "noise::a_sensor_is_estimated_from_one_image": 1,
     "noise::no_pair_of_values_breaks_the_constants_of_the_transforms": 2,

@@ -164,7 +164,8 @@ def run(request: Request) -> None:
         asked: Any = image.in_pixels(request.range)
         if request.add_noise:
             asked = ranges.range_of(noisy, asked, image.white, image.depth)
-            noisy = with_noise(noisy, request.add_noise * asked.span, request.seed)
+            visible = None if image.alpha is None else image.alpha > 0
+            noisy = with_noise(noisy, request.add_noise * asked.span, request.seed, visible)
             told = told or request.add_noise
         of_sensor = {"gain": request.gain, "offset": request.offset, "readout": request.readout}
         known = noisy_image(

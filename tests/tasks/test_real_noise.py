@@ -19,6 +19,7 @@ from keras_pde.data.noise import Sensor
 from keras_pde.tasks.denoise import grids
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise.composed import composed
+from keras_pde.tasks.denoise.grey import with_noise
 from keras_pde.tasks.denoise.noisy_image import noisy_image
 
 GREY, COLOUR = "perona_malik_2d", "perona_malik_color"
@@ -61,6 +62,15 @@ def test_a_jpeg_is_within_half_a_decibel_of_the_told_level(clean: np.ndarray, qu
     found, told = denoise(pixels), denoise(pixels, 20)
     assert psnr(clean, found) > psnr(clean, told) - 0.5
     assert "before JPEG" in noisy_image(pixels[..., None]).about
+
+
+def test_noise_that_is_left_in_the_luminance_only_is_that_of_all_channels() -> None:
+    buffer = io.BytesIO()
+    pixels = rounded(noisy(data.astronaut()[:128, 128:256].astype(float), 20))
+    PIL.Image.fromarray(pixels).save(buffer, "JPEG", quality=96, subsampling=2)
+    known = noisy_image(np.asarray(PIL.Image.open(buffer)))
+    assert known.level == pytest.approx(20, rel=0.15)
+    assert noisy_image(pixels).about.endswith("estimated")
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.2, 0.5, 1, 3, 30, 75])
@@ -142,6 +152,18 @@ def test_hidden_colours_touch_no_visible_pixel(
         results.append(after.pixels[alpha > 0])
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_hidden_colours_make_no_grey_image_one_in_colour(clean: np.ndarray) -> None:
+    grey = np.float32(clean[..., None] / 255).repeat(3, -1)
+    alpha = np.ones(clean.shape, np.float32)
+    alpha[:40] = 0
+    hidden = np.where(alpha[..., None] > 0, grey, np.random.default_rng(0).random(grey.shape))
+    pixels = with_noise(np.float32(hidden), 20, 0, alpha > 0)
+    known, plain = (noisy_image(x, alpha=alpha) for x in (pixels, with_noise(grey, 20)))
+    assert known.grey
+    assert known.level == plain.level
+    assert not noisy_image(pixels).grey
 
 
 def test_grids() -> None:

@@ -64,7 +64,8 @@ def add_noise(pixels: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
     return added(values, sigma, seed)
 
 
-def added(values: np.ndarray, sigma: float, seed: int) -> np.ndarray:
-    """The same for a command, which asks in its own words."""
-    noise = np.random.default_rng(seed).standard_normal(values.shape)
+def added(values: np.ndarray, sigma: float, seed: int, channels: int | None = None) -> np.ndarray:
+    """The same for a command, which asks in its own words; with channels=1 one noise for all."""
+    shape = (*values.shape[:-1], channels) if channels else values.shape
+    noise = np.random.default_rng(seed).standard_normal(shape)
     return (values + sigma / 255 * noise).astype(np.float32)

@@ -45,6 +45,9 @@ def denoise(
     depends on the whole image (implicit ones) are tiled beyond 4 megapixels only, and then differ
     from the whole near the seams: by 3e-4 of the range at most, in measurements on a photograph.
 
+    The noise has to be white, or photons and readout. Salt and pepper, speckle, and noise that was
+    resized, blurred or taken through another gamma are none of these: tell a level by trial.
+
     Args:
         image: (height, width), or (height, width, channels) with 1 or 3 channels; uint8 or uint16,
             or floats with black 0 and white 1 (noise may reach beyond). Also a Pillow image of mode
@@ -143,7 +146,8 @@ def _checked(array: np.ndarray) -> np.ndarray:
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise ValueError(
             "image must be uint8 (white 255), uint16 (white 65535) or floating (white 1). Received:"
-            f" dtype {array.dtype}. Convert it."
+            f" dtype {array.dtype}. Convert it: image.astype('float32') has the range of the"
+            " data, or range=(low, high)."
         )
     pixels = array[..., None] if array.ndim == 2 else array
     if pixels.ndim != 3:

@@ -12,6 +12,7 @@ from keras_pde.data import noise as noises
 from keras_pde.data import ranges
 from keras_pde.data.noise import Sensor
 from keras_pde.data.noise.adding import question
+from keras_pde.data.noise.jpeg import LUMINANCE
 from keras_pde.data.ranges import Range
 from keras_pde.runtime import gate
 from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
@@ -24,6 +25,8 @@ __all__ = ["NoisyImage", "noise_level", "noisy_image"]
 
 SENSOR = "sensor"
 HIGHEST = 75.0  # that the networks are measured at
+GRAINY = 3.0  # grey levels of 255: less may be texture, which is that of the luminance too
+SMOOTHED = 1.35  # times the channels' noise, where the noise of the luminance is all there is
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class NoisyImage:
 
     @property
     def grey(self) -> bool:
-        """Whether three channels hold one grey image."""
-        return is_grey(self.pixels)
+        """Whether three channels hold one grey image where they are visible."""
+        return is_grey(self.pixels, self.visible)
 
     def shape(self, preset: str = "auto") -> tuple[int, ...]:
         """(height, width, channels) of what is filtered: with one channel for a choice of presets.
@@ -156,8 +159,8 @@ def noisy_image(
         'noise 25'
     """
     told = _checked(noise, gain, offset, readout)
-    work = pixels[..., :1] if is_grey(pixels) else pixels
     visible = None if alpha is None or alpha.all() or not alpha.any() else np.asarray(alpha) > 0
+    work = pixels[..., :1] if is_grey(pixels, visible) else pixels
     if visible is not None:
         # one value: where it is flat, no noise is seen
         work = np.where(visible[..., None], work, work[visible].mean(axis=0).astype(work.dtype))
@@ -233,7 +236,14 @@ def _estimated(pixels: np.ndarray, unit: Range, table: Sequence[int] | None) -> 
     if found is not None and found.level is not None:
         of = "its file's tables" if table is not None else f"a JPEG's, quality {found.quality}"
         return found.level * whole.span / unit.span, f"before JPEG estimated ({of})"
-    return noises.estimate(pixels) * whole.span / unit.span, "estimated"
+    level, factor = noises.estimate(pixels), whole.span / unit.span
+    if pixels.shape[-1] == 3 and level > GRAINY:
+        # a JPEG of 4:2:0 and many a camera keep the noise of the luminance only
+        white = np.sqrt(np.square(LUMINANCE).sum())
+        bright = noises.estimate((pixels @ LUMINANCE)[..., None] / whole.high) / float(white)
+        if bright > SMOOTHED * level:
+            return bright * factor, "estimated of the luminance, as colours have less"
+    return level * factor, "estimated"
 
 
 def _eight_bits(pixels: np.ndarray) -> np.ndarray | None:
