@@ -1,6 +1,6 @@
-r"""Weighted norms over channels: ‖KᵀXK‖ for an X of which the norm of each block is bounded.
+r"""Weighted norms over channels: ‖KᵀXK‖ for X = S(A ⊗ I)T with contractions S, T in each channel.
 
-Let ‖Xᵢⱼ‖ ≤ Aᵢⱼ for channels i and j of Ku. For all positive weights p and q
+For all positive weights p and q, which S and T commute with,
 
     ‖KᵀXK‖ ≤ ‖diag(p)K‖ · ‖diag(1/p) A diag(1/q)‖ · ‖diag(q)K‖,
 
@@ -28,7 +28,7 @@ def sandwiched(matrix: np.ndarray, operator: Operator) -> float:
     """Upper bound of ‖KᵀXK‖; inf for an operator that weighs no rows.
 
     Args:
-        matrix: A transposed, (channels j, channels i), entries ≥ 0.
+        matrix: A transposed, (channels j, channels i).
         operator: K, built.
 
     Example:

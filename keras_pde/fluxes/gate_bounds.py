@@ -1,12 +1,14 @@
-r"""How strongly a gate can react: the matrix of its slopes, channel by channel, and its norm.
+r"""How strongly a gate can react: the matrix of its slopes, channel by channel.
 
 A gate sigmoid(b + Σⱼ Vᵢⱼ(Dⱼ ∗ h)ⱼ) of the evidence hⱼ = eⱼ²/(ℓⱼ² + eⱼ²) moves Φᵢ, which is at most
-λᵢ sup|Φ/λ|, by at most Aᵢⱼ times a change of eⱼ,
+λᵢ sup|Φ/λ|. Where e changes, Φ changes by S₁(A ⊗ C)S₂ with
 
-    A = ¼·(3√3/8)·sup|Φ/λ|·(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/ℓⱼ)ᵢⱼ.
+    A = ¼·(3√3/8)·sup|Φ/λ|·(Vᵢⱼ·sup|D̂ⱼ|·λᵢ/ℓⱼ)ᵢⱼ,
 
-So c = ‖A‖ bounds the Lipschitz constant of e ↦ Φ. The functions take NumPy arrays (xp=numpy, for
-certificates) and tensors (xp=keras.ops, differentiable, for training).
+S₁ and S₂ that multiply values by factors from −1 to 1, and C the windows over their norms, a window
+a channel: three contractions. So c = ‖A‖, of V with its signs, bounds the Lipschitz constant of
+e ↦ Φ. The functions take NumPy arrays (xp=numpy, for certificates) and tensors (xp=keras.ops,
+differentiable, for training).
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ import math
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from keras_pde.fluxes.flux_layer import SMALLEST_CONTRAST
 from keras_pde.fluxes.noise_level import REFERENCE_NOISE
+from keras_pde.operators import fourier
 from keras_pde.runtime.types import Tensor
 
-__all__ = ["contrast_range", "reactions", "squared_norm"]
+__all__ = ["contrast_range", "reactions", "window_norms"]
 
 # for which the Lipschitz constant of a noise-conditioned gate is stated
 NOISE_RANGE = (5 / 255, 55 / 255)
@@ -30,7 +32,6 @@ LOG_RANGE = tuple(math.log(sigma / REFERENCE_NOISE) for sigma in NOISE_RANGE)
 LEAST_CONTRAST = 1e-3
 # sup of the derivatives of sigmoid(x) and of x²/(1 + x²)
 STEEPEST_SIGMOID, STEEPEST_EVIDENCE = 0.25, 3 * math.sqrt(3) / 8
-SQUARINGS = 6
 
 
 def contrast_range(raw: Tensor, slope: Tensor | None, bounded: bool, xp: Any = np) -> Any:
@@ -58,49 +59,42 @@ def contrast_range(raw: Tensor, slope: Tensor | None, bounded: bool, xp: Any = n
     return xp.minimum(*ends), xp.maximum(*ends)
 
 
-def reactions(
-    window: Tensor, mixing: Tensor, most: Tensor, least: Tensor, height: float, xp: Any = np
-) -> Tensor:
-    """Aᵀ: how much the flux of channel i (columns) reacts to channel j (rows), at most.
+def window_norms(window: Tensor, xp: Any = np) -> Tensor:
+    """Upper bounds of sup|D̂ⱼ|, by which a window multiplies norms at most, (channels,).
+
+    For training they are ‖Dⱼ‖₁, which windows without negative values have.
 
     Args:
         window: D, (*window, channels, 1).
+        xp: numpy or keras.ops.
+
+    Example:
+        >>> from keras_pde.fluxes.gate_bounds import window_norms
+        >>> difference = np.array([0.5, 0.0, -0.5]).reshape(3, 1, 1)
+        >>> 1 <= float(window_norms(difference)[0]) < 1.01
+        True
+    """
+    total = xp.sum(xp.abs(window), axis=tuple(range(len(window.shape) - 2)))[:, 0]
+    if xp is not np:
+        return total
+    return np.minimum(total, np.sqrt(fourier.suprema(np.swapaxes(window, -2, -1))[0]))
+
+
+def reactions(sizes: Tensor, mixing: Tensor, most: Tensor, least: Tensor, height: float) -> Tensor:
+    """Aᵀ: how much the flux of channel i (columns) reacts to channel j (rows), at most.
+
+    Args:
+        sizes: of the windows, (channels,).
         mixing: V, (channels j, channels i).
         most: largest λᵢ, (channels,).
         least: least ℓⱼ, (channels,).
         height: sup|Φ/λ|.
-        xp: numpy or keras.ops.
 
     Example:
         >>> from keras_pde.fluxes.gate_bounds import reactions
         >>> one = np.ones(1)
-        >>> print(reactions(np.ones((3, 1, 1)), np.full((1, 1), -2.0), one, one, 1.0).round(4))
-        [[0.9743]]
+        >>> print(reactions(3 * one, np.full((1, 1), -2.0), one, one, 1.0).round(4))
+        [[-0.9743]]
     """
-    weights = xp.sum(xp.abs(window), axis=tuple(range(len(window.shape) - 2)))[:, 0]
     slopes = STEEPEST_SIGMOID * STEEPEST_EVIDENCE * height
-    return slopes * xp.abs(mixing) * weights[:, None] * most[None, :] / least[:, None]
-
-
-def squared_norm(matrix: Tensor) -> Tensor:
-    """Upper bound of ‖A‖² for entries ≥ 0, differentiable: max (Bp)ⱼ/pⱼ, B = AAᵀ, for some p > 0.
-
-    Every p gives a bound (Collatz, Wielandt), and p ← Bp never makes it larger. From p = 1, where
-    it is at most ‖A‖₁‖A‖∞, the steps are taken without gradients.
-
-    Source: Collatz (Math. Z. 1942); Wielandt (Math. Z. 1950).
-
-    Example:
-        >>> from keras_pde.fluxes.gate_bounds import squared_norm
-        >>> A = np.array([[1.0, 2.0], [0.5, 0.1]], "float32")
-        >>> 1 <= float(squared_norm(A)) / np.linalg.norm(A, 2) ** 2 < 1.0001
-        True
-    """
-    matrix = ops.convert_to_tensor(matrix)
-    gram = ops.matmul(matrix, ops.transpose(matrix))
-    held = ops.stop_gradient(gram)
-    p = ops.ones_like(held[:, :1])
-    for _ in range(SQUARINGS):
-        p = ops.matmul(held, p)
-        p = ops.maximum(p / (ops.max(p) + 1e-30), 1e-6)
-    return ops.max(ops.matmul(gram, p) / p)
+    return slopes * mixing * sizes[:, None] * most[None, :] / least[:, None]

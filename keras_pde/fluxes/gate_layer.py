@@ -14,11 +14,13 @@ from keras_pde import fluxes as activations
 from keras_pde.fluxes import gate_bounds, noise_level
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gate_bounds import LEAST_CONTRAST, LOG_RANGE, NOISE_RANGE
+from keras_pde.operators import norms
 from keras_pde.runtime import gate
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
 
 GATES = ("state", "input")
+SQUARINGS = 6  # by which the bound of a coupling is within 3 % for 48 channels
 OUTWARD = 1e-5  # float32 rounding of a bound computed in the graph
 
 
@@ -153,7 +155,9 @@ class GateLayer(FluxActivation):
             for w in (self.window, self.mixing, self.gate_bias)
         )
         if self.coupling is not None:
-            bound = gate_bounds.squared_norm(self._reactions(window, mixing, self.flux.height, ops))
+            reactions = self._reactions(window, mixing, self.flux.height, ops)
+            gram = ops.matmul(reactions, ops.transpose(reactions))
+            bound = norms.gram_iteration(gram, SQUARINGS, ops)
             most = (self.coupling * (1 - OUTWARD)) ** 2
             mixing = mixing * ops.sqrt(most / ops.maximum(bound, most))
         return [window, mixing, bias]
@@ -162,7 +166,8 @@ class GateLayer(FluxActivation):
         """The matrix of `gate_bounds.reactions`, for the weights given."""
         most = self._contrasts(xp)[1]
         least = self._contrasts(xp, evidence=True)[0]
-        return gate_bounds.reactions(window, mixing, most, least, height, xp)
+        sizes = gate_bounds.window_norms(window, xp)
+        return gate_bounds.reactions(sizes, mixing, most, least, height)
 
     def _contrasts(self, xp: Any = np, evidence: bool = False) -> tuple[Any, Any]:
         """Least and largest λ/r, or ℓ/r, of each channel for noise in `NOISE_RANGE`."""

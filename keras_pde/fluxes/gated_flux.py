@@ -24,7 +24,7 @@ class GatedFlux(GateLayer):
     neighbourhood, weighed by D and mixed by V: the regularised diffusivity of Catté, Lions, Morel
     and Coll, learned. Norm stability (S1) asks of a diffusivity only that it lies in [0, L_g],
     whatever it depends on, and a gate in (0, 1) keeps it there: certified with every weight. By the
-    gate Φ changes at most c = ¼·(3√3/8)·sup|Φ/λ|·‖(|Vᵢⱼ|·‖Dⱼ‖₁·λᵢ/ℓⱼ)ᵢⱼ‖ times e
+    gate Φ changes at most c = ¼·(3√3/8)·sup|Φ/λ|·‖(Vᵢⱼ·sup|D̂ⱼ|·λᵢ/ℓⱼ)ᵢⱼ‖ times e
     (`asymmetry_bound`).
 
     gates="state", e = s: Φ is no gradient, so there is no energy and no averagedness. Each step

@@ -82,6 +82,23 @@ def supremum(
     return slack * xp.max(gram_iteration(gram, 4, xp, pairs=True))
 
 
+def suprema(kernel: np.ndarray) -> np.ndarray:
+    """sup over ω of |k̂(ω)|² for each channel and filter, bounded from above as `supremum` is.
+
+    Args:
+        kernel: (*window, rows, columns).
+
+    Returns:
+        (rows, columns).
+    """
+    m, rows = degree([kernel]), int(kernel.shape[-2])
+    points = [16 * max(1, d) for d in m]
+    slack = math.prod(1 / math.cos(math.pi * d / n) for d, n in zip(m, points, strict=True))
+    block = symbol([kernel], points)[:, :rows]
+    real, imag = np.split(block, 2, axis=-1)
+    return slack * (real**2 + imag**2).max(axis=0)
+
+
 def _one_channel(kernel: Tensor, m: Sequence[int], xp: Any, most: float) -> Tensor:
     """`supremum` of a kernel from or to one channel.
 
