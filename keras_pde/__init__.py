@@ -29,6 +29,7 @@ __all__ = [
     "SplineFlux",
     "Stencil",
     "activations",
+    "calibrate",
     "certify",
     "degradations",
     "denoise",
@@ -77,6 +78,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, solvers
     from keras_pde.schemes.multigrid import problems, smoothers
+    from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore

@@ -169,6 +169,21 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "range": [3, None, "all", (1, 0), (0, np.inf), (0, 1, 2), True],
         },
     ),
+    "calibrate": (
+        functools.partial(
+            keras_pde.calibrate,
+            network="linear_2d",
+            image=np.linspace(0, 1, 64).reshape(8, 8),
+            noise=20.0,
+        ),
+        {
+            "network": [None, 3, "", True, b"linear_2d"],
+            "noise": [*NUMBER, 0, np.full((8, 8), 20.0), "sensor", 1e-300],
+            "tile": COUNT[:-3],
+            "progress": [3, "yes", True],
+            "range": [3, None, "all", (1, 0), (0, np.inf), (0, 1, 2), True],
+        },
+    ),
     "denoise a sensor's noise": (
         functools.partial(
             keras_pde.denoise, np.full((8, 8), 0.5, "float32"), noise="sensor", preset="linear_2d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -92,6 +93,7 @@ class Denoiser:
         self.tuned = tuned or bool(times)
         self.times = times
         self.snapshot = snapshot
+        self.factor = 1.0
         program = network.program(snapshot)
         self.iterates = run is None and program.iterates
         self.diagnosis = program.diagnosis
@@ -110,9 +112,19 @@ class Denoiser:
             self.network, self.name, tuned=self.tuned, snapshot=self.snapshot, compile=compile
         )
 
+    def scaled(self, factor: float) -> Denoiser:
+        """The same program for noise that it takes for ``factor`` times the level.
+
+        A network that is told no level is the map u ↦ s N(u/s) then, with s times its factor.
+        """
+        other = copy.copy(self)
+        other.factor = self.factor * factor
+        return other
+
     def level(self, sigma: float) -> float:
         """What the network takes the noise for: 25 where it is neither told the level nor tuned."""
-        return sigma if self.tuned or self.network.noise_conditioned else levels.REFERENCE
+        known = self.tuned or self.network.noise_conditioned
+        return self.factor * (sigma if known else levels.REFERENCE)
 
     def inputs(self, pixels: np.ndarray, sigma: float) -> Any:
         """The network's inputs for an image: channels as a batch for a network of one.

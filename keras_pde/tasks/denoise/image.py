@@ -101,7 +101,7 @@ def denoise(
             f" image.convert({to!r})."
         )
     array = gate.array(image, "image", integers=True)
-    pixels = _checked(array)
+    pixels = checked(array)
     check_options(preset, time, tile, progress)
     known = noisy_image(pixels, noise, range, gain=gain, offset=offset, readout=readout)
     for question in known.questions:
@@ -141,7 +141,7 @@ def check_options(preset: Any, time: Any, tile: Any, progress: Any) -> None:
         )
 
 
-def _checked(array: np.ndarray) -> np.ndarray:
+def checked(array: np.ndarray) -> np.ndarray:
     """(height, width, 1 or 3), of a type and in units that are known."""
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise ValueError(

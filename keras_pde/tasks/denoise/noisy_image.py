@@ -231,7 +231,7 @@ def _questions(told: float, unit: Range) -> tuple[str, ...]:
 def _estimated(pixels: np.ndarray, unit: Range, table: Sequence[int] | None) -> tuple[float, str]:
     """The level in 1/255 of the unit, and how it is found."""
     whole = ranges.type_range(pixels.dtype)
-    eight = _eight_bits(pixels)
+    eight = eight_bits(pixels)
     found = noises.compressed(eight, table) if eight is not None else None
     if found is not None and found.level is not None:
         of = "its file's tables" if table is not None else f"a JPEG's, quality {found.quality}"
@@ -246,7 +246,7 @@ def _estimated(pixels: np.ndarray, unit: Range, table: Sequence[int] | None) -> 
     return level * factor, "estimated"
 
 
-def _eight_bits(pixels: np.ndarray) -> np.ndarray | None:
+def eight_bits(pixels: np.ndarray) -> np.ndarray | None:
     """The pixels in grey levels of 255, if they are whole numbers of those."""
     if pixels.dtype == np.uint8:
         return pixels
