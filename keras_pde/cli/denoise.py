@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +16,14 @@ from keras_pde.cli.plumbing import (
     positive,
     refused,
 )
-from keras_pde.cli.printing import progress_bar, show_quality
+from keras_pde.cli.printing import show_quality, staged_bar
 from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
+    from keras_pde.tasks.denoise.calibrating import Calibrated
     from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
     from keras_pde.tasks.denoise.noisy_image import NoisyImage
     from keras_pde.tasks.quality import Quality
@@ -83,6 +82,11 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
     metavar="PNG",
     help="Write noisy, denoised and difference side by side.",
 )
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Fit the preset's scales to IN without a clean image, and estimate PSNR; takes 10 runs.",
+)
 @files.MAX_PIXELS
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
     """Denoise the image IN and write OUT.
@@ -98,7 +102,8 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
       measure, with a clean image:
         keras-pde denoise clean.png out.png --add-noise 25
 
-    With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM.
+    With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM. --calibrate
+    estimates the same PSNR from IN alone, if its noise is white, Gaussian and not clipped.
     """  # noqa: D301 - click wants the real \b
     source, out = files.in_and_out(paths, sample)
     if options["add_noise"] and options["clean"]:
@@ -130,6 +135,7 @@ class Request:
     time: float | None = None
     seed: int = 0
     compare: Path | None = None
+    calibrate: bool = False
     max_pixels: int | None = None
 
 
@@ -146,7 +152,7 @@ def run(request: Request) -> None:
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
-    with _progress() as advance:
+    with staged_bar(STAGES) as advance:
         image = files.read(files.path_of(request.source), request.max_pixels, True)
         images.check_output(request.out, image)
         clean = _clean(request, image)
@@ -156,6 +162,7 @@ def run(request: Request) -> None:
         load_networks()
         from keras_pde.data import ranges
         from keras_pde.tasks import quality as qualities
+        from keras_pde.tasks.denoise import calibrating
         from keras_pde.tasks.denoise import image as denoising
         from keras_pde.tasks.denoise.grey import with_noise
         from keras_pde.tasks.denoise.noisy_image import noisy_image
@@ -178,12 +185,19 @@ def run(request: Request) -> None:
             table=None if request.add_noise else image.steps,
             **{key: x if x is None else x / image.unit for key, x in of_sensor.items()},
         )
+        if request.calibrate:
+            calibrating.check(known, None if request.add_noise else image.steps)
         chosen = denoising.choose_denoiser(
             request.preset, known.shape(request.preset), known.level, request.time
         )
         advance()
-        best = request.preset == "auto" and request.time is None
-        result = known.filtered(chosen, best, progress=lambda done, count: advance(done / count))
+        fitted, progress = None, lambda done, count: advance(done / count)
+        if request.calibrate:
+            fitted = calibrating.fitted(*calibrating.levelled(known, told), chosen, None, progress)
+            result = fitted.result
+        else:
+            best = request.preset == "auto" and request.time is None
+            result = known.filtered(chosen, best, progress=progress)
         denoised = result.pixels
         shown = {"clean": clean, "noisy": noisy, "denoised": denoised}
         seen = {key: known.unit.normalised(x) for key, x in shown.items() if x is not None}
@@ -201,7 +215,7 @@ def run(request: Request) -> None:
             written[request.compare] = _picture(seen, measured)
         write_all(written)
         advance()
-    _report(request, image, known, chosen, result, measured)
+    _report(request, image, known, chosen, result, measured, fitted)
 
 
 def _clean(request: Request, image: Image) -> np.ndarray | None:
@@ -235,6 +249,7 @@ def _report(
     chosen: Denoiser,
     result: Denoised,
     measured: dict[str, Quality],
+    fitted: Calibrated | None,
 ) -> None:
     from keras_pde.tasks.denoise.composed import composed
 
@@ -259,13 +274,15 @@ def _report(
         else ", each colour channel by itself"
     )
     click.echo(f"{name}: {model.description}{how}")
-    certificate = model.certificate()
+    certificate = model.certificate() if fitted is None else fitted.certificate()
     if known.sensor is not None:
         certificate = composed(certificate, known.sensor, known.range.high)
     proved = certificate.claims()
     click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
     if not tuned and not model.noise_conditioned:
         click.echo(f"{name} has no table of noise levels: the network was used as it is")
+    if fitted is not None:
+        click.echo(fitted.summary())
     if measured:
         show_quality(measured)
     if result.tiling.count > 1:
@@ -274,25 +291,3 @@ def _report(
     files.say_dropped(request.out, image)
     if result.diagnosis is not None:
         click.echo(result.diagnosis.summary())
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[..., None]]:
-    """A progress bar over the stages.
-
-    Yields what advances it by a stage, or by a part of one.
-    """
-    from rich.progress import TimeElapsedColumn
-
-    with progress_bar(TimeElapsedColumn()) as bar:
-        task = bar.add_task(STAGES[0], total=len(STAGES))
-        stage = 0
-
-        def advance(part: float = 1.0) -> None:
-            nonlocal stage
-            stage += part >= 1
-            bar.update(
-                task, completed=stage + part % 1, description=STAGES[min(stage, len(STAGES) - 1)]
-            )
-
-        yield advance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,3 +100,28 @@ def residual_bar(tolerance: float, what: str = "cycle") -> Iterator[Callable[[in
             bar.update(task, completed=done, description=f"{what} {count}, residual {residual:.1e}")
 
         yield show
+
+
+@contextlib.contextmanager
+def staged_bar(stages: Sequence[str]) -> Iterator[Callable[..., None]]:
+    """A progress bar over stages.
+
+    Yields what advances it by a stage, or by a part of one.
+
+    Args:
+        stages: their names.
+    """
+    from rich.progress import TimeElapsedColumn
+
+    with progress_bar(TimeElapsedColumn()) as bar:
+        task = bar.add_task(stages[0], total=len(stages))
+        stage = 0
+
+        def advance(part: float = 1.0) -> None:
+            nonlocal stage
+            stage += part >= 1
+            bar.update(
+                task, completed=stage + part % 1, description=stages[min(stage, len(stages) - 1)]
+            )
+
+        yield advance
