@@ -137,11 +137,12 @@ def test_noise_before_a_jpeg_is_estimated(name: str, sigma: float, quality: int)
 
 def test_a_cut_of_a_jpeg_is_known_and_other_images_are_none() -> None:
     clean = data.camera()[:256, :256].astype(float)
-    pixels = np.asarray(Pil.open(io.BytesIO(jpeg(rounded(noisy(clean, 10)), 75))))[5:, 3:, None]
-    found = noise.compressed(pixels)
-    assert found is not None
-    assert found.grid == (3, 5)
-    assert found.level == pytest.approx(10, rel=0.15)
+    for sigma, quality in ((10, 75), (20, 50)):
+        file = io.BytesIO(jpeg(rounded(noisy(clean, sigma)), quality))
+        found = noise.compressed(np.asarray(Pil.open(file))[5:, 3:, None])
+        assert found is not None
+        assert found.grid == (3, 5)
+        assert found.level == pytest.approx(sigma, rel=0.15)
     for other in (rounded(clean), rounded(noisy(clean, 10)), text()):
         assert noise.compressed(other[..., None]) is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -26,6 +26,9 @@ QUALITIES = range(30, 97)
 CERTAIN = 0.6  # of 1, which coefficients have that are multiples of their steps
 QUIET = 0.25  # of the blocks: those with the least low frequencies
 FEW = 64  # blocks
+FEWER, SIDE = 128, 256
+LOWEST = ((0, 1), (1, 0), (1, 1), (0, 2))
+STEPS = range(2, 33)
 MULTIPLES = 200  # coefficients that tell which table
 SHOWN = 0.93  # zeros among the coefficients of a frequency, at most, that show noise
 LEAST = 4  # frequencies
@@ -68,7 +71,8 @@ def compressed(pixels: np.ndarray, table: Sequence[int] | None = None) -> Compre
 
     Without a table the standard's are tried, of quality 30 to 96: coefficients of a JPEG are
     multiples of their steps but for the rounding of pixels. Where the blocks begin is seen by the
-    larger differences at their edges.
+    larger differences at their edges, or by the lowest coefficients, which are near multiples of
+    some step there only.
 
     Args:
         pixels: (height, width, 1 or 3), whole numbers, white 255.
@@ -92,17 +96,16 @@ def compressed(pixels: np.ndarray, table: Sequence[int] | None = None) -> Compre
     ends = part.min(axis=-1) <= 0, part.max(axis=-1) >= 255
     factor = 1.0 if grey else float(np.sqrt(np.square(LUMINANCE).sum()))
     tables: Tables = {None: np.reshape(table, (8, 8))} if table is not None else _standard()
-    best = 0.0
-    for grid in dict.fromkeys([(0, 0), (_phase(plane), _phase(plane.T))]):
+    for grid in _grids(plane):
         blocks = _blocks(plane, grid)
         whole = ~_blocks(np.logical_or(*ends), grid).any(axis=(1, 2))
         blocks = blocks[whole] if whole.sum() >= FEW else blocks
         coefficients = DCT @ blocks @ DCT.T
         score, quality = _best(coefficients[:: -(-len(blocks) // SEARCHED)], tables)
-        if score > max(best, CERTAIN):
+        if score > CERTAIN:
             level = _level(coefficients, tables[quality])
-            best, found = score, Compressed(level and level / factor, quality, grid)
-    return found if best else None
+            return Compressed(level and level / factor, quality, grid)
+    return None
 
 
 def _stepped(part: np.ndarray) -> bool:
@@ -116,6 +119,33 @@ def _standard() -> Tables:
     base = np.array(STANDARD.split(), float).reshape(8, 8)
     factors = {q: 5000 // q if q < 50 else 200 - 2 * q for q in QUALITIES}
     return {q: np.clip((base * f + 50) // 100, 1, 255) for q, f in factors.items()}
+
+
+def _grids(plane: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where blocks may begin, the likeliest first; what takes time comes last."""
+    yield 0, 0
+    yield _phase(plane), _phase(plane.T)
+    yield _lattice(plane)
+
+
+def _lattice(plane: np.ndarray) -> tuple[int, int]:
+    """Where blocks begin of which the lowest coefficients are nearest to multiples of a step."""
+    top, left = (max(0, (n - SIDE) // 2) // 8 * 8 for n in plane.shape)
+    middle, values = plane[top : top + SIDE, left : left + SIDE], []
+    for grid in np.ndindex(8, 8):
+        blocks = _blocks(middle, grid)
+        blocks = blocks[:: -(-len(blocks) // FEWER)]
+        values.append([DCT[i] @ blocks @ DCT[j] for i, j in LOWEST])
+    least = min(len(v[0]) for v in values)
+    c = np.abs(np.array([[x[:least] for x in v] for v in values]))  # grids, frequencies, blocks
+    best = np.zeros(c.shape[:2])
+    for step in STEPS:
+        kept = c > 0.75 * step
+        count = kept.sum(axis=2)
+        scores = (np.cos(2 * np.pi / step * c) * kept).sum(axis=2) / np.maximum(count, 1)
+        best = np.maximum(best, np.where(count >= least // 8, scores, 0))
+    row, column = divmod(int(np.argmax(best.sum(axis=1))), 8)
+    return row, column
 
 
 def _phase(plane: np.ndarray) -> int:
