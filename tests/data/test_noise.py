@@ -16,7 +16,7 @@ from skimage import data
 from keras_pde.data import images, noise, ranges
 from keras_pde.data.images import Image
 from keras_pde.data.images.reading import decode
-from keras_pde.data.noise import Sensor
+from keras_pde.data.noise import Sensor, edges
 
 
 def noisy(clean: np.ndarray, sigma: float) -> np.ndarray:
@@ -103,6 +103,23 @@ def test_edges_everywhere_are_no_noise(name: str) -> None:
     pixels = rounded(make())[..., None]
     assert least <= noise.estimate(pixels) <= most
     assert name == "print in a JPEG" or noise.compressed(pixels) is None
+
+
+def test_the_core_of_details_is_not_less_than_the_noise() -> None:
+    rng, count = np.random.default_rng(0), 50_000
+    signals = {
+        "none": np.zeros(count),
+        "constant": np.full(count, 10.0),
+        "uniform": rng.uniform(-30, 30, count),
+        "heavy tails": rng.standard_t(1.5, count),
+        "rare edges": 200.0 * (rng.random(count) < 0.1),
+        "edges": 200.0 * rng.integers(-1, 2, count),
+        "one side": rng.exponential(3, count),
+    }
+    for name, signal in signals.items():
+        found = edges.core(signal + 2 * rng.standard_normal(count))
+        assert found > 0.97 * 2, name
+        assert "edges" not in name or found < 1.05 * 2
 
 
 @pytest.mark.parametrize("sigma", [2, 20, 40])

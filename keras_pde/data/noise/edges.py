@@ -25,9 +25,10 @@ def core(details: np.ndarray) -> float:
     r"""The least s for which the details in [−2.5s, 2.5s] have the variance of a normal variable.
 
     It is not less than the σ of the noise: with details X + N, N normal and independent of X, the
-    density f has (log f)″ = −1/σ² + Var(X | X + N)/σ⁴ ≥ −1/σ², so that where f is even it falls
-    from 0 as that of N does, or less, and every window has at least the variance that N has in it.
-    Where some of the details are noise alone and the others are edges it is near σ.
+    density f has (log f)″ = −1/σ² + Var(X | X + N)/σ⁴ ≥ −1/σ². So f and f(−·) over the density of N
+    are log-convex, and their sum is too and is even: it grows with |d|, and every window around 0
+    has at least the mean of d² that N has in it. Where some of the details are noise alone and the
+    others are edges it is near σ.
 
     Args:
         details: of any number.
