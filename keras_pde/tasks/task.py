@@ -21,6 +21,7 @@ from keras_pde.tasks.section import Section, sentence
 
 __all__ = ["Metric", "Section", "Task", "TrainingData", "get", "names", "register"]
 
+SUPERVISED = "supervised"  # the loss of a recipe that names none
 Run = Callable[[Any], np.ndarray]
 Entry = Mapping[str, Any]
 
@@ -130,6 +131,19 @@ class Task(ABC):
     def loss(self, target: Any, output: Any) -> Any:
         """A value for each sample, whose mean is minimised, by `keras.ops`."""
         raise NotImplementedError(f"the task {self.name!r} has no training")
+
+    def loss_of(self, recipe: Any, network: Any) -> Callable[[Any, Any], Any]:
+        """What a recipe minimises, as `loss` does; ValueError for a loss that the task lacks."""
+        if recipe.loss != SUPERVISED:
+            text = (
+                f"the task {self.name!r} has no loss but {SUPERVISED!r}. Received: {recipe.loss!r}"
+            )
+            raise recipe.refusal("loss", text)
+        return self.loss
+
+    def output_shape(self, recipe: Any, target: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the output that a batch's target is for; by default the target's own."""
+        return target
 
     def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
         """Numbers on the held-out samples; their mean is what training watches.

@@ -14,6 +14,7 @@ from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.denoise.results import results
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.task import SUPERVISED
 from keras_pde.tasks.training.recipes import Recipe
 
 PAPER = (
@@ -34,6 +35,8 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
     recipe, certificate = Recipe.load(folder), network.certificate()
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     name = recipe.name
+    blind = recipe.loss != SUPERVISED
+    how = f" The loss {recipe.loss} looks at no clean image." if blind else ""
     unproved = "\n**No guarantee**: nothing is proved about this network's stability.\n"
     return [
         Section(
@@ -52,6 +55,7 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
             "Training",
             f"{source}: {recipe.train}, {recipe.validation} images held out for validation;\n"
             f"the test images were not looked at. {_course(recipe, network, training)}."
+            f"{how}"
             f" Again: `keras-pde train {name}`\n\n"
             f"Licence: {entry['licence']}.\n\n"
             f"{PAPER}; and the data.",
@@ -60,7 +64,7 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
 
 
 def _use(recipe: Recipe, network: Network) -> str:
-    low, high = recipe.noise if isinstance(recipe.noise, tuple) else (recipe.noise, recipe.noise)
+    low, high = recipe.noise_range
     told, call = "it is not told the noise level", "noisy"
     if network.noise_conditioned:
         told = "the noise level σ/255, a number for each image or a map, is the second input"
@@ -89,6 +93,11 @@ denoised, difference."""
 
 def _results(recipe: Recipe, entry: Mapping[str, Any], proved: str) -> str:
     test, name = NAMES.get(recipe.test, recipe.test), recipe.name
+    if recipe.stated is not None:
+        return f"""PSNR in dB on {test}, whose noise is {recipe.stated:g}: estimated by Stein's
+unbiased estimate without clean images, average over the images.
+
+{results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}"""
     return f"""PSNR in dB on {test} (float noise not clipped, output clipped, average over the
 images, seed 0), tolerance ± {entry["metric"]["tolerance"]:g}; `keras-pde evaluate {name}`
 computes the first row, a test recomputes it.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_pde.tasks.task import TrainingData
+
+if TYPE_CHECKING:
+    from keras_pde.tasks.denoise.losses import Loss
 
 __all__ = ["NoisyPatches"]
 
@@ -19,6 +23,9 @@ class NoisyPatches(TrainingData):
         images: photographs, (height, width, channels) in [0, 1].
         held_out: how many of them no patch is cut from.
         patch_size, batch_size, noise, seed: as `keras_pde.data.Patches` takes them.
+        stated: σ of the photographs in grey levels of 255, where they are noisy themselves: then
+            nothing is added, and x = y.
+        loss: makes of a batch what it is a loss of; None leaves it as it is.
 
     Example:
         >>> from keras_pde.tasks.denoise.data import NoisyPatches
@@ -36,17 +43,30 @@ class NoisyPatches(TrainingData):
         batch_size: int,
         noise: tuple[float, float] | float,
         seed: int = 0,
+        stated: float | None = None,
+        loss: Loss | None = None,
     ) -> None:
         from keras_pde.data import Patches, split
 
         self.images = images
         training, self.held_out = split(images, held_out)
-        self.patches = Patches(training, patch_size, batch_size, noise, seed)
+        added = noise if stated is None else 0.0
+        self.patches = Patches(training, patch_size, batch_size, added, seed)
         self.batch_size = batch_size
+        self.stated = stated
+        self.loss = loss
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Batch number ``step``: noisy patches, their noise levels, clean patches."""
-        return self.patches.batch(step)
+        """Batch number ``step``: noisy patches, their noise levels, targets."""
+        noisy, sigma, clean = self.patches.batch(step)
+        if self.stated is not None:
+            sigma = np.full_like(sigma, self.stated / 255)
+        if self.loss is None:
+            return noisy, sigma, clean
+        key = np.array([self.patches.seed, step], np.uint64)
+        # far from the numbers that the patches are drawn by
+        rng = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, 1]))
+        return self.loss.batch(rng, noisy, sigma, clean)
 
     def content(self) -> Iterable[np.ndarray]:
         """The photographs, those that are held out among them."""

@@ -19,6 +19,7 @@ from keras_pde.models.network import Network
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.denoise.data import find_data, test_set
 from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.sure import STEP, probe, sure
 
 LEVELS, SEED = (5, 15, 25, 50), 0
 NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
@@ -33,7 +34,7 @@ def noisy_image(clean: np.ndarray, level: float, index: int, seed: int = SEED) -
 
 
 def levels_of(
-    validated: Sequence[float], trained: tuple[float, float] | float
+    validated: Sequence[float], trained: tuple[float, float] | float | dict[str, float]
 ) -> tuple[float, ...]:
     """Levels that a trained network is measured at.
 
@@ -72,6 +73,29 @@ def psnr_of(
     return scores
 
 
+def estimated(denoiser: Denoiser, images: Sequence[np.ndarray], level: float) -> np.ndarray:
+    """PSNR of each noisy image, with the output clipped, estimated by SURE without a clean one.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde.tasks.denoise.denoiser import Denoiser
+        >>> from keras_pde.tasks.denoise.evaluate import estimated, noisy_image
+        >>> tv = Denoiser(keras_pde.from_preset("truncated_tv_2d"))
+        >>> noisy = noisy_image(np.full((32, 32, 1), 0.5), 25, 0)
+        >>> bool(estimated(tv, [noisy], 25)[0] > 30)
+        True
+    """
+    scores, chosen, sigma = np.zeros(len(images)), denoiser.at(level), level / 255
+    for i, image in enumerate(images):
+        noisy = np.asarray(image, np.float32)
+        signs = probe(noisy.shape, i)
+        moved = noisy + np.float32(STEP * sigma) * signs
+        result, after = (chosen(x, level).pixels.clip(0, 1) for x in (noisy, moved))
+        change = (after - result) / np.float32(STEP * sigma)
+        scores[i] = sure(noisy, result, change, signs, sigma).least_psnr
+    return scores
+
+
 def table(
     denoiser: Denoiser, images: Sequence[np.ndarray], levels: Iterable[float] = LEVELS
 ) -> dict[str, float]:
@@ -89,17 +113,21 @@ def measure(
     *,
     times: Mapping[str, float] | None = None,
     levels: Sequence[float] = LEVELS,
+    stated: float | None = None,
 ) -> dict[str, float]:
     """Write a preset's metrics.json.
 
     PSNR on all images of a test set, and on the first few for a test to compute again; returns the
-    former.
+    former. Of images with noise of a stated level it is estimated, at that level.
     """
     from keras_pde.data import load_images
 
     denoiser = Denoiser(network, times=times)
     images = load_images(data / test, channels=network.input_channels)
-    scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
+    if stated is not None:
+        scores = {f"{stated:g}": estimated(denoiser, images, stated)}
+    else:
+        scores = {f"{level:g}": psnr_of(denoiser, images, level) for level in levels}
     whole, few = (
         {level: round(float(s[:n].mean()), 3) for level, s in scores.items()}
         for n in (None, SUBSET)

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section
 from keras_pde.tasks.task import Entry, Run, Task, TrainingData
@@ -64,8 +62,19 @@ class Denoise(Task):
             FileNotFoundError: there are none.
             ValueError: too few, damaged ones, or smaller than a patch.
         """
+        from keras_pde.tasks.denoise import losses
         from keras_pde.tasks.denoise.data import NoisyPatches, find_data, photographs
 
+        try:
+            loss = losses.get(recipe.loss)(None)
+        except ValueError as error:
+            raise recipe.refusal("loss", error) from None
+        if recipe.stated is not None and loss.needs_clean:
+            text = f"images with stated noise are not clean, which {loss.name!r} needs"
+            raise recipe.refusal("loss", text)
+        if not loss.needs_clean and recipe.noise_range[0] < 1:
+            text = f"{loss.name!r} divides by its square, and it must be 1 or more"
+            raise recipe.refusal("noise", text)
         place = find_data(folder) / recipe.train
         images = photographs(place, recipe.channels, recipe.patch_size)
         if not 0 < recipe.validation < len(images):
@@ -79,8 +88,10 @@ class Denoise(Task):
             recipe.validation,
             recipe.patch_size,
             recipe.batch_size,
-            recipe.noise,
+            recipe.noise_range,
             recipe.seed,
+            recipe.stated,
+            None if loss.needs_clean else loss,
         )
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
@@ -99,17 +110,31 @@ class Denoise(Task):
 
     def loss(self, target: Any, output: Any) -> Any:
         """10 log₁₀ of each sample's mean squared error, in dB."""
-        from keras import ops
+        from keras_pde.tasks.denoise.losses import Supervised
 
-        axes = tuple(range(1, len(output.shape)))
-        error = ops.mean(ops.square(output - target), axis=axes)
-        return (10 / np.log(10)) * ops.log(error + 1e-7)
+        return Supervised(None)(target, output)
+
+    def loss_of(self, recipe: Any, network: Any) -> Any:
+        """One of `keras_pde.tasks.denoise.losses`."""
+        from keras_pde.tasks.denoise import losses
+
+        return losses.get(recipe.loss)(network)
+
+    def output_shape(self, recipe: Any, target: tuple[int, ...]) -> tuple[int, ...]:
+        """Of patches: targets of losses without clean images hold more."""
+        return tuple(self.loss_of(recipe, None).output_shape(target))
 
     def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
-        """PSNR on the held-out photographs, at each of the recipe's levels."""
-        from keras_pde.tasks.denoise.denoiser import Denoiser
-        from keras_pde.tasks.denoise.evaluate import table
+        """PSNR on the held-out photographs, at each of the recipe's levels.
 
+        Of photographs with noise of a stated level it is estimated by SURE, at that level alone.
+        """
+        from keras_pde.tasks.denoise.denoiser import Denoiser
+        from keras_pde.tasks.denoise.evaluate import estimated, table
+
+        if recipe.stated is not None:
+            found = estimated(Denoiser(network, run=run), data.held_out, recipe.stated)
+            return {f"{recipe.stated:g}": round(float(found.mean()), 3)}
         return table(Denoiser(network, run=run), data.held_out, recipe.levels)
 
     def evaluate(
@@ -142,11 +167,19 @@ class Denoise(Task):
 
         if (folder / TRAINING).is_file():
             recipe = Recipe.load(folder)
-            levels = evaluate.levels_of(recipe.levels, recipe.noise)
-            scores = evaluate.measure(network, folder, recipe.test, find_data(data), levels=levels)
+            scores = evaluate.measure(
+                network,
+                folder,
+                recipe.test,
+                find_data(data),
+                levels=evaluate.levels_of(recipe.levels, recipe.noise),
+                stated=recipe.stated,
+            )
             level = "25" if "25" in scores else next(iter(scores))
             test = evaluate.NAMES.get(recipe.test, recipe.test)
             name = f"PSNR on {test}, noise {level}, seed {evaluate.SEED}"
+            if recipe.stated is not None:
+                name = f"PSNR on {test}, noise {level} as stated, estimated"
             metric = self.metric.entry(name, scores[level])
             return {
                 "psnr": scores,

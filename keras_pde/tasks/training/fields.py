@@ -11,6 +11,7 @@ from keras_pde.runtime.options import flag, number, said, whole
 
 MOST = 10**9
 LENGTH = 2000  # characters of a text
+STATED = "stated"  # noise that is in the images, and is not added
 SEEDS = 2**32 - 1  # NumPy's
 
 
@@ -55,7 +56,15 @@ def model(x: Any, name: str) -> None:
 
 
 def noise(x: Any, name: str) -> None:
-    """A noise level, or the lowest and the highest."""
+    """A noise level, or the lowest and the highest; or the level that the images have."""
+    if isinstance(x, Mapping):
+        if set(x) != {STATED}:
+            raise ValueError(
+                f'{name} must be a number, two, or {{"{STATED}": level}} for images that are noisy.'
+                f" Received: {name}={said(x)}"
+            )
+        number(x[STATED], f"{name}.{STATED}", low=1, high=255)
+        return
     if not isinstance(x, list | tuple):
         number(x, name, low=0, high=255)
         return
@@ -108,6 +117,7 @@ FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "test": folder,
     "validation": count(0),
     "noise": noise,
+    "loss": text,
     "patch_size": count(1, 2**16),
     "batch_size": count(1, 2**16),
     "steps": count(1),

@@ -18,7 +18,7 @@ from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import one_line
 from keras_pde.tasks import task as tasks
 from keras_pde.tasks.training.constructing import construct, merged
-from keras_pde.tasks.training.fields import FIELDS, check_names
+from keras_pde.tasks.training.fields import FIELDS, STATED, check_names
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,11 @@ class Recipe:
         train, test: folders of images under the data directory; test images are never trained or
             tuned on.
         validation: how many of the training images are held out.
-        noise: grey levels of 255: a number, or (lowest, highest) for a uniform distribution.
+        noise: that is added, in grey levels of 255: a number, or (lowest, highest) for a uniform
+            distribution. {"stated": level} is the level that the images have already, and then
+            nothing is added and no clean image is needed.
+        loss: "supervised", or another one of the task: of denoising "sure", "r2r" and
+            "neighbor2neighbor", for which the training looks at no clean image.
         patch_size, batch_size, steps: of training.
         learning_rate: highest; rises linearly over the warm-up steps, then falls as a cosine to
             zero at the last.
@@ -79,7 +83,8 @@ class Recipe:
     train: str = "train400_gray"
     test: str = "bsd68_gray"
     validation: int = 20
-    noise: tuple[float, float] | float = (5.0, 55.0)
+    noise: tuple[float, float] | float | dict[str, float] = (5.0, 55.0)
+    loss: str = tasks.SUPERVISED
     patch_size: int = 63
     batch_size: int = 16
     steps: int = 10000
@@ -136,6 +141,18 @@ class Recipe:
         except ValueError as error:
             text = str(error).removeprefix(f"{path} is refused: ")
             raise ValueError(f"recipe {path}: {text}") from None
+
+    @property
+    def stated(self) -> float | None:
+        """The noise level that the images have already; None where noise is added."""
+        return self.noise[STATED] if isinstance(self.noise, dict) else None
+
+    @property
+    def noise_range(self) -> tuple[float, float]:
+        """The lowest and the highest noise level that the network meets."""
+        if isinstance(self.noise, dict):
+            return self.noise[STATED], self.noise[STATED]
+        return self.noise if isinstance(self.noise, tuple) else (self.noise, self.noise)
 
     @property
     def stage_before(self) -> Recipe | None:

@@ -91,7 +91,7 @@ class Training:
         )
         self.model.compile(
             optimizer,
-            loss=self.task.loss,
+            loss=self.task.loss_of(recipe, self.model),
             jit_compile=recipe.jit,
             steps_per_execution=together(),
         )
@@ -123,7 +123,7 @@ class Training:
             output = tuple(_Forward(self.model)(inputs).shape)
         except Exception as error:  # whatever a backend raises
             raise self.recipe.refusal("model", error) from error
-        if output != (wanted := np.shape(target)):
+        if output != (wanted := self.task.output_shape(self.recipe, np.shape(target))):
             text = f"its output for a batch has shape {output}, and {wanted} is needed"
             raise self.recipe.refusal("model", text)
 
