@@ -221,6 +221,7 @@ KEPT = {
     "benchmarks::multigrid_and_its_peers_reach_the_tolerance": 0,
     "benchmarks::implicit_solvers_converge": 0,
     "benchmarks::translation_trains_resumes_and_draws": 0,
+    "benchmarks::pictures_that_people_have_are_denoised_as_the_table_says": 0,
     "benchmarks::denoisers_are_timed_beside_dncnn": 0,
     "benchmarks::attacks_stay_below_what_is_certified": 0,
     "benchmarks::everywhere_measures_each_cell_or_says_why_not": 0,

@@ -245,3 +245,19 @@ def test_the_price_list_is_that_of_the_weights(script, tmp_path):
     assert rows["norm stable"].name == names[2]
     for d in rows.values():
         assert d.lipschitz == keras_pde.from_preset(d.name).certificate().lipschitz
+
+
+def test_pictures_that_people_have_are_denoised_as_the_table_says(script, tmp_path, capsys):
+    benchmark, picture = script("real_noise"), tmp_path / "rows.png"
+    rows = ["JPEG, quality 75", "border of 254", "clean print"]
+    found = benchmark.main(["--size", "128", "--rows", *rows, "--picture", str(picture)])
+    assert list(found) == rows
+    for name in rows[:2]:
+        assert found[name].found > found[name].told - 0.5
+        assert found[name].found > found[name].noisy + 5
+    assert found["clean print"].change < 1
+    assert "before JPEG estimated" in capsys.readouterr().out
+    assert 10_000 < picture.stat().st_size < 400_000
+    everything = " ".join(benchmark.ROWS)
+    for kind in ("quality 90", "counts", "floats", "photons", "border of 37", "noise 0.2"):
+        assert kind in everything
