@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import files, sensor
+from keras_pde.cli import files, sensor, stacks
 from keras_pde.cli.plumbing import (
     level_or_sensor,
     load_networks,
@@ -87,6 +87,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
     is_flag=True,
     help="Fit the preset's scales to IN without a clean image, and estimate PSNR; takes 10 runs.",
 )
+@files.FRAMES
 @files.MAX_PIXELS
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
     """Denoise the image IN and write OUT.
@@ -101,6 +102,8 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
         keras-pde denoise noisy.png out.png --noise 15
       measure, with a clean image:
         keras-pde denoise clean.png out.png --add-noise 25
+
+    A stack, hyperstack or time series is denoised plane by plane and written as one, with its tags.
 
     With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM. --calibrate
     estimates the same PSNR from IN alone, if its noise is white, Gaussian and not clipped.
@@ -136,6 +139,7 @@ class Request:
     seed: int = 0
     compare: Path | None = None
     calibrate: bool = False
+    frames: str | int = "each"
     max_pixels: int | None = None
 
 
@@ -152,8 +156,12 @@ def run(request: Request) -> None:
     images.check_output(request.out)
     if request.compare is not None:
         images.check_output(request.compare)
+    with files.opened(request.source, request.max_pixels) as stack:
+        if stack.count > 1 and request.frames == "each":
+            stacks.run(request, stack)
+            return
+        image, which = files.one_of(stack, request.frames)
     with staged_bar(STAGES) as advance:
-        image = files.read(files.path_of(request.source), request.max_pixels, True)
         images.check_output(request.out, image)
         clean = _clean(request, image)
         if request.preset != "auto":
@@ -215,6 +223,8 @@ def run(request: Request) -> None:
             written[request.compare] = _picture(seen, measured)
         write_all(written)
         advance()
+    if which:
+        click.echo(which)
     _report(request, image, known, chosen, result, measured, fitted)
 
 

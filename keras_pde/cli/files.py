@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
-    from keras_pde.data.images import Image
+    from keras_pde.data.images import Image, Stack
     from keras_pde.data.ranges import Range
 
 # files in scikit-image's wheel, never downloaded
@@ -75,6 +77,27 @@ RANGE = click.option(
 )
 
 
+def _frames(text: str) -> str | int:
+    """Each, first, or the number of a plane from 1."""
+    if text in ("each", "first"):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1 and len(text) < 10):
+        raise click.BadParameter(f"{text!r} is not each, first, or the number of a plane from 1.")
+    return int(text)
+
+
+FRAMES = click.option(
+    "--frames",
+    type=_frames,
+    default="each",
+    metavar="WHICH",
+    help=(
+        "Of a stack, time series or animation: each plane, written as such; first, or N from 1, one"
+        " plane as an image.  [each]"
+    ),
+)
+
+
 def read(path: Path, max_pixels: int | None, any_range: bool = False) -> Image:
     """The image in a file of at most so many pixels; None is the library's own limit.
 
@@ -83,6 +106,30 @@ def read(path: Path, max_pixels: int | None, any_range: bool = False) -> Image:
     from keras_pde.data import images
 
     return images.read(path, max_pixels=max_pixels or images.MAX_PIXELS, any_range=any_range)
+
+
+@contextlib.contextmanager
+def opened(source: str | Path, max_pixels: int | None) -> Iterator[Stack]:
+    """The planes of a file, or of a sample; None is the library's own limit of pixels."""
+    from keras_pde.data import images
+
+    limit = max_pixels or images.MAX_PIXELS
+    with images.open_stack(path_of(source), max_pixels=limit, any_range=True) as stack:
+        yield stack
+
+
+def one_of(stack: Stack, frames: str | int) -> tuple[Image, str]:
+    """The one plane that is asked for, and what is said of it; "" where there is one only.
+
+    Raises:
+        ValueError: a number beyond the last.
+    """
+    number = frames if isinstance(frames, int) else 1
+    if number > stack.count:
+        planes = f"{stack.count} plane{'s' * (stack.count > 1)}"
+        raise ValueError(f"{stack.path} has {planes}, and --frames asks for number {number}")
+    said = f"plane {number} of {stack.count}, the others are not written"
+    return stack.alone(number - 1), said if stack.count > 1 else ""
 
 
 def say_range(used: Range, image: Image) -> str:

@@ -7,6 +7,8 @@ that 16 bit stays 16 bit. Pillow reads and writes the 8-bit files. It would redu
 
 from keras_pde.data.images.image import MAX_PIXELS, Image, Metadata
 from keras_pde.data.images.reading import read
+from keras_pde.data.images.stack import Stack, open_stack
+from keras_pde.data.images.stack_writing import check_stack_output, write_stack
 from keras_pde.data.images.writing import check_output, dropped, encode, write
 from keras_pde.runtime.writing import write_bytes
 
@@ -14,10 +16,14 @@ __all__ = [
     "MAX_PIXELS",
     "Image",
     "Metadata",
+    "Stack",
     "check_output",
+    "check_stack_output",
     "dropped",
     "encode",
+    "open_stack",
     "read",
     "write",
     "write_bytes",
+    "write_stack",
 ]

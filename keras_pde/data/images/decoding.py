@@ -9,8 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from keras_pde.data.images import jpeg, png, tiff
+from keras_pde.data.images.directory import Directory
 from keras_pde.data.images.exif import orientation, upright
 from keras_pde.data.images.image import FLOAT, Image, Metadata, UnsupportedError
+from keras_pde.data.images.planes import Planes
 
 
 def _by_pillow(file: Any, meta: Metadata, turn: int) -> Image:
@@ -42,7 +44,7 @@ def size(stream: BinaryIO, kind: str) -> tuple[int, int]:
     """Height and width of an upright image, by the header of a PNG, JPEG or TIFF file."""
     most = 1 << 62
     if kind == "TIFF":
-        page = tiff.main_page(stream, stream.seek(0, io.SEEK_END), most)[1]
+        page = tiff.main_page(stream, stream.seek(0, io.SEEK_END), most)
         width, height, turn = page.number(256, 0), page.number(257, 0), page.number(274, 1)
     else:
         header = png.inspect(stream, most) if kind == "PNG" else jpeg.inspect(stream, most)
@@ -51,11 +53,16 @@ def size(stream: BinaryIO, kind: str) -> tuple[int, int]:
     return (width, height) if turn in (5, 6, 7, 8) else (height, width)
 
 
-def png_file(stream: BinaryIO, max_pixels: int) -> Image:
+def png_planes(stream: BinaryIO, max_pixels: int, one: bool) -> Planes:
+    """The one plane of a PNG file."""
+    header = png.inspect(stream, max_pixels)
+    return Planes("PNG", 1, lambda number: _png_file(stream, header))
+
+
+def _png_file(stream: BinaryIO, header: png.Header) -> Image:
     """Decode a PNG file: by Pillow, or by imagecodecs if it has 16 bit."""
     from PIL.PngImagePlugin import PngImageFile
 
-    header = png.inspect(stream, max_pixels)
     meta = header.metadata()
     turn = orientation(meta.exif, meta.xmp)
     png.check_pixels(stream, header)
@@ -86,11 +93,16 @@ def _with_white(image: Image, white: float) -> Image:
     return replace(image, white=white) if holds else image
 
 
-def jpeg_file(stream: BinaryIO, max_pixels: int) -> Image:
+def jpeg_planes(stream: BinaryIO, max_pixels: int, one: bool) -> Planes:
+    """The one plane of a JPEG file."""
+    header = jpeg.inspect(stream, max_pixels)
+    return Planes("JPEG", 1, lambda number: _jpeg_file(stream, header))
+
+
+def _jpeg_file(stream: BinaryIO, header: jpeg.Header) -> Image:
     """Decode a JPEG file by Pillow."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    header = jpeg.inspect(stream, max_pixels)
     stream.seek(0)
     with JpegImageFile(stream) as file:
         meta = replace(header.metadata(), dpi=file.info.get("dpi"))
@@ -100,47 +112,63 @@ def jpeg_file(stream: BinaryIO, max_pixels: int) -> Image:
         return replace(_by_pillow(file, meta, turn), steps=steps)
 
 
-def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
-    """Decode a TIFF file: by tifffile, or by Pillow if its samples are not plain grey or RGB."""
+def tiff_planes(stream: BinaryIO, max_pixels: int, one: bool) -> Planes:
+    """The planes of a TIFF file."""
     import tifffile
 
-    index, directory = tiff.main_page(stream, stream.seek(0, io.SEEK_END), max_pixels)
+    found = tiff.pages(stream, stream.seek(0, io.SEEK_END), max_pixels, one)
+    stream.seek(0)
+    file = tifffile.TiffFile(stream, name="image.tif")  # reads the file's head only
+    count = len(found.pages)
+
+    def decode(number: int) -> Image:
+        place = found.places[number] if found.places else None
+        image = _tiff_page(file, stream, *found.pages[number], place)
+        if found.smaller:
+            lost = (*image.metadata.further, "smaller copies")
+            image = replace(image, metadata=replace(image.metadata, further=lost))
+        return image
+
+    channels = found.layout.channels(count)
+    return Planes("TIFF", count, decode, found.layout.names, channels, found.form)
+
+
+def _tiff_page(
+    file: Any, stream: BinaryIO, index: int, directory: Directory, place: int | None
+) -> Image:
+    """A page by tifffile, or by Pillow if its samples are not plain grey or RGB.
+
+    With a place it is the plane that begins at that byte, with the page's directory.
+    """
     turn = directory.number(274, 1)
     turn = turn if 1 <= turn <= 8 else 1
-    meta = tiff.metadata(directory, turn != 1)
-    stream.seek(0)
-    with tifffile.TiffFile(stream, name="image.tif") as file:
-        page = file.pages[index].aspage()
-        # an enumeration, or the bare number where tifffile does not know it
-        photometric = str(getattr(page.photometric, "name", page.photometric))
-        simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in (
-            "YX",
-            "YXS",
-            "SYX",
-        )
-        if simple and page.sampleformat == 3:
-            depth = FLOAT
-        elif simple and page.sampleformat == 1 and page.bitspersample in range(8, 17):
-            depth = 8 if page.bitspersample == 8 else 16
-        elif (
-            page.sampleformat == 1
-            and isinstance(page.bitspersample, int)
-            and page.bitspersample <= 8
-            and page.samplesperpixel <= 4
-        ):
-            return _tiff_by_pillow(stream, meta, turn, index)  # bilevel, palette, CMYK, YCbCr
-        else:
-            kind = {1: "unsigned", 2: "signed", 3: "float"}.get(
-                page.sampleformat, "complex or untyped"
-            )
-            what = (
-                f"stores {page.bitspersample}-bit {kind} samples, axes {page.axes}, as"
-                f" {photometric}"
-            )
-            raise UnsupportedError(f"{what}: convert it to 8 or 16 bit or float, grey or RGB")
-        profile = page.tags.valueof(34675)
-        samples = page.asarray()
-        white = 2.0**page.bitspersample - 1 if 8 < page.bitspersample < 16 else None
+    page = file.pages[index].aspage()
+    # an enumeration, or the bare number where tifffile does not know it
+    photometric = str(getattr(page.photometric, "name", page.photometric))
+    simple = photometric in ("MINISBLACK", "MINISWHITE", "RGB") and page.axes in (
+        "YX",
+        "YXS",
+        "SYX",
+    )
+    if simple and page.sampleformat == 3:
+        depth = FLOAT
+    elif simple and page.sampleformat == 1 and page.bitspersample in range(8, 17):
+        depth = 8 if page.bitspersample == 8 else 16
+    elif (
+        page.sampleformat == 1
+        and isinstance(page.bitspersample, int)
+        and page.bitspersample <= 8
+        and page.samplesperpixel <= 4
+        and place is None
+    ):  # bilevel, palette, CMYK, YCbCr
+        meta = tiff.metadata(directory, turn != 1, 8, same=False)
+        return _tiff_by_pillow(stream, meta, turn, index)
+    else:
+        kind = {1: "unsigned", 2: "signed", 3: "float"}.get(page.sampleformat, "complex or untyped")
+        what = f"stores {page.bitspersample}-bit {kind} samples, axes {page.axes}, as {photometric}"
+        raise UnsupportedError(f"{what}: convert it to 8 or 16 bit or float, grey or RGB")
+    samples = page.asarray() if place is None else _raw(stream, page, place)
+    white = 2.0**page.bitspersample - 1 if 8 < page.bitspersample < 16 else None
     samples = (
         samples[..., None]
         if samples.ndim == 2
@@ -155,9 +183,18 @@ def tiff_file(stream: BinaryIO, max_pixels: int) -> Image:
         samples = np.concatenate([inverted, samples[..., 1:]], axis=-1)
     if samples.shape[-1] > colours and directory.number(338, 0) == 1:
         samples = _not_premultiplied(samples, int(most))
-    image = _image(samples, depth, profile, turn, meta)
+    meta = tiff.metadata(directory, turn != 1, depth, same=page.axes != "SYX")
+    image = _image(samples, depth, page.tags.valueof(34675), turn, meta)
     stated = white or directory.largest()
     return _with_white(image, stated) if stated else image
+
+
+def _raw(stream: BinaryIO, page: Any, place: int) -> np.ndarray:
+    """The samples that begin at a byte, laid out as a page's."""
+    stream.seek(place)
+    dtype = page.dtype.newbyteorder(page.parent.byteorder)
+    data = stream.read(page.size * dtype.itemsize)
+    return np.frombuffer(data, dtype).astype(page.dtype).reshape(page.shape)
 
 
 def _not_premultiplied(samples: np.ndarray, white: int) -> np.ndarray:

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from keras_pde.data.images.image import Order
+
 PAGES = 10_000  # directories of a file at most
 TAGS = 4096  # of a directory at most
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -27,7 +29,7 @@ class Directory:
     """
 
     stream: BinaryIO
-    order: str
+    order: Order
     tags: dict[int, tuple[int, int, int]]
 
     def numbers(self, tag: int, *default: int) -> np.ndarray:
@@ -81,7 +83,7 @@ def directories(stream: BinaryIO, size: int) -> list[Directory]:
     """
     stream.seek(0)
     head = stream.read(16)
-    order = "<" if head[:2] == b"II" else ">"
+    order: Order = "<" if head[:2] == b"II" else ">"
     big = head[2:4].strip(b"\0") == b"+"
     offset_type, count_type, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
     width = struct.calcsize(offset_type)

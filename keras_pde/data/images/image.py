@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 FLOAT = 32
+Order = Literal["<", ">"]  # of bytes
 EXTENSIONS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 MAX_PIXELS = 500_000_000  # of a file that is read, unless the caller says another number
 
@@ -27,6 +28,7 @@ class Metadata:
         tags: tags of a TIFF file (code, type, count, value), such as GeoTIFF's.
         resolution: a TIFF file's pixels a unit, across and down, as fractions, and the unit's code.
         further: what else the file has and what is never written back, in words.
+        order: byte order of the TIFF file, where the value of a tag depends on it, or None.
 
     Example:
         >>> from keras_pde.data.images import Metadata
@@ -40,6 +42,7 @@ class Metadata:
     tags: tuple[tuple[int, int, int, Any], ...] = ()
     resolution: tuple[Any, Any, int] | None = None
     further: tuple[str, ...] = ()
+    order: Order | None = None
 
     def lost_in(self, kind: str) -> tuple[str, ...]:
         """What a file of a kind, "PNG", "JPEG" or "TIFF", cannot hold, in words."""

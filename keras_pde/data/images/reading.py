@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -9,7 +10,7 @@ import re
 import stat
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,11 +18,12 @@ import numpy as np
 
 from keras_pde.data.images import decoding, jpeg, png
 from keras_pde.data.images.image import EXTENSIONS, MAX_PIXELS, Image, UnsupportedError
+from keras_pde.data.images.planes import Planes
 from keras_pde.data.ranges import UNIT
 from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import shown_path
 
-Decoder = Callable[[BinaryIO, int], Image]
+Decoder = Callable[[BinaryIO, int, bool], Planes]
 
 # the decoders log what they raise and what is harmless; without a handler of their own Python would
 # print that to stderr
@@ -67,8 +69,9 @@ def read(
     Raises:
         FileNotFoundError: no such file.
         ValueError: not an image, no ordinary file, empty, damaged, too large, or of a kind that
-            would lose information (several pages or frames, signed or 32-bit integers, channels
-            that are neither colours nor alpha); float values that are not finite, or far outside
+            would lose information (several planes, which `keras_pde.data.images.open_stack` reads,
+            signed or 32-bit integers, channels that are neither colours nor alpha); float values
+            that are not finite, or far outside
             [0, 1] unless any range is allowed.
 
     Example:
@@ -82,7 +85,7 @@ def read(
         3 × 2, grey, 16 bit
     """
     path = gate.path(path, "path")
-    with _opened(path) as stream:
+    with opened(path) as stream:
         return _decode(stream, shown_path(path), max_pixels, any_range)
 
 
@@ -123,7 +126,7 @@ def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
         True
     """
     try:
-        with io.BytesIO(file) if isinstance(file, bytes) else _opened(Path(file)) as stream:
+        with io.BytesIO(file) if isinstance(file, bytes) else opened(Path(file)) as stream:
             kind = _reader(stream.read(16))[1]
             stream.seek(0)
             return decoding.size(stream, kind) if kind else None
@@ -131,7 +134,7 @@ def size(file: str | os.PathLike[str] | bytes) -> tuple[int, int] | None:
         return None
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
     """An ordinary file, opened without waiting for a pipe's other end."""
     said = shown_path(path)
     try:
@@ -156,6 +159,19 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _decode(stream: BinaryIO, path: str, max_pixels: int, any_range: bool) -> Image:
+    planes = planes_of(stream, path, max_pixels, one=True)
+    return image_of(planes, 0, path, any_range)
+
+
+def planes_of(stream: BinaryIO, path: str, max_pixels: int, one: bool) -> Planes:
+    """The planes of an opened file, checked and not decoded.
+
+    Args:
+        stream: of the file.
+        path: its name, for errors, which are those of `read`.
+        max_pixels: the most pixels of all planes together.
+        one: whether more than one is refused.
+    """
     try:
         head = stream.read(16)
     except OSError as error:
@@ -168,9 +184,25 @@ def _decode(stream: BinaryIO, path: str, max_pixels: int, any_range: bool) -> Im
         what = "not an image that can be read" if other is None else f"{other} file"
         raise ValueError(f"{path} is {what}: expected PNG, JPEG or TIFF ({', '.join(EXTENSIONS)})")
     stream.seek(0)
+    with _named(path, kind):
+        return reader(stream, max_pixels, one)
+
+
+def image_of(planes: Planes, number: int, path: str, any_range: bool) -> Image:
+    """A plane, decoded and checked; errors name the file and the plane."""
+    said = path if planes.count == 1 else f"{path} (plane {number + 1} of {planes.count})"
+    with _named(said, planes.kind):
+        image = planes.decode(number)
+    _check_values(said, image, any_range)
+    return image
+
+
+@contextlib.contextmanager
+def _named(path: str, kind: str) -> Iterator[None]:
+    """Whatever a decoder raises, as one sentence that names the file."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            image = reader(stream, max_pixels)
+            yield
     except UnsupportedError as error:
         raise ValueError(f"{path} {error}") from None
     except MemoryError:
@@ -178,8 +210,6 @@ def _decode(stream: BinaryIO, path: str, max_pixels: int, any_range: bool) -> Im
     # decoders raise anything, from SyntaxError to zlib.error, on a damaged file
     except Exception as error:
         raise ValueError(f"{path} is damaged or no valid {kind} file: {_reason(error)}") from None
-    _check_values(path, image, any_range)
-    return image
 
 
 def _reason(error: Exception) -> str:
@@ -191,10 +221,10 @@ def _reason(error: Exception) -> str:
 
 def _reader(head: bytes) -> tuple[Decoder | None, str]:
     if head.startswith(png.SIGNATURE):
-        return decoding.png_file, "PNG"
+        return decoding.png_planes, "PNG"
     if head.startswith(jpeg.SIGNATURE):
-        return decoding.jpeg_file, "JPEG"
-    return (decoding.tiff_file, "TIFF") if head[:4] in TIFF else (None, "")
+        return decoding.jpeg_planes, "JPEG"
+    return (decoding.tiff_planes, "TIFF") if head[:4] in TIFF else (None, "")
 
 
 def _check_values(path: str, image: Image, any_range: bool) -> None:

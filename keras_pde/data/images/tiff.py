@@ -3,55 +3,130 @@
 from __future__ import annotations
 
 import io
-import json
 import math
-import re
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from keras_pde.data.images import jpeg
-from keras_pde.data.images.directory import SIZES, Directory, directories
-from keras_pde.data.images.image import Metadata, UnsupportedError, check_size
+from keras_pde.data.images import descriptions, frames, jpeg
+from keras_pde.data.images.directory import Directory, directories
+from keras_pde.data.images.frames import Layout
+from keras_pde.data.images.image import Metadata, Order, UnsupportedError, check_size
+from keras_pde.data.images.planes import check_total
 
 # none, fax, LZW, JPEG, deflate, PackBits, LZMA, zstd: those whose decoders know the size before
 COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}
 COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}  # channels, by PhotometricInterpretation
-LEAST = 256  # bytes that may follow an image
-# description, make, model, software, time, artist, host, XMP, IPTC, copyright, and GeoTIFF's and
-# GDAL's
-KEPT = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 700, 33723)
+# description, make, model, software, time, artist, host, XMP, IPTC, copyright, ImageJ's labels and
+# tables, and GeoTIFF's and GDAL's
+KEPT = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 700, 33723, 50838, 50839)
 PLACE = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
-DROPPED = {34665: "EXIF", 34853: "GPS", 34377: "Photoshop's resources", 37724: "layers"}
+ALIKE = (256, 257, 258, 262, 277, 338)  # tags of sizes and samples
+DROPPED = {330: "sub-images, such as a pyramid", 34665: "EXIF", 34853: "GPS"}
+DROPPED |= {34377: "Photoshop's resources", 37724: "layers"}
 
 
-def main_page(stream: BinaryIO, size: int, max_pixels: int) -> tuple[int, Directory]:
-    """Number and directory of the one image of a TIFF file.
+@dataclass(frozen=True)
+class Pages:
+    """The planes of a TIFF file.
+
+    Args:
+        pages: number and directory of the directory of each plane.
+        places: first byte of each plane, where one directory serves them all; else ().
+        layout: what the description says of them.
+        smaller: directories of smaller copies, which are not among the planes.
+    """
+
+    pages: list[tuple[int, Directory]]
+    places: Sequence[int]
+    layout: Layout
+    smaller: int
+
+    @property
+    def form(self) -> Form:
+        """How it is written again."""
+        alike = {tuple(page.number(tag, 1) for tag in ALIKE) for _, page in self.pages}
+        of_imagej = self.layout.program == "ImageJ" and len(alike) == 1
+        return Form(self.pages[0][1].order, of_imagej)
+
+
+class Form(NamedTuple):
+    """How a TIFF file is written as the one that was read.
+
+    Args:
+        order: of bytes, "<" or ">".
+        together: whether its planes follow one another without compression, as ImageJ needs it.
+    """
+
+    order: Order
+    together: bool
+
+
+def main_page(stream: BinaryIO, size: int, max_pixels: int) -> Directory:
+    """The directory of the one image of a TIFF file.
 
     Raises:
         UnsupportedError: several images, frames or planes; too many pixels; unknown channels.
         ValueError: a damaged file.
     """
+    found = pages(stream, size, max_pixels, one=True)
+    return found.pages[0][1]
+
+
+def pages(stream: BinaryIO, size: int, max_pixels: int, one: bool = False) -> Pages:
+    """The planes of a TIFF file, all of them checked.
+
+    Args:
+        stream: of the file.
+        size: its bytes.
+        max_pixels: the most that all planes may have together.
+        one: whether more than one plane is refused.
+
+    Raises:
+        UnsupportedError: too many pixels; unknown channels; planes that cannot be told apart.
+        ValueError: a damaged file.
+    """
     every = directories(stream, size)
-    pages = [(i, page) for i, page in enumerate(every) if not page.reduced]
+    main = [(i, page) for i, page in enumerate(every) if not page.reduced]
     if any(50706 in page.tags for page in every):
         raise UnsupportedError("is a camera's raw file (DNG): develop it to a TIFF or PNG first")
-    if not pages:
+    if not main:
         raise ValueError("it holds no image")
-    if len(pages) > 1:
-        raise UnsupportedError(f"holds {len(pages)} pages, and one image is needed: split it first")
-    index, page = pages[0]
-    width, height = page.number(256, 0), page.number(257, 0)
-    check_size(width, height, max_pixels)
-    _check_channels(page)
-    _check_segments(page, size, max_pixels)
-    frames = max(_frames(page), _frames_behind(page, size) if len(every) == 1 else 1)
-    if frames > 1:
+    if one and len(main) > 1:
+        raise UnsupportedError(f"holds {len(main)} pages, and one image is needed: split it first")
+    total = 0
+    for _, page in main:
+        width, height = page.number(256, 0), page.number(257, 0)
+        check_size(width, height, max_pixels)
+        total += width * height
+        check_total(total, len(main), max_pixels)
+        _check_channels(page)
+        _check_segments(page, size, max_pixels)
+    page, found = main[0][1], frames.layout(main[0][1])
+    smaller = len(every) - len(main)
+    if len(main) > 1:
+        if found.count > len(main):
+            raise UnsupportedError(
+                f"states {found.count} planes ({found.names}) and holds {len(main)}: it is cut, or"
+                " one of several files of a series. Join them first"
+            )
+        return Pages(main, (), found, smaller)
+    counts = (found.count, frames.in_one_directory(page))
+    count = max(*counts, frames.behind(page, size) if len(every) == 1 else 1)
+    if count > 1 and (one or count > found.count):
         raise UnsupportedError(
-            f"is a stack of {frames} images, frames or planes with one directory, and one image is"
-            " needed: split it first"
+            f"is a stack of {count} images, frames or planes with one directory, and"
+            + (
+                " one image is needed: split it first"
+                if one
+                else " no description of them that is known: save it as a stack of ImageJ or OME"
+            )
         )
-    return index, page
+    check_total(total * count, count, max_pixels)
+    places = frames.places(page, count, size) if count > 1 else ()
+    return Pages(main * count, places, found, smaller)
 
 
 def _check_channels(page: Directory) -> None:
@@ -111,52 +186,23 @@ def _check_inner(page: Directory, offsets: np.ndarray, lengths: np.ndarray, area
             jpeg.inspect(io.BytesIO(body), 2 * area + (1 << 16))
 
 
-def _frames(page: Directory) -> int:
-    """Images by what programs that write stacks with one directory note in them."""
-    text, samples = page.text(270), page.number(277, 1)
-    found = max(page.number(32997, 1), page.tags.get(33629, (0, 1, 0))[1])  # depth; MetaMorph
-    if text.startswith("ImageJ="):
-        numbers = dict(re.findall(r"^(\w+)=(\d+)\s*$", text, re.MULTILINE))
-        named = [int(numbers.get(name, 1)) for name in ("channels", "slices", "frames")]
-        # ImageJ's channels may be the samples of a pixel
-        return max(found, int(numbers.get("images", 1)), math.prod(named) // samples)
-    if text.startswith('{"shape"'):
-        try:
-            shape = json.loads(text)["shape"]
-            pixels = samples * page.number(256, 1) * page.number(257, 1)
-            return max(found, math.prod(int(n) for n in shape) // pixels)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return found
-    if "<OME" in text[:4096]:
-        planes = [
-            max(map(int, re.findall(rf'\bSize{a}="(\d{{1,9}})"', text)), default=1) for a in "CZT"
-        ]
-        return max(found, math.prod(planes) // samples)
-    return found
+def metadata(page: Directory, turned: bool, depth: int, same: bool = True) -> Metadata:
+    """What is written back of a page, and what is not.
 
-
-def _frames_behind(page: Directory, size: int) -> int:
-    """Images for which there is room in the bytes that no tag refers to."""
-    if page.number(259, 1) != 1:
-        return 1
-    own = float(page.numbers(325 if 322 in page.tags else 279).astype(np.float64).sum())
-    if 330 in page.tags or 34665 in page.tags or 34853 in page.tags or not own:
-        return 1  # directories inside it, with data of their own
-    known = own + sum(12 + SIZES[kind] * count for kind, count, _ in page.tags.values())
-    behind = size - known
-    return 1 + round(behind / own) if behind >= max(0.95 * own, LEAST) else 1
-
-
-def metadata(page: Directory, turned: bool) -> Metadata:
-    """What is written back of a page, and what is not."""
-    text = page.text(270)
-    ours = text.startswith(("ImageJ=", '{"shape"')) or "<OME" in text[:4096]
+    Args:
+        page: its directory.
+        turned: whether the picture is turned upright.
+        depth: of the image that is written.
+        same: whether its samples are written as they lie in the file.
+    """
+    program = frames.layout(page).program
+    keeps = program == "ImageJ" or (same and not turned)
     kept = [tag for tag in KEPT + (() if turned else PLACE) if tag in page.tags]
-    kept = [tag for tag in kept if not (tag == 270 and ours)]
+    kept = [tag for tag in kept if tag != 270 or not program or keeps]
     further = [words for tag, words in DROPPED.items() if tag in page.tags]
-    further += ["its program's description"] if ours else []
+    further += [descriptions.LOST] if program and not keeps else []
     further += ["GeoTIFF tags (the picture is turned)"] if turned and 33550 in page.tags else []
-    known = {*KEPT, *PLACE, *DROPPED, *range(254, 347), 32997, 33421, 33422, 34675, 50838, 50839}
+    known = {*KEPT, *PLACE, *DROPPED, *range(254, 347), 32997, 33421, 33422, 34675}
     others = [tag for tag in page.tags if tag not in known]
     further += [f"private tags {', '.join(map(str, others[:5]))}"] if others else []
     dpi: tuple[float, float] | None = None
@@ -168,7 +214,9 @@ def metadata(page: Directory, turned: bool) -> Metadata:
         if inches := {2: 1.0, 3: 2.54}.get(resolution[2]):
             dpi = (inches * across[0] / across[1], inches * down[0] / down[1])
     tags = tuple(page.value(tag) for tag in kept)
-    return Metadata(dpi=dpi, tags=tags, resolution=resolution, further=tuple(further))
+    tags = tuple(descriptions.rewritten(tag, program, depth) for tag in tags)
+    order = page.order if 50839 in page.tags else None
+    return Metadata(dpi=dpi, tags=tags, resolution=resolution, further=tuple(further), order=order)
 
 
 def options(meta: Metadata) -> dict[str, Any]:

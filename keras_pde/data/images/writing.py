@@ -89,16 +89,9 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
             f"{Path(path)}: the image to write holds NaN or infinite values: nothing was written"
         )
     kind = EXTENSIONS[Path(path).suffix.lower()]
-    planes = (
-        image.pixels
-        if image.alpha is None
-        else np.concatenate([image.pixels, image.alpha[..., None]], axis=-1)
-    )
     if kind == "TIFF":
-        return _encode_tiff(
-            planes if image.depth == FLOAT else _integers(planes, image.depth), image
-        )
-    samples = _integers(planes, 8 if image.depth == 8 else 16)
+        return _encode_tiff(tiff_samples(image), image)
+    samples = _integers(_planes(image), 8 if image.depth == 8 else 16)
     samples = samples[..., 0] if samples.shape[-1] == 1 else samples
     if kind == "JPEG":
         return _encode_jpeg(samples, image)
@@ -113,6 +106,13 @@ def encode(path: str | os.PathLike[str], image: Image) -> bytes:
     buffer = io.BytesIO()
     Pil.fromarray(samples).save(buffer, format=kind)
     return png.with_chunks(buffer.getvalue(), image.profile, image.metadata)
+
+
+def _planes(image: Image) -> np.ndarray:
+    """Colours and alpha, (height, width, 1 to 4)."""
+    if image.alpha is None:
+        return image.pixels
+    return np.concatenate([image.pixels, image.alpha[..., None]], axis=-1)
 
 
 def _encode_jpeg(samples: np.ndarray, image: Image) -> bytes:
@@ -147,22 +147,33 @@ def _integers(values: np.ndarray, depth: int) -> np.ndarray:
 def _encode_tiff(samples: np.ndarray, image: Image) -> bytes:
     import tifffile
 
-    buffer, written = io.BytesIO(), tiff.options(image.metadata)
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer, byteorder=image.metadata.order) as file:
+        file.write(samples, compression="zlib", predictor=True, **tiff_options(image))
+    return buffer.getvalue()
+
+
+def tiff_samples(image: Image) -> np.ndarray:
+    """All samples of an image as a TIFF file stores them, (height, width) or with channels last."""
+    planes = _planes(image)
+    samples = planes if image.depth == FLOAT else _integers(planes, image.depth)
+    return samples[..., 0] if samples.shape[-1] == 1 else samples
+
+
+def tiff_options(image: Image) -> dict[str, Any]:
+    """What tifffile is told of the samples of an image and of its metadata."""
+    written = tiff.options(image.metadata)
     if image.white is not None and image.depth == 16:
         written["extratags"].append((281, 3, 1, round(image.white * image.unit), True))
-    tifffile.imwrite(
-        buffer,
-        samples[..., 0] if samples.shape[-1] == 1 else samples,
-        photometric="rgb" if image.pixels.shape[-1] == 3 else "minisblack",
-        planarconfig=None if samples.shape[-1] == 1 else "contig",
-        extrasamples=None if image.alpha is None else ["unassalpha"],
-        compression="zlib",
-        predictor=True,
-        iccprofile=image.profile,
-        metadata=None,
+    plain = image.pixels.shape[-1] == 1 and image.alpha is None
+    return {
+        "photometric": "rgb" if image.pixels.shape[-1] == 3 else "minisblack",
+        "planarconfig": None if plain else "contig",
+        "extrasamples": None if image.alpha is None else ["unassalpha"],
+        "iccprofile": image.profile,
+        "metadata": None,
         **written,
-    )
-    return buffer.getvalue()
+    }
 
 
 def dropped(path: str | os.PathLike[str], image: Image) -> str:

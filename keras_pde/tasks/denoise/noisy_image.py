@@ -159,7 +159,7 @@ def noisy_image(
         'noise 25'
     """
     told = _checked(noise, gain, offset, readout)
-    visible = None if alpha is None or alpha.all() or not alpha.any() else np.asarray(alpha) > 0
+    visible = visible_in(alpha)
     work = pixels[..., :1] if is_grey(pixels, visible) else pixels
     if visible is not None:
         # one value: where it is flat, no noise is seen
@@ -180,6 +180,11 @@ def noisy_image(
     else:
         about = "no noise found"
     return NoisyImage(pixels, unit, used, level, about, None, visible, questions)
+
+
+def visible_in(alpha: np.ndarray | None) -> np.ndarray | None:
+    """The pixels that alpha shows; None where it shows, or hides, all of them."""
+    return None if alpha is None or alpha.all() or not alpha.any() else np.asarray(alpha) > 0
 
 
 def noise_level(pixels: np.ndarray) -> float:

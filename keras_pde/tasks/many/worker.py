@@ -150,27 +150,21 @@ class Worker:
 
     def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
         from keras_pde.data import images
-        from keras_pde.data.images.reading import decode
-        from keras_pde.tasks.denoise.noisy_image import noisy_image
+        from keras_pde.tasks.denoise.planes import Asked, Plane
+        from keras_pde.tasks.denoise.stacks import denoise_stack
 
         limit = self.job.max_pixels or images.MAX_PIXELS
-        image = (
-            images.read(source, max_pixels=limit, any_range=True)
-            if isinstance(source, Path)
-            else decode(source, target.name, max_pixels=limit, any_range=True)
-        )
+        asked, preset = Asked(self.job.noise, self.job.range), self.job.preset
+        named = None if isinstance(source, Path) else target.name
+        with images.open_stack(source, named, max_pixels=limit, any_range=True) as stack:
+            if stack.count > 1:
+                done = denoise_stack(stack, target, asked, preset, choose=self._chosen)
+                return done.known.level, done.pixels
+            image = stack.image(0)
         images.check_output(target, image)
-        known = noisy_image(
-            image.pixels,
-            self.job.noise,
-            image.in_pixels(self.job.range),
-            alpha=image.alpha,
-            stated=image.white,
-            bits=image.depth,
-            table=image.steps,
-        )
-        chosen = self._chosen(known.shape(self.job.preset), known.level)
-        result = known.filtered(chosen, self.job.preset == "auto")
+        known = Plane.of(image).known(asked)
+        chosen = self._chosen(known.shape(preset), known.level)
+        result = known.filtered(chosen, preset == "auto")
         images.write_bytes(target, images.encode(target, replace(image, pixels=result.pixels)))
         return known.level, image.pixels.shape[0] * image.pixels.shape[1]
 

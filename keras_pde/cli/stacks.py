@@ -1,0 +1,94 @@
+"""The command keras-pde denoise for a file of many planes: each of them, written as a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keras_pde.cli import files
+from keras_pde.cli.plumbing import load_networks
+from keras_pde.cli.printing import progress_bar
+
+if TYPE_CHECKING:
+    from keras_pde.cli.denoise import Request
+    from keras_pde.data.images import Stack
+    from keras_pde.tasks.denoise.stacks import Filtered
+
+SHOWN = 3  # networks that are described; each noise level may have its own stopping time
+
+
+def run(request: Request, stack: Stack) -> None:
+    """Denoise all planes of a stack, and say how.
+
+    Raises:
+        ValueError, OSError: an output or preset that does not fit; options for one image.
+    """
+    from keras_pde import presets
+    from keras_pde.data import images
+
+    given = {
+        "--add-noise": request.add_noise,
+        "--clean": request.clean,
+        "--compare": request.compare,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{stack.path} has {stack.count} planes, and {option} is for one image: choose a"
+                " plane by --frames N"
+            )
+    images.check_stack_output(request.out, stack)
+    if request.preset != "auto":
+        presets.locate(request.preset, None)  # a misspelt name is refused at once
+    load_networks()
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    from keras_pde.tasks.denoise.planes import Asked
+    from keras_pde.tasks.denoise.stacks import denoise_stack
+
+    asked = Asked(request.noise, request.range, request.gain, request.offset, request.readout)
+    with progress_bar(MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("planes", total=stack.count)
+        result = denoise_stack(
+            stack,
+            request.out,
+            asked,
+            request.preset,
+            request.time,
+            progress=lambda done, count: bar.update(task, completed=done),
+        )
+    _report(request, stack, result)
+
+
+def _report(request: Request, stack: Stack, result: Filtered) -> None:
+    from keras_pde.tasks.denoise.composed import composed
+
+    names = f" ({stack.names})" if stack.names else ""
+    click.echo(f"{request.source}: {result.first}, {stack.count} planes{names}")
+    for number, common in result.channels.items():
+        channel = f"channel {number + 1}: " if len(result.channels) > 1 else ""
+        model = common.model
+        about = "" if model is None else files.say_range(model.unit, result.first)
+        click.echo(f"{channel}{common.about}{about}")
+    questions = {text for common in result.channels.values() for text in common.questions}
+    for question in sorted(questions):
+        click.echo(question.replace("noise=", "--noise "))
+    for denoiser in list(result.denoisers.values())[:SHOWN]:
+        name, model, which = denoiser.name, denoiser.network, ""
+        certificate = model.certificate()
+        if result.known.sensor is not None:
+            certificate = composed(certificate, result.known.sensor, result.known.range.high)
+            which = ", for the first plane"
+        proved = ", ".join(certificate.claims())
+        click.echo(f"{name}: {model.description}, each plane by itself")
+        click.echo(f"proved{which}: {proved or 'nothing; this filter has no stability guarantee'}")
+        if not denoiser.tuned and not model.noise_conditioned:
+            click.echo(f"{name} has no table of noise levels: the network was used as it is")
+    if len(result.denoisers) > SHOWN:
+        click.echo(f"and {len(result.denoisers) - SHOWN} more, each for its noise")
+    if result.result.tiling.count > 1:
+        click.echo(f"{result.result.tiling}, each plane")
+    click.echo(f"wrote {request.out}, {stack.count} planes")
+    if result.lost:
+        click.echo(f"metadata not kept: {', '.join(result.lost)}")
