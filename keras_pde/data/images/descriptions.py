@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_pde.data.images.image import FLOAT, Metadata
 
-__all__ = ["LOST", "PROGRAMS", "of_one", "rewritten"]
+__all__ = ["of_one", "rewritten"]
 
 LOST = "its program's description"
 TYPES = {8: b"uint8", 16: b"uint16", FLOAT: b"float"}

@@ -11,7 +11,7 @@ from keras_pde.data.images.image import UnsupportedError
 if TYPE_CHECKING:
     from keras_pde.data.images.image import Image
 
-__all__ = ["Planes", "check_total"]
+__all__ = ["Planes"]
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,8 @@ def checked(array: np.ndarray) -> np.ndarray:
     if pixels.ndim != 3:
         raise ValueError(
             "One image is (height, width) or (height, width, channels). Received: shape"
-            f" {array.shape}"
+            f" {array.shape}. Frames (frames, height, width, channels) are denoised by"
+            " keras_pde.tasks.denoise.stacks.denoise_frames"
         )
     channels = pixels.shape[-1]
     if channels in (2, 4):

@@ -148,6 +148,14 @@ def common_noise(planes: Iterable[Plane], count: int, asked: Asked) -> Common:
 
     Raises:
         ValueError: as `keras_pde.denoise`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.tasks.denoise.planes import Asked, Plane, common_noise
+        >>> rng = np.random.default_rng(0)
+        >>> noisy = np.uint8(128 + 20 * rng.standard_normal((9, 64, 64, 1)))
+        >>> round(common_noise((Plane(plane) for plane in noisy), 9, Asked()).levels[1])
+        20
     """
     found: list[NoisyImage] = []
     unit, alike = 1.0, set()

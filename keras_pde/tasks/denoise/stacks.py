@@ -1,19 +1,23 @@
-"""Denoising a file of many planes: plane by plane, written as the stack that it was."""
+"""Denoising many planes, of a file or an array: plane by plane, and written as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from keras_pde.data import ranges
 from keras_pde.data.images import Image, Stack, write_stack
+from keras_pde.runtime import gate
 from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
-from keras_pde.tasks.denoise.image import choose_denoiser
+from keras_pde.tasks.denoise.image import check_options, checked, choose_denoiser
 from keras_pde.tasks.denoise.noisy_image import NoisyImage
 from keras_pde.tasks.denoise.planes import Asked, Common, Plane, common_noise, looked_at
 
-__all__ = ["Filtered", "channels_of", "denoise_stack"]
+__all__ = ["denoise_frames", "denoise_stack"]
 
 Choose = Callable[[tuple[int, ...], float], Denoiser]
 
@@ -78,6 +82,20 @@ def denoise_stack(
 
     Raises:
         ValueError, OSError: as `keras_pde.denoise` and `write_stack`.
+
+    Example:
+        >>> import tempfile
+        >>> import tifffile
+        >>> from keras_pde.data import images
+        >>> from keras_pde.tasks.denoise.planes import Asked
+        >>> from keras_pde.tasks.denoise.stacks import denoise_stack
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     a, b = Path(folder, "a.tif"), Path(folder, "b.tif")
+        ...     tifffile.imwrite(a, np.zeros((5, 20, 30), "uint8"), imagej=True)
+        ...     with images.open_stack(a) as stack:
+        ...         done = denoise_stack(stack, b, Asked())
+        ...     print(done.channels[0].about, tifffile.imread(b).shape)
+        no noise found in the 5 planes (5, 20, 30)
     """
     choose = choose or (lambda shape, level: choose_denoiser(preset, shape, level, time))
     channels, best = channels_of(stack, asked), preset == "auto" and time is None
@@ -103,3 +121,65 @@ def denoise_stack(
     lost = write_stack(out, filtered(), stack)
     first, known, result = begun[0]
     return Filtered(first, channels, known, used, result, pixels, lost)
+
+
+def denoise_frames(
+    frames: Any,
+    noise: float | str | Sequence[float] | None = None,
+    preset: str = "auto",
+    *,
+    range: Any = ranges.AUTO,
+    time: float | None = None,
+    tile: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Frames of one camera or channel, each without its noise, as `denoise_stack` does with files.
+
+    Args:
+        frames: (frames, height, width, channels) with 1 or 3 channels, of a type and in units as
+            `keras_pde.denoise` takes them.
+        noise: as `keras_pde.denoise` takes it, for all frames, or a level for each; None estimates
+            it, by `common_noise` for all frames where their levels are alike.
+        preset: as `keras_pde.denoise` takes it.
+        range: the same; of all frames.
+        time: the same.
+        tile: the same.
+        progress: called with the number of frames done and that of all.
+
+    Returns:
+        An array of the shape and type of the frames.
+
+    Raises:
+        ValueError: as `keras_pde.denoise`; another number of axes or of levels.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_pde.tasks.denoise.stacks import denoise_frames
+        >>> rng = np.random.default_rng(0)
+        >>> noisy = np.uint8(128 + 9 * rng.standard_normal((3, 32, 32, 1)))
+        >>> clean = denoise_frames(noisy, preset="linear_2d")
+        >>> clean.shape, bool(clean.std() < noisy.std() / 2)
+        ((3, 32, 32, 1), True)
+    """
+    array = gate.array(frames, "frames", ranks=(4,), integers=True)
+    check_options(preset, time, tile, progress)
+    planes = [Plane(checked(frame)) for frame in array]
+    each = isinstance(noise, Sequence) and not isinstance(noise, str)
+    levels = list(noise) if isinstance(noise, Sequence) and each else []
+    if each and len(levels) != len(planes):
+        raise ValueError(
+            f"noise must be one level, or one for each frame. Received: {len(levels)} levels for"
+            f" {len(planes)} frames"
+        )
+    if not planes:
+        return array.copy()
+    looked = (planes[number] for number in looked_at(np.arange(len(planes)).tolist()))
+    common = None if each else common_noise(looked, len(planes), Asked(noise, range))
+    result = np.empty_like(array)
+    for number, plane in enumerate(planes):
+        known = plane.known(Asked(levels[number], range)) if common is None else common.of(plane)
+        denoiser = choose_denoiser(preset, known.shape(preset), known.level, time)
+        result[number] = known.filtered(denoiser, preset == "auto" and time is None, tile).pixels
+        if progress is not None:
+            progress(number + 1, len(planes))
+    return result
