@@ -125,7 +125,7 @@ def denoise_stack(
 
 def denoise_frames(
     frames: Any,
-    noise: float | str | Sequence[float] | None = None,
+    noise: float | str | Sequence[float] | np.ndarray | None = None,
     preset: str = "auto",
     *,
     range: Any = ranges.AUTO,
@@ -164,20 +164,21 @@ def denoise_frames(
     array = gate.array(frames, "frames", ranks=(4,), integers=True)
     check_options(preset, time, tile, progress)
     planes = [Plane(checked(frame)) for frame in array]
-    each = isinstance(noise, Sequence) and not isinstance(noise, str)
-    levels = list(noise) if isinstance(noise, Sequence) and each else []
-    if each and len(levels) != len(planes):
+    told: list[float] | None = None
+    if isinstance(noise, np.ndarray | Sequence) and not isinstance(noise, str):
+        told, noise = [float(level) for level in noise], None
+    if told is not None and len(told) != len(planes):
         raise ValueError(
-            f"noise must be one level, or one for each frame. Received: {len(levels)} levels for"
+            f"noise must be one level, or one for each frame. Received: {len(told)} levels for"
             f" {len(planes)} frames"
         )
     if not planes:
         return array.copy()
     looked = (planes[number] for number in looked_at(np.arange(len(planes)).tolist()))
-    common = None if each else common_noise(looked, len(planes), Asked(noise, range))
+    common = None if told else common_noise(looked, len(planes), Asked(noise, range))
     result = np.empty_like(array)
     for number, plane in enumerate(planes):
-        known = plane.known(Asked(levels[number], range)) if common is None else common.of(plane)
+        known = common.of(plane) if common else plane.known(Asked((told or [])[number], range))
         denoiser = choose_denoiser(preset, known.shape(preset), known.level, time)
         result[number] = known.filtered(denoiser, preset == "auto" and time is None, tile).pixels
         if progress is not None:
