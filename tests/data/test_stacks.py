@@ -8,6 +8,7 @@ from typing import Any
 
 import hostile_images as hostile
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 
@@ -159,6 +160,50 @@ def test_hostile_stacks_are_refused(tmp_path: Path, name: str) -> None:
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "separate"])
+def test_an_animation_keeps_its_frames_and_times(tmp_path: Path, mode: str) -> None:
+    path, out = tmp_path / "a.png", tmp_path / "b.png"
+    frames = [PIL.Image.fromarray(picture) for picture in RGB]
+    frames[1].paste((9, 99, 199), (0, 0, 30, 12))  # a part of it is as in the next one
+    frames[2].paste((9, 99, 199), (0, 0, 30, 12))
+    frames = [frame.convert("RGB" if mode == "separate" else mode) for frame in frames]
+    frames[0].save(
+        path,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[100, 250, 33] if mode == "separate" else [100, 250, 33, 40],
+        loop=3,
+        default_image=mode == "separate",
+        dpi=(300, 300),
+    )
+    with pytest.raises(ValueError, match="is an animation of"):
+        images.read(path)
+    assert rewritten(path, out) == ()
+    with PIL.Image.open(path) as before, PIL.Image.open(out) as after:
+        assert (after.n_frames, after.default_image) == (4, mode == "separate")
+        assert (after.info["loop"], round(after.info["dpi"][0])) == (3, 300)
+        for number in range(4):
+            before.seek(number)
+            after.seek(number)
+            assert after.info.get("duration") == before.info.get("duration")
+            kind = "RGBA" if mode == "RGBA" else "RGB"
+            np.testing.assert_array_equal(before.convert(kind), after.convert(kind))
+    assert rewritten(path, tmp_path / "c.tif") == ("times of its frames",)
+    assert tifffile.imread(tmp_path / "c.tif").shape[:3] == (4, 20, 30)
+    data = path.read_bytes()
+    for number in (1, 3):  # cut within a frame's pixels
+        place = [i for i in range(len(data)) if data[i : i + 4] == b"fcTL"][number - 1]
+        (tmp_path / "a.png").write_bytes(data[: place + 60])
+        with pytest.raises(ValueError, match=r"damaged|no end"), images.open_stack(path):
+            pass
+    path.write_bytes(data)
+    with (
+        pytest.raises(ValueError, match="4 planes of 2,400"),
+        images.open_stack(path, max_pixels=2399),
+    ):
+        pass
 
 
 def test_all_planes_count_for_the_limit_and_a_bad_one_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_pde.data.images import jpeg, png, tiff
+from keras_pde.data.images import animation, jpeg, png, tiff
 from keras_pde.data.images.directory import Directory
 from keras_pde.data.images.exif import orientation, upright
 from keras_pde.data.images.image import FLOAT, Image, Metadata, UnsupportedError
@@ -54,9 +54,34 @@ def size(stream: BinaryIO, kind: str) -> tuple[int, int]:
 
 
 def png_planes(stream: BinaryIO, max_pixels: int, one: bool) -> Planes:
-    """The one plane of a PNG file."""
-    header = png.inspect(stream, max_pixels)
-    return Planes("PNG", 1, lambda number: _png_file(stream, header))
+    """The one plane of a PNG file, or the frames of an animation."""
+    from PIL.PngImagePlugin import PngImageFile
+
+    header = png.inspect(stream, max_pixels, one)
+    if not header.animated:
+        return Planes("PNG", 1, lambda number: _png_file(stream, header))
+    png.check_frames(stream, header)
+    stream.seek(0)
+    file = PngImageFile(stream)
+    count = len(header.frames) + header.separate
+    if file.n_frames != count:
+        raise ValueError(f"its header states {count} frames, and it has {file.n_frames}")
+    delays = tuple(frame.delay for frame in header.frames)
+    form = animation.Form(delays, header.chunks[b"acTL"][4:8], header.separate)
+    return Planes("PNG", count, lambda number: _frame(file, header, number), "animation", (), form)
+
+
+def _frame(file: Any, header: png.Header, number: int) -> Image:
+    """A frame of an animation as it is shown, with what is below it."""
+    meta = header.metadata()
+    file.seek(number)
+    transparent = header.transparent
+    mode = "RGBA" if transparent else "L" if header.grey else "RGB"
+    samples = np.asarray(file.convert(mode))
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    samples = samples[..., [0, 3]] if transparent and header.grey else samples
+    turn = orientation(meta.exif, meta.xmp)
+    return _image(samples, 8, file.info.get("icc_profile"), turn, meta)
 
 
 def _png_file(stream: BinaryIO, header: png.Header) -> Image:

@@ -6,13 +6,15 @@ import contextlib
 import io
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from keras_pde.data.images.image import Metadata, UnsupportedError, check_size
+from keras_pde.data.images.planes import check_total
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNKS = 1_000_000  # of a file at most
+FRAMES = 10_000  # of an animation at most
 PIECE = 1 << 20  # bytes of pixels that are looked at in one piece
 # of an interlaced picture: first column and row, and steps
 PASSES = (
@@ -28,6 +30,16 @@ SILENT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"sRGB", b"bKGD"
 
 
 @dataclass
+class Frame:
+    """A frame of an animation: its size, its time, and where its pixels are."""
+
+    width: int
+    height: int
+    delay: bytes  # numerator and denominator, in seconds
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
 class Header:
     """What a PNG file says before its pixels are decoded."""
 
@@ -36,8 +48,15 @@ class Header:
     depth: int
     end: int = 0  # bytes of the file up to its end chunk
     palette: int = 0  # colours of its palette
+    bits: int = 0  # of a pixel
+    interlaced: bool = False
     needed: int = 0  # bytes of its pixels before compression
     pieces: list[tuple[int, int]] = field(default_factory=list)  # where they are, and bytes there
+    frames: list[Frame] = field(default_factory=list)  # of an animation
+    animated: bool = False
+    separate: bool = False  # whether the first picture is no frame of the animation
+    transparent: bool = False
+    grey: bool = False
     chunks: dict[bytes, bytes] = field(default_factory=dict)
     further: set[str] = field(default_factory=set)
 
@@ -56,8 +75,8 @@ class Header:
         return Metadata(dpi=dpi, exif=exif, xmp=xmp, further=tuple(sorted(self.further)))
 
 
-def inspect(stream: BinaryIO, max_pixels: int) -> Header:
-    """Walk over the chunks of a PNG file.
+def inspect(stream: BinaryIO, max_pixels: int, one: bool = True) -> Header:
+    """Walk over the chunks of a PNG file; with one an animation is refused.
 
     Raises:
         UnsupportedError: too many pixels, an animation, an enormous chunk.
@@ -72,23 +91,34 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
     if colour not in SAMPLES or depth not in (1, 2, 4, 8, 16):
         raise ValueError(f"its header states colours of kind {colour} with {depth} bits")
     needed = _bytes(width, height, SAMPLES[colour] * depth, interlaced == 1)
-    found = Header(width, height, depth, needed=needed)
+    found = Header(width, height, depth, needed=needed, grey=colour in (0, 4))
+    found.transparent, found.interlaced = colour in (4, 6), interlaced == 1
+    found.bits = SAMPLES[colour] * depth
     most = 2 * height * (1 + width * SAMPLES[colour] * depth // 8) + LARGEST
     pixels = kept = 0
     for _ in range(CHUNKS):
         length, kind = struct.unpack(">I4s", (stream.read(8) + bytes(8))[:8])
         if not kind.strip(b"\0"):
             raise ValueError("it has no end")
-        if kind == b"IDAT":
+        if kind in (b"IDAT", b"fdAT"):
             pixels += length
-            found.pieces.append((stream.tell(), length))
-        if kind != b"IDAT" and length > LARGEST:
+            found.separate = found.separate or (kind == b"IDAT" and not found.frames)
+            pieces = found.pieces if kind == b"IDAT" else _pieces(found)
+            ahead = 0 if kind == b"IDAT" else min(4, length)
+            pieces.append((stream.tell() + ahead, length - ahead))
+        found.transparent = found.transparent or kind == b"tRNS"
+        if kind not in (b"IDAT", b"fdAT") and length > LARGEST:
             raise UnsupportedError(
                 f"has a chunk {kind.decode('latin-1')!r} of {length:,} bytes, and {LARGEST:,} is"
                 " the most that is read: remove it"
             )
-        if pixels > most:
+        if pixels > most * max(1, len(found.frames) + found.separate):
             raise ValueError(f"it has more than {most:,} bytes of pixels, twice what they need")
+        if kind == b"fcTL" and len(found.frames) <= FRAMES:
+            body = (stream.read(length) + bytes(26))[:26]
+            stream.seek(4, io.SEEK_CUR)
+            found.frames.append(Frame(*struct.unpack(">II", body[4:12]), body[20:24]))
+            continue
         if kind in KEPT and kind not in found.chunks and kept < LARGEST:
             body = stream.read(length)
             kept += length
@@ -113,8 +143,48 @@ def inspect(stream: BinaryIO, max_pixels: int) -> Header:
         raise ValueError("it has no palette, and its pixels are numbers of one")
     frames = struct.unpack(">I", (found.chunks.get(b"acTL", b"") + bytes(4))[:4])[0]
     if frames > 1:
-        raise UnsupportedError(f"is an animation of {frames} frames, and one image is needed")
+        _check_frames(found, frames, max_pixels, one)
     return found
+
+
+def _pieces(found: Header) -> list[tuple[int, int]]:
+    if not found.frames:
+        raise ValueError("it has pixels of a frame before any frame")
+    return found.frames[-1].pieces
+
+
+def _check_frames(found: Header, stated: int, max_pixels: int, one: bool) -> None:
+    """Refuse an animation where one image is needed, and one whose frames are not what they state.
+
+    The frame whose pixels are the picture's has none of its own.
+    """
+    if one:
+        raise UnsupportedError(f"is an animation of {stated} frames, and one image is needed")
+    if found.depth == 16:
+        raise UnsupportedError(
+            "is an animation of 16 bit, which is not supported: convert it to a TIFF of many pages"
+        )
+    if len(found.frames) != stated or stated > FRAMES:
+        raise ValueError(f"it states {stated:,} frames and has {len(found.frames):,}")
+    count = stated + found.separate
+    check_total(found.width * found.height * count, count, max_pixels)
+    for number, frame in enumerate(found.frames):
+        own = found.separate or number > 0
+        if not (0 < frame.width <= found.width and 0 < frame.height <= found.height):
+            raise ValueError(f"its frame {number + 1} is {frame.width} × {frame.height} pixels")
+        if own != bool(frame.pieces):
+            raise ValueError(f"its frame {number + 1} has no pixels, or those of another")
+    found.animated = True
+    found.further.discard("chunk 'fdAT'")
+
+
+def check_frames(stream: BinaryIO, header: Header) -> None:
+    """Refuse frames whose pixels end early, as `check_pixels` does with one picture."""
+    check_pixels(stream, header)
+    for frame in header.frames:
+        if frame.pieces:
+            needed = _bytes(frame.width, frame.height, header.bits, header.interlaced)
+            check_pixels(stream, replace(header, needed=needed, pieces=frame.pieces))
 
 
 def _bytes(width: int, height: int, bits: int, interlaced: bool) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_pde.data.images import animation
 from keras_pde.data.images.image import EXTENSIONS, Image
 from keras_pde.data.images.tiff import Form
-from keras_pde.data.images.writing import check_output, tiff_options, tiff_samples
+from keras_pde.data.images.writing import check_output, encode, tiff_options, tiff_samples
 from keras_pde.runtime.writing import whole
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def check_stack_output(path: str | os.PathLike[str], stack: Stack) -> None:
     check_output(path)
     path = Path(path)
     kind = EXTENSIONS[path.suffix.lower()]
-    if kind != "TIFF":
+    if kind not in ("TIFF", stack.kind) or kind == "JPEG":
         raise ValueError(
             f"{path}: a {kind} file holds one plane, and {stack.path} has {stack.count}. Write"
             f" {path.with_suffix('.tif').name}, or choose a plane by --frames, in Python"
@@ -54,7 +55,8 @@ def write_stack(
     """Write planes as the stack that they come from; one at a time is in memory.
 
     Planes of ImageJ are written one behind the other without compression, as ImageJ reads them;
-    those of others as pages, each with its own tags.
+    those of others as pages, each with its own tags. Frames of an animated PNG are written as such,
+    each whole, with their times.
 
     Args:
         path: of the file, whose extension is the format.
@@ -83,15 +85,19 @@ def write_stack(
     """
     check_stack_output(path, stack)
     lost: dict[str, None] = {}
+    kind = EXTENSIONS[Path(path).suffix.lower()]
 
     def noted() -> Iterator[Image]:
         for image in planes:
-            lost.update(dict.fromkeys(image.metadata.lost_in("TIFF")))
+            lost.update(dict.fromkeys(image.metadata.lost_in(kind)))
             yield image
 
     with whole(path) as stage:
-        _write_tiff(stage, noted(), stack)
-    return tuple(lost)
+        if kind == "PNG":
+            animation.write(stage, (encode(stage, image) for image in noted()), stack.form)
+        else:
+            _write_tiff(stage, noted(), stack)
+    return (*lost, "times of its frames") if stack.kind == "PNG" != kind else tuple(lost)
 
 
 def _write_tiff(stage: Path, images: Iterator[Image], stack: Stack) -> None:
