@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
+    from keras_pde.data.ranges import Range
     from keras_pde.tasks.quality import Quality
     from keras_pde.tasks.restore import Restored
     from keras_pde.tasks.restore.degradations import Degradation
@@ -67,8 +68,12 @@ UNKNOWN = 1.0  # grey levels of noise where it is neither told nor estimated
     "--noise",
     type=positive,
     metavar="SIGMA",
-    help="Noise level of IN, in grey levels of 255.  [estimated; with --mask 1]",
+    help=(
+        "Noise level of IN, in grey levels of 255, which are 1/255 of the range.  [estimated; with"
+        " --mask 1]"
+    ),
 )
+@files.RANGE
 @click.option(
     "--degrade",
     type=not_negative,
@@ -147,6 +152,7 @@ class Request:
     how: Degrading
     preset: str = "auto"
     noise: float | None = None
+    range: str | tuple[float, float] = "auto"
     degrade: float | None = None
     method: str = "admm"
     iterations: int = 200
@@ -165,7 +171,7 @@ def run(request: Request) -> bool:
         ValueError, OSError: bad input, output, kernel, mask or preset, each with one sentence.
     """
     from keras_pde import presets
-    from keras_pde.data import images
+    from keras_pde.data import images, ranges
 
     how = request.how
     read = how.mask if how.blur is None else Path(how.blur)
@@ -178,8 +184,11 @@ def run(request: Request) -> bool:
     kernel = how.kernel(request.max_pixels)
     if request.preset != "auto":
         presets.locate(request.preset, None)  # a misspelt name is refused at once
-    image = files.read(files.path_of(request.source), request.max_pixels)
+    image = files.read(files.path_of(request.source), request.max_pixels, any_range=True)
     images.check_output(request.out, image)
+    asked = image.in_pixels(request.range)
+    unit = ranges.range_of(image.pixels, asked, image.white, image.depth)
+    image = replace(image, pixels=unit.normalised(image.pixels))
     if request.degrade is not None:
         image = cut(image, how.scale)
     known = how.known(image, request.max_pixels)
@@ -213,13 +222,14 @@ def run(request: Request) -> bool:
             name: qualities.quality(image.pixels, u.clip(0, 1))
             for name, u in (("first guess", guess), ("restored", result.pixels))
         }
-    restored = how.enlarged(image, result.pixels.astype("float32"))
+    found = result.pixels * unit.span + unit.low
+    restored = how.enlarged(image, found.astype("float32"))
     written = {request.out: images.encode(request.out, restored)}
     if request.compare is not None:
         clean = None if request.degrade is None else image.pixels
         written[request.compare] = _picture(degradation, data, result, clean, measured)
     write_all(written)
-    _report(request, image, degradation, noise, result, seconds, measured)
+    _report(request, image, degradation, noise, unit, result, seconds, measured)
     files.say_dropped(request.out, restored)
     return result.converged
 
@@ -257,6 +267,7 @@ def _report(
     image: Image,
     degradation: Degradation,
     noise: float,
+    unit: Range,
     result: Restored,
     seconds: float,
     measured: dict[str, Quality],
@@ -267,7 +278,7 @@ def _report(
         about = f"{degradation}, noise {noise:g}"
     else:
         about = f"{degradation}, noise {noise:.1f} estimated (--noise tells another level)"
-    click.echo(f"{request.source}: {image}; {about}")
+    click.echo(f"{request.source}: {image}; {about}{files.say_range(unit, image)}")
     click.echo(f"{result.preset}, {result.summary()}, {seconds:.1f} s")
     click.echo(f"proved: {result.conclusion}")
     if measured:

@@ -360,6 +360,20 @@ def test_the_command_restores_and_says_what_is_proved(
     assert PIL.Image.open("out/c.png").size[0] > 2 * 160
 
 
+def test_the_command_takes_a_range(files: Path) -> None:
+    grey = images.read(files / "in" / "grey.png")
+    counts = images.Image(100 + 50 * grey.pixels, depth=32)
+    images.write(files / "in" / "counts.tif", counts)
+    images.write(files / "in" / "grey.tif", images.Image(grey.pixels, depth=32))
+    found = []
+    for name, options in (("grey", ()), ("counts", ("--range", "100,150"))):
+        out = files / "out" / f"{name}.tif"
+        result = call("restore", files / "in" / f"{name}.tif", out, "--scale", "2", *FAST, *options)
+        found.append(images.read(out, any_range=True).pixels)
+    assert "range 100 to 150, as told" in result.stdout
+    np.testing.assert_allclose((found[1] - 100) / 50, found[0], atol=2e-3)
+
+
 def test_a_tolerance_that_is_not_reached_is_said_and_the_exit_code_is_1(files: Path) -> None:
     out = files / "out" / "u.png"
     options = ("--scale", "2", *FAST[:2], "--iterations", "2", "--tolerance", "1e-5")
