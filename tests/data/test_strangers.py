@@ -32,6 +32,32 @@ def test_what_cannot_be_one_plain_picture_is_refused(tmp_path: Path, name: str) 
     assert "DOS" not in text
 
 
+STACKS = {
+    "one directory, cut": (hostile.shaped()[:-100], "5 planes by its description, and its bytes"),
+    "no word of them": (hostile.stack("no word of them"), "no description of them that is known"),
+    "packed": (hostile.CASES["imagej channels"][0], "not in one piece"),
+    "depth": (hostile.CASES["depth"][0], "no description of them"),
+    "many": (
+        hostile.stack("ImageJ=1.53t\nimages=999999999\n", behind=False),
+        "999,999,999 planes of 1,279,999,998,720 pixels together",
+    ),
+    "no bits": (
+        hostile.tiff(1, 1, t258=(3, 1, 0), t270=(2, 24, 8 + 2 + 12 * 10 + 4))[:-256]
+        + b"ImageJ=1\nimages=9999999\n",
+        "ImageJ|pixels|piece|damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_stacks_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
+    data, words = STACKS[name]
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(ValueError, match=words) as caught, images.open_stack(tmp_path / "x"):
+        pass
+    assert "\n" not in str(caught.value)
+
+
 def test_pixels_that_are_all_there_are_read_interlaced_and_in_every_mode(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     whole = hostile.png(

@@ -114,10 +114,11 @@ def inspect(stream: BinaryIO, max_pixels: int, one: bool = True) -> Header:
             )
         if pixels > most * max(1, len(found.frames) + found.separate):
             raise ValueError(f"it has more than {most:,} bytes of pixels, twice what they need")
-        if kind == b"fcTL" and len(found.frames) <= FRAMES:
-            body = (stream.read(length) + bytes(26))[:26]
+        if kind == b"fcTL" and length == 26 and len(found.frames) <= FRAMES:
+            body = (stream.read(26) + bytes(26))[:26]
             stream.seek(4, io.SEEK_CUR)
-            found.frames.append(Frame(*struct.unpack(">II", body[4:12]), body[20:24]))
+            across, down = struct.unpack(">II", body[4:12])
+            found.frames.append(Frame(across, down, body[20:24]))
             continue
         if kind in KEPT and kind not in found.chunks and kept < LARGEST:
             body = stream.read(length)

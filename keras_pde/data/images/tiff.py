@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from keras_pde.data.images import descriptions, frames, jpeg
+from keras_pde.data.images import descriptions, exif, frames, jpeg
 from keras_pde.data.images.directory import Directory, directories
 from keras_pde.data.images.frames import Layout
 from keras_pde.data.images.image import Metadata, Order, UnsupportedError, check_size
@@ -215,8 +215,16 @@ def metadata(page: Directory, turned: bool, depth: int, same: bool = True) -> Me
             dpi = (inches * across[0] / across[1], inches * down[0] / down[1])
     tags = tuple(page.value(tag) for tag in kept)
     tags = tuple(descriptions.rewritten(tag, program, depth) for tag in tags)
+    if turned:
+        tags = tuple(_upright(tag) if tag[0] == 700 else tag for tag in tags)
     order = page.order if 50839 in page.tags else None
     return Metadata(dpi=dpi, tags=tags, resolution=resolution, further=tuple(further), order=order)
+
+
+def _upright(tag: tuple[int, int, int, Any]) -> tuple[int, int, int, Any]:
+    """A tag of XMP whose orientation has been applied."""
+    _, xmp = exif.upright(None, bytes(tag[3]))
+    return tag[0], tag[1], tag[2], xmp
 
 
 def options(meta: Metadata) -> dict[str, Any]:
