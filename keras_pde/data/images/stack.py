@@ -34,7 +34,8 @@ class Stack:
         >>> import tifffile
         >>> from keras_pde.data.images import open_stack
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     tifffile.imwrite(folder + "/a.tif", np.zeros((5, 20, 30), "uint8"), imagej=True)
+        ...     planes, axes = np.zeros((5, 20, 30), "uint8"), {"axes": "ZYX"}
+        ...     tifffile.imwrite(folder + "/a.tif", planes, imagej=True, metadata=axes)
         ...     with open_stack(folder + "/a.tif") as stack:
         ...         print(stack.count, stack.names, stack.image(4))
         5 ImageJ, 5 slices 30 × 20, grey, 8 bit
@@ -112,6 +113,14 @@ def open_stack(
     Raises:
         FileNotFoundError, ValueError: as `keras_pde.data.images.read`; a stack that is cut, or
             whose planes cannot be told apart.
+
+    Example:
+        >>> from keras_pde.data.images import open_stack
+        >>> with open_stack(b"no image", "a.tif") as stack:
+        ...     pass
+        Traceback (most recent call last):
+        ...
+        ValueError: a.tif is not an image that can be read: expected PNG, JPEG or TIFF (.png, ...
     """
     if isinstance(file, bytes):
         stream: BinaryIO = io.BytesIO(file)

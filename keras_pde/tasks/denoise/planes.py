@@ -185,8 +185,9 @@ def common_noise(planes: Iterable[Plane], count: int, asked: Asked) -> Common:
         about = f"no noise found in the {count} planes"
     else:
         how = "before JPEG estimated" if "JPEG" in found[0].about else "estimated"
-        about = f"noise {level:.3g} {how}, the median of {len(found)} planes"
-        about += f" ({low:.3g} to {high:.3g})" if len(found) > 1 else ""
+        about = f"noise {level:.3g} {how}"
+        if len(found) > 1:
+            about += f", the median of {len(found)} planes ({low:.3g} to {high:.3g})"
     model = replace(
         found[0], unit=whole, range=used, level=level * whole.span / used.span, about=about
     )
