@@ -148,7 +148,7 @@ def _check_pictures(stream: BinaryIO, found: Header, body: bytes, base: int) -> 
         if what or (again.width, again.height) == (found.width, found.height):
             raise UnsupportedError(
                 f"holds {len(pictures) + 1} pictures{', ' + what if what else ' of one size'}, and"
-                " one image is needed"
+                " one image is needed: save each as a file of its own"
             )
 
 
