@@ -77,6 +77,8 @@ class Plane(NamedTuple):
     def known(self, asked: Asked) -> NoisyImage:
         """What is known of it by itself."""
         low_high = asked.range
+        if not isinstance(low_high, Range):
+            low_high = ranges.checked(low_high)
         if not isinstance(low_high, str | Range):
             low_high = (low_high[0] / self.unit, low_high[1] / self.unit)
         gain, offset, readout = (x if x is None else x / self.unit for x in asked[2:])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,7 +126,7 @@ def denoise_stack(
 
 def denoise_frames(
     frames: Any,
-    noise: float | str | Sequence[float] | np.ndarray | None = None,
+    noise: Any = None,
     preset: str = "auto",
     *,
     range: Any = ranges.AUTO,
@@ -152,6 +153,9 @@ def denoise_frames(
     Raises:
         ValueError: as `keras_pde.denoise`; another number of axes or of levels.
 
+    Warns:
+        UserWarning: as `keras_pde.denoise`.
+
     Example:
         >>> import numpy as np
         >>> from keras_pde.tasks.denoise.stacks import denoise_frames
@@ -164,9 +168,7 @@ def denoise_frames(
     array = gate.array(frames, "frames", ranks=(4,), integers=True)
     check_options(preset, time, tile, progress)
     planes = [Plane(checked(frame)) for frame in array]
-    told: list[float] | None = None
-    if isinstance(noise, np.ndarray | Sequence) and not isinstance(noise, str):
-        told, noise = [float(level) for level in noise], None
+    told = [float(level) for level in noise] if np.ndim(noise) else None
     if told is not None and len(told) != len(planes):
         raise ValueError(
             f"noise must be one level, or one for each frame. Received: {len(told)} levels for"
@@ -176,6 +178,8 @@ def denoise_frames(
         return array.copy()
     looked = (planes[number] for number in looked_at(np.arange(len(planes)).tolist()))
     common = None if told else common_noise(looked, len(planes), Asked(noise, range))
+    for question in common.questions if common else ():
+        warnings.warn(question, UserWarning, stacklevel=2)
     result = np.empty_like(array)
     for number, plane in enumerate(planes):
         known = common.of(plane) if common else plane.known(Asked((told or [])[number], range))
