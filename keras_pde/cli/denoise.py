@@ -173,28 +173,20 @@ def run(request: Request) -> None:
         from keras_pde.tasks.denoise import calibrating
         from keras_pde.tasks.denoise import image as denoising
         from keras_pde.tasks.denoise.grey import with_noise
-        from keras_pde.tasks.denoise.noisy_image import noisy_image
+        from keras_pde.tasks.denoise.planes import Asked, Plane
 
         noisy, told = image.pixels, request.noise
-        asked: Any = image.in_pixels(request.range)
+        asked: Any = request.range
         if request.add_noise:
-            asked = ranges.range_of(noisy, asked, image.white, image.depth)
+            asked = ranges.range_of(noisy, image.in_pixels(asked), image.white, image.depth)
             visible = None if image.alpha is None else image.alpha > 0
             noisy = with_noise(noisy, request.add_noise * asked.span, request.seed, visible)
             told = told or request.add_noise
-        of_sensor = {"gain": request.gain, "offset": request.offset, "readout": request.readout}
-        known = noisy_image(
-            noisy,
-            told,
-            asked,
-            alpha=image.alpha,
-            stated=image.white,
-            bits=image.depth,
-            table=None if request.add_noise else image.steps,
-            **{key: x if x is None else x / image.unit for key, x in of_sensor.items()},
-        )
+        steps = None if request.add_noise else image.steps
+        plane = Plane.of(replace(image, pixels=noisy, steps=steps))
+        known = plane.known(Asked(told, asked, request.gain, request.offset, request.readout))
         if request.calibrate:
-            calibrating.check(known, None if request.add_noise else image.steps)
+            calibrating.check(known, steps)
         chosen = denoising.choose_denoiser(
             request.preset, known.shape(request.preset), known.level, request.time
         )

@@ -31,6 +31,7 @@ def run(request: Request, stack: Stack) -> None:
         "--add-noise": request.add_noise,
         "--clean": request.clean,
         "--compare": request.compare,
+        "--calibrate": request.calibrate or None,
     }
     for option, value in given.items():
         if value is not None:

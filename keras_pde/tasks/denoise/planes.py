@@ -186,7 +186,7 @@ def common_noise(planes: Iterable[Plane], count: int, asked: Asked) -> Common:
     elif not level:
         about = f"no noise found in the {count} planes"
     else:
-        how = "before JPEG estimated" if "JPEG" in found[0].about else "estimated"
+        how = next((x.about.split(" ", 2)[2] for x in found if x.level), "estimated")
         about = f"noise {level:.3g} {how}"
         if len(found) > 1:
             about += f", the median of {len(found)} planes ({low:.3g} to {high:.3g})"
