@@ -31,6 +31,7 @@ from keras_pde import (
     smoothers,
     solvers,
 )
+from keras_pde.runtime import compiled
 
 
 @dataclass(frozen=True)
@@ -355,8 +356,4 @@ def output(layer: Any, x: Any, call: dict[str, Any]) -> Any:
     """The layer's output: eager on TensorFlow, jitted on JAX, where compiling op by op takes
     minutes.
     """
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(lambda u: layer(u, **call))(x)
-    return layer(x, **call)
+    return (compiled(layer) if keras.backend.backend() == "jax" else layer)(x, **call)

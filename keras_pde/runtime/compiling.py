@@ -76,7 +76,9 @@ def compiled(function: Any) -> Any:
     if backend == "jax":
         import jax
 
-        # of one and the same model JAX would hand out the program with its former weights
+        if isinstance(function, keras.Layer):
+            return _of_weights(function)
+        # of one and the same function JAX would hand out the program with its former constants
         return jax.jit(lambda *inputs: function(*inputs))
     if backend == "torch":
         import torch
@@ -87,6 +89,23 @@ def compiled(function: Any) -> Any:
 
         return run
     return function
+
+
+def _of_weights(layer: Any) -> Any:
+    """A JAX program of a layer whose weights are arguments.
+
+    Of weights that it held as constants XLA would fold by an interpreter what the layer computes
+    from them alone, spectral norms for one: 30 s where this takes 4 s, minutes in the worst case.
+    """
+    import jax
+    import keras
+
+    @jax.jit
+    def run(values: list[Any], *inputs: Any, **named: Any) -> Any:
+        with keras.StatelessScope(list(zip(layer.variables, values, strict=True))):
+            return layer(*inputs, **named)
+
+    return lambda *inputs, **named: run([v.value for v in layer.variables], *inputs, **named)
 
 
 @contextlib.contextmanager

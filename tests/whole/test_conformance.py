@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -170,9 +171,7 @@ def test_compiled_with_dynamic_sizes_equals_eager(case: Case, variant: str) -> N
     layer, x, call = made(case, variant)
     eager = np.array(layer(x, **call))
     if BACKEND == "jax":
-        import jax
-
-        compiled = jax.jit(lambda u: layer(u, **call))(x)
+        compiled = output(layer, x, call)
     else:
         import tensorflow as tf
 
@@ -215,15 +214,16 @@ def test_precisions_agree(case: Case, variant: str, policy: str) -> None:
 def test_a_stateless_call_computes_in_the_model_s_precision(case: Case) -> None:
     model, x, call = made(case, "full", dtype="mixed_bfloat16")
     perturbed(model)
+    run = partial(model.stateless_call, **call)  # what JAX's fit and predict run
+    if BACKEND == "jax":
+        import jax
+
+        run = jax.jit(run)
     weights = [
         [v.value for v in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
-
-    def stateless(u: Any, **call: Any) -> Any:  # what JAX's fit and predict run
-        return model.stateless_call(*weights, u, **call)[0]
-
-    found, expected = output(stateless, x, call), output(model, x, call)
+    found, expected = run(*weights, x)[0], output(model, x, call)
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
     found, expected = (ops.convert_to_numpy(ops.cast(y, "float32")) for y in (found, expected))
     np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02)
@@ -233,15 +233,13 @@ LOADER = """
 import json, sys
 import numpy as np
 import keras
-import keras_pde
+from keras_pde.runtime import run_compiled
 for path, noise in json.load(open(sys.argv[1])):
     model = keras.models.load_model(path + ".keras")
     stored = np.load(path + ".npz")
     inputs = [stored["x"], stored["noise"]] if noise else stored["x"]
-    if keras.backend.backend() == "jax":
-        import jax
-        model = jax.jit(model)
-    error = float(np.abs(keras.ops.convert_to_numpy(model(inputs)) - stored["y"]).max())
+    run = run_compiled if keras.backend.backend() == "jax" else lambda m, x: m(x)
+    error = float(np.abs(keras.ops.convert_to_numpy(run(model, inputs)) - stored["y"]).max())
     assert error < 1e-5, (path, error)
     print("ok", path)
 """
