@@ -245,3 +245,9 @@ def test_the_price_list_is_that_of_the_weights(script, tmp_path):
     assert rows["norm stable"].name == names[2]
     for d in rows.values():
         assert d.lipschitz == keras_pde.from_preset(d.name).certificate().lipschitz
+
+
+def test_each_loss_trains_without_truth(script, capsys):
+    script("without_truth").main(["--quick"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ("supervised", "sure", "r2r", "neighbor2neighbor"))
