@@ -261,3 +261,9 @@ def test_pictures_that_people_have_are_denoised_as_the_table_says(script, tmp_pa
     everything = " ".join(benchmark.ROWS)
     for kind in ("quality 90", "counts", "floats", "photons", "border of 37", "noise 0.2"):
         assert kind in everything
+
+
+def test_each_loss_trains_without_truth(script, capsys):
+    script("without_truth").main(["--quick"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ("supervised", "sure", "r2r", "neighbor2neighbor"))
