@@ -38,7 +38,7 @@ DATA = click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of the BSD sets.  [../shared/data/bsd of a checkout]",
+    help="Folder of the data sets.  [BSD: ../shared/data/bsd of a checkout]",
 )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from keras_pde.data.noise.adding import question
+from keras_pde.data.windows import crosses, mirrored, sizes, turned
 
 __all__ = ["Patches", "batches", "dataset"]
 
@@ -31,17 +32,21 @@ class Patches:
 
     Batch k depends on (seed, k) only.
 
-    x is cut from an image drawn with equal probability, at a uniform position, under one of the 8
-    symmetries of the square. The generator is counter-based (Philox with the key (seed, step)), so
-    a training resumed at step k sees the batches it would have seen.
+    x is cut from an image, a signal or a volume drawn with equal probability, at a uniform
+    position, under one of the 8 symmetries of the square; where patches are no squares, mirrored
+    along each axis or not. The generator is counter-based (Philox with the key (seed, step)), so a
+    training resumed at step k sees the batches it would have seen.
 
     Args:
         images: arrays (height, width, channels) in [0, 1], floating point, one number of channels,
-            sizes of their own.
-        patch_size: p, pixels each way.
+            sizes of their own; or signals (length, channels), or volumes (depth, height, width,
+            channels).
+        patch_size: p, pixels each way, or a number for each axis.
         batch_size: b, patches a batch.
         noise: σ in grey levels of 255; a pair (low, high) draws each patch's own σ uniformly.
         seed: 0 to 2⁶⁴ − 1.
+        mirror: whether patches are turned or mirrored at all.
+        ndim: axes of an image: 1 for signals, 3 for volumes.
 
     Raises:
         ValueError: no images, images of another shape, type or range, or smaller than the patch;
@@ -60,14 +65,16 @@ class Patches:
     """
 
     images: Sequence[np.ndarray] = field(repr=False)
-    patch_size: int
+    patch_size: int | tuple[int, ...]
     batch_size: int
     noise: tuple[float, float] | float
     seed: int = 0
+    mirror: bool = True
+    ndim: int = 2
 
     def __post_init__(self) -> None:
         for name, size in (("patch_size", self.patch_size), ("batch_size", self.batch_size)):
-            if size < 1:
+            if min(size if isinstance(size, tuple | list) else (size,)) < 1:
                 raise ValueError(f"{name}={size} must be at least 1")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed={self.seed} must be in 0 ... 2**64 - 1")
@@ -93,16 +100,17 @@ class Patches:
         )
 
     def _check(self, i: int, image: np.ndarray, first: np.ndarray) -> None:
-        if image.ndim != 3 or image.shape[-1] != first.shape[-1]:
+        if image.ndim != self.ndim + 1 or image.shape[-1:] != first.shape[-1:]:
             raise ValueError(
                 f"Image {i} has shape {image.shape} and image 0 {first.shape}: expected (height,"
                 " width, channels), all with the same channels. load_images(..., channels=1) or 3"
                 " makes them so."
             )
-        if min(image.shape[:2]) < self.patch_size:
+        size = self.size
+        if any(n < p for n, p in zip(image.shape, size, strict=False)):
             raise ValueError(
-                f"Image {i} has {image.shape[0]} × {image.shape[1]} pixels, and a patch"
-                f" {self.patch_size} × {self.patch_size}. Lower patch_size, or leave the image out."
+                f"Image {i} has {crosses(image.shape[:-1])} pixels, and a patch"
+                f" {crosses(size)}. Lower patch_size, or leave the image out."
             )
         if not np.issubdtype(image.dtype, np.floating):
             raise ValueError(
@@ -118,8 +126,8 @@ class Patches:
             )
 
     def __repr__(self) -> str:
-        count, p, c = len(self.images), self.patch_size, self.channels
-        kind = f"{count} image{'s' if count > 1 else ''}, {p} × {p} × {c}"
+        count = len(self.images)
+        kind = f"{count} image{'s' if count > 1 else ''}, {crosses((*self.size, self.channels))}"
         return (
             f"Patches({kind}, batch_size={self.batch_size}, noise={self.noise}, seed={self.seed})"
         )
@@ -129,6 +137,11 @@ class Patches:
         """Channels of every image."""
         return int(self.images[0].shape[-1])
 
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Pixels of a patch along each axis."""
+        return sizes(self.patch_size, self.ndim)
+
     def batch(self, step: int) -> Batch:
         """Batch number step.
 
@@ -136,7 +149,8 @@ class Patches:
             step: 0 to 2⁶⁴ − 1.
 
         Returns:
-            y, float32 (b, p, p, c); σ, float32 (b,), in units of [0, 1], that is grey levels / 255;
+            y, float32 (b, p, p, c), with an axis p for each of the image; σ, float32 (b,), in units
+            of [0, 1], that is grey levels / 255;
             x, float32 (b, p, p, c).
 
         Raises:
@@ -145,21 +159,22 @@ class Patches:
         if not 0 <= step < 2**64:
             raise ValueError(f"step={step} must be in 0 ... 2**64 - 1")
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, step], np.uint64)))
-        b, p = self.batch_size, self.patch_size
+        b, size = self.batch_size, self.size
+        square = len(size) == 2 and size[0] == size[1]
         chosen = [self.images[i] for i in rng.integers(len(self.images), size=b)]
-        rows = rng.integers([image.shape[0] - p + 1 for image in chosen])
-        columns = rng.integers([image.shape[1] - p + 1 for image in chosen])
-        symmetries = rng.integers(8, size=b)
+        corners = [
+            rng.integers([image.shape[axis] - p + 1 for image in chosen])
+            for axis, p in enumerate(size)
+        ]
+        symmetries = rng.integers(8 if square else 2 ** len(size), size=b) * self.mirror
         low, high = self.noise if isinstance(self.noise, tuple | list) else (self.noise, self.noise)
         sigma = (rng.uniform(low, high, size=b) / 255).astype(np.float32)
-        clean = np.empty((b, p, p, self.channels), np.float32)
-        for k, (image, row, column, symmetry) in enumerate(
-            zip(chosen, rows, columns, symmetries, strict=True)
-        ):
-            patch = np.rot90(image[row : row + p, column : column + p], symmetry % 4)
-            clean[k] = patch[::-1] if symmetry >= 4 else patch
+        clean = np.empty((b, *size, self.channels), np.float32)
+        for k, (image, symmetry) in enumerate(zip(chosen, symmetries, strict=True)):
+            window = [slice(c[k], c[k] + p) for c, p in zip(corners, size, strict=True)]
+            clean[k] = (turned if square else mirrored)(image[tuple(window)], symmetry)
         noisy = rng.standard_normal(clean.shape, dtype=np.float32)
-        noisy *= sigma[:, None, None, None]
+        noisy *= sigma.reshape(-1, *[1] * (clean.ndim - 1))
         noisy += clean
         return noisy, sigma, clean
 
@@ -242,7 +257,7 @@ def dataset(patches: Patches, start: int, stop: int, *, with_noise: bool = True)
     import tensorflow as tf
 
     _check_steps(start, stop)
-    shape = (patches.batch_size, patches.patch_size, patches.patch_size, patches.channels)
+    shape = (patches.batch_size, *patches.size, patches.channels)
 
     def make(step: Any) -> Any:
         noisy, sigma, clean = tf.numpy_function(

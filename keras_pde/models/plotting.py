@@ -131,17 +131,15 @@ def plot_learned_fluxes(model: BlockNetwork, noise: float = 25 / 255, extent: fl
     figure, axes = _axes(math.ceil(count / 5), min(count, 5), 2.2, 2.0)
     s = np.linspace(-extent, extent, 401, dtype="float32")
     for k, (block, axis) in enumerate(zip(model.blocks, axes, strict=False), start=1):
-        channels = block.operator.compute_output_shape((None, None, None, block.operator.channels))[
-            -1
-        ]
-        reach = block.flux.support
-        values = np.tile(s[:, None, None, None], (1, 2 * reach + 1, 2 * reach + 1, channels))
+        ndim, reach = block.operator.ndim, block.flux.support
+        shape = (*[None] * (ndim + 1), block.operator.channels)
+        channels = block.operator.compute_output_shape(shape)[-1]
+        values = np.tile(s.reshape(-1, *[1] * (ndim + 1)), (1, *[2 * reach + 1] * ndim, channels))
         level = (
             {"noise": np.full((len(s),), noise, "float32")} if block.flux.noise_conditioned else {}
         )
-        axis.plot(
-            s, ops.convert_to_numpy(block.flux(values, **level))[:, reach, reach], linewidth=0.6
-        )
+        curves = ops.convert_to_numpy(block.flux(values, **level))
+        axis.plot(s, curves[(slice(None), *[reach] * ndim)], linewidth=0.6)
         axis.set_title(f"block {k}", fontsize="small")
         axis.tick_params(labelsize="x-small")
         axis.axhline(0, color="0.8", linewidth=0.8, zorder=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,12 +33,12 @@ class Tiling:
     multiples of the model's patch size.
 
     Args:
-        shape: (height, width) of the image.
-        tile: (height, width) of every tile with its halo: one XLA program serves all.
+        shape: (height, width) of the image; of a signal or a volume an axis less or more.
+        tile: the same of every tile with its halo: one XLA program serves all.
         halo: pixels.
         exact: whether the result is that of the whole image to rounding.
-        starts: first row, and first column, of the tiles; negative where a halo comes from the
-            other side.
+        starts: first row, first column and so on, of the tiles; negative where a halo comes from
+            the other side.
         patch: pixels an axis of the model's patches.
 
     Example:
@@ -48,19 +49,21 @@ class Tiling:
         (4, (100, 93), 12, True)
     """
 
-    shape: tuple[int, int]
-    tile: tuple[int, int]
+    shape: tuple[int, ...]
+    tile: tuple[int, ...]
     halo: int
     exact: bool
-    starts: tuple[tuple[int, ...], tuple[int, ...]]
+    starts: tuple[tuple[int, ...], ...]
     patch: int = 1
 
     @property
     def count(self) -> int:
         """Number of tiles."""
-        return len(self.starts[0]) * len(self.starts[1])
+        return math.prod(map(len, self.starts))
 
-    def windows(self) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], tuple[int, int]]]:
+    def windows(
+        self,
+    ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], tuple[int, ...]]]:
         """Three windows of every tile.
 
         They are the part of the image that the tile is responsible for, where that part lies in the
@@ -75,12 +78,11 @@ class Tiling:
                     for s, a, b in zip(starts, edges, edges[1:], strict=False)
                 ]
             )
-        for (rows, inner_rows, top), (columns, inner_columns, left) in (
-            (y, x) for y in spans[0] for x in spans[1]
-        ):
-            yield (rows, columns), (inner_rows, inner_columns), (top, left)
+        for axes in itertools.product(*spans):
+            target, inner, first = zip(*axes, strict=True)
+            yield target, inner, first
 
-    def cut(self, pixels: np.ndarray, first: tuple[int, int]) -> np.ndarray:
+    def cut(self, pixels: np.ndarray, first: tuple[int, ...]) -> np.ndarray:
         """The tile that begins at a pixel.
 
         Beyond a periodic border what comes from the other side.
@@ -97,27 +99,28 @@ class Tiling:
         return pixels
 
     def __str__(self) -> str:
-        height, width = self.tile
+        size = " × ".join(map(str, reversed(self.tile)))  # width first, as of images
         if self.count == 1:
-            return f"{width} × {height} pixels as a whole"
+            return f"{size} pixels as a whole"
         how = (
             "equal to the untiled result to rounding"
             if self.exact
             else "not exact: each pixel depends on the whole image, weakly beyond the halo"
         )
-        return f"{self.count} tiles of {width} × {height} pixels, halo {self.halo}; {how}"
+        return f"{self.count} tiles of {size} pixels, halo {self.halo}; {how}"
 
 
 def plan(model: Network, shape: tuple[int, ...], tile: int | None = None, batch: int = 1) -> Tiling:
     """The tiles for an image: whole where it is small enough.
 
     Args:
-        model: a built 2-D network.
-        shape: of the image, height and width first.
-        tile: pixels of a tile with its halo. By default 2²⁰, fewer where Ku of a tile would exceed
-            2²⁶ numbers; for a model whose result depends on the whole image, 2²²: up to that it is
-            not tiled. A tile is at least four halos wide, whatever is asked for, as most of it
-            would be halo.
+        model: a built network.
+        shape: of the image, height and width first; of a signal or a volume, as many axes as the
+            network has.
+        tile: pixels of a tile with its halo. By default 2²⁰, and 2²² of a volume, whose halos are
+            more of it; fewer where Ku of a tile would exceed 2²⁶ numbers. For a model whose result
+            depends on the whole image, 2²²: up to that it is not tiled. A tile is at least four
+            halos wide, whatever is asked for, as most of it would be halo.
         batch: samples that a tile makes, such as colour channels.
 
     Raises:
@@ -134,17 +137,28 @@ def plan(model: Network, shape: tuple[int, ...], tile: int | None = None, batch:
     patch, influence = model.patch_size, model.influence()
     halo = _up(influence.pixels, patch)
     if tile is None:
-        most = min(TILE, NUMBERS * patch**2 // model.width) if influence.exact else WHOLE
+        most = TILE if model.ndim < 3 else WHOLE
+        most = min(most, NUMBERS * patch**model.ndim // model.width) if influence.exact else WHOLE
         tile = max(1, most // batch)
-    (height, width), wrap = shape[:2], model.boundary == "periodic"
-    if height * width <= tile:
-        return Tiling((height, width), (height, width), halo, True, ((0,), (0,)), patch)
-    side = max(math.isqrt(tile), 4 * halo, 4 * patch)
-    axes = [_axis(height, max(side, tile // width), halo, patch, wrap)]
-    axes.append(_axis(width, max(side, tile // axes[0][0]), halo, patch, wrap))
-    (h, rows), (w, columns) = axes
-    whole = len(rows) == len(columns) == 1
-    return Tiling((height, width), (h, w), halo, influence.exact or whole, (rows, columns), patch)
+    shape, wrap = tuple(shape[: model.ndim]), model.boundary == "periodic"
+    if math.prod(shape) <= tile:
+        return Tiling(shape, shape, halo, True, ((0,),) * model.ndim, patch)
+    side = max(_root(tile, model.ndim), 4 * halo, 4 * patch)
+    lengths: list[int] = []
+    starts: list[tuple[int, ...]] = []
+    for axis, size in enumerate(shape):
+        others = math.prod(lengths) * math.prod(shape[axis + 1 :])
+        length, first = _axis(size, max(side, tile // others), halo, patch, wrap)
+        lengths.append(length)
+        starts.append(first)
+    whole = all(len(first) == 1 for first in starts)
+    return Tiling(shape, tuple(lengths), halo, influence.exact or whole, tuple(starts), patch)
+
+
+def _root(n: int, degree: int) -> int:
+    """The largest whole number whose power is at most n."""
+    root = round(n ** (1 / degree))
+    return root - (root**degree > n)
 
 
 def _axis(size: int, length: int, halo: int, patch: int, wrap: bool) -> tuple[int, tuple[int, ...]]:
@@ -174,13 +188,13 @@ def run(
     dtype: Any = np.float32,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """A function of images on a large one, tile by tile, into one array.
+    r"""A function of images on a large one, tile by tile, into one array.
 
     The memory beyond that is a tile's.
 
     Args:
-        function: of an array (height, width, channels), to one of the same shape.
-        pixels: (height, width, channels), of any type; a memory map is read in tiles too.
+        function: of an array (\*spatial, channels), to one of the same shape.
+        pixels: (\*spatial, channels), of any type; a memory map is read in tiles too.
         tiling: of `plan`.
         dtype: of the result.
         progress: called with the number of tiles done and that of all.

@@ -71,6 +71,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "description": (["a"], "one line"),
     "purpose": ("two\nlines", "one line"),
     "task": ("denoize", "No task is called 'denoize'"),
+    "ndim": (4, "whole number >= 1 and <= 3"),
     "channels": (0, "whole number >= 1"),
     "train": ("", "folder of images"),
     "test": (3, "one line"),
@@ -107,6 +108,8 @@ FURTHER = [
     ({"step": 3}, "unknown fields step. Did you mean steps"),
     ({"before": {"before": {"stepz": 3}}}, "before has unknown fields stepz. Did you mean steps"),
     ({"name": "n" * 101}, "at most 100"),
+    ({"patch_size": [16, 0]}, "patch_size must be a whole number >= 1"),
+    ({"patch_size": []}, "patch_size must be a whole number >= 1"),
 ]
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde.data.windows import sizes
 from keras_pde.models.block_network import BlockNetwork
 from keras_pde.models.network import Network
 from keras_pde.tasks.denoise.data import test_set
 from keras_pde.tasks.denoise.evaluate import NAMES
+from keras_pde.tasks.denoise.kinds import KINDS, Kind
 from keras_pde.tasks.denoise.results import results
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
@@ -23,20 +25,19 @@ PAPER = (
 )
 
 
-def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: str) -> list[Section]:
+def trained(folder: Path, network: Network, entry: Mapping[str, Any]) -> list[Section]:
     """The sections of a trained network.
 
     Args:
         folder: of the preset, with recipe.json, training.json and the pictures.
         network: as loaded from it.
         entry: of the index.
-        source: of the photographs.
     """
     recipe, certificate = Recipe.load(folder), network.certificate()
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    name = recipe.name
+    name, kind = recipe.name, KINDS[network.ndim]
     blind = recipe.loss != SUPERVISED
-    how = f" The loss {recipe.loss} looks at no clean image." if blind else ""
+    how = f" The loss {recipe.loss} looks at no clean {kind.noun}." if blind else ""
     unproved = "\n**No guarantee**: nothing is proved about this network's stability.\n"
     return [
         Section(
@@ -45,7 +46,7 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
             f"{'' if certificate.norm_stable else unproved}\n"
             f"{_use(recipe, network)}",
         ),
-        Section("Results", _results(recipe, entry, certificate.summary(assuming=False))),
+        Section("Results", _results(recipe, entry, certificate.summary(assuming=False), kind)),
         Section("Architecture", _architecture(network)),
         Section(
             "Certificate",
@@ -53,8 +54,9 @@ def trained(folder: Path, network: Network, entry: Mapping[str, Any], source: st
         ),
         Section(
             "Training",
-            f"{source}: {recipe.train}, {recipe.validation} images held out for validation;\n"
-            f"the test images were not looked at. {_course(recipe, network, training)}."
+            f"{kind.source}: {recipe.train}, {recipe.validation} {kind.samples} held out for"
+            f" validation;\n"
+            f"the test {kind.noun}s were not looked at. {_course(recipe, network, training)}."
             f"{how}"
             f" Again: `keras-pde train {name}`\n\n"
             f"Licence: {entry['licence']}.\n\n"
@@ -67,42 +69,47 @@ def _use(recipe: Recipe, network: Network) -> str:
     low, high = recipe.noise_range
     told, call = "it is not told the noise level", "noisy"
     if network.noise_conditioned:
-        told = "the noise level σ/255, a number for each image or a map, is the second input"
+        told = (
+            f"the noise level σ/255, a number for each {KINDS[network.ndim].noun} or a map, is the"
+            " second input"
+        )
         call = "[noisy, np.full((1,), 25 / 255)]"
+    kind = KINDS[network.ndim]
+    shape = ", ".join(["1", *["64"] * network.ndim, str(recipe.channels)])
     return f"""```python
 import keras_pde
-clean = keras_pde.denoise(image, noise=25, preset="{recipe.name}")\
+clean = keras_pde.denoise({kind.noun}, noise=25, preset="{recipe.name}")\
      # any size; noise=None estimates it
 
 import numpy as np
 model = keras_pde.from_preset("{recipe.name}")      # a Keras model
-noisy = np.random.default_rng(0).random((1, 64, 64, {recipe.channels}))
+noisy = np.random.default_rng(0).random(({shape}))
 clean = model.predict({call}, verbose=0)
 ```
 
-Input (batch, height, width, {recipe.channels}) in [0, 1]; {told}.
+Input (batch, {", ".join(kind.axes)}, {recipe.channels}) in [0, 1]; {told}.
 For Gaussian noise of {low:g} to {high:g} grey levels of 255.
-Not for other noise (JPEG artefacts, Poisson noise of low light, stripes), and not for diagnosis
-without a study of your own.
+{kind.unfit}
 
 ![example](example.png)
 
-scikit-image's {"astronaut" if recipe.channels == 3 else "camera"}, noise 25: clean, noisy,
-denoised, difference."""
+{kind.example[recipe.channels]}: clean, noisy,
+{"denoised" if network.ndim == 1 else "denoised, difference"}."""
 
 
-def _results(recipe: Recipe, entry: Mapping[str, Any], proved: str) -> str:
+def _results(recipe: Recipe, entry: Mapping[str, Any], proved: str, kind: Kind) -> str:
     test, name = NAMES.get(recipe.test, recipe.test), recipe.name
     if recipe.stated is not None:
         return f"""PSNR in dB on {test}, whose noise is {recipe.stated:g}: estimated by Stein's
-unbiased estimate without clean images, average over the images.
+unbiased estimate without clean {kind.noun}s, average over the {kind.noun}s.
 
 {results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}"""
+    truth = f"\n\n{kind.truth}" if kind.truth else ""
     return f"""PSNR in dB on {test} (float noise not clipped, output clipped, average over the
-images, seed 0), tolerance ± {entry["metric"]["tolerance"]:g}; `keras-pde evaluate {name}`
+{kind.noun}s, seed 0), tolerance ± {entry["metric"]["tolerance"]:g}; `keras-pde evaluate {name}`
 computes the first row, a test recomputes it.
 
-{results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}"""
+{results(recipe.test, {name: (proved, entry)}, list(entry["psnr"]))}{truth}"""
 
 
 def _architecture(network: Network) -> str:
@@ -116,9 +123,9 @@ def _architecture(network: Network) -> str:
         parts += [
             f"Fluxes Φ(s) of the blocks at σ = 25, a curve a channel{'' if alone else where}:",
             "![fluxes](fluxes.png)",
-            "Kernels of the first block on the image:",
-            "![kernels](kernels.png)",
         ]
+        if network.ndim == 2:
+            parts += ["Kernels of the first block on the image:", "![kernels](kernels.png)"]
     return "\n\n".join(parts)
 
 
@@ -127,7 +134,7 @@ def _course(recipe: Recipe, network: Network, training: Mapping[str, Any]) -> st
     stages = recipe.stages
     done = [
         f"{stage.steps:,} steps of {stage.batch_size} patches of"
-        f" {stage.patch_size}×{stage.patch_size}"
+        f" {'×'.join(map(str, sizes(stage.patch_size, stage.ndim)))}"
         for stage in stages
     ]
     if len(stages) > 1:
@@ -160,7 +167,7 @@ def classical(
     rows = [f"| {about['name']} | {number} | `{build}` |"]
     if bsd := entry.get("psnr"):
         test, values = (
-            NAMES[test_set(entry["channels"])],
+            NAMES[test_set(entry["channels"], entry["ndim"])],
             ", ".join(f"{v:.2f}" for v in bsd.values()),
         )
         measured = f"PSNR on {test}, noise {', '.join(bsd)}"

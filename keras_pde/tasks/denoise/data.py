@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_pde.tasks.denoise.kinds import KINDS
 from keras_pde.tasks.task import TrainingData
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ class NoisyPatches(TrainingData):
     """Batches (y, σ, x) of patches x with noise y = x + σn, as `keras_pde.data.Patches` makes them.
 
     Args:
-        images: photographs, (height, width, channels) in [0, 1].
+        images: photographs, (height, width, channels) in [0, 1]; or signals or volumes.
         held_out: how many of them no patch is cut from.
-        patch_size, batch_size, noise, seed: as `keras_pde.data.Patches` takes them.
+        patch_size, batch_size, noise, seed, mirror, ndim: as `keras_pde.data.Patches` takes them.
         stated: σ of the photographs in grey levels of 255, where they are noisy themselves: then
             nothing is added, and x = y.
         loss: makes of a batch what it is a loss of; None leaves it as it is.
@@ -39,10 +40,12 @@ class NoisyPatches(TrainingData):
         self,
         images: Sequence[np.ndarray],
         held_out: int,
-        patch_size: int,
+        patch_size: int | tuple[int, ...],
         batch_size: int,
         noise: tuple[float, float] | float,
         seed: int = 0,
+        mirror: bool = True,
+        ndim: int = 2,
         stated: float | None = None,
         loss: Loss | None = None,
     ) -> None:
@@ -51,7 +54,7 @@ class NoisyPatches(TrainingData):
         self.images = images
         training, self.held_out = split(images, held_out)
         added = noise if stated is None else 0.0
-        self.patches = Patches(training, patch_size, batch_size, added, seed)
+        self.patches = Patches(training, patch_size, batch_size, added, seed, mirror, ndim)
         self.batch_size = batch_size
         self.stated = stated
         self.loss = loss
@@ -71,6 +74,22 @@ class NoisyPatches(TrainingData):
     def content(self) -> Iterable[np.ndarray]:
         """The photographs, those that are held out among them."""
         return self.images
+
+
+def samples(
+    folder: Path, ndim: int, channels: int, least: int, what: str = "patch_size"
+) -> list[np.ndarray]:
+    """The images, signals or volumes of a folder, all as large as something needs.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: none in it; or the name of a file that is damaged or too small.
+    """
+    if ndim == 2:
+        return photographs(folder, channels, least, what)
+    from keras_pde.data.recordings import load_recordings
+
+    return load_recordings(folder, ndim, channels=channels, least=least)
 
 
 def photographs(
@@ -99,22 +118,31 @@ def photographs(
     return images
 
 
-def find_data(data: str | Path | None = None) -> Path:
-    """The folder of the BSD sets: the one given, or ../shared/data/bsd beside a checkout.
+def find_data(data: str | Path | None = None, ndim: int = 2) -> Path:
+    """The folder of the data sets, where one is given.
+
+    Else that of the zoo's signals and volumes, or for images ../shared/data/bsd beside a checkout.
 
     Raises:
         FileNotFoundError: there is none.
     """
+    if data is None and ndim != 2:
+        from keras_pde import presets
+
+        return presets.zoo_root() / "data"
     beside = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "bsd"
     path = Path(data) if data is not None else beside
     if not path.is_dir():
         raise FileNotFoundError(
             f"There is no folder {path} with BSD's images (train400_gray, bsd68_gray, ...). Name"
             " it: --data DIR."
+            if ndim == 2
+            else f"There is no folder {path}. Name one with --data DIR, or leave it out."
         )
     return path
 
 
-def test_set(channels: int) -> str:
-    """Folder of the test images."""
-    return "cbsd68" if channels == 3 else "bsd68_gray"
+def test_set(channels: int, ndim: int) -> str:
+    """Folder of the test data."""
+    tests = KINDS[ndim].tests
+    return tests.get(channels, tests[1])[0]

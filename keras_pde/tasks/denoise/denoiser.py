@@ -44,12 +44,15 @@ class Denoised(NamedTuple):
 class Denoiser:
     r"""N(y; σ) for images y = x + σn of any size: the network, its inputs, its program, its tiles.
 
+    Networks for signals and volumes filter those: (length, channels) and (depth, height, width,
+    channels) in place of (height, width, channels).
+
     A network that is told the noise level gets σ/255 beside the image. One that is tuned for noise
     25, a classical filter, gets y · 25/σ, and its output is multiplied by σ/25. Others get the
     image as it is, whatever σ. A network for one channel filters each channel by itself.
 
     Args:
-        network: a built 2-D `keras_pde.models.network.Network` that denoises.
+        network: a built `keras_pde.models.network.Network` that denoises.
         name: of the preset.
         tuned: whether the network is tuned for noise 25; it is where it has ``times``.
         times: stopping times by noise level, which `at` goes by.
@@ -164,7 +167,9 @@ class Denoiser:
         import keras
 
         network, traces = self.network, []
-        pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True, finite=False)
+        pixels = gate.array(
+            pixels, "pixels", ranks=(network.ndim + 1,), integers=True, finite=False
+        )
         sigma = gate.number(sigma, "sigma", low=QUIETEST, high=LOUDEST)
         levels.check_fit(network, pixels.shape)
         whole = type_range(pixels.dtype)

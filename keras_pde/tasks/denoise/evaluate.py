@@ -17,12 +17,13 @@ import numpy as np
 
 from keras_pde.models.network import Network
 from keras_pde.runtime.writing import write_bytes
-from keras_pde.tasks.denoise.data import find_data, test_set
+from keras_pde.tasks.denoise.data import find_data, samples, test_set
 from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.kinds import titles
 from keras_pde.tasks.denoise.sure import STEP, probe, sure
 
 LEVELS, SEED = (5, 15, 25, 50), 0
-NAMES = {"bsd68_gray": "BSD68", "cbsd68": "CBSD68"}
+NAMES = titles()
 # a file of each preset, and how many images a test measures again
 METRICS, SUBSET = "metrics.json", 4
 
@@ -120,10 +121,8 @@ def measure(
     PSNR on all images of a test set, and on the first few for a test to compute again; returns the
     former. Of images with noise of a stated level it is estimated, at that level.
     """
-    from keras_pde.data import load_images
-
     denoiser = Denoiser(network, times=times)
-    images = load_images(data / test, channels=network.input_channels)
+    images = samples(data / test, network.ndim, network.input_channels, 1)
     if stated is not None:
         scores = {f"{stated:g}": estimated(denoiser, images, stated)}
     else:
@@ -175,28 +174,25 @@ def score(
     times: Mapping[str, float] | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, float]:
-    """PSNR of a network on its test set: BSD68, in colour CBSD68.
+    """PSNR of a network on its test set: BSD68, in colour CBSD68; the zoo's signals or volumes.
 
     Args:
-        network: a 2-D denoiser.
-        data: folder of the BSD sets.
+        network: a denoiser.
+        data: folder of the test sets.
         limit: only the first so many images.
         times: stopping times by noise level, of a classical filter.
         levels: of the noise.
 
     Raises:
-        ValueError: not a 2-D denoiser.
+        ValueError: no denoiser.
         FileNotFoundError: no data.
     """
-    from keras_pde.data import load_images
-
-    if not network.denoises or network.ndim != 2:
+    if not network.denoises:
         raise ValueError(
-            f"{network.name} is no denoiser of images: evaluate is for those of keras-pde list"
-            " --task denoise, 2-D"
+            f"{network.name} is no denoiser: evaluate is for those of keras-pde list --task denoise"
         )
-    channels = network.input_channels
-    images = load_images(find_data(data) / test_set(channels), channels=channels)
+    channels, ndim = network.input_channels, network.ndim
+    images = samples(find_data(data, ndim) / test_set(channels, ndim), ndim, channels, 1)
     return table(Denoiser(network, times=times), images[:limit], levels)
 
 
@@ -209,7 +205,7 @@ def evaluate(
     """PSNR of a preset, as `score` measures it.
 
     Raises:
-        ValueError: not a 2-D denoiser.
+        ValueError: no denoiser.
         FileNotFoundError: no data.
     """
     from keras_pde import presets

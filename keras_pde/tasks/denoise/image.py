@@ -19,6 +19,7 @@ from keras_pde.runtime.bounded import bounded
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.noisy_image import noise_level, noisy_image
+from keras_pde.tasks.denoise.recording import axes_of, denoise_recording
 
 __all__ = ["choose_denoiser", "denoise", "noise_level"]
 
@@ -51,7 +52,8 @@ def denoise(
     Args:
         image: (height, width), or (height, width, channels) with 1 or 3 channels; uint8 or uint16,
             or floats with black 0 and white 1 (noise may reach beyond). Also a Pillow image of mode
-            L, RGB, I;16 or F. Three equal channels are filtered as one grey image.
+            L, RGB, I;16 or F. Three equal channels are filtered as one grey image. With a preset
+            for them, a signal (length,) or a volume (depth, height, width).
         noise: its standard deviation in grey levels of 255, which is 1/255 of the range. None
             estimates it by `keras_pde.data.noise.estimate`, or from the coefficients of a JPEG if
             the image was one. "sensor" is Poisson-Gaussian noise, of variance
@@ -101,8 +103,11 @@ def denoise(
             f" image.convert({to!r})."
         )
     array = gate.array(image, "image", integers=True)
-    pixels = checked(array)
     check_options(preset, time, tile, progress)
+    if (ndim := axes_of(preset, array.shape)) != 2 and (gain, offset, readout) == (None,) * 3:
+        options: dict[str, Any] = {"range": range, "time": time, "tile": tile}
+        return denoise_recording(array, ndim, noise, preset, **options, progress=progress)
+    pixels = checked(array)
     known = noisy_image(pixels, noise, range, gain=gain, offset=offset, readout=readout)
     for question in known.questions:
         warnings.warn(question, UserWarning, stacklevel=2)

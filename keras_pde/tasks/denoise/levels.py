@@ -155,7 +155,8 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
 
     Args:
         model: of `keras_pde.from_preset`.
-        shape: (height, width, channels) of the pixels.
+        shape: (height, width, channels) of the pixels; of a signal or a volume, an axis less or
+            more.
 
     Raises:
         ValueError: a model for another dimension or number of channels, an image smaller than its
@@ -170,18 +171,22 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ValueError: The preset filters 1-D data, and an image is 2-D: ...
     """
     task.get("denoise").check(model)
-    if model.ndim != 2:
+    if model.ndim != len(shape) - 1:
+        data, ending = {1: ("a signal", "_1d"), 2: ("an image", "_2d or _color")}.get(
+            len(shape) - 1, ("a volume", "_3d")
+        )
         raise ValueError(
-            f"The preset filters {model.ndim}-D data, and an image is 2-D: choose one whose name"
-            " ends in _2d or _color"
+            f"The preset filters {model.ndim}-D data, and {data} is {len(shape) - 1}-D: choose one"
+            f" whose name ends in {ending}"
         )
     if model.input_channels not in (1, shape[-1]):
         mismatch = (
             f"The preset is for {model.input_channels} channels and the image has {shape[-1]}"
         )
         raise ValueError(f"{mismatch}: choose a preset for grey images, such as truncated_tv_2d")
-    if min(shape[:2]) < model.smallest_size:
+    if min(shape[:-1]) < model.smallest_size:
+        size = " × ".join(map(str, reversed(shape[:-1])))
         raise ValueError(
-            f"The image is {shape[1]} × {shape[0]} pixels, and the preset's operator needs at least"
+            f"The image is {size} pixels, and the preset's operator needs at least"
             f" {model.smallest_size} each way"
         )

@@ -48,18 +48,23 @@ def results(
 
 
 def overview(test: str) -> str:
-    """The README's table of a test set: trained presets, the best classical filter, best first."""
+    """The README's table of a test set: trained presets, the best classical filter, best first.
+
+    It is "" where none is trained.
+    """
     entries = {
         name: entry
         for name, entry in presets.index().items()
-        if entry.get("psnr") and test_set(entry["channels"]) == test
+        if entry.get("psnr") and test_set(entry["channels"], entry["ndim"]) == test
     }
     best = sorted(entries, key=lambda name: -entries[name]["psnr"]["25"])
     trained = [n for n in best if (presets.folder_of(n) / "training.json").is_file()]
-    classical = next(name for name in best if name not in trained)
+    classical = next((name for name in best if name not in trained), None)
     measured = {
         name: (presets.from_preset(name).certificate().summary(assuming=False), entries[name])
         for name in best
         if name == classical or name in trained
     }
+    if not trained:
+        return ""
     return results(test, measured, ("5", "15", "25", "50"), sources=False)

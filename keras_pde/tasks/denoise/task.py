@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_pde.tasks.denoise.kinds import KINDS, titles
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section
 from keras_pde.tasks.task import Entry, Run, Task, TrainingData
@@ -29,14 +30,8 @@ class Denoise(Task):
     metric = PSNR
     inputs = ("image with noise, in [0, 1]", "noise level σ/255, if the network is told it")
     target = "image without noise"
-    data_source = (
-        "Berkeley Segmentation Dataset BSDS500 (Arbeláez, Maire, Fowlkes, Malik, TPAMI 2011), for"
-        " non-commercial research and education"
-    )
-    licence = (
-        "weights: non-commercial research and education, as the photographs they are trained on"
-        " (BSDS500); code: Apache-2.0"
-    )
+    data_source = KINDS[2].source
+    licence = KINDS[2].licence
 
     def check(self, network: Any) -> None:
         """Refuse a network that is no filter of noisy images.
@@ -51,19 +46,22 @@ class Denoise(Task):
             )
 
     def input_shape(self, recipe: Any, network: Any) -> Any:
-        """Images of any size, and the noise level where the network is told it."""
-        image = (None, None, None, recipe.channels)
+        """Data of any size, and the noise level where the network is told it."""
+        image = (*[None] * (1 + recipe.ndim), recipe.channels)
         return [image, (None,)] if network.noise_conditioned else image
 
     def data(self, recipe: Any, folder: str | Path | None) -> TrainingData:
-        """Noisy patches of the recipe's photographs.
+        """Noisy patches of the recipe's photographs, signals or volumes.
+
+        They are mirrored unless the recipe's options have "mirror": false.
 
         Raises:
             FileNotFoundError: there are none.
             ValueError: too few, damaged ones, or smaller than a patch.
         """
+        from keras_pde.data.windows import sizes
         from keras_pde.tasks.denoise import losses
-        from keras_pde.tasks.denoise.data import NoisyPatches, find_data, photographs
+        from keras_pde.tasks.denoise.data import NoisyPatches, find_data, samples
 
         try:
             loss = losses.get(recipe.loss)(None)
@@ -75,13 +73,14 @@ class Denoise(Task):
         if not loss.needs_clean and recipe.noise_range[0] < 1:
             text = f"{loss.name!r} divides by its square, and it must be 1 or more"
             raise recipe.refusal("noise", text)
-        place = find_data(folder) / recipe.train
-        images = photographs(place, recipe.channels, recipe.patch_size)
+        place, ndim = find_data(folder, recipe.ndim) / recipe.train, recipe.ndim
+        least = max(sizes(recipe.patch_size, ndim)) if ndim == 2 else 1
+        images = samples(place, ndim, recipe.channels, least)
         if not 0 < recipe.validation < len(images):
             raise recipe.refusal(
                 "validation",
-                f"of the {len(images)} images of {place} 1 to {len(images) - 1} can be held out."
-                f" Received: validation={recipe.validation}",
+                f"of the {len(images)} {KINDS[ndim].noun}s of {place} 1 to {len(images) - 1} can be"
+                f" held out. Received: validation={recipe.validation}",
             )
         return NoisyPatches(
             images,
@@ -90,18 +89,22 @@ class Denoise(Task):
             recipe.batch_size,
             recipe.noise_range,
             recipe.seed,
+            recipe.options.get("mirror", True),
+            ndim,
             recipe.stated,
             None if loss.needs_clean else loss,
         )
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
         """Refuse test images, and images that may be held out, that the network cannot filter."""
-        from keras_pde.tasks.denoise.data import find_data, photographs
+        from keras_pde.data.windows import sizes
+        from keras_pde.tasks.denoise.data import find_data, samples
 
-        least, place = network.smallest_size, find_data(folder)
-        photographs(place / recipe.test, recipe.channels, least, "the network")
-        if least > recipe.patch_size:
-            photographs(place / recipe.train, recipe.channels, least, "the network")
+        least, ndim = network.smallest_size, recipe.ndim
+        place = find_data(folder, ndim)
+        samples(place / recipe.test, ndim, recipe.channels, least, "the network")
+        if least > min(sizes(recipe.patch_size, ndim)):
+            samples(place / recipe.train, ndim, recipe.channels, least, "the network")
 
     def arrange(self, network: Any, batch: tuple[Any, ...]) -> tuple[Any, Any]:
         """The noisy patches, with their noise levels where the network is told them; the clean."""
@@ -144,10 +147,10 @@ class Denoise(Task):
         limit: int | None = None,
         entry: Entry | None = None,
     ) -> dict[str, float]:
-        """PSNR on BSD68, in colour CBSD68, at each noise level.
+        """PSNR on BSD68, in colour CBSD68; for signals and volumes on the zoo's own.
 
         Raises:
-            ValueError: not a denoiser of images.
+            ValueError: no denoiser.
             FileNotFoundError: no data.
         """
         from keras_pde.tasks.denoise.evaluate import score
@@ -171,12 +174,12 @@ class Denoise(Task):
                 network,
                 folder,
                 recipe.test,
-                find_data(data),
+                find_data(data, network.ndim),
                 levels=evaluate.levels_of(recipe.levels, recipe.noise),
                 stated=recipe.stated,
             )
             level = "25" if "25" in scores else next(iter(scores))
-            test = evaluate.NAMES.get(recipe.test, recipe.test)
+            test = titles().get(recipe.test, recipe.test)
             name = f"PSNR on {test}, noise {level}, seed {evaluate.SEED}"
             if recipe.stated is not None:
                 name = f"PSNR on {test}, noise {level} as stated, estimated"
@@ -184,13 +187,13 @@ class Denoise(Task):
             return {
                 "psnr": scores,
                 "metric": metric,
-                "data": self.data_source,
-                "licence": self.licence,
+                "data": KINDS[network.ndim].source,
+                "licence": KINDS[network.ndim].licence,
             }
         fitted = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         times, scores = fitted["noise"], {}
         if network.ndim == 2:
-            test = test_set(network.input_channels)
+            test = test_set(network.input_channels, network.ndim)
             scores = evaluate.measure(network, folder, test, find_data(data), times=times)
         name, value = evaluate.photograph_psnr(network)
         return {
@@ -215,11 +218,11 @@ class Denoise(Task):
         return self.metric.text(*values)
 
     def overview(self) -> str:
-        """A table for BSD68 and one for CBSD68."""
-        from keras_pde.tasks.denoise.evaluate import NAMES
+        """A table for each test set."""
         from keras_pde.tasks.denoise.results import overview
 
-        return "\n\n".join(f"{title}\n\n{overview(test)}" for test, title in NAMES.items())
+        tables = {title: overview(test) for test, title in titles().items()}
+        return "\n\n".join(f"{title}\n\n{table}" for title, table in tables.items() if table)
 
     def pictures(self, network: Any, folder: Path) -> None:
         """A photograph with noise and without; fluxes and kernels of a network of blocks."""
@@ -232,5 +235,5 @@ class Denoise(Task):
         from keras_pde.tasks.denoise import card
 
         if (folder / TRAINING).is_file():
-            return card.trained(folder, network, entry, self.data_source)
+            return card.trained(folder, network, entry)
         return card.classical(folder, network, entry, self.metric)

@@ -97,6 +97,12 @@ def count(low: int, high: int = MOST) -> Callable[[Any, str], None]:
     return check
 
 
+def patch(x: Any, name: str) -> None:
+    """Pixels of a patch each way, or a list of one number for each axis."""
+    for value in x if isinstance(x, list | tuple) and x else (x,):
+        whole(value, name, low=1, high=2**16)
+
+
 def real(low: float, high: float, **options: bool) -> Callable[[Any, str], None]:
     """A number within bounds."""
 
@@ -112,13 +118,14 @@ FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "description": text,
     "purpose": text,
     "task": text,
+    "ndim": count(1, 3),
     "channels": count(1, 1024),
     "train": folder,
     "test": folder,
     "validation": count(0),
     "noise": noise,
     "loss": text,
-    "patch_size": count(1, 2**16),
+    "patch_size": patch,
     "batch_size": count(1, 2**16),
     "steps": count(1),
     "learning_rate": real(0, 1e30, low_open=True),

@@ -34,6 +34,7 @@ class Recipe:
         description: in a few words, for the list of presets.
         purpose: what it is for, and not for: a sentence for the card.
         task: its name: what the network is given, what is minimised, how it is measured.
+        ndim: axes of the data: 1 for signals, 2 for images, 3 for volumes.
         channels: of the image.
         train, test: folders of images under the data directory; test images are never trained or
             tuned on.
@@ -43,7 +44,7 @@ class Recipe:
             nothing is added and no clean image is needed.
         loss: "supervised", or another one of the task: of denoising "sure", "r2r" and
             "neighbor2neighbor", for which the training looks at no clean image.
-        patch_size, batch_size, steps: of training.
+        patch_size, batch_size, steps: of training; patch_size may be a list, a number an axis.
         learning_rate: highest; rises linearly over the warm-up steps, then falls as a cosine to
             zero at the last.
         warmup: steps.
@@ -79,13 +80,14 @@ class Recipe:
     description: str = ""
     purpose: str = ""
     task: str = "denoise"
+    ndim: int = 2
     channels: int = 1
     train: str = "train400_gray"
     test: str = "bsd68_gray"
     validation: int = 20
     noise: tuple[float, float] | float | dict[str, float] = (5.0, 55.0)
     loss: str = tasks.SUPERVISED
-    patch_size: int = 63
+    patch_size: int | tuple[int, ...] = 63
     batch_size: int = 16
     steps: int = 10000
     learning_rate: float = 0.02
@@ -111,7 +113,7 @@ class Recipe:
             fields = fields.get("before", {})
         for name, check in FIELDS.items():
             check(vars(self)[name], name)
-        for name in ("noise", "levels"):
+        for name in ("noise", "levels", "patch_size"):
             value = vars(self)[name]
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         try:

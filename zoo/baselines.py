@@ -1,0 +1,141 @@
+"""Usual filters on the zoo's signals and volumes, for the cards: `python -m zoo.baselines`.
+
+Each has one number, which is tuned for each noise level on a part of the training data, by PSNR,
+and is then measured on the test data as `keras-pde evaluate` measures networks. The rows go into
+zoo/published.json. It needs SciPy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage, signal
+from skimage.metrics import peak_signal_noise_ratio
+from skimage.restoration import denoise_tv_chambolle
+
+from keras_pde.data.recordings import load_recordings
+
+HERE = Path(__file__).resolve().parent
+SEED = 0
+LEVELS = (5, 15, 25, 50)
+AXES = {"ecg": 1, "mri": 3}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A filter of noisy values and one number, and the numbers to try for noise of 1/255."""
+
+    method: str
+    guarantee: str
+    source: str
+    run: Callable[[np.ndarray, float], np.ndarray]
+    numbers: Sequence[float]
+    relative: bool = False  # to the noise level, in [0, 1]
+    only: int = 0  # axes of the data it is for; 0 for all
+
+
+def _polynomial(noisy: np.ndarray, half: float) -> np.ndarray:
+    return np.asarray(signal.savgol_filter(noisy, 2 * int(half) + 1, 3))
+
+
+BASELINES = (
+    Baseline(
+        "Gaussian filter, width tuned",
+        "nonexpansive",
+        "SciPy",
+        ndimage.gaussian_filter,
+        np.geomspace(0.4, 30, 20),
+    ),
+    Baseline(
+        "median filter, width tuned",
+        "none",
+        "SciPy",
+        lambda noisy, half: ndimage.median_filter(noisy, 2 * int(half) + 1),
+        (1, 2, 3, 4, 6, 8, 12, 16, 24),
+        only=1,
+    ),
+    Baseline(
+        "cubic Savitzky-Golay filter, width tuned",
+        "none",
+        "SciPy",
+        _polynomial,
+        (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40),
+        only=1,
+    ),
+    Baseline(
+        "total variation, weight tuned",
+        "nonexpansive if solved exactly",
+        "Chambolle, 2004; scikit-image",
+        lambda noisy, weight: denoise_tv_chambolle(noisy, weight, eps=1e-5, max_num_iter=300),
+        np.geomspace(0.3, 8, 12),
+        relative=True,
+    ),
+)
+
+
+def psnr(
+    baseline: Baseline, clean: Sequence[np.ndarray], level: float, number: float, seed: int
+) -> float:
+    """The mean PSNR over the data, as `keras_pde.tasks.denoise.evaluate` measures it."""
+    scores = []
+    for i, x in enumerate(clean):
+        rng = np.random.default_rng([seed, round(1000 * level), i])
+        noisy = (x + level / 255 * rng.standard_normal((*x.shape, 1))[..., 0]).astype("float32")
+        used = number * level / 255 if baseline.relative else number
+        out = np.clip(baseline.run(noisy, used), 0, 1).astype("float64")
+        scores.append(peak_signal_noise_ratio(x.astype("float64"), out, data_range=1.0))
+    return float(np.mean(scores))
+
+
+def rows(kind: str) -> list[dict[str, object]]:
+    """A row of the table for each filter."""
+    ndim = AXES[kind]
+    training, test = (
+        [x[..., 0] for x in load_recordings(HERE / "data" / f"{kind}_{part}", ndim)]
+        for part in ("train", "test")
+    )
+    # the middle of the training data, small enough for a search
+    tuned_on = [training[2][:, :, 32:96] if ndim == 3 else training[2]]
+    found: list[dict[str, object]] = []
+    for baseline in BASELINES:
+        if baseline.only not in (0, ndim):
+            continue
+        scores = {}
+        for level in LEVELS:
+            number = max(
+                baseline.numbers, key=lambda n, b=baseline, s=level: psnr(b, tuned_on, s, n, 1)
+            )
+            scores[str(level)] = round(psnr(baseline, test, level, number, SEED), 2)
+            print(kind, baseline.method, level, number, scores[str(level)], flush=True)
+        found.append(
+            {
+                "method": baseline.method,
+                "guarantee": baseline.guarantee,
+                "parameters": 1,
+                "psnr": scores,
+                "source": baseline.source,
+            }
+        )
+    return found
+
+
+def main() -> None:
+    """Measure, and write zoo/published.json."""
+    path = HERE / "published.json"
+    published = json.loads(path.read_text(encoding="utf-8"))
+    published |= {f"{kind}_test": rows(kind) for kind in AXES}
+    parts = [
+        f' "{test}": [\n'
+        + ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in found)
+        + "\n ]"
+        for test, found in published.items()
+    ]
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
