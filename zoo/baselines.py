@@ -55,7 +55,7 @@ BASELINES = (
         "none",
         "SciPy",
         lambda noisy, half: ndimage.median_filter(noisy, 2 * int(half) + 1),
-        (1, 2, 3, 4, 6, 8, 12, 16, 24),
+        (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48),
         only=1,
     ),
     Baseline(
@@ -63,7 +63,7 @@ BASELINES = (
         "none",
         "SciPy",
         _polynomial,
-        (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40),
+        (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80),
         only=1,
     ),
     Baseline(
@@ -98,8 +98,8 @@ def rows(kind: str) -> list[dict[str, object]]:
         [x[..., 0] for x in load_recordings(HERE / "data" / f"{kind}_{part}", ndim)]
         for part in ("train", "test")
     )
-    # the middle of the training data, small enough for a search
-    tuned_on = [training[2][:, :, 32:96] if ndim == 3 else training[2]]
+    # the middle of each slab, small enough for a search
+    tuned_on = [x[:, :, 48:80] for x in training] if ndim == 3 else training[2:6]
     found: list[dict[str, object]] = []
     for baseline in BASELINES:
         if baseline.only not in (0, ndim):
