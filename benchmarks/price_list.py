@@ -115,13 +115,14 @@ def draw(found: Sequence[Denoiser], path: str) -> None:
         color="0.7",
         linewidth=1,
     )
-    for d in front:
+    for k, d in enumerate(front):
         place = d.lipschitz if d.lipschitz < most else none
         left = place == none
         axes.annotate(
             d.name,
             (place, d.psnr),
-            (-6 if left else 6, 4),
+            # names of neighbours stand above and below their points in turn
+            (-6, -3 + 8 * (d == front[-1])) if left else (6, -9 if k % 2 else 5),
             textcoords="offset points",
             fontsize=7,
             ha="right" if left else "left",
