@@ -82,6 +82,20 @@ def test_the_estimated_psnr_is_within_three_tenths_of_a_decibel(name: str, sigma
     assert true > plain - 0.02
 
 
+def test_where_noise_alone_moves_the_estimate_it_says_by_how_much() -> None:
+    # 512 × 512 values of noise 50 have a mean square that deviates by σ²√(2/N), 0.16 dB of this
+    # image's error: no estimate that is told σ is nearer, so single ones are beyond 0.3 dB
+    clean = data.astronaut()[..., 1] / 255
+    errors = []
+    for seed in range(6):
+        noise = np.random.default_rng([9, seed]).standard_normal(clean.shape)
+        found = keras_pde.calibrate(PRESET, np.float32(clean + 50 / 255 * noise), 50)
+        errors.append(found.psnr - psnr(clean, found.pixels))
+        assert abs(errors[-1]) < 3 * found.after.psnr_deviation < 1
+    assert abs(np.mean(errors)) < 0.15
+    assert np.std(errors) < 0.3
+
+
 @pytest.mark.parametrize("sigma", [10, 25, 50])
 @pytest.mark.parametrize("name", ["brick", "camera"])
 def test_with_an_estimated_level_the_estimate_is_as_certain_as_it_says(
