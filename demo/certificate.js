@@ -38,7 +38,7 @@ const REASONS = [
   [/^Φ is monotone/, "The nonlinearity never falls, so two inputs are never driven apart."],
   [/^Φ is not monotone: Φ′ ≥ ([^\s,]+)/, "The nonlinearity falls in places, with a slope down to $1, which sharpens edges: two similar inputs can be driven apart."],
   [/^needs a flux that is the gradient/, "That theorem needs steps that follow an energy, and these do not: what a pixel is smoothed by depends on its neighbours."],
-  [/^the input opens the gates/, "What a pixel is smoothed by depends on the input around it, and the theorem is for smoothing that is the same for all inputs."],
+  [/^needs gates that are held/, "What a pixel is smoothed by depends on the input around it, and the theorem is for smoothing that is the same for all inputs."],
   [/^needs a monotone flux$/, "That theorem needs a nonlinearity that never falls, and this one falls in places."],
   [/^step sizes < 2\/\(L‖K‖²\), monotone flux/, "Every step is shorter than the limit, and the nonlinearity never falls."],
   [/^no rule for a data term/, "The filter keeps the picture in view at every step, and there is no theorem for that."],

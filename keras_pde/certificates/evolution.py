@@ -284,7 +284,7 @@ def _why_averaged(
     if not all(b.potential for b in blocks):
         return "needs a flux that is the gradient of a potential"
     if any(b.guidance for b in blocks):
-        return "the input opens the gates: each step is averaged for gates that are held only"
+        return "needs gates that are held, and the input opens these"
     if any(b.slope[0] < 0 for b in blocks):
         return "needs a monotone flux"
     if linear and proved:

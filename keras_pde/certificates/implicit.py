@@ -99,7 +99,7 @@ def implicit_certificate(
         "averaged": (
             "needs a monotone flux"
             if not monotone
-            else "the input opens the gates: a proximal map for gates that are held only"
+            else "needs gates that are held, and the input opens these"
             if driven
             else "proximal map of a convex energy, for every τ"
         ),

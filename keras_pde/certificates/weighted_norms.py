@@ -37,7 +37,7 @@ def sandwiched(matrix: np.ndarray, operator: Operator) -> float:
         >>> from keras_pde.certificates.weighted_norms import sandwiched
         >>> K = ConvOperator(2, 1, boundary="periodic", initializer="ones")
         >>> K.build((None, 8, 1))
-        >>> K.kernels[0].assign([[[1.0, 0.01]]])
+        >>> _ = K.kernels[0].assign([[[1.0, 0.01]]])
         >>> round(sandwiched(np.array([[0.0, 1.0], [0.0, 0.0]]), K), 2)  # 1.0 by equal weights
         0.01
     """

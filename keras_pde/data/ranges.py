@@ -118,7 +118,7 @@ def range_of(
         >>> from keras_pde.data import ranges
         >>> ranges.range_of(np.arange(4096, dtype="uint16"), stated=4095.0).source
         'the file'
-        >>> ranges.range_of(np.linspace(0, 250)).high
+        >>> ranges.range_of(np.linspace(0, 250, 400).reshape(20, 20, 1)).high
         255.0
     """
     if isinstance(asked, Range):

@@ -616,7 +616,8 @@ def test_process_prints_one_line_and_nothing_of_tensorflow(tmp_path: Path) -> No
 )
 def test_denoise_reports_on_every_kind_of_network(name: str, tmp_path: Path) -> None:
     channels = presets.index()[name]["channels"]
-    images.write(tmp_path / "in.png", Image(np.full((40, 48, channels), 0.5, "float32")))
+    flat = np.ones((40, 48, 1), "float32") * np.float32([0.5, 0.4, 0.6][:channels])  # a colour
+    images.write(tmp_path / "in.png", Image(flat))
     result = call(
         "denoise", tmp_path / "in.png", tmp_path / "out.png", "--add-noise", 25, "--preset", name
     )

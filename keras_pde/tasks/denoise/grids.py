@@ -50,7 +50,7 @@ def filled(pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
         >>> import numpy as np
         >>> from keras_pde.tasks.denoise import grids
         >>> pixels = np.array([[[3.0], [99.0]], [[5.0], [7.0]]])
-        >>> grids.filled(pixels, pixels[..., 0] < 50)[0, 1, 0]
+        >>> float(grids.filled(pixels, pixels[..., 0] < 50)[0, 1, 0])
         5.0
     """
     weights = visible[..., None].astype(np.float64)

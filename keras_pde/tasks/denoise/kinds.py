@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["KINDS", "Kind", "titles"]
+__all__ = ["Kind", "titles"]
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def denoise_stack(
         >>> from keras_pde.tasks.denoise.stacks import denoise_stack
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     a, b = Path(folder, "a.tif"), Path(folder, "b.tif")
-        ...     tifffile.imwrite(a, np.zeros((5, 20, 30), "uint8"), imagej=True)
+        ...     tifffile.imwrite(a, np.zeros((5, 20, 30), "uint8"), metadata={"axes": "TYX"})
         ...     with images.open_stack(a) as stack:
         ...         done = denoise_stack(stack, b, Asked())
         ...     print(done.channels[0].about, tifffile.imread(b).shape)
