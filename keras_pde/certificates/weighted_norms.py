@@ -25,7 +25,7 @@ STEPS, POINTS = 30, 16  # of the descent, and frequencies an axis that it looks 
 
 
 def sandwiched(matrix: np.ndarray, operator: Operator) -> float:
-    """Upper bound of ‖KᵀXK‖; inf for an operator that weighs no rows.
+    """Upper bound of ‖KᵀXK‖; inf for an operator that weighs no rows, and for numbers beyond 1e100.
 
     Args:
         matrix: A transposed, (channels j, channels i).
@@ -46,6 +46,8 @@ def sandwiched(matrix: np.ndarray, operator: Operator) -> float:
         return math.inf
     symbol, bound = weighing
     A = np.asarray(matrix, np.float64).T
+    if not (np.abs(A).max() < 1e100 and np.abs(symbol).max() < 1e100):  # NaN too
+        return math.inf
     p, q = _weights(A, symbol)
     return bound(p) * bound(q) * float(np.linalg.norm(A / p[:, None] / q[None, :], 2)) * (1 + 1e-9)
 
