@@ -100,7 +100,11 @@ def type_range(dtype: Any) -> Range:
 
 
 def range_of(
-    pixels: np.ndarray, asked: Any = AUTO, stated: float | None = None, bits: int | None = None
+    pixels: np.ndarray,
+    asked: Any = AUTO,
+    stated: float | None = None,
+    bits: int | None = None,
+    told: bool = False,
 ) -> Range:
     """The range that noise levels are told in: of the type, unless something else is known.
 
@@ -112,6 +116,7 @@ def range_of(
             [0, 1] with noise; else that of the type.
         stated: white by the file's tags.
         bits: of the samples, 32 for floats; those of the type by default.
+        told: whether the level is told: it does not depend on how much the data occupy.
 
     Example:
         >>> import numpy as np
@@ -138,6 +143,8 @@ def range_of(
         if low + TAIL * spread >= -BEYOND and high - TAIL * spread <= 1 + BEYOND:
             return whole
         return data_range(pixels, spread)
+    if told:
+        return whole
     low, high = occupied(pixels)
     part = PARTS.get(bits or (32 if pixels.dtype.kind == "f" else 8 * pixels.dtype.itemsize), 0.0)
     if 0 < high - low <= part * whole.span:

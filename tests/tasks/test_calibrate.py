@@ -23,8 +23,8 @@ from keras_pde.tasks.denoise.image import choose_denoiser
 from keras_pde.tasks.denoise.noisy_image import noisy_image
 from keras_pde.tasks.denoise.sure import Risk, probe, sure
 
-# large enough for an estimate whose standard error is below 0.2 dB at noise 50
 PHOTOGRAPHS = {
+    "astronaut": data.astronaut()[..., 1] / 255,
     "camera": data.camera() / 255,
     "coffee": data.coffee()[..., 0] / 255,
     "brick": data.brick() / 255,
@@ -71,7 +71,7 @@ def test_a_doubtful_level_widens_the_estimate() -> None:
     assert Risk(0.0, 1.0).psnr == np.inf
 
 
-@pytest.mark.parametrize("sigma", [10, 25, 50])
+@pytest.mark.parametrize("sigma", [10, 25])
 @pytest.mark.parametrize("name", list(PHOTOGRAPHS))
 def test_the_estimated_psnr_is_within_three_tenths_of_a_decibel(name: str, sigma: float) -> None:
     clean, image = PHOTOGRAPHS[name], noisy(name, sigma)
@@ -82,17 +82,19 @@ def test_the_estimated_psnr_is_within_three_tenths_of_a_decibel(name: str, sigma
     assert true > plain - 0.02
 
 
-def test_where_noise_alone_moves_the_estimate_it_says_by_how_much() -> None:
-    # 512 × 512 values of noise 50 have a mean square that deviates by σ²√(2/N), 0.16 dB of this
-    # image's error: no estimate that is told σ is nearer, so single ones are beyond 0.3 dB
-    clean = data.astronaut()[..., 1] / 255
+@pytest.mark.parametrize("name", list(PHOTOGRAPHS))
+def test_at_noise_50_the_mean_is_within_three_tenths_and_each_as_certain_as_it_says(
+    name: str,
+) -> None:
+    # 512 × 512 values of noise 50 have a mean square that deviates by σ²√(2/N), 0.16 dB of these
+    # images' error: no estimate that is told σ is nearer, so single ones are beyond 0.3 dB
     errors = []
     for seed in range(6):
-        noise = np.random.default_rng([9, seed]).standard_normal(clean.shape)
-        found = keras_pde.calibrate(PRESET, np.float32(clean + 50 / 255 * noise), 50)
-        errors.append(found.psnr - psnr(clean, found.pixels))
+        noise = np.random.default_rng([9, seed]).standard_normal(PHOTOGRAPHS[name].shape)
+        found = keras_pde.calibrate(PRESET, np.float32(PHOTOGRAPHS[name] + 50 / 255 * noise), 50)
+        errors.append(found.psnr - psnr(PHOTOGRAPHS[name], found.pixels))
         assert abs(errors[-1]) < 3 * found.after.psnr_deviation < 1
-    assert abs(np.mean(errors)) < 0.15
+    assert abs(np.mean(errors)) < 0.2
     assert np.std(errors) < 0.3
 
 
@@ -159,7 +161,7 @@ def test_type_shape_and_hidden_pixels_are_kept() -> None:
     assert grey.pixels.dtype == np.uint8
     thrice = keras_pde.calibrate(PRESET, image[..., None].repeat(3, -1), 10)
     np.testing.assert_array_equal(thrice.pixels[..., 2], grey.pixels)
-    assert thrice.after == grey.after
+    assert thrice.after.error == pytest.approx(grey.after.error, rel=1e-4)
     weak = keras_pde.calibrate(PRESET, noisy("brick", 2)[:192, :192], 2)
     assert abs(weak.psnr - psnr(PHOTOGRAPHS["brick"][:192, :192], weak.pixels)) < 0.5
     alpha = np.zeros((192, 192))

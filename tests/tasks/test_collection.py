@@ -247,7 +247,7 @@ def test_a_worker_keeps_depth_colour_and_alpha_and_estimates_each_level(tmp_path
     )
     write(tmp_path / "in/colour.png", noise.add_noise(astronaut, 15))
     write(tmp_path / "in/deep.tif", noise.add_noise(camera, 40), 16)
-    alpha = np.linspace(0, 1, 70 * 64).reshape(70, 64).astype("float32")
+    alpha = np.linspace(0.01, 1, 70 * 64).reshape(70, 64).astype("float32")
     images.write(tmp_path / "in/alpha.png", images.Image(noise.add_noise(camera, 20), alpha))
     (tmp_path / "out").mkdir()
     worker = Worker(Job(str(tmp_path / "in"), str(tmp_path / "out")), 0)
@@ -270,7 +270,8 @@ def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
     for n, name in enumerate(names):
         write(tmp_path / "in" / name, camera[: 40 + n, : 60 - n])
     (tmp_path / "out").mkdir()
-    worker = Worker(Job(str(tmp_path / "in"), str(tmp_path / "out"), PRESET, 25.0, ((40, 60),)), 0)
+    job = Job(str(tmp_path / "in"), str(tmp_path / "out"), PRESET, 25.0, common=((40, 60),))
+    worker = Worker(job, 0)
     assert [worker.outcome(name).error for name in names] == [""] * 8
     if keras.backend.backend() == "tensorflow":
         assert worker.flexible.run.experimental_get_tracing_count() <= 2

@@ -327,9 +327,7 @@ def test_a_colour_mask_is_white_where_it_is_bright(files: Path, camera: np.ndarr
 def test_samples(
     tmp_path: Path, args: tuple[str, ...], camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        images, "read", lambda path, max_pixels: Image(camera[:9, :9].astype(np.float32))
-    )
+    monkeypatch.setattr(images, "read", lambda path, **_: Image(camera[:9, :9].astype(np.float32)))
     result = call(
         "inpaint", *[tmp_path / "out.png" if a == "OUT" else a for a in args], "--keep", 0.5
     )

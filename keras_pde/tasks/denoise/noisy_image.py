@@ -164,7 +164,7 @@ def noisy_image(
     if visible is not None:
         # one value: where it is flat, no noise is seen
         work = np.where(visible[..., None], work, work[visible].mean(axis=0).astype(work.dtype))
-    unit = ranges.range_of(work, range, stated, bits)
+    unit = ranges.range_of(work, range, stated, bits, told=isinstance(told, float))
     if isinstance(told, str):
         return _of_a_sensor(pixels, work, unit, visible, gain, offset, readout)
     about, questions = "", _questions(told, unit) if told else ()
