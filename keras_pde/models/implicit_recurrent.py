@@ -151,6 +151,7 @@ class ImplicitRecurrent(BlockNetwork):
             self.prefers_xla,
             trace=self._traced,
             diagnosis=self._diagnosis,
+            network=self,
         )
 
     def _traced(self, inputs: Inputs) -> tuple[Tensor, Tensor]:

@@ -148,7 +148,7 @@ class Network(NamedInputs, Certified):
             snapshot: the program may hold the weights as they are now, where that saves work; a
                 network that is trained further then needs a new program.
         """
-        return Program(self, self.prefers_xla)
+        return Program(self, self.prefers_xla, network=self)
 
     def example(self) -> dict[str, np.ndarray]:
         """A fixed small input, from which golden outputs are computed.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_pde.runtime.types import Inputs, Tensor
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from keras_pde.models.diagnosis import Diagnosis
@@ -26,6 +27,7 @@ class Program:
         prefers_xla: whether XLA is the faster way to run it on a CPU.
         trace: the same function that also returns residuals (steps, iterations + 1, batch).
         diagnosis: what reads such residuals.
+        network: whose weights each call reads anew; None for a snapshot.
 
     Example:
         >>> import numpy as np, keras_pde
@@ -45,11 +47,18 @@ class Program:
         *,
         trace: Callable[[Inputs], tuple[Tensor, Tensor]] | None = None,
         diagnosis: Callable[[np.ndarray], Diagnosis] | None = None,
+        network: keras.Layer | None = None,
     ) -> None:
         self.function = function
         self.prefers_xla = prefers_xla
-        self.trace: Any = None if trace is None else Program(trace, prefers_xla)
+        self.trace: Any = None if trace is None else Program(trace, prefers_xla, network=network)
+        self.network = network
         self._diagnosis = diagnosis
+
+    @property
+    def variables(self) -> list[Any] | None:
+        """What each call reads anew; None of a snapshot."""
+        return None if self.network is None else self.network.variables
 
     @property
     def iterates(self) -> bool:

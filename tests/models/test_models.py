@@ -18,7 +18,9 @@ from keras_pde import (
     FluxActivation,
     FSIResNet,
     GatedFlux,
+    ImplicitRecurrent,
     Lifting,
+    MultigridUNet,
     SplineFlux,
     schemes,
 )
@@ -90,6 +92,31 @@ def test_a_snapshot_keeps_its_weights(name: str, rng: np.random.Generator) -> No
     if model.weights:
         assert np.abs(ops.convert_to_numpy(model(u)) - expected).max() > 1e-4
         np.testing.assert_allclose(ops.convert_to_numpy(program(u)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gated", "multigrid", "implicit"])
+def test_a_program_that_is_no_snapshot_reads_the_weights_at_hand(
+    name: str, rng: np.random.Generator
+) -> None:
+    more = {
+        "multigrid": lambda: MultigridUNet("screened_poisson", levels=2, channels=2),
+        "implicit": lambda: ImplicitRecurrent(1, filters=3, kernel_size=3),
+    }
+    model = {**LEARNED, **more}[name]()
+    u = rng.random((1, 15, 15, 1)).astype("float32")
+    model(u)
+    made = model.program()
+    programs = [compiled(made)]
+    if made.iterates:
+        traced = compiled(made.trace)
+        programs.append(lambda u: traced(u)[0])
+    before = [ops.convert_to_numpy(program(u)) for program in programs]
+    for weight in model.trainable_weights:
+        weight.assign(0.8 * weight + 0.1 * rng.standard_normal(weight.shape))
+    expected = ops.convert_to_numpy(model(u))
+    for program, former in zip(programs, before, strict=True):
+        assert np.abs(expected - former).max() > 1e-3
+        np.testing.assert_allclose(ops.convert_to_numpy(program(u)), expected, atol=2e-4)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")

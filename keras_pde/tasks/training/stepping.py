@@ -122,22 +122,7 @@ def forward(model: Any) -> Callable[[Any], np.ndarray]:
         >>> forward(keras_pde.from_preset("linear_2d"))(np.zeros((1, 8, 8, 1), "float32")).shape
         (1, 8, 8, 1)
     """
-    if keras.backend.backend() != "jax":
-        from keras_pde.runtime.compiling import compiled
+    from keras_pde.runtime.compiling import compiled
 
-        program = compiled(model)
-        return lambda inputs: keras.ops.convert_to_numpy(program(inputs))
-    import jax
-
-    @jax.jit
-    def stateless(trainable: Any, fixed: Any, inputs: Any) -> Any:
-        return model.stateless_call(trainable, fixed, inputs)[0]
-
-    def run(inputs: Any) -> np.ndarray:
-        weights = [
-            [v.value for v in group]
-            for group in (model.trainable_variables, model.non_trainable_variables)
-        ]
-        return np.asarray(stateless(*weights, inputs))
-
-    return run
+    program = compiled(model)
+    return lambda inputs: keras.ops.convert_to_numpy(program(inputs))
