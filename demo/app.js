@@ -103,7 +103,7 @@ const answers = {
     described = { about, bytes, level, time };
     if ($("sigma-auto").checked) $("sigma").value = level;
     if (about.time && $("time-auto").checked) $("time").value = time;
-    $("sigma-how").textContent = estimated ? "estimated from the picture" : "as much as was added";
+    $("sigma-how").textContent = estimated ? "estimated from the picture, as white noise" : "as much as was added";
     labels();
     certificate();
   },
