@@ -1,6 +1,6 @@
 """No violation of a certificate in 1,000 tries of gradient ascent on a denoiser's input.
 
-Every certified 2-D denoiser of the zoo is attacked.
+Every certified denoiser of the zoo is attacked.
 """
 
 from __future__ import annotations
@@ -14,13 +14,23 @@ import tensorflow as tf
 
 from keras_pde import from_preset, presets
 
-TRIES, STEPS, SIZE = 1000, 6, (7, 8)
+TRIES, STEPS = 1000, 6
+SIZES = {1: (56,), 2: (7, 8), 3: (3, 4, 5)}
+# relative residuals: the way up may be rough, the constants are those of the exact solution
+CLIMBING, MEASURED = 1e-5, 1e-12
 TOGETHER = 40  # tries in a call of a solver, which goes on until the last of them converges
 CERTIFIED = [
     n
     for n, e in presets.index().items()
-    if e["task"] == "denoise" and e["ndim"] == 2 and e["certified"] != "no" and e["params"]
+    if e["task"] == "denoise" and e["certified"] != "no" and e["params"]
 ]
+
+
+def solved_to(model, tolerance: float) -> None:
+    """What is traced from now on solves so exactly, if it solves."""
+    if model.program().iterates:
+        for block in model.blocks:
+            block.tolerance, block.max_iterations = tolerance, 5000
 
 
 def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
@@ -28,7 +38,9 @@ def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
 
     They are those of the gain, the Lipschitz constant and averagedness.
     """
-    shape, one = (TRIES, *SIZE, model.input_channels), (TRIES, 1, 1, 1)
+    size = SIZES[model.ndim]
+    shape, one = (TRIES, *size, model.input_channels), (TRIES, *[1] * len(size), 1)
+    axes = tuple(range(1, len(shape)))
     # sorted: a solver takes about as long for tries of about one scale
     scale = np.exp(np.sort(rng.uniform(math.log(1e-3), math.log(3.0), size=one), axis=0))
     u = scale * rng.normal(size=shape)
@@ -36,13 +48,12 @@ def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
     noise = rng.uniform(5, 55, size=(TRIES,)) / 255 if model.noise_conditioned else None
     theta, iterates = certificate.averaged, model.program().iterates
 
-    @tf.function(autograph=False)  # XLA runs convolutions in float64 seven times slower
     def quotients(u, v, noise):
         def run(x):
             return model([x, noise]) if noise is not None else model(x)
 
         def squared(x):
-            return tf.reduce_sum(x * x, (1, 2, 3))
+            return tf.reduce_sum(x * x, axes)
 
         out, other = run(u), run(v)
         found = {
@@ -56,8 +67,14 @@ def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
             ) / squared(apart)
         return found
 
+    @tf.function(autograph=False)  # XLA runs convolutions in float64 seven times slower
+    def measured(u, v, noise):
+        solved_to(model, MEASURED)
+        return quotients(u, v, noise)
+
     @tf.function(autograph=False)
     def with_gradients(u, v, noise):
+        solved_to(model, CLIMBING)
         with tf.GradientTape() as tape:
             tape.watch([u, v])
             found = quotients(u, v, noise)
@@ -65,7 +82,7 @@ def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
         return found, tape.gradient(total, [u, v])
 
     worst = dict.fromkeys(("norm", "lipschitz", "averaged"), 0.0)
-    steps = STEPS // 2 if iterates else STEPS  # of solves to 1e-12 fewer
+    steps = STEPS // 2 if iterates else STEPS  # of solves fewer
     for start in range(0, TRIES, TOGETHER if iterates else TRIES):
         part = slice(start, start + (TOGETHER if iterates else TRIES))
         points, far = [tf.constant(u[part]), tf.constant(v[part])], scale[part]
@@ -74,12 +91,13 @@ def ascend(model, certificate, rng: np.random.Generator) -> dict[str, float]:
             if step < steps - 1:
                 found, gradients = with_gradients(*points, level)
             else:
-                found, gradients = quotients(*points, level), []
-            for name, values in found.items():
-                worst[name] = max(worst[name], float(tf.reduce_max(values)))
+                found, gradients = measured(*points, level), []
+            if step == steps - 1 or not iterates:
+                for name, values in found.items():
+                    worst[name] = max(worst[name], float(tf.reduce_max(values)))
             for k, g in enumerate(gradients):
-                length = tf.sqrt(tf.reduce_sum(g * g, (1, 2, 3), keepdims=True)) + 1e-300
-                points[k] += 0.1 * far * math.sqrt(np.prod(SIZE)) * g / length
+                length = tf.sqrt(tf.reduce_sum(g * g, axes, keepdims=True)) + 1e-300
+                points[k] += 0.1 * far * math.sqrt(np.prod(size)) * g / length
     return worst
 
 
@@ -88,9 +106,6 @@ def test_gradient_ascent_finds_no_violation(name: str) -> None:
     keras.utils.set_random_seed(0)
     model = from_preset(name, dtype="float64")
     certificate, rng = model.certificate(), np.random.default_rng(0)
-    if model.program().iterates:
-        for block in model.blocks:  # the constants are those of the exact solution
-            block.tolerance, block.max_iterations = 1e-12, 5000
     worst = ascend(model, certificate, rng)
     assert worst["norm"] <= certificate.norm_gain * (1 + 1e-7)
     assert worst["lipschitz"] <= certificate.lipschitz * (1 + 1e-7)
