@@ -92,8 +92,8 @@ def _metrics(entries: Iterable[Mapping[str, Any]]) -> list[str]:
 
     keys: dict[str, tuple[str, ...]] = {}
     for entry in entries:
-        stated = tuple(tasks.get(entry["task"]).stated(entry))
-        keys[entry["task"]] = max(keys.get(entry["task"], ()), stated, key=len)
+        listed = tuple(tasks.get(entry["task"]).listed(entry))
+        keys[entry["task"]] = max(keys.get(entry["task"], ()), listed, key=len)
     lines = []
     for name, of_task in sorted(keys.items()):
         task = tasks.get(name)

@@ -213,9 +213,13 @@ class Task(ABC):
 
     # --- showing ---
 
+    def listed(self, entry: Entry) -> dict[str, float]:
+        """Those of `stated` that `keras-pde list` shows."""
+        return self.stated(entry)
+
     def row(self, entry: Entry) -> str:
-        """The number of a network in `keras-pde list`."""
-        return self.metric.text(entry["metric"]["value"])
+        """The numbers of a network in `keras-pde list`."""
+        return self.metric.text(*(self.listed(entry).values() or [entry["metric"]["value"]]))
 
     def overview(self) -> str:
         """The README's tables of the task's presets, in Markdown; "" where there are none."""

@@ -514,6 +514,10 @@ def test_list_prints_every_name_whole() -> None:
         line = next(row for row in result.stdout.splitlines() if row.split()[:1] == [name])
         assert entry["description"] in line
         assert tasks.get(entry["task"]).row(entry) in line
+    lines = call("list", "gated_resnet_2d").stdout.splitlines()
+    (at,) = [line for line in lines if line.startswith("metric of denoise")]
+    (row,) = [line for line in lines if "gated_resnet_2d" in line and " dB" in line]
+    assert at.count("σ") == row.partition(" dB")[0].count(" / ") + 1 == 3  # a head for each number
     some = call("list", "*_1d", "--task", "denoise").stdout
     assert "linear_1d" in some
     assert "linear_2d" not in some

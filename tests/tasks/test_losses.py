@@ -59,32 +59,53 @@ class Linear:
         return self.a * y + self.b * keras.ops.roll(y, 1, axis=1)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (64,), (4, 4, 4)])
 @pytest.mark.parametrize("name", ["sure", "r2r"])
-def test_a_loss_without_clean_images_has_the_expectation_of_the_supervised_error(name: str) -> None:
+def test_a_loss_without_clean_images_has_the_expectation_of_the_supervised_error(
+    name: str, size: tuple[int, ...]
+) -> None:
     rng, network, sigma = np.random.default_rng(0), Linear(0.6, 0.3), 0.1
     loss = losses.get(name)(network)
-    clean = rng.random((1, 8, 8, 1)).repeat(4000, 0).astype("float32")
+    clean = rng.random((1, *size, 1)).repeat(4000, 0).astype("float32")
     noisy = np.float32(clean + sigma * rng.standard_normal(clean.shape))
     told = np.full(4000, sigma, "float32")
     given, level, target = loss.batch(rng, noisy, told, np.full_like(clean, np.nan))
-    values = np.asarray(loss(target, network(given)))
-    errors = np.square(np.asarray(network(given)) - clean).mean((1, 2, 3)) / level**2
+    output = network(keras.ops.convert_to_tensor(given))
+    values = keras.ops.convert_to_numpy(loss(keras.ops.convert_to_tensor(target), output))
+    errors = np.square(keras.ops.convert_to_numpy(output) - clean)
+    errors = errors.reshape(4000, -1).mean(-1) / level**2
     assert abs(values.mean() - errors.mean()) < 4 * np.std(values - errors) / 4000**0.5
     assert np.std(given - clean) == pytest.approx(level[0], rel=0.01)
     assert loss.output_shape(target.shape) == clean.shape
 
 
-def test_neighbours_are_a_noisy_pair_and_their_difference_has_its_price() -> None:
+@pytest.mark.parametrize("size", [(9, 8), (17,), (5, 4, 7)])
+def test_neighbours_are_a_noisy_pair_and_their_difference_has_its_price(
+    size: tuple[int, ...],
+) -> None:
     rng, a, sigma, x = np.random.default_rng(0), 0.7, 0.1, 0.2
     loss = losses.Neighbor2Neighbor(Linear(a, 0.0))
-    noisy = np.float32(x + sigma * rng.standard_normal((2000, 9, 8, 1)))
+    noisy = np.float32(x + sigma * rng.standard_normal((2000, *size, 1)))
     told = np.full(2000, sigma, "float32")
     given, _, target = loss.batch(rng, noisy, told, noisy * np.nan)
-    assert given.shape == (2000, 8, 8, 1)
-    first, second = (target[..., k].reshape(2000, 4, 2, 4, 2).sum((2, 4)) for k in (-2, -1))
+    cells = [n // 2 for n in size]
+    assert given.shape == (2000, *(2 * n for n in cells), 1)
+    shape = (2000, *(n for cell in cells for n in (cell, 2)))
+    axes = tuple(range(2, len(shape), 2))
+    first, second = (target[..., k].reshape(shape).sum(axes) for k in (-2, -1))
     assert (np.stack([first, second]) == 1).all()  # one pixel of each 2 × 2
     assert not (target[..., -1] * target[..., -2]).any()  # and another one
-    values = np.asarray(loss(target, a * given))
+    corners = np.arange(2 ** len(size)).reshape([2] * len(size))  # of a cell, in binary
+    numbers = np.tile(corners, cells)[..., None]
+    places = [
+        (t * numbers[None, ..., 0]).reshape(shape).sum(axes)
+        for t in (target[..., -2], target[..., -1])
+    ]
+    steps = np.unique(places[0].astype(int) ^ places[1].astype(int))
+    assert len(steps) == len(size)  # along every axis
+    assert set(steps.tolist()) == {1 << k for k in range(len(size))}  # and along one at a time
+    given, held = keras.ops.convert_to_tensor(given), keras.ops.convert_to_tensor(target)
+    values = keras.ops.convert_to_numpy(loss(held, a * given))
     bias = (a - 1) ** 2 * (x / sigma) ** 2
     expected = a**2 + bias + loss.gamma * ((a - 1) ** 2 + bias)  # for N(y) = a y of one value
     assert abs(values.mean() - expected) < 4 * values.std() / 2000**0.5

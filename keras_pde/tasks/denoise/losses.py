@@ -17,7 +17,6 @@ from keras_pde.tasks.denoise.sure import STEP
 __all__ = ["Loss", "Neighbor2Neighbor", "Recorrupted", "Supervised", "Sure", "get", "names"]
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-SPATIAL = (1, 2, 3)  # axes of a sample
 
 
 class Loss(ABC):
@@ -58,7 +57,7 @@ class Loss(ABC):
 
         Args:
             rng: a function of the recipe's seed and the step.
-            noisy: (batch, height, width, channels).
+            noisy: (batch, height, width, channels), or so for signals and volumes.
             sigma: (batch,), its noise in units of white.
             clean: as noisy; of no influence where `needs_clean` is not set.
         """
@@ -76,12 +75,26 @@ class Loss(ABC):
         return self.network([noisy, sigma] if self.network.noise_conditioned else noisy)
 
 
+def _each(sigma: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return sigma.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def _map(sigma: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(sigma[:, None, None, None], (*like.shape[:-1], 1)).astype(like.dtype)
+    return np.broadcast_to(_each(sigma, like), (*like.shape[:-1], 1)).astype(like.dtype)
+
+
+def _axes(x: Any) -> tuple[int, ...]:
+    """Those of a sample."""
+    return tuple(range(1, len(x.shape)))
 
 
 def _mean_square(x: Any) -> Any:
-    return ops.mean(ops.square(x), axis=SPATIAL)
+    return ops.mean(ops.square(x), axis=_axes(x))
+
+
+def _told(channel: Any) -> Any:
+    """What a channel of a target holds everywhere, for each sample."""
+    return ops.max(channel, axis=_axes(channel))
 
 
 class Supervised(Loss):
@@ -105,9 +118,7 @@ class Supervised(Loss):
 
     def __call__(self, target: Any, output: Any) -> Any:
         """In dB."""
-        axes = tuple(range(1, len(output.shape)))
-        error = ops.mean(ops.square(output - target), axis=axes)
-        return (10 / np.log(10)) * ops.log(error + 1e-7)
+        return (10 / np.log(10)) * ops.log(_mean_square(output - target) + 1e-7)
 
 
 class Sure(Loss):
@@ -136,14 +147,14 @@ class Sure(Loss):
     ) -> Batch:
         """The target holds y and σb."""
         signs = rng.choice(np.array([-1, 1], np.float32), noisy.shape)
-        return noisy, sigma, np.concatenate([noisy, sigma[:, None, None, None] * signs], axis=-1)
+        return noisy, sigma, np.concatenate([noisy, _each(sigma, noisy) * signs], axis=-1)
 
     def __call__(self, target: Any, output: Any) -> Any:
         """Of the square of σ."""
         noisy, step = ops.split(target, 2, axis=-1)
-        sigma = ops.abs(step[:, 0, 0, 0])
+        sigma = _told(ops.abs(step))
         change = self.run(noisy + STEP * step, sigma) - output
-        divergence = ops.mean(step * change, axis=SPATIAL) / (STEP * ops.square(sigma))
+        divergence = ops.mean(step * change, axis=_axes(step)) / (STEP * ops.square(sigma))
         return _mean_square(output - noisy) / ops.square(sigma) - 1 + 2 * divergence
 
 
@@ -173,14 +184,14 @@ class Recorrupted(Loss):
         self, rng: np.random.Generator, noisy: np.ndarray, sigma: np.ndarray, clean: np.ndarray
     ) -> Batch:
         """The target holds y₂ and σ."""
-        noise = rng.standard_normal(noisy.shape, np.float32) * sigma[:, None, None, None]
+        noise = rng.standard_normal(noisy.shape, np.float32) * _each(sigma, noisy)
         first, second = noisy + self.alpha * noise, noisy - noise / self.alpha
         told = np.float32(np.sqrt(1 + self.alpha**2)) * sigma
         return first, told, np.concatenate([second, _map(sigma, noisy)], axis=-1)
 
     def __call__(self, target: Any, output: Any) -> Any:
         """Of the square of σ₁."""
-        second, variance = target[..., :-1], ops.square(target[:, 0, 0, -1])
+        second, variance = target[..., :-1], ops.square(_told(target[..., -1]))
         error = _mean_square(output - second) - variance * (1 + 1 / self.alpha**2)
         return error / ((1 + self.alpha**2) * variance)
 
@@ -190,7 +201,8 @@ class Neighbor2Neighbor(Loss):
 
         ℓ = (mean d² + γ mean (d − (g₁ − g₂)N(y))² − σ²)/σ²,   d = N(g₁y) − g₂y,   γ = 2.
 
-    g₁ and g₂ take two different, adjacent pixels of each 2 × 2, at random. The noise of g₂y is
+    g₁ and g₂ take two different, adjacent pixels of each 2 × 2, at random (of a signal two samples,
+    of a volume two voxels of each 2 × 2 × 2). The noise of g₂y is
     independent of g₁y given x, so E mean d² = E mean (N(g₁y) − g₂x)² + σ². g₂x is not g₁x: of the
     ideal denoiser N(y) = x, N(g₁y) = g₁x, d − (g₁ − g₂)N(y) is the noise of g₂y alone, and the
     second term keeps others near that. Its N(y) is not differentiated. Unlike the other losses it
@@ -213,27 +225,37 @@ class Neighbor2Neighbor(Loss):
         self, rng: np.random.Generator, noisy: np.ndarray, sigma: np.ndarray, clean: np.ndarray
     ) -> Batch:
         """The target holds y, σ and where the two neighbours are; its sizes are even."""
-        noisy = noisy[:, : noisy.shape[1] // 2 * 2, : noisy.shape[2] // 2 * 2]
-        count, height, width, _ = noisy.shape
-        cells = (count, height // 2, width // 2)
-        # around the four pixels of a cell in a circle: any, and the one before or after it
-        first = rng.integers(4, size=cells)
-        second = (first + rng.choice([1, 3], cells)) % 4
+        spatial = range(1, noisy.ndim - 1)
+        noisy = noisy[(slice(None), *(slice(noisy.shape[k] // 2 * 2) for k in spatial))]
+        cells, corners = (
+            [noisy.shape[0], *(noisy.shape[k] // 2 for k in spatial)],
+            2 ** len(spatial),
+        )
+        # around a cell's pixels in a circle, a Gray code: any, and the one before or after it
+        first = rng.integers(corners, size=cells)
+        second = (first + rng.choice([1, corners - 1], cells)) % corners
         chosen = []
         for place in (first, second):
-            hit = place[..., None] == np.array([0, 1, 3, 2])  # row by row
-            hit = hit.reshape(*cells, 2, 2).swapaxes(2, 3)
-            chosen.append(hit.reshape(count, height, width, 1).astype(noisy.dtype))
+            code, hit = place ^ place >> 1, np.ones((*noisy.shape[:-1], 1), noisy.dtype)
+            for bit, k in enumerate(reversed(spatial)):
+                odd = code >> bit & 1
+                for other in spatial:
+                    odd = np.repeat(odd, 2, axis=other)
+                parity = np.arange(noisy.shape[k]) % 2
+                hit *= (odd == parity.reshape(-1, *[1] * (noisy.ndim - 2 - k)))[..., None]
+            chosen.append(hit)
         return noisy, sigma, np.concatenate([noisy, _map(sigma, noisy), *chosen], axis=-1)
 
     def __call__(self, target: Any, output: Any) -> Any:
         """Of the square of σ."""
-        noisy, sigma = target[..., :-3], target[:, 0, 0, -3]
+        noisy, sigma = target[..., :-3], _told(target[..., -3])
 
         def taken(image: Any, chosen: Any) -> Any:
-            rows = chosen * image
-            rows = rows[:, ::2] + rows[:, 1::2]
-            return rows[:, :, ::2] + rows[:, :, 1::2]
+            found = chosen * image
+            for k in range(1, len(image.shape) - 1):
+                before = (slice(None),) * k
+                found = found[(*before, slice(0, None, 2))] + found[(*before, slice(1, None, 2))]
+            return found
 
         first, second = target[..., -2:-1], target[..., -1:]
         known = ops.stop_gradient(output)

@@ -206,16 +206,15 @@ class Denoise(Task):
 
     def stated(self, entry: Entry) -> dict[str, float]:
         """PSNR by noise level."""
-        return dict(entry.get("psnr", {}))
+        return dict(entry.get("psnr") or {})
 
     def label(self, key: str) -> str:
         """The noise level."""
         return f"σ = {key}"
 
-    def row(self, entry: Entry) -> str:
+    def listed(self, entry: Entry) -> dict[str, float]:
         """PSNR at noise 15, 25 and 50, where it is measured on a test set."""
-        values = list((entry.get("psnr") or {}).values())[-3:] or (entry["metric"]["value"],)
-        return self.metric.text(*values)
+        return dict(list(self.stated(entry).items())[-3:])
 
     def overview(self) -> str:
         """A table for each test set."""
