@@ -167,6 +167,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "progress": [3, "yes", True],
             "preset": [None, 3, "", True, b"linear_2d"],
             "range": [3, None, "all", (1, 0), (0, np.inf), (0, 1, 2), True],
+            "spacing": [3, "21", (1,), (1, 0), (1, np.inf), (1, "2"), True, [[1], [2]], (1, 2, 3)],
         },
     ),
     "calibrate": (

@@ -88,6 +88,7 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
     help="Fit the preset's scales to IN without a clean image, and estimate PSNR; takes 10 runs.",
 )
 @files.FRAMES
+@files.SPACING
 @files.MAX_PIXELS
 def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
     """Denoise the image IN and write OUT.
@@ -103,7 +104,8 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
       measure, with a clean image:
         keras-pde denoise clean.png out.png --add-noise 25
 
-    A stack, hyperstack or time series is denoised plane by plane and written as one, with its tags.
+    A stack, hyperstack or time series is denoised plane by plane and written as one, with its tags;
+    with a preset for volumes its slices are one volume.
 
     With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM. --calibrate
     estimates the same PSNR from IN alone, if its noise is white, Gaussian and not clipped.
@@ -140,6 +142,7 @@ class Request:
     compare: Path | None = None
     calibrate: bool = False
     frames: str | int = "each"
+    spacing: tuple[float, ...] | None = None
     max_pixels: int | None = None
 
 
@@ -187,8 +190,9 @@ def run(request: Request) -> None:
         known = plane.known(Asked(told, asked, request.gain, request.offset, request.readout))
         if request.calibrate:
             calibrating.check(known, steps)
+        shape = known.shape(request.preset)
         chosen = denoising.choose_denoiser(
-            request.preset, known.shape(request.preset), known.level, request.time
+            request.preset, shape, known.level, request.time, request.spacing
         )
         advance()
         fitted, progress = None, lambda done, count: advance(done / count)

@@ -98,6 +98,28 @@ FRAMES = click.option(
 )
 
 
+def _spacing(text: str) -> tuple[float, ...]:
+    """Numbers > 0 for the axes of an image or a volume."""
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not 2 <= len(found) <= 3 or not all(0 < h < math.inf for h in found):
+        raise click.BadParameter(f"{text!r} is not two or three numbers > 0, such as 3,1,1.")
+    return found
+
+
+SPACING = click.option(
+    "--spacing",
+    type=_spacing,
+    metavar="Z,Y,X",
+    help=(
+        "Distances of slices, rows and columns of a volume, or Y,X of an image, for trained"
+        " presets.  [of a volume by the file, else equal]"
+    ),
+)
+
+
 def read(path: Path, max_pixels: int | None, any_range: bool = False) -> Image:
     """The image in a file of at most so many pixels; None is the library's own limit.
 

@@ -1,7 +1,4 @@
-"""What FluxActivation and SplineFlux share.
-
-A contrast that can be learned, per channel, and depend on the noise.
-"""
+"""What flux layers share: a contrast that can be learned, per channel, and follow the noise."""
 
 from __future__ import annotations
 
@@ -28,9 +25,8 @@ SMALLEST_CONTRAST = 1e-7  # a learned λ never underflows to 0, where Φ is 0/0
 class FluxLayer(Gated):
     """Layer Φ(s; λ) with contrast λ = softplus(θ), or a constant.
 
-    For a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀.
-
-    σ₀ = 25/255 in the units of u. With η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ):
+    For a noise level σ, λ = r·softplus(θ + η log r), r = σ/σ₀, σ₀ = 25/255 in the units of u. With
+    η = 0 the flux scales with the noise, Φ(cs; cσ) = cΦ(s; σ):
     a network without other scales then filters every noise level as it filters σ₀.
 
     A subclass gives ``unit_diffusivity`` (g as a function of s/λ), ``unit_potential`` and the two
@@ -271,6 +267,9 @@ class FluxLayer(Gated):
     def support(self) -> int:
         """Pixels from which a neighbour acts on Φ."""
         return 0
+
+    def respace(self, factors: Sequence[float]) -> None:
+        """Become the flux for data of another spacing: itself, where it acts at a point."""
 
     @property
     def law(self) -> str:

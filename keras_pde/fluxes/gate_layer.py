@@ -15,6 +15,7 @@ from keras_pde.fluxes import gate_bounds, noise_level
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gate_bounds import LEAST_CONTRAST, LOG_RANGE, NOISE_RANGE
 from keras_pde.operators import norms
+from keras_pde.operators.respacing import respaced
 from keras_pde.runtime import gate
 from keras_pde.runtime.positive import inverse_softplus, softplus
 from keras_pde.runtime.precision import at_least_float32
@@ -161,6 +162,12 @@ class GateLayer(FluxActivation):
             most = (self.coupling * (1 - OUTWARD)) ** 2
             mixing = mixing * ops.sqrt(most / ops.maximum(bound, most))
         return [window, mixing, bias]
+
+    def respace(self, factors: Sequence[float]) -> None:
+        """Take the window to another spacing, as a kernel; what is mixed stays as it is in use."""
+        window, mixing, _ = (_as(w, np) for w in self.weights_in_use())
+        self.window.assign(respaced(window, factors))
+        self.mixing.assign(mixing)
 
     def _reactions(self, window: Any, mixing: Any, height: float, xp: Any) -> Any:
         """The matrix of `gate_bounds.reactions`, for the weights given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -19,6 +19,7 @@ from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models.network import Network
 from keras_pde.operators.operator import Operator
+from keras_pde.operators.respacing import relative
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
@@ -189,6 +190,39 @@ class BlockNetwork(Network):
         if other.built:
             self.build_from_config(other.get_build_config())
             self.set_weights(other.get_weights())
+
+    def with_spacing(self, spacing: Sequence[float]) -> Self:
+        """The network for data whose points are not equally far apart, such as thick slices.
+
+        Kernels, and windows of gates, are applied to the polynomial through the points, as
+        `keras_pde.operators.respacing.respaced` says: derivatives keep their meaning, those along
+        an axis of distant points count less. The finest spacing stands for that of the training
+        data. Norm stability and the other guarantees are those of the new weights.
+
+        Args:
+            spacing: of each axis, in any unit.
+
+        Raises:
+            ValueError: spacings that are no numbers > 0, one for each axis; a network that has no
+                weights yet, a lifting to patches, classical stencils, even kernels or wide ones.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.DiffusionResNet(2, filters=4)
+            >>> net.build((None, None, None, None, 1))
+            >>> thick = net.with_spacing((3.0, 1.0, 1.0))
+            >>> thick.certificate().norm_stable, thick.count_params() == net.count_params()
+            (True, True)
+        """
+        self.require_weights("Kernels on another spacing are computed from weights")
+        factors = relative(spacing, self.ndim)
+        if self.patch_size > 1 and len(set(factors)) > 1:
+            raise ValueError("Patches have no spacing of their own: resample the data instead")
+        model = type(self).from_config({**self.get_config(), "name": f"{self.name}_spaced"})
+        model.take_weights(self)
+        for part in {id(x): x for b in model.blocks for x in (b.operator, b.flux)}.values():
+            part.respace(factors)
+        return model
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments about the block."""

@@ -218,6 +218,14 @@ class Network(NamedInputs, Certified):
         """
         raise ValueError(f"{type(self).__name__} has no stopping time to change")
 
+    def with_spacing(self, spacing: Sequence[float]) -> Network:
+        """The same network for data whose points are not equally far apart.
+
+        Raises:
+            ValueError: a network that does not say what it is there.
+        """
+        raise ValueError(f"{type(self).__name__} does not say what it is on another spacing")
+
     def solved_to(self, tolerance: float) -> Network:
         """The same weights, with solves to a relative residual at most; itself without solves.
 

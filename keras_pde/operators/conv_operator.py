@@ -14,6 +14,7 @@ from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
 from keras_pde.operators.initializing import initializer_of
 from keras_pde.operators.normed_convolution import NormedConvolution
+from keras_pde.operators.respacing import respaced
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.allocation import charge_constant
 from keras_pde.runtime.compiling import in_classes
@@ -264,6 +265,13 @@ class ConvOperator(NormedConvolution):
             return [ops.convert_to_tensor(self._constant, dtype=like.dtype)]
         weights = self.weights_in_use() if weights is None else weights
         return [ops.cast(k, like.dtype) for k in weights]
+
+    def respace(self, factors: Sequence[float]) -> None:
+        """Take the kernels in use to another spacing; refuses classical stencils."""
+        if self.fixed:
+            raise ValueError(f"The {self.stencil} stencil is one of equal spacings")
+        for weight, kernel in zip(self.kernels, self.kernel_arrays(), strict=True):
+            weight.assign(respaced(kernel, factors))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

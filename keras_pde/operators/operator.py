@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,6 +195,14 @@ class Operator(Gated):
         v = ops.convert_to_tensor(v)
         parts = ops.split(v, v.shape[-1] // self.channels, -1) if self.sliced else [v]
         return self.adjoint_of(parts)
+
+    def respace(self, factors: Sequence[float]) -> None:
+        """Become the operator for data whose points are so many times further apart on each axis.
+
+        Raises:
+            ValueError: it does not say what it is there.
+        """
+        raise ValueError(f"{type(self).__name__} does not say what it is on another spacing")
 
     def squared_norm_bound(self, weights: list[Tensor] | None = None) -> Number:
         """Upper bound of ‖K‖², differentiable.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -154,8 +155,17 @@ def tiff_planes(stream: BinaryIO, max_pixels: int, one: bool) -> Planes:
             image = replace(image, metadata=replace(image.metadata, further=lost))
         return image
 
-    channels = found.layout.channels(count)
-    return Planes("TIFF", count, decode, found.layout.names, channels, found.form)
+    layout = found.layout
+    return Planes(
+        "TIFF",
+        count,
+        decode,
+        layout.names,
+        layout.channels(count),
+        found.form,
+        layout.axes if math.prod(n for _, n in layout.axes) == count else (),
+        layout.spacing,
+    )
 
 
 def _tiff_page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from keras_pde.data.images.image import UnsupportedError
 PLANES = 1_000_000  # behind one directory at most
 LEAST = 256  # bytes that may follow an image
 NAMES = {"C": "channel", "Z": "slice", "T": "frame"}
+NUMBER = r"(\d{1,20}\.?\d{0,20}(?:[eE][+-]?\d{1,3})?)"
 PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
 
 
@@ -26,6 +27,7 @@ class Layout:
         program: "ImageJ", "OME", "tifffile", or "" where it says nothing.
         count: of the planes.
         axes: letter and length of the axes of planes, slowest first; () where they are not known.
+        spacing: of slices, rows and columns, in one unit; None where it is not stated.
 
     Example:
         >>> from keras_pde.data.images.frames import Layout
@@ -37,6 +39,7 @@ class Layout:
     program: str = ""
     count: int = 1
     axes: tuple[tuple[str, int], ...] = ()
+    spacing: tuple[float, float, float] | None = None
 
     @property
     def names(self) -> str:
@@ -57,7 +60,8 @@ def layout(page: Directory) -> Layout:
     """The layout by the description of a file's first page."""
     text, samples = page.text(270), page.number(277, 1)
     if text.startswith("ImageJ="):
-        return _of_imagej(text, samples)
+        sizes = [_size(page.numbers(tag)) for tag in (283, 282)]  # rows, columns
+        return replace(_of_imagej(text, samples), spacing=_spacing(_slices(text), *sizes))
     if text.startswith('{"shape"'):
         return _of_tifffile(text, samples, page.number(256, 1) * page.number(257, 1))
     return _of_ome(text, samples) if "<OME" in text[:4096] else Layout()
@@ -100,7 +104,38 @@ def _of_ome(text: str, samples: int) -> Layout:
         found = re.search(r'\bDimensionOrder="XY([CZT]{3})"', tag)
         axes = tuple((axis, sizes[axis]) for axis in reversed(found[1] if found else "CZT"))
         count += math.prod(sizes.values())
-    return Layout("OME", max(count, 1), axes if count == math.prod(n for _, n in axes) else ())
+    stated = [_physical(text, axis) for axis in "ZYX"]
+    one_unit = len({unit for _, unit in stated}) == 1
+    spacing = _spacing(*(size for size, _ in stated)) if one_unit else None
+    known = count == math.prod(n for _, n in axes)
+    return Layout("OME", max(count, 1), axes if known else (), spacing)
+
+
+def _spacing(*sizes: float) -> tuple[float, float, float] | None:
+    """Three spacings; None where one is none."""
+    z, y, x = sizes
+    return (z, y, x) if all(0 < size < math.inf for size in sizes) else None
+
+
+def _slices(text: str) -> float:
+    """The distance of slices that ImageJ states; 0 where it states none."""
+    found = re.search(rf"^spacing=-?{NUMBER}\s*$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def _size(pixels: np.ndarray) -> float:
+    """The size of a pixel by the fraction of pixels in a unit; 1 where none is stated."""
+    if pixels.size < 2:
+        return 1.0
+    return float(pixels[1]) / float(pixels[0]) if pixels[0] else 0.0
+
+
+def _physical(text: str, axis: str) -> tuple[float, str]:
+    """Size and unit that OME-XML states of the pixels along an axis; 0 where it states none."""
+    tag = next(iter(PIXELS.findall(text)), "")
+    size = re.search(rf'\bPhysicalSize{axis}="{NUMBER}"', tag)
+    unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]{{0,20}})"', tag)
+    return float(size[1]) if size else 0.0, unit[1] if unit else ""
 
 
 def in_one_directory(page: Directory) -> int:

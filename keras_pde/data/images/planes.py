@@ -25,6 +25,9 @@ class Planes:
         names: what the planes are, in words, such as "ImageJ, 2 channels × 3 slices".
         channels: the channel of each plane, from 0; () where there is one, or none is known.
         form: what a writer of the same format needs beside the images.
+        axes: letter ("T", "Z", "C") and length of the axes of planes, slowest first; () where they
+            are not known.
+        spacing: of slices, rows and columns, in one unit; None where it is not stated.
 
     Example:
         >>> from keras_pde.data.images.planes import Planes
@@ -38,6 +41,8 @@ class Planes:
     names: str = ""
     channels: tuple[int, ...] = ()
     form: Any = None
+    axes: tuple[tuple[str, int], ...] = ()
+    spacing: tuple[float, float, float] | None = None
 
 
 def check_total(pixels: int, count: int, max_pixels: int) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from keras_pde.data.images import descriptions
 from keras_pde.data.images.image import MAX_PIXELS, Image
 from keras_pde.data.images.planes import Planes
@@ -69,6 +71,38 @@ class Stack:
     def channel(self, number: int) -> int:
         """The channel that a plane is of, from 0."""
         return self.planes.channels[number] if self.planes.channels else 0
+
+    @property
+    def spacing(self) -> tuple[float, float, float] | None:
+        """Distances of slices, rows and columns, as the file states them."""
+        return self.planes.spacing
+
+    def volumes(self) -> list[list[int]]:
+        """The planes of each volume: those that differ in their slice alone, or in a channel's.
+
+        Raises:
+            ValueError: the file says that its planes are no slices.
+        """
+        axes = self.planes.axes
+        if not axes:
+            channels = [self.channel(number) for number in range(self.count)]
+            return [
+                [n for n, own in enumerate(channels) if own == channel]
+                for channel in sorted(set(channels))
+            ]
+        if dict(axes).get("Z", 1) == 1 and any(axis in "TC" and n > 1 for axis, n in axes):
+            raise ValueError(
+                f"{self.path} holds no volume: its {self.count} planes are {self.names or 'frames'}"
+                " and no slices. Use a preset for images"
+            )
+        place = [axis for axis, _ in axes]
+        places = np.stack(np.unravel_index(range(self.count), [n for _, n in axes]), 1)
+        if "Z" in place:
+            places = np.delete(places, place.index("Z"), axis=1)
+        found: dict[tuple[int, ...], list[int]] = {}
+        for number, key in enumerate(map(tuple, places.tolist())):
+            found.setdefault(key, []).append(number)
+        return list(found.values())
 
     def image(self, number: int) -> Image:
         """A plane by its number from 0.

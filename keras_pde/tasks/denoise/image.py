@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from keras_pde import presets
 from keras_pde.data import ranges
 from keras_pde.models import retiming
+from keras_pde.operators.respacing import relative
 from keras_pde.runtime import gate
 from keras_pde.runtime.bounded import bounded
 from keras_pde.tasks.denoise import levels
@@ -36,6 +37,7 @@ def denoise(
     offset: float | None = None,
     readout: float | None = None,
     time: float | None = None,
+    spacing: Sequence[float] | None = None,
     tile: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
@@ -71,6 +73,8 @@ def denoise(
         offset: of noise="sensor", the value without light, 0 if it cannot be estimated.
         readout: of noise="sensor", the standard deviation without light.
         time: stopping time of the diffusion, instead of the preset's for the noise level.
+        spacing: of the pixels or voxels along each axis, in any unit, where they are not the same,
+            such as (3, 1, 1) for thick slices; for trained presets, as `with_spacing` says.
         tile: pixels of a tile with its halo, about a million by default.
         progress: called with the number of tiles done and that of all.
 
@@ -105,13 +109,13 @@ def denoise(
     array = gate.array(image, "image", integers=True)
     check_options(preset, time, tile, progress)
     if (ndim := axes_of(preset, array.shape)) != 2 and (gain, offset, readout) == (None,) * 3:
-        options: dict[str, Any] = {"range": range, "time": time, "tile": tile}
+        options: dict[str, Any] = {"range": range, "time": time, "tile": tile, "spacing": spacing}
         return denoise_recording(array, ndim, noise, preset, **options, progress=progress)
     pixels = checked(array)
     known = noisy_image(pixels, noise, range, gain=gain, offset=offset, readout=readout)
     for question in known.questions:
         warnings.warn(question, UserWarning, stacklevel=2)
-    chosen = choose_denoiser(preset, known.shape(preset), known.level, time)
+    chosen = choose_denoiser(preset, known.shape(preset), known.level, time, spacing)
     best = preset == "auto" and time is None
     result = known.filtered(chosen, best, tile, progress)
     return np.array(result.pixels).reshape(array.shape)
@@ -177,7 +181,11 @@ def checked(array: np.ndarray) -> np.ndarray:
 
 
 def choose_denoiser(
-    preset: str, shape: tuple[int, ...], sigma: float, time: float | None = None
+    preset: str,
+    shape: tuple[int, ...],
+    sigma: float,
+    time: float | None = None,
+    spacing: Sequence[float] | None = None,
 ) -> Denoiser:
     """A preset for an image and its noise level, with its program.
 
@@ -186,6 +194,7 @@ def choose_denoiser(
         shape: (height, width, channels).
         sigma: noise level in grey levels of 255; 0 is as 25.
         time: stopping time, instead of the preset's own for sigma.
+        spacing: of the pixels along each axis, where it is not the same.
 
     Raises:
         ValueError: an unknown preset, one of another task, or one that does not fit.
@@ -206,13 +215,20 @@ def choose_denoiser(
     table = entry.get("noise")
     if time is None and table:
         time = levels.stopping_time(table, sigma)
-    chosen = _of_the_zoo(name, time, bool(table)) if entry else _loaded(name, time, False)
+    factors = None if spacing is None else relative(spacing, len(shape) - 1)
+    factors = None if factors and min(factors) == max(factors) else factors
+    find = _of_the_zoo if entry else _loaded
+    chosen = find(name, time, bool(table), factors)
     levels.check_fit(chosen.network, shape)
     return chosen
 
 
-def _loaded(name: str, time: float | None, tuned: bool) -> Denoiser:
+def _loaded(
+    name: str, time: float | None, tuned: bool, spacing: tuple[float, ...] | None
+) -> Denoiser:
     network = presets.from_preset(name)
+    if spacing is not None:
+        network = network.with_spacing(spacing)
     if time is not None:
         network = retiming.retime(network, time)
     return Denoiser(network, name, tuned=tuned, snapshot=True, compile=bounded)

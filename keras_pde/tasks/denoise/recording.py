@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.kinds import KINDS
 
-__all__ = ["axes_of", "denoise_recording", "deviation"]
+if TYPE_CHECKING:
+    from keras_pde.tasks.denoise.denoiser import Denoiser
+
+__all__ = ["axes_of", "denoise_recording", "deviation", "recording_of"]
 
 CUBIC = np.array([1.0, -3.0, 3.0, -1.0]) / np.sqrt(20)  # vanishes on parabolas
 MEDIAN = 0.6744897501960817  # of the absolute value of a standard normal variable
@@ -50,6 +53,7 @@ def denoise_recording(
     *,
     range: Any = ranges.AUTO,
     time: float | None = None,
+    spacing: Sequence[float] | None = None,
     tile: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
@@ -63,6 +67,7 @@ def denoise_recording(
         preset: name or directory.
         range: as `keras_pde.denoise` takes it.
         time: the same.
+        spacing: the same.
         tile: the same.
         progress: the same.
 
@@ -74,8 +79,72 @@ def denoise_recording(
         >>> denoise_recording(np.zeros(99), 1, 25, "linear_1d").shape
         (99,)
     """
-    from keras_pde.tasks.denoise.image import choose_denoiser
+    known = recording_of(values, ndim, noise, preset, range)
+    return known.filtered(preset, time, spacing, tile, progress)[0]
 
+
+class Recording(NamedTuple):
+    """A signal or a volume with its noise.
+
+    Args:
+        values: of any shape that `denoise_recording` takes.
+        ndim: its axes.
+        unit: black and white.
+        used: the range that is filtered.
+        level: of the noise, in 1/255 of the unit.
+    """
+
+    values: np.ndarray
+    ndim: int
+    unit: ranges.Range
+    used: ranges.Range
+    level: float
+
+    def filtered(
+        self,
+        preset: str,
+        time: float | None = None,
+        spacing: Sequence[float] | None = None,
+        tile: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[np.ndarray, Denoiser | None]:
+        """The values without their noise, and by what; None where there is none."""
+        from keras_pde.tasks.denoise.image import choose_denoiser
+
+        sigma = self.level * self.unit.span / self.used.span
+        if sigma < QUIETEST:
+            return self.values.copy(), None
+        given = self.values if self.values.ndim > self.ndim else self.values[..., None]
+        denoiser = choose_denoiser(preset, given.shape, sigma, time, spacing)
+        result = denoiser(given, sigma, range=self.used, tile=tile, progress=progress)
+        return np.array(result.pixels).reshape(self.values.shape), denoiser
+
+
+def recording_of(
+    values: np.ndarray,
+    ndim: int,
+    noise: float | str | None,
+    preset: str,
+    range: Any = ranges.AUTO,
+    stated: float | None = None,
+    bits: int | None = None,
+) -> Recording:
+    """What is known of a signal or a volume.
+
+    Args:
+        values: as `denoise_recording` takes them.
+        ndim: the same.
+        noise: the same.
+        preset: for errors.
+        range: the same.
+        stated: white by a file's tags, in units of the values.
+        bits: of the samples, if they are not those of the type.
+
+    Example:
+        >>> from keras_pde.tasks.denoise.recording import recording_of
+        >>> recording_of(np.zeros(99), 1, 25, "linear_1d").level
+        25.0
+    """
     noun, axes = KINDS[ndim].noun, KINDS[ndim].axes
     shapes = f"({', '.join(axes)}{',' * (ndim == 1)}) or ({', '.join(axes)}, 1)"
     given = values[..., None] if values.ndim == ndim else values
@@ -90,15 +159,10 @@ def denoise_recording(
             " it."
         )
     told = _told(noise, noun)
-    unit = _unit(given, range)
+    unit = _unit(given, range, stated, bits, told is not None)
     level = told if told is not None else 255 * deviation(given) / unit.span
     used = unit if range == ranges.FULL else levels.stretched(given, unit, level)
-    sigma = level * unit.span / used.span
-    if sigma < QUIETEST:
-        return values.copy()
-    denoiser = choose_denoiser(preset, given.shape, sigma, time)
-    result = denoiser(given, sigma, range=used, tile=tile, progress=progress)
-    return np.array(result.pixels).reshape(values.shape)
+    return Recording(values, ndim, unit, used, level)
 
 
 def _told(noise: Any, noun: str) -> float | None:
@@ -112,12 +176,14 @@ def _told(noise: Any, noun: str) -> float | None:
         ) from None
 
 
-def _unit(values: np.ndarray, asked: Any) -> ranges.Range:
+def _unit(
+    values: np.ndarray, asked: Any, stated: float | None, bits: int | None, told: bool
+) -> ranges.Range:
     """What a noise level is told in, as `keras_pde.data.ranges.range_of` finds it for images."""
     floats, automatic = values.dtype.kind == "f", isinstance(asked, str) and asked == ranges.AUTO
     if floats and automatic and not -1 <= values.min() <= values.max() <= 2:
         return ranges.data_range(values, deviation(values))
-    return ranges.range_of(values, asked)
+    return ranges.range_of(values, asked, stated, bits, told)
 
 
 def deviation(values: np.ndarray) -> float:
