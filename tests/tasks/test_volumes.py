@@ -13,6 +13,7 @@ from command import call
 
 import keras_pde
 from keras_pde.data import images
+from keras_pde.tasks.many.worker import Job, Worker
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,10 @@ def test_each_channel_is_a_volume_at_the_spacing_of_the_file(
         assert np.abs(found[:, channel].astype(int) - expected).max() <= 1
         equal = keras_pde.denoise(own, preset=preset)
         assert np.abs(found[:, channel].astype(int) - equal).max() > 20
+    (tmp_path / "out").mkdir()
+    outcome = Worker(Job(str(tmp_path), str(tmp_path / "out"), preset), 0).outcome("a.tif")
+    assert (outcome.error, outcome.pixels) == ("", volumes.size)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "a.tif"), found)
     with images.open_stack(out) as stack:
         assert stack.spacing == pytest.approx((3, 1, 1) if kind == "ImageJ" else (1.5, 0.5, 0.5))
 

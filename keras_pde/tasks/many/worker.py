@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import platform
 import time
@@ -151,12 +152,17 @@ class Worker:
     def _filter(self, source: Path | bytes, target: Path) -> tuple[float, int]:
         from keras_pde.data import images
         from keras_pde.tasks.denoise.planes import Asked, Plane
+        from keras_pde.tasks.denoise.recording import axes_of
         from keras_pde.tasks.denoise.stacks import denoise_stack
+        from keras_pde.tasks.denoise.volumes import denoise_volumes
 
         limit = self.job.max_pixels or images.MAX_PIXELS
         asked, preset = Asked(self.job.noise, self.job.range), self.job.preset
         named = None if isinstance(source, Path) else target.name
         with images.open_stack(source, named, max_pixels=limit, any_range=True) as stack:
+            if stack.count > 1 and axes_of(preset, (0, 0, 0, 0)) == 3:
+                whole = denoise_volumes(stack, target, asked, preset)
+                return whole.levels[0], sum(map(math.prod, whole.shapes))
             if stack.count > 1:
                 done = denoise_stack(stack, target, asked, preset, choose=self._chosen)
                 return done.known.level, done.pixels
