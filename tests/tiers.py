@@ -70,6 +70,8 @@ KEPT = {
     "real_noise::the_unit_of_floats_changes_nothing": 1,
     "real_noise::hidden_colours_touch_no_visible_pixel": 1,
     "real_noise::strong_noise_is_filtered_on_a_coarser_grid": 0,
+    "volumes::each_channel_is_a_volume_at_the_spacing_of_the_file": 1,
+    "volumes::what_volumes_are_not_for": 2,
     # what is learned and estimated without clean images
     "calibrate::the_estimated_psnr_is_within_three_tenths_of_a_decibel": 1,
     "calibrate::with_an_estimated_level_the_estimate_is_as_certain_as_it_says": 1,
@@ -227,6 +229,7 @@ KEPT = {
     "strangers::a_valid_file_of_196_megapixels_is_read": 0,
     "data::bsd_has_400_and_68_images_as_pillow_reads_them": 0,
     "benchmarks::each_loss_trains_without_truth": 0,
+    "benchmarks::stating_the_spacing_of_thick_slices_is_worth_it": 0,
     "benchmarks::loops_agree_with_unrolled_steps": 0,
     "benchmarks::schemes_reach_their_time_and_draw": 0,
     "benchmarks::multigrid_and_its_peers_reach_the_tolerance": 0,

@@ -226,6 +226,16 @@ def test_memory_prints_its_growth_and_draws(script, tmp_path, capsys):
     assert "12 images of 6 sizes" in capsys.readouterr().out
 
 
+def test_stating_the_spacing_of_thick_slices_is_worth_it(script, capsys):
+    rows = script("spacing").main([])
+    for factor, (neighbours, spaced, alone) in rows:
+        if factor == 1:
+            assert spaced == pytest.approx(neighbours, abs=1e-3)
+        else:
+            assert spaced > max(neighbours, alone) + 0.05
+    assert "at their spacing" in capsys.readouterr().out
+
+
 def test_attacks_stay_below_what_is_certified(script, capsys):
     names = ["certified_resnet_2d", "convex_equilibrium_2d"]
     for row in script("certified_vs_attacked").main([*names, "--quick"]):

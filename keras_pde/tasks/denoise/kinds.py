@@ -102,8 +102,9 @@ KINDS = {
             "The truth is the average of 152 aligned heads, which is nearly free of noise, and"
             " smoother than one head: on a scan of one person a network trained on it keeps fewer"
             " fine details than one trained on such scans would. The test slab is 32 mm thick and"
-            " 4 mm away from those that were trained on. Voxels are cubes of 1 mm: nothing is"
-            " measured for others, and the operators know no spacing. The skull is removed."
+            " 4 mm away from those that were trained on. The skull is removed. Voxels are cubes of"
+            " 1 mm; for others state the spacing, which `python benchmarks/spacing.py` measures on"
+            " the slab with every second, third or fourth section."
         ),
         unfit=(
             "Not for other noise (Rician noise near black, motion, coil patterns), and not for"

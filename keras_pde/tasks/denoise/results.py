@@ -40,7 +40,8 @@ def results(
     ]
     published = json.loads((presets.zoo_root() / "published.json").read_text(encoding="utf-8"))
     for other in published.get(test, []):
-        source = f" ({other['source']})" if sources else ", published"
+        source = ", published" if other.get("published", True) else ""
+        source = f" ({other['source']})" if sources else source
         lines.append(
             row(other["method"] + source, other["guarantee"], other["parameters"], other["psnr"])
         )
