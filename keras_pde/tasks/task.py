@@ -1,8 +1,7 @@
 """What a network is for: the contract of a task, and the list of tasks.
 
-Everything that trains, measures, lists or describes networks asks a `Task`, and knows no other
-thing about denoising, inpainting or solving. A task of one's own is a subclass and one call of
-`register`. This file and the tasks' own import neither Keras nor TensorFlow before they need it.
+All that trains, measures, lists or describes networks asks a `Task`. One's own is a subclass and a
+call of `register`. This file and the tasks' own import no Keras or TensorFlow before they need it.
 """
 
 from __future__ import annotations
@@ -196,8 +195,7 @@ class Task(ABC):
             data: folder of the data sets.
 
         Returns:
-            What its index entry says beyond the network's own facts: ``metric``, ``data``,
-            ``licence`` and, where there are, tables of numbers.
+            More of its index entry: ``metric``, ``data``, ``licence``, tables of numbers.
         """
         import json
 
