@@ -16,6 +16,8 @@ from keras_pde.presets.hdf5_writing import write_arrays
 
 __all__ = ["load_weights", "stored_dtype", "weights_bytes"]
 
+OPTIMIZER = "optimizer/"
+
 
 class _Memory(io.BytesIO):
     """A file in memory with the name by which Keras knows what it holds."""
@@ -25,7 +27,7 @@ class _Memory(io.BytesIO):
 
 
 def weights_bytes(network: Any) -> bytes:
-    """A network's weights as the file that Keras writes, in memory.
+    """A network's weights as the file that Keras writes, in memory, without an optimizer's state.
 
     HDF5 ends the process when its file's disk is full, so it gets no file.
 
@@ -41,12 +43,15 @@ def weights_bytes(network: Any) -> bytes:
     memory = _Memory()
     network.save_weights(memory)
     data = memory.getvalue()
+    arrays = read_arrays(data)  # what cannot be read is not written
+    if any(path.startswith(OPTIMIZER) for path in arrays):  # the network was compiled to train
+        kept = {path: x for path, x in arrays.items() if not path.startswith(OPTIMIZER)}
+        data = write_arrays(kept)
     if len(data) > limits.WEIGHTS_BYTES:
         raise ValueError(
             f"The weights take {len(data):,} bytes, and a preset has at most"
             f" {limits.WEIGHTS_BYTES:,}: save the network as a .keras file"
         )
-    read_arrays(data)  # what cannot be read is not written
     return data
 
 

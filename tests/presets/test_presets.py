@@ -291,6 +291,23 @@ def test_a_saved_preset_loads_with_the_same_weights(saved: tuple[Path, Any]) -> 
     assert presets.verify(folder) < 1e-6
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_network_that_was_trained_by_keras_is_saved_and_loads(
+    tmp_path: Path, optimizer: str
+) -> None:
+    net = FEDResNet(1, 3, filters=4, kernel_size=3)
+    net.compile(optimizer, "mse")
+    image = np.random.default_rng(0).random((2, 8, 8, 1)).astype("float32")
+    net.fit(image, image, verbose=0)
+    net.save_to_preset(tmp_path / "mine")
+    same = keras_pde.from_preset(tmp_path / "mine")
+    for a, b in zip(net.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert presets.verify(tmp_path / "mine") < 1e-6
+    assert len(net.optimizer.variables) >= 2  # they are kept where they are
+    net.fit(image, image, verbose=0)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
 def test_one_flipped_byte_is_an_error(saved: tuple[Path, Any], name: str) -> None:
     path = saved[0] / name
