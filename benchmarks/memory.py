@@ -37,11 +37,11 @@ def curve(preset: str, run: Sequence[tuple], program: str) -> list[float]:
     """Memory after each image."""
     import keras_pde
     from keras_pde.runtime import compiled
-    from keras_pde.tasks.denoise import image as denoising
+    from keras_pde.tasks.denoise import choosing
 
     rng = np.random.default_rng(0)
     memory = []
-    one = denoising.choose_denoiser(preset, (64, 64, 1), 25.0).compiled_by(compiled)
+    one = choosing.choose_denoiser(preset, (64, 64, 1), 25.0).compiled_by(compiled)
     for height, width, level in run:
         pixels = rng.random((height, width, 1), dtype="float32")
         if program == "compiled":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_pde.cli import files, sensor, stacks
+from keras_pde.cli.denoise_request import Request
 from keras_pde.cli.plumbing import (
     level_or_sensor,
     load_networks,
@@ -123,29 +124,6 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
     run(Request(source, out, **options))
 
 
-@dataclass(frozen=True)
-class Request:
-    """Options of the command, checked one by one but not yet against the image."""
-
-    source: str | Path
-    out: Path
-    preset: str = "auto"
-    noise: float | str | None = None
-    add_noise: float | None = None
-    range: str | tuple[float, float] = "auto"
-    gain: float | None = None
-    offset: float | None = None
-    readout: float | None = None
-    clean: Path | None = None
-    time: float | None = None
-    seed: int = 0
-    compare: Path | None = None
-    calibrate: bool = False
-    frames: str | int = "each"
-    spacing: tuple[float, ...] | None = None
-    max_pixels: int | None = None
-
-
 def run(request: Request) -> None:
     """Denoise an image file as requested; nothing is written unless everything went well.
 
@@ -173,8 +151,7 @@ def run(request: Request) -> None:
         load_networks()
         from keras_pde.data import ranges
         from keras_pde.tasks import quality as qualities
-        from keras_pde.tasks.denoise import calibrating
-        from keras_pde.tasks.denoise import image as denoising
+        from keras_pde.tasks.denoise import calibrating, choosing
         from keras_pde.tasks.denoise.grey import with_noise
         from keras_pde.tasks.denoise.planes import Asked, Plane
 
@@ -191,7 +168,7 @@ def run(request: Request) -> None:
         if request.calibrate:
             calibrating.check(known, steps)
         shape = known.shape(request.preset)
-        chosen = denoising.choose_denoiser(
+        chosen = choosing.choose_denoiser(
             request.preset, shape, known.level, request.time, request.spacing
         )
         advance()

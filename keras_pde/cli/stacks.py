@@ -11,7 +11,7 @@ from keras_pde.cli.plumbing import load_networks
 from keras_pde.cli.printing import progress_bar
 
 if TYPE_CHECKING:
-    from keras_pde.cli.denoise import Request
+    from keras_pde.cli.denoise_request import Request
     from keras_pde.data.images import Stack
     from keras_pde.tasks.denoise.planes import Asked
     from keras_pde.tasks.denoise.stacks import Filtered
@@ -131,6 +131,8 @@ def _of_volumes(request: Request, stack: Stack, asked: Asked) -> None:
     level = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
     how = "" if request.noise else " estimated"
     click.echo(f"{count} {sizes}, noise {level}{how}{files.say_range(result.unit, result.first)}")
+    for question in result.questions:
+        click.echo(question.replace("noise=", "--noise "))
     if result.spacing is not None:
         by = "as told" if request.spacing else "by the file"
         click.echo(f"spacing {', '.join(f'{h:.4g}' for h in result.spacing)}, {by}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,21 +56,39 @@ def load_images(folder: str | os.PathLike[str], *, channels: int | None = None) 
 
 def image_paths(folder: str | os.PathLike[str]) -> list[Path]:
     """The files that `load_images` reads, in its order; errors as there."""
+    return paths_in(folder, "images", EXTENSIONS)
+
+
+def paths_in(folder: str | os.PathLike[str], what: str, endings: Collection[str]) -> list[Path]:
+    """The files of some kind that are directly in a folder and not hidden, sorted by name.
+
+    Raises:
+        FileNotFoundError: no such folder, or a file.
+        ValueError: there is none.
+
+    Example:
+        >>> import tempfile
+        >>> from keras_pde.data.folders import paths_in
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.npy").write_bytes(b"")
+        ...     [path.name for path in paths_in(folder, "signals", (".npy",))]
+        ['a.npy']
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{folder} is a file, no folder of images"
+            f"{folder} is a file, no folder of {what}"
             if folder.exists()
-            else f"The folder of images {folder} does not exist"
+            else f"The folder of {what} {folder} does not exist"
         )
     paths = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+        if path.suffix.lower() in endings and not path.name.startswith(".")
     )
     if not paths:
         raise ValueError(
-            f"{folder} has no image: expected files named {', '.join('*' + e for e in EXTENSIONS)}"
+            f"{folder} has no {what}: expected files named {', '.join('*' + e for e in endings)}"
             " directly in it"
         )
     return paths

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_pde.data.folders import paths_in
+
 __all__ = ["load_recordings"]
 
 ENDINGS = (".npy", ".npz")
@@ -49,19 +51,7 @@ def load_recordings(
 
 def recording_paths(folder: str | os.PathLike[str], ndim: int) -> list[Path]:
     """The files that `load_recordings` reads, in its order; errors as there."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"The folder of {NAMES[ndim]} {folder} does not exist")
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
-    )
-    if not paths:
-        raise ValueError(
-            f"{folder} has no {NAMES[ndim]}: expected files named *.npy or *.npz directly in it"
-        )
-    return paths
+    return paths_in(folder, NAMES[ndim], ENDINGS)
 
 
 def _read(path: Path, ndim: int, channels: int, least: int) -> np.ndarray:

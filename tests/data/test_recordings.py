@@ -44,6 +44,9 @@ def test_a_file_that_is_no_signal_is_refused_by_its_name(case: str, tmp_path: Pa
 
 
 def test_folders_without_signals_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="is a file, no folder of signals"):
+        load_recordings(tmp_path / "file", 1)
     with pytest.raises(FileNotFoundError, match=r"folder of signals .* does not exist"):
         load_recordings(tmp_path / "gone", 1)
     with pytest.raises(ValueError, match=r"no volumes: expected files named \*.npy"):

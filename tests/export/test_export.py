@@ -40,7 +40,7 @@ from keras_pde.export.served import Served
 from keras_pde.models.network import Network
 from keras_pde.models.timed import Timed
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
-from keras_pde.tasks.denoise import image as denoising
+from keras_pde.tasks.denoise import choosing
 from keras_pde.tasks.denoise.denoiser import Denoiser
 
 tf = pytest.importorskip("tensorflow")
@@ -419,7 +419,7 @@ def test_a_noise_level_is_built_into_classical_and_conditioned_networks(
     noisy = rng.random((1, 20, 24, 1)).astype("float32")
     for name in ("weickert_2d", "certified_resnet_2d"):
         run, about = export.load_exported(export.export(name, tmp_path / name, sigma=40).path)
-        chosen = denoising.choose_denoiser(name, noisy.shape[1:], sigma=40)
+        chosen = choosing.choose_denoiser(name, noisy.shape[1:], sigma=40)
         np.testing.assert_allclose(run(noisy)[0], chosen(noisy[0], 40).pixels, atol=1e-5)
         assert "40 grey levels" in about["noise level"]
 

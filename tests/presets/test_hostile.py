@@ -29,7 +29,7 @@ from keras_pde.presets.metadata import FORMAT_VERSION
 from keras_pde.presets.schema import INITIALIZERS, SCHEMA
 from keras_pde.runtime.allocation import only
 from keras_pde.runtime.copying import MARK
-from keras_pde.tasks.denoise.image import choose_denoiser
+from keras_pde.tasks.denoise.choosing import choose_denoiser
 
 CASES = cases()
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -19,7 +19,7 @@ import keras_pde
 from keras_pde.data import images
 from keras_pde.data.noise.smooth import where_smooth
 from keras_pde.tasks.denoise.calibrating import fitted
-from keras_pde.tasks.denoise.image import choose_denoiser
+from keras_pde.tasks.denoise.choosing import choose_denoiser
 from keras_pde.tasks.denoise.noisy_image import noisy_image
 from keras_pde.tasks.denoise.sure import Risk, probe, sure
 

@@ -30,6 +30,7 @@ import keras_pde
 from keras_pde.cli.main import main
 from keras_pde.data import images, noise
 from keras_pde.runtime import flexible
+from keras_pde.tasks.denoise import choosing
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.many.collection import Summary, denoise_collection
 from keras_pde.tasks.many.worker import ATTEMPTS, BEGUN, Job, Worker
@@ -284,7 +285,7 @@ def test_one_program_serves_all_the_rare_sizes(tmp_path: Path) -> None:
 def test_a_flexible_program_computes_what_the_compiled_one_does(
     preset: str, rng: np.random.Generator
 ) -> None:
-    chosen = denoising.choose_denoiser(preset, (40, 41, 1), 25)
+    chosen = choosing.choose_denoiser(preset, (40, 41, 1), 25)
     pixels = rng.random((40, 41, 1)).astype("float32")
     one, other = (
         denoiser(pixels, 25).pixels for denoiser in (chosen, chosen.compiled_by(flexible))

@@ -24,6 +24,7 @@ from keras_pde.cli.main import main
 from keras_pde.data import images, noise
 from keras_pde.data.images import Image
 from keras_pde.tasks import tiles
+from keras_pde.tasks.denoise import choosing
 from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
@@ -92,7 +93,7 @@ def test_shape_and_type_are_kept(
     result = keras_pde.denoise(image, 20, COLOUR if kind == "colour" else GREY)
     np.testing.assert_array_equal(image, before)
     assert (result.shape, result.dtype) == (image.shape, image.dtype)
-    model = denoising.choose_denoiser(
+    model = choosing.choose_denoiser(
         COLOUR if kind == "colour" else GREY, noisy.shape if kind != "plane" else (100, 80, 1), 20
     ).network
     values = np.float32(image.astype(np.float64) / peak)
@@ -335,7 +336,7 @@ def test_an_implicit_preset_is_solved_once(
 
 
 def test_the_second_image_of_a_size_is_not_compiled_again(camera: np.ndarray) -> None:
-    first, second = (denoising.choose_denoiser(GREY, (64, 64, 1), 25) for _ in range(2))
+    first, second = (choosing.choose_denoiser(GREY, (64, 64, 1), 25) for _ in range(2))
     assert first is second
 
 

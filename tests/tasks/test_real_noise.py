@@ -16,8 +16,7 @@ from keras_pde.cli.main import main
 from keras_pde.data import images, noise
 from keras_pde.data.images import Image
 from keras_pde.data.noise import Sensor
-from keras_pde.tasks.denoise import grids
-from keras_pde.tasks.denoise import image as denoising
+from keras_pde.tasks.denoise import choosing, grids
 from keras_pde.tasks.denoise.composed import composed
 from keras_pde.tasks.denoise.grey import with_noise
 from keras_pde.tasks.denoise.noisy_image import noisy_image
@@ -118,7 +117,7 @@ def test_no_pair_of_images_breaks_the_constant_between_transforms(clean: np.ndar
     rng, sensor = np.random.default_rng(0), Sensor(1.0, readout=2.0)
     first = rng.poisson(30 * clean[:48, :48, None] / 255).astype(np.float64)
     image = noisy_image(first, "sensor", gain=1.0, readout=2.0)
-    chosen = denoising.choose_denoiser("charbonnier_explicit_2d", first.shape, image.level)
+    chosen = choosing.choose_denoiser("charbonnier_explicit_2d", first.shape, image.level)
     bound = composed(network.certificate(), sensor, image.range.high).lipschitz
     assert bound < 20
     a = image.filtered(chosen).pixels
@@ -177,7 +176,7 @@ def test_grids() -> None:
 
 def test_strong_noise_is_filtered_on_a_coarser_grid(clean: np.ndarray) -> None:
     image = np.float32(noisy(clean, 200) / 255)
-    chosen = denoising.choose_denoiser("auto", (128, 128, 1), 200)
+    chosen = choosing.choose_denoiser("auto", (128, 128, 1), 200)
     fine = chosen(image[..., None], 200).pixels[..., 0]
     with pytest.warns(UserWarning, match="beyond the 5 to 55 grey levels"):
         found = keras_pde.denoise(image, 200)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +39,9 @@ def volumes() -> np.ndarray:
     )
 
 
-IMAGEJ = {"axes": "ZCYX", "spacing": 3.0, "unit": "um"}
-SIZES = {f"PhysicalSize{axis}": h for axis, h in {"X": 0.5, "Y": 0.5, "Z": 1.5}.items()}
+# both 1.5, 0.25 and 0.5: ImageJ states pixels in a unit of x and y
+IMAGEJ = {"axes": "ZCYX", "spacing": 1.5, "unit": "um"}
+SIZES = {f"PhysicalSize{axis}": h for axis, h in {"X": 0.5, "Y": 0.25, "Z": 1.5}.items()}
 
 
 @pytest.mark.parametrize("kind", ["ImageJ", "OME"])
@@ -50,17 +50,17 @@ def test_each_channel_is_a_volume_at_the_spacing_of_the_file(
 ) -> None:
     path, out = tmp_path / "a.tif", tmp_path / "b.tif"
     if kind == "ImageJ":
-        tifffile.imwrite(path, volumes, imagej=True, resolution=(1, 1), metadata=IMAGEJ)
+        tifffile.imwrite(path, volumes, imagej=True, resolution=(2, 4), metadata=IMAGEJ)
     else:
         tifffile.imwrite(path, volumes, ome=True, metadata={"axes": "ZCYX", **SIZES})
     result = call("denoise", path, out, "--preset", preset)
     assert "2 volumes of 6 × 18 × 20, noise " in result.stdout
-    assert re.search(r"spacing (3, 1, 1|1.5, 0.5, 0.5), by the file", result.stdout)
+    assert "spacing 1.5, 0.25, 0.5, by the file" in result.stdout
     found = tifffile.imread(out)
     assert found.shape == volumes.shape
     for channel in (0, 1):
         own = volumes[:, channel]
-        expected = keras_pde.denoise(own, preset=preset, spacing=(3, 1, 1))
+        expected = keras_pde.denoise(own, preset=preset, spacing=(6, 1, 2))
         assert np.abs(found[:, channel].astype(int) - expected).max() <= 1
         equal = keras_pde.denoise(own, preset=preset)
         assert np.abs(found[:, channel].astype(int) - equal).max() > 20
@@ -69,7 +69,7 @@ def test_each_channel_is_a_volume_at_the_spacing_of_the_file(
     assert (outcome.error, outcome.pixels) == ("", volumes.size)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "a.tif"), found)
     with images.open_stack(out) as stack:
-        assert stack.spacing == pytest.approx((3, 1, 1) if kind == "ImageJ" else (1.5, 0.5, 0.5))
+        assert stack.spacing == pytest.approx((1.5, 0.25, 0.5))
 
 
 def test_the_spacing_and_the_noise_can_be_told(
@@ -105,6 +105,21 @@ def test_what_volumes_are_not_for(
     )
     assert words in result.stderr
     assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_twelve_bits_in_sixteen_have_their_range_and_a_small_level_is_asked_about(
+    tmp_path: Path, preset: str, volumes: np.ndarray
+) -> None:
+    path, out, white = tmp_path / "a.tif", tmp_path / "b.tif", (281, 3, 1, 4095, False)
+    few = volumes[:, 0] // 16
+    tifffile.imwrite(path, few, extratags=[white])
+    result = call("denoise", path, out, "--preset", preset, "--noise", "8")
+    assert "noise 8; range 0 to 4095" in result.stdout
+    expected = keras_pde.denoise(few, 8, preset, range=(0, 4095))
+    assert np.abs(tifffile.imread(out).astype(int) - expected).max() <= 1
+    floats = volumes[:, 0].astype("float32") / 65535
+    with pytest.warns(UserWarning, match="noise"):
+        keras_pde.denoise(floats, 0.1, preset)
 
 
 def test_frames_and_colours_are_no_slices(tmp_path: Path, preset: str, volumes: np.ndarray) -> None:

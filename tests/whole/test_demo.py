@@ -32,7 +32,7 @@ from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
 from keras_pde.models.timed import Timed
 from keras_pde.tasks import quality as qualities
-from keras_pde.tasks.denoise import image as denoising
+from keras_pde.tasks.denoise import choosing
 from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.listing import list_presets
@@ -230,7 +230,7 @@ def by_python(filter_key: str, noisy: np.ndarray, sigma: float, time: float | No
     }
     name = names[filter_key][noisy.shape[-1]]
     if filter_key != "diffusion":
-        return denoising.choose_denoiser(name, noisy.shape, sigma)(noisy, sigma).pixels
+        return choosing.choose_denoiser(name, noisy.shape, sigma)(noisy, sigma).pixels
     chosen = (
         levels_of.stopping_time(presets.index()[name]["noise"], sigma) if time is None else time
     )

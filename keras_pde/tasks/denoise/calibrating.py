@@ -16,10 +16,11 @@ from keras_pde.data.noise.smooth import where_smooth
 from keras_pde.models.network import Network
 from keras_pde.runtime import gate
 from keras_pde.runtime.bounded import bounded
-from keras_pde.tasks.denoise import image as denoising
 from keras_pde.tasks.denoise import levels
 from keras_pde.tasks.denoise.blending import Blend
+from keras_pde.tasks.denoise.choosing import check_options, choose_denoiser
 from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
+from keras_pde.tasks.denoise.image import checked
 from keras_pde.tasks.denoise.noisy_image import NoisyImage, eight_bits, noisy_image
 from keras_pde.tasks.denoise.sure import Risk
 
@@ -150,14 +151,14 @@ def calibrate(
         (True, True)
     """
     array = gate.array(image, "image", integers=True)
-    pixels = denoising.checked(array)
+    pixels = checked(array)
     if not isinstance(network, Network | str | os.PathLike) or not str(network):
         raise ValueError(
             "network must be a name of keras_pde.list_presets(), a directory, 'auto', or a network."
             f" Received: network={gate.said(network)}"
         )
     preset = "auto" if isinstance(network, Network) else os.fspath(network)
-    denoising.check_options(preset, None, tile, progress)
+    check_options(preset, None, tile, progress)
     if isinstance(noise, str):
         raise ValueError(
             "noise must be a standard deviation in grey levels of 255, or None: the error of a"
@@ -169,7 +170,7 @@ def calibrate(
         levels.check_fit(network, pixels.shape)
         chosen = Denoiser(network, network.name, snapshot=True, compile=bounded)
     else:
-        chosen = denoising.choose_denoiser(preset, known.shape(preset), known.level)
+        chosen = choose_denoiser(preset, known.shape(preset), known.level)
     found = fitted(*levelled(known, noise), chosen, tile, progress)
     return replace(found, pixels=found.pixels.reshape(array.shape))
 

@@ -1,9 +1,7 @@
-"""Denoising an image of any size: `keras_pde.denoise`, and the choice of a preset for an image."""
+"""Denoising an image of any size: `keras_pde.denoise`."""
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,18 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde import presets
 from keras_pde.data import ranges
-from keras_pde.models import retiming
-from keras_pde.operators.respacing import relative
 from keras_pde.runtime import gate
-from keras_pde.runtime.bounded import bounded
-from keras_pde.tasks.denoise import levels
-from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.choosing import check_options, choose_denoiser
 from keras_pde.tasks.denoise.noisy_image import noise_level, noisy_image
 from keras_pde.tasks.denoise.recording import axes_of, denoise_recording
 
-__all__ = ["choose_denoiser", "denoise", "noise_level"]
+__all__ = ["denoise", "noise_level"]
 
 MODES = ("L", "RGB", "F", "I;16", "I;16L", "I;16B")
 
@@ -121,35 +114,6 @@ def denoise(
     return np.array(result.pixels).reshape(array.shape)
 
 
-def check_options(preset: Any, time: Any, tile: Any, progress: Any) -> None:
-    """Refuse options that are none, before a network is loaded.
-
-    Raises:
-        ValueError: a preset that is no name and no path, a time that is no number > 0, a tile that
-            is no whole number ≥ 1, a progress that cannot be called.
-
-    Example:
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> denoising.check_options("auto", 0, None, None)
-        Traceback (most recent call last):
-        ...
-        ValueError: time must be a finite number > 0 or None. Received: time=0
-    """
-    if not isinstance(preset, str | os.PathLike) or not os.fspath(preset):
-        raise ValueError(
-            "preset must be a name of keras_pde.list_presets(), a directory, or 'auto'. Received:"
-            f" preset={gate.said(preset)}"
-        )
-    gate.number(time, "time", low=0, low_open=True, none=True)
-    if tile is not None:
-        gate.whole(tile, "tile", low=1)
-    if progress is not None and not callable(progress):
-        raise ValueError(
-            "progress must be a function of two numbers, or None. Received:"
-            f" progress={gate.said(progress)}"
-        )
-
-
 def checked(array: np.ndarray) -> np.ndarray:
     """(height, width, 1 or 3), of a type and in units that are known."""
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
@@ -178,61 +142,3 @@ def checked(array: np.ndarray) -> np.ndarray:
             f" {array.shape}. Denoise others one by one."
         )
     return pixels
-
-
-def choose_denoiser(
-    preset: str,
-    shape: tuple[int, ...],
-    sigma: float,
-    time: float | None = None,
-    spacing: Sequence[float] | None = None,
-) -> Denoiser:
-    """A preset for an image and its noise level, with its program.
-
-    Args:
-        preset: name or directory; "auto" is the best certified one.
-        shape: (height, width, channels).
-        sigma: noise level in grey levels of 255; 0 is as 25.
-        time: stopping time, instead of the preset's own for sigma.
-        spacing: of the pixels along each axis, where it is not the same.
-
-    Raises:
-        ValueError: an unknown preset, one of another task, or one that does not fit.
-
-    Example:
-        >>> from keras_pde.tasks.denoise import image as denoising
-        >>> chosen = denoising.choose_denoiser("weickert_2d", (64, 64, 1), sigma=15)
-        >>> chosen.name, round(chosen.network.time, 6)
-        ('weickert_2d', 0.6)
-    """
-    index, sigma = presets.index(), sigma or levels.REFERENCE
-    name = levels.choose_preset(index, shape[-1], sigma) if preset == "auto" else preset
-    entry = index.get(name, {})
-    if entry.get("task", "denoise") != "denoise":
-        raise ValueError(
-            f"{name} is a preset of the task {entry['task']!r}, which keras-pde denoise does not do"
-        )
-    table = entry.get("noise")
-    if time is None and table:
-        time = levels.stopping_time(table, sigma)
-    factors = None if spacing is None else relative(spacing, len(shape) - 1)
-    factors = None if factors and min(factors) == max(factors) else factors
-    find = _of_the_zoo if entry else _loaded
-    chosen = find(name, time, bool(table), factors)
-    levels.check_fit(chosen.network, shape)
-    return chosen
-
-
-def _loaded(
-    name: str, time: float | None, tuned: bool, spacing: tuple[float, ...] | None
-) -> Denoiser:
-    network = presets.from_preset(name)
-    if spacing is not None:
-        network = network.with_spacing(spacing)
-    if time is not None:
-        network = retiming.retime(network, time)
-    return Denoiser(network, name, tuned=tuned, snapshot=True, compile=bounded)
-
-
-# of a folder of images all but the first find their network compiled
-_of_the_zoo = functools.lru_cache(maxsize=2)(_loaded)

@@ -202,12 +202,12 @@ class Neighbor2Neighbor(Loss):
         ℓ = (mean d² + γ mean (d − (g₁ − g₂)N(y))² − σ²)/σ²,   d = N(g₁y) − g₂y,   γ = 2.
 
     g₁ and g₂ take two different, adjacent pixels of each 2 × 2, at random (of a signal two samples,
-    of a volume two voxels of each 2 × 2 × 2). The noise of g₂y is
-    independent of g₁y given x, so E mean d² = E mean (N(g₁y) − g₂x)² + σ². g₂x is not g₁x: of the
-    ideal denoiser N(y) = x, N(g₁y) = g₁x, d − (g₁ − g₂)N(y) is the noise of g₂y alone, and the
-    second term keeps others near that. Its N(y) is not differentiated. Unlike the other losses it
-    is biased where neighbours differ, and the network learns images of half the size; it needs no
-    σ but for a network that is told it, and no Gaussian noise.
+    of a volume two voxels of each 2 × 2 × 2). The noise of g₂y is independent of g₁y given x, so
+    E mean d² = E mean (N(g₁y) − g₂x)² + σ². g₂x is not g₁x: of the ideal denoiser N(y) = x,
+    N(g₁y) = g₁x, d − (g₁ − g₂)N(y) is the noise of g₂y alone, and the second term keeps others near
+    that. Its N(y) is not differentiated. Unlike the other losses it is biased where neighbours
+    differ, and the network learns data of half the size; it needs no σ but for a network that is
+    told it, and no Gaussian noise.
 
     Source: Huang, Li, Jia, Lu, Liu, "Neighbor2Neighbor" (CVPR 2021, arXiv:2101.02824).
 

@@ -167,7 +167,7 @@ def noisy_image(
     unit = ranges.range_of(work, range, stated, bits, told=isinstance(told, float))
     if isinstance(told, str):
         return _of_a_sensor(pixels, work, unit, visible, gain, offset, readout)
-    about, questions = "", _questions(told, unit) if told else ()
+    about, questions = "", questions_about(told, unit) if told else ()
     if told is None:
         told, about = _estimated(work, unit, table)
     used = unit if range == ranges.FULL else levels.stretched(work, unit, told)
@@ -223,7 +223,8 @@ def _checked(noise: Any, *sensor: float | None) -> float | str | None:
         ) from None
 
 
-def _questions(told: float, unit: Range) -> tuple[str, ...]:
+def questions_about(told: float, unit: Range) -> tuple[str, ...]:
+    """What is probably not meant by a level that is told, a sentence each."""
     asked = [text] if (text := question(told, "noise", unit.low, unit.high)) else []
     if told > HIGHEST:
         asked.append(

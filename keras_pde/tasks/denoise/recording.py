@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from keras_pde.data import ranges
 from keras_pde.runtime import gate
 from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
 from keras_pde.tasks.denoise import levels
+from keras_pde.tasks.denoise.choosing import choose_denoiser
+from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.kinds import KINDS
-
-if TYPE_CHECKING:
-    from keras_pde.tasks.denoise.denoiser import Denoiser
+from keras_pde.tasks.denoise.noisy_image import questions_about
 
 __all__ = ["axes_of", "denoise_recording", "deviation", "recording_of"]
 
@@ -80,6 +81,8 @@ def denoise_recording(
         (99,)
     """
     known = recording_of(values, ndim, noise, preset, range)
+    for question in known.questions:
+        warnings.warn(question, UserWarning, stacklevel=3)
     return known.filtered(preset, time, spacing, tile, progress)[0]
 
 
@@ -92,6 +95,7 @@ class Recording(NamedTuple):
         unit: black and white.
         used: the range that is filtered.
         level: of the noise, in 1/255 of the unit.
+        questions: what is probably not meant, a sentence each.
     """
 
     values: np.ndarray
@@ -99,6 +103,7 @@ class Recording(NamedTuple):
     unit: ranges.Range
     used: ranges.Range
     level: float
+    questions: tuple[str, ...] = ()
 
     def filtered(
         self,
@@ -109,8 +114,6 @@ class Recording(NamedTuple):
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[np.ndarray, Denoiser | None]:
         """The values without their noise, and by what; None where there is none."""
-        from keras_pde.tasks.denoise.image import choose_denoiser
-
         sigma = self.level * self.unit.span / self.used.span
         if sigma < QUIETEST:
             return self.values.copy(), None
@@ -162,7 +165,8 @@ def recording_of(
     unit = _unit(given, range, stated, bits, told is not None)
     level = told if told is not None else 255 * deviation(given) / unit.span
     used = unit if range == ranges.FULL else levels.stretched(given, unit, level)
-    return Recording(values, ndim, unit, used, level)
+    questions = () if told is None else questions_about(told, unit)
+    return Recording(values, ndim, unit, used, level, questions)
 
 
 def _told(noise: Any, noun: str) -> float | None:

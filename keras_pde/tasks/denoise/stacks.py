@@ -13,8 +13,9 @@ import numpy as np
 from keras_pde.data import ranges
 from keras_pde.data.images import Image, Stack, write_stack
 from keras_pde.runtime import gate
+from keras_pde.tasks.denoise.choosing import check_options, choose_denoiser
 from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
-from keras_pde.tasks.denoise.image import check_options, checked, choose_denoiser
+from keras_pde.tasks.denoise.image import checked
 from keras_pde.tasks.denoise.noisy_image import NoisyImage
 from keras_pde.tasks.denoise.planes import Asked, Common, Plane, common_noise, looked_at
 

@@ -29,6 +29,7 @@ class Volumes:
         spacing: that was used, or None.
         denoiser: the last one; None where no volume has noise.
         lost: metadata that are not kept, in words.
+        questions: what is probably not meant, a sentence each.
     """
 
     first: Image
@@ -38,6 +39,7 @@ class Volumes:
     spacing: Sequence[float] | None
     denoiser: Denoiser | None
     lost: tuple[str, ...]
+    questions: tuple[str, ...]
 
 
 def denoise_volumes(
@@ -104,7 +106,7 @@ def denoise_volumes(
             progress(done, len(volumes))
     first = stack.image(0)
     lost = write_stack(out, (found.pop(number) for number in range(stack.count)), stack)
-    return Volumes(first, shapes, levels, units[0], spacing, denoiser, lost)
+    return Volumes(first, shapes, levels, units[0], spacing, denoiser, lost, known.questions)
 
 
 def _volume(planes: list[Image], stack: Stack, preset: str) -> np.ndarray:

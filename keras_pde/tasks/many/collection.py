@@ -211,12 +211,12 @@ def _checked_preset(preset: str) -> str:
     Its mistakes show before workers start.
     """
     from keras_pde import presets
-    from keras_pde.tasks.denoise import image as denoising
+    from keras_pde.tasks.denoise import choosing
 
     if preset == "auto":
         return preset
     entry = presets.index().get(preset, {})
-    denoising.choose_denoiser(preset, (64, 64, entry.get("channels", 3)), 25.0)
+    choosing.choose_denoiser(preset, (64, 64, entry.get("channels", 3)), 25.0)
     return preset if entry or "://" in preset else str(Path(preset).absolute())
 
 

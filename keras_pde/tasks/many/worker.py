@@ -177,7 +177,7 @@ class Worker:
     def _chosen(self, shape: tuple[int, ...], level: float) -> Denoiser:
         from keras_pde import presets
         from keras_pde.runtime.compiling import flexible
-        from keras_pde.tasks.denoise import image as denoising
+        from keras_pde.tasks.denoise import choosing
 
         if (
             self.own is None
@@ -185,8 +185,8 @@ class Worker:
             and self.job.preset not in presets.index()
         ):
             # a directory: no table of times, the same for every level
-            self.own = denoising.choose_denoiser(self.job.preset, shape, level)
-        chosen = self.own or denoising.choose_denoiser(self.job.preset, shape, level)
+            self.own = choosing.choose_denoiser(self.job.preset, shape, level)
+        chosen = self.own or choosing.choose_denoiser(self.job.preset, shape, level)
         if shape[:2] in self.job.common:
             return chosen
         # one is enough: a trained network serves every level

@@ -12,8 +12,8 @@ from keras_pde.models import retiming
 from keras_pde.runtime.bounded import bounded
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise import levels
+from keras_pde.tasks.denoise.choosing import check_options
 from keras_pde.tasks.denoise.denoiser import Denoiser
-from keras_pde.tasks.denoise.image import check_options
 
 __all__ = ["Prior", "choose_prior"]
 
