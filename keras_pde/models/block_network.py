@@ -220,8 +220,9 @@ class BlockNetwork(Network):
             raise ValueError("Patches have no spacing of their own: resample the data instead")
         model = type(self).from_config({**self.get_config(), "name": f"{self.name}_spaced"})
         model.take_weights(self)
-        for part in {id(x): x for b in model.blocks for x in (b.operator, b.flux)}.values():
-            part.respace(factors)
+        for block in model.blocks:
+            block.operator.respace(factors)
+            block.flux.respace(factors)
         return model
 
     def get_config(self) -> dict[str, Any]:

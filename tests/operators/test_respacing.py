@@ -68,7 +68,7 @@ def test_a_network_of_another_spacing_keeps_its_guarantees_under_attack() -> Non
     assert not np.allclose(ops.convert_to_numpy(net(u)), a, atol=1e-3)
 
 
-def test_equal_spacings_give_the_same_function_and_shared_parts_change_once() -> None:
+def test_equal_spacings_give_the_same_function_and_one_block_for_all_steps_changes_once() -> None:
     net, u = network(), np.random.default_rng(0).random((1, 4, 5, 6, 1))
     same = ops.convert_to_numpy(net.with_spacing((2, 2, 2))(u))
     np.testing.assert_allclose(same, ops.convert_to_numpy(net(u)), atol=1e-5)
@@ -77,6 +77,20 @@ def test_equal_spacings_give_the_same_function_and_shared_parts_change_once() ->
     (kernel,) = tied.blocks[0].operator.kernel_arrays()
     (other,) = tied.with_spacing((1, 2)).blocks[0].operator.kernel_arrays()
     np.testing.assert_allclose(other, respaced(kernel, (1, 2)), atol=1e-6)
+
+
+def test_what_a_gate_mixes_stays_as_it_is_in_use() -> None:
+    net = network()
+    for block in net.blocks:
+        block.flux.mixing.assign(10 * block.flux.mixing)  # beyond the coupling
+    thick = net.with_spacing((3.0, 1.0, 1.0))
+    for before, after in zip(net.blocks, thick.blocks, strict=True):
+        own, mixed, spaced = (
+            ops.convert_to_numpy(x)
+            for x in (before.flux.mixing, before.flux.weights_in_use()[1], after.flux.mixing)
+        )
+        assert np.abs(mixed).max() < np.abs(own).max() / 2
+        np.testing.assert_allclose(spaced, mixed, rtol=1e-5)
 
 
 def test_far_slices_are_denoised_by_themselves() -> None:

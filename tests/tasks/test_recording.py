@@ -9,6 +9,8 @@ import pytest
 
 import keras_pde
 from keras_pde import ConvOperator, DiffusionBlock, DiffusionResNet
+from keras_pde.data.recordings import load_recordings
+from keras_pde.presets import zoo_root
 from keras_pde.tasks import tiles
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.recording import deviation
@@ -73,3 +75,17 @@ def test_signals_and_volumes_in_tiles_are_those_without(
     assert tiling.count > 3
     whole = denoiser(values, 25).pixels
     np.testing.assert_allclose(denoiser(values, 25, tile=size).pixels, whole, atol=2e-6)
+
+
+@pytest.mark.parametrize(("kind", "ndim"), [("ecg", 1), ("mri", 3)])
+@pytest.mark.filterwarnings("ignore:noise=")
+def test_weak_noise_makes_nothing_worse(kind: str, ndim: int) -> None:
+    whole = load_recordings(zoo_root() / "data" / f"{kind}_test", ndim)[0][..., 0]
+    clean = whole if ndim == 1 else whole[20:44]
+    for level in (0.05, 0.2, 1, 4):
+        noise = np.random.default_rng(0).standard_normal(clean.shape)
+        noisy = (clean + level / 255 * noise).astype("float32")
+        found = keras_pde.denoise(noisy, level, f"gated_resnet_{ndim}d", range=(0, 1))
+        before, after = (-10 * np.log10(np.mean((u - clean) ** 2)) for u in (noisy, found))
+        assert after > before - 0.05
+        assert level < 1 or after > before + 1

@@ -12,6 +12,7 @@ from command import call
 
 import keras_pde
 from keras_pde.data import images
+from keras_pde.tasks.denoise.recording import recording_of
 from keras_pde.tasks.many.worker import Job, Worker
 
 
@@ -82,6 +83,8 @@ def test_the_spacing_and_the_noise_can_be_told(
     result = call("denoise", path, out, "--preset", preset, "--noise", "8", "--spacing", "2,1,1")
     assert "a volume of 6 × 18 × 20, noise 8" in result.stdout
     assert "spacing 2, 1, 1, as told" in result.stdout
+    told, found = (recording_of(volumes[:, 0], 3, level, preset) for level in (8, None))
+    assert told.unit.high == 65535 > found.unit.high  # whatever part of it the data occupy
     expected = keras_pde.denoise(volumes[:, 0], 8, preset, spacing=(2, 1, 1))
     assert np.abs(tifffile.imread(out).astype(int) - expected).max() <= 1
 

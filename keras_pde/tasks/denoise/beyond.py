@@ -14,7 +14,7 @@ from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
 
 TRAINED = (5.0, 55.0)  # grey levels of 255
 STRONGEST = 140.0  # from where on a grid of half as many pixels each way is better
-PROBED = 1024  # pixels each way
+PROBED = 1 << 20  # pixels, or samples, or voxels
 PROBE = 0.1  # of the noise
 Progress = Callable[[int, int], None] | None
 
@@ -27,7 +27,7 @@ def weak(
     tile: int | None,
     progress: Progress,
 ) -> Denoised:
-    r"""Weak noise, multiplied up to the least that the networks are trained on.
+    r"""Weak noise of an image, a signal or a volume, multiplied up to the least that is trained on.
 
     The result is y + w(N(y) − y) with the w that minimises Stein's unbiased estimate of the error,
 
@@ -40,7 +40,7 @@ def weak(
 
     Args:
         denoiser: of a network that is told the level, or tuned for one.
-        pixels: (height, width, channels).
+        pixels: (\*spatial, channels).
         used: their range.
         level: in 1/255 of it.
         tile: as `keras_pde.denoise` takes it.
@@ -51,10 +51,9 @@ def weak(
     part = used._replace(high=used.low + used.span * level / TRAINED[0])
     values, sigma = part.normalised(pixels), TRAINED[0] / 255
     result = denoiser(values, TRAINED[0], tile=tile, progress=progress)
-    rows, columns = (
-        slice((n - min(n, PROBED)) // 2, (n + min(n, PROBED)) // 2) for n in values.shape[:2]
-    )
-    few = np.s_[rows, columns]
+    sizes = values.shape[:-1]
+    most = round(PROBED ** (1 / len(sizes)))
+    few = tuple(slice((n - min(n, most)) // 2, (n + min(n, most)) // 2) for n in sizes)
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), values[few].shape)
     removed = result.pixels - values
     before = (

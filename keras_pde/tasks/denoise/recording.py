@@ -13,7 +13,7 @@ from keras_pde.data import noise as noises
 from keras_pde.data import ranges
 from keras_pde.runtime import gate
 from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
-from keras_pde.tasks.denoise import levels
+from keras_pde.tasks.denoise import beyond, levels
 from keras_pde.tasks.denoise.choosing import choose_denoiser
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.kinds import KINDS
@@ -113,13 +113,20 @@ class Recording(NamedTuple):
         tile: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[np.ndarray, Denoiser | None]:
-        """The values without their noise, and by what; None where there is none."""
+        """The values without their noise, and by what; None where there is none.
+
+        A trained network that is told noise below what it is trained on removes a part of it, as
+        `keras_pde.tasks.denoise.beyond.weak` says.
+        """
         sigma = self.level * self.unit.span / self.used.span
         if sigma < QUIETEST:
             return self.values.copy(), None
         given = self.values if self.values.ndim > self.ndim else self.values[..., None]
         denoiser = choose_denoiser(preset, given.shape, sigma, time, spacing)
-        result = denoiser(given, sigma, range=self.used, tile=tile, progress=progress)
+        if denoiser.network.noise_conditioned and sigma < beyond.TRAINED[0]:
+            result = beyond.weak(denoiser, given, self.used, sigma, tile, progress)
+        else:
+            result = denoiser(given, sigma, range=self.used, tile=tile, progress=progress)
         return np.array(result.pixels).reshape(self.values.shape), denoiser
 
 
