@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from keras_pde.presets.reading import shown
-from keras_pde.presets.schema import (
-    FLUXES,
-    INITIALIZERS,
-    NETWORKS,
-    SCHEMA,
-    build_config,
-    check_config,
-)
+from keras_pde.presets.schema import SCHEMA, build_config, check_config
+from keras_pde.presets.schema_parts import FLUXES, INITIALIZERS, NETWORKS
 from keras_pde.presets.values import record, wrong
 
 Kind = TypeVar("Kind")

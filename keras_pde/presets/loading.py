@@ -20,7 +20,7 @@ from keras_pde.presets.hdf5_types import check_finite
 from keras_pde.presets.locating import is_own, locate
 from keras_pde.presets.metadata import agree, read_metadata
 from keras_pde.presets.reading import parse_json, read_bytes, refused, shown
-from keras_pde.presets.schema import PRECISIONS
+from keras_pde.presets.schema_parts import PRECISIONS
 from keras_pde.runtime.one_line import one_line, shown_path
 
 

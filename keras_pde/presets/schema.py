@@ -5,10 +5,30 @@ Keys may be missing, as in files of versions that did not have them yet; no othe
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from keras_pde.presets import limits
+from keras_pde.presets.schema_evolution import EVOLUTION
+from keras_pde.presets.schema_parts import (
+    BLOCK_NETWORKS,
+    FILTERS,
+    FLUX_LAYERS,
+    FLUXES,
+    INITIALIZERS,
+    KERNEL_SIZE,
+    LAYER,
+    NETWORKS,
+    OPERATORS,
+    PRECISIONS,
+    PROBLEMS,
+    SMOOTHERS,
+    SOLVERS,
+    STEPS,
+    VARIANCE,
+    Part,
+    cycle,
+    optional,
+)
 from keras_pde.presets.values import (
     Check,
     either,
@@ -21,69 +41,10 @@ from keras_pde.presets.values import (
     shape,
     whole,
     word,
-    wrong,
 )
 
 __all__ = ["build_config", "check_config"]
 
-PRECISIONS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
-_FLUXES = ("Linear", "Charbonnier", "TruncatedTV", "PeronaMalik", "PeronaMalikExponential")
-FLUXES = (*_FLUXES, "Weickert", "TruncatedBFB", "FAB", "ReLU")
-FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux")
-OPERATORS = ("ConvOperator", "DenseOperator")
-SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
-SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack")
-PROBLEMS = ("Poisson", "ScreenedPoisson", "Biharmonic", "Inpainting", "Diffusion")
-NETWORKS = (
-    *("DiffusionResNet", "FEDResNet", "FSIResNet", "DuFortFrankelResNet"),
-    *("ImplicitRecurrent", "MultigridUNet"),
-)
-_VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
-INITIALIZERS = (
-    *(*_VARIANCE, "LecunUniform", "VarianceScaling", "RandomNormal", "RandomUniform"),
-    *("TruncatedNormal", "Orthogonal", "Zeros", "Ones", "Constant", "Identity"),
-)
-
-
-class Part:
-    """An object of one of some classes; the walk over the configuration checks it itself."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = names
-
-    def __call__(self, value: Any, where: str) -> None:
-        if type(value) is not dict or "class_name" not in value:
-            raise wrong(where, f"one of {', '.join(self.names)}", value)
-        own = str(value.get("registered_name")).partition(">")[0] not in ("keras_pde", "None")
-        if not own and value["class_name"] not in self.names:
-            raise wrong(where, f"one of {', '.join(self.names)}", value["class_name"])
-
-
-def optional(check: Check) -> Check:
-    """A value, or null."""
-    return either(none, check)
-
-
-def cycle(value: Any, where: str) -> None:
-    """A multigrid cycle in textbook notation, of few smoothing steps."""
-    text = value if type(value) is str else ""
-    match = re.fullmatch(r"(?:V|W|F|FMG)\((\d{1,3}), ?(\d{1,3})\)", text)
-    if match is None or max(int(match[1]), int(match[2])) > limits.SMOOTHING_STEPS:
-        raise wrong(where, f'such as "V(2,1)", at most {limits.SMOOTHING_STEPS} steps,', value)
-
-
-DTYPE = either(one_of(*PRECISIONS), Part("DTypePolicy"))
-# by which a part that several layers hold is one again, see runtime.sharing
-SHARED = listed(either(one_of(""), word), 2, 2)
-LAYER: dict[str, Check] = {
-    "name": word,
-    "trainable": flag,
-    "dtype": optional(DTYPE),
-    "shared_part": SHARED,
-}
-STEPS = whole(1, limits.STEPS)
-FILTERS = whole(1, limits.FILTERS)
-KERNEL_SIZE = whole(1, limits.KERNEL_SIZE)
 FLUX = either(word, Part(*FLUXES, *FLUX_LAYERS))
 SCHEDULE = record(
     {
@@ -156,6 +117,8 @@ SCHEMA: dict[str, dict[str, Check]] = {
         "outputs": optional(whole(1, limits.FILTERS)),
         "noise_conditioned": flag,
     },
+    # time stepping
+    **EVOLUTION,
     # steps and what is around them
     "DiffusionBlock": {
         **STEP,
@@ -237,7 +200,7 @@ SCHEMA: dict[str, dict[str, Check]] = {
     # Keras
     "DTypePolicy": {"name": one_of(*PRECISIONS)},
     "SeedGenerator": {"seed": optional(whole(-(2**63), 2**64)), "name": word},
-    **dict.fromkeys(_VARIANCE, SCALED),
+    **dict.fromkeys(VARIANCE, SCALED),
     "LecunUniform": SCALED,
     "VarianceScaling": {**SCALED, "scale": real, "mode": word, "distribution": word},
     "RandomNormal": {**DRAWN, "mean": real, "stddev": real},
@@ -276,7 +239,7 @@ def check_config(name: str, config: Any, where: str) -> None:
         ValueError: flux.contrast: a finite number was expected, and it is '0.1'
     """
     record(SCHEMA[name])(config, where)
-    if name in NETWORKS and name != "MultigridUNet":
+    if name in BLOCK_NETWORKS:
         steps, blocks = _lengths(config)
         if steps > limits.STEPS or (blocks > limits.BLOCKS and not config.get("tied", False)):
             raise ValueError(

@@ -26,7 +26,8 @@ from keras_pde.presets.allowed_classes import MODULES, check_network
 from keras_pde.presets.hdf5 import read_arrays
 from keras_pde.presets.hdf5_writing import write_arrays
 from keras_pde.presets.metadata import FORMAT_VERSION
-from keras_pde.presets.schema import INITIALIZERS, SCHEMA
+from keras_pde.presets.schema import SCHEMA
+from keras_pde.presets.schema_parts import INITIALIZERS
 from keras_pde.runtime.allocation import only
 from keras_pde.runtime.copying import MARK
 from keras_pde.tasks.denoise.choosing import choose_denoiser
