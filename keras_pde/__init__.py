@@ -9,6 +9,7 @@ from keras_pde.runtime.version import __version__ as __version__
 
 __all__ = [
     "Certificate",
+    "Collision",
     "ConvOperator",
     "CoupledSplineFlux",
     "DenseOperator",
@@ -21,8 +22,11 @@ __all__ = [
     "GatedFlux",
     "ImplicitDiffusion",
     "ImplicitRecurrent",
+    "Lattice",
+    "LatticeBoltzmann",
     "Lifting",
     "MultigridUNet",
+    "OrbitDense",
     "Prolongation",
     "Restriction",
     "Schedule",
@@ -59,9 +63,11 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.fluxes.gated_flux import GatedFlux
     from keras_pde.fluxes.spline_flux import SplineFlux
     from keras_pde.layers import (
+        Collision,
         DiffusionBlock,
         ImplicitDiffusion,
         Lifting,
+        OrbitDense,
         Prolongation,
         Restriction,
     )
@@ -71,10 +77,11 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         FEDResNet,
         FSIResNet,
         ImplicitRecurrent,
+        LatticeBoltzmann,
         MultigridUNet,
         plotting,
     )
-    from keras_pde.operators import ConvOperator, DenseOperator, Stencil
+    from keras_pde.operators import ConvOperator, DenseOperator, Lattice, Stencil
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, solvers
     from keras_pde.schemes.multigrid import problems, smoothers

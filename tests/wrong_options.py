@@ -48,6 +48,41 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
         keras_pde.DenseOperator,
         {"rows": [*COUNT, None], "initializer": [*WORD, None], "normalize": FLAG},
     ),
+    "Lattice": (
+        keras_pde.Lattice,
+        {"lattice": [*WORD, None], "boundary": [*WORD, None, ["walls"], ["walls", 3]]},
+    ),
+    "OrbitDense": (
+        functools.partial(keras_pde.OrbitDense, [[1, 0]]),
+        {
+            "channels": [*COUNT, None],
+            "outputs": [3, "ab", [], [[0, 0]], [[1, 2]], [[0, 1], [1]], [[0.0, 1.0]], [[0], [0]]],
+            "use_bias": FLAG,
+            "initializer": WORD,
+        },
+    ),
+    "Collision": (
+        keras_pde.Collision,
+        {
+            "lattice": [*WORD, None],
+            "viscosity": [*NUMBER, 0, None],
+            "hidden": [3, "ab", None, [0], [2.5], ["3"], [True]],
+        },
+    ),
+    "LatticeBoltzmann": (
+        functools.partial(keras_pde.LatticeBoltzmann, boundary=["walls", "periodic"]),
+        {
+            "lattice": [*WORD, None],
+            "viscosity": [*NUMBER, 0, None],
+            "steps": [*COUNT, None],
+            "boundary": [*WORD, None, ["walls"], ["walls", 3]],
+            "lids": [
+                *[3, "x+", ["x+"], {"z+": (0, 0.1)}, {"y+": (0.1, 0)}, {"x+": (0.1, 0)}, {3: 1}],
+                *[{"x+": 0.1}, {"x+": "ab"}, {"x+": (0, 0, 0)}, {"x+": (0, 1)}, {"x+": None}],
+            ],
+            "hidden": [3, "ab", None, [0], [2.5], ["3"], [True]],
+        },
+    ),
     "Lifting": (keras_pde.Lifting, {"channels": COUNT, "patch_size": COUNT, "learned": FLAG}),
     "Restriction": (keras_pde.Restriction, {"boundary": [*WORD, None], "learned": FLAG}),
     "Prolongation": (keras_pde.Prolongation, {"boundary": [*WORD, None], "learned": FLAG}),

@@ -4,18 +4,22 @@ from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gated_flux import GatedFlux
 from keras_pde.fluxes.spline_flux import SplineFlux
+from keras_pde.layers.collision import Collision
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
+from keras_pde.layers.orbit_dense import OrbitDense
 from keras_pde.layers.transfer import Prolongation, Restriction
 
 __all__ = [
+    "Collision",
     "CoupledSplineFlux",
     "DiffusionBlock",
     "FluxActivation",
     "GatedFlux",
     "ImplicitDiffusion",
     "Lifting",
+    "OrbitDense",
     "Prolongation",
     "Restriction",
     "SplineFlux",

@@ -5,6 +5,7 @@ from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
 from keras_pde.models.fed_resnet import FEDResNet
 from keras_pde.models.fsi_resnet import FSIResNet
 from keras_pde.models.implicit_recurrent import ImplicitRecurrent
+from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.multigrid_unet import MultigridUNet
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "FEDResNet",
     "FSIResNet",
     "ImplicitRecurrent",
+    "LatticeBoltzmann",
     "MultigridUNet",
 ]

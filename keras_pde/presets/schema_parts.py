@@ -22,7 +22,7 @@ PRECISIONS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mix
 _FLUXES = ("Linear", "Charbonnier", "TruncatedTV", "PeronaMalik", "PeronaMalikExponential")
 FLUXES = (*_FLUXES, "Weickert", "TruncatedBFB", "FAB", "ReLU")
 FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux")
-OPERATORS = ("ConvOperator", "DenseOperator")
+OPERATORS = ("ConvOperator", "DenseOperator", "Lattice")
 SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
 SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack")
 PROBLEMS = ("Poisson", "ScreenedPoisson", "Biharmonic", "Inpainting", "Diffusion")
@@ -33,7 +33,7 @@ BLOCK_NETWORKS = (
     "DuFortFrankelResNet",
     "ImplicitRecurrent",
 )
-TIME_STEPPERS: tuple[str, ...] = ()
+TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann",)
 NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

@@ -11,7 +11,7 @@ import pytest
 from arrays import value
 from keras import ops
 
-from keras_pde import ConvOperator, DenseOperator, DiffusionBlock, ImplicitDiffusion
+from keras_pde import ConvOperator, DenseOperator, DiffusionBlock, ImplicitDiffusion, Lattice
 from keras_pde.operators import Operator, get
 from keras_pde.runtime.precision import unit_roundoff
 
@@ -55,6 +55,8 @@ KINDS = {
         ),
         (1, 8, 2),
     ),
+    "lattice": Kind(lambda **o: Lattice(boundary=["walls", "periodic"], **o), (1, 3, 2, 9)),
+    "lattice, 1-D": Kind(lambda **o: Lattice("D1Q3", **o), (1, 4, 3)),
     "3-D": Kind(lambda **o: ConvOperator(2, 2, boundary="dirichlet", **o), (1, 3, 4, 3, 1)),
 }
 each = pytest.mark.parametrize("kind", KINDS)

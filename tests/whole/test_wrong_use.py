@@ -24,6 +24,7 @@ from keras_pde import (
     GatedFlux,
     ImplicitDiffusion,
     Lifting,
+    OrbitDense,
     Prolongation,
     Restriction,
     SplineFlux,
@@ -43,6 +44,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "stencil": (lambda: ConvOperator(initializer="forward"), "u"),
     "learned operator": (lambda: ConvOperator(4, 3), "u"),
     "stacked operator": (lambda: ConvOperator((2, 4), 3, boundary="dirichlet"), "u"),
+    "dense layer on orbits": (lambda: OrbitDense([[7, *range(7)]], 3), "u"),
     "dense operator": (lambda: DenseOperator(3), "u"),
     "restriction": (Restriction, "u"),
     "learned restriction": (lambda: Restriction(learned=True), "u"),
@@ -58,7 +60,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "coupled spline": (lambda: CoupledSplineFlux(3), "s"),
 }
 ANY_CHANNELS = ("restriction", "prolongation", "flux")
-ANY_RANK = ("dense operator", "flux", "spline")
+ANY_RANK = ("dense layer on orbits", "dense operator", "flux", "spline")
 
 
 def noisy(block: Any = DiffusionBlock, **options: Any) -> Any:
@@ -76,6 +78,10 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
         {"image": X},
     ),
     "MultigridUNet": (lambda: keras_pde.MultigridUNet("poisson"), {"image": X}),
+    "LatticeBoltzmann": (
+        lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
+        {"state": np.concatenate([X] * 4 + [X[..., :1]], -1)},
+    ),
     "inpainting": (lambda: keras_pde.MultigridUNet("inpainting"), {"image": X, "mask": MASK}),
     "learned net": (
         lambda: keras_pde.MultigridUNet("screened_poisson", channels=2, levels=2),
@@ -204,7 +210,10 @@ def in_networks() -> Iterator[tuple[str, Callable[[], str]]]:
         network(given if len(given) > 1 else given[0])
         for name, x in inputs.items():
             low = {"noise": 0.0, "mask": 0.0}.get(name, -np.inf)
-            wrong = {**arrays(x), **(shapes(x) if name in ("image", "mask") else levels(x, low))}
+            wrong = {
+                **arrays(x),
+                **(shapes(x) if name in ("image", "mask", "state") else levels(x, low)),
+            }
             if name == "mask":
                 wrong["a value beyond 1"] = lambda x=x: 2 * x
                 wrong["NaN"] = lambda x=x: x * np.nan
