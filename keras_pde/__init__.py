@@ -18,6 +18,7 @@ __all__ = [
     "DuFortFrankelResNet",
     "FEDResNet",
     "FSIResNet",
+    "FiniteDifference",
     "FluxActivation",
     "GatedFlux",
     "ImplicitDiffusion",
@@ -81,7 +82,13 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         MultigridUNet,
         plotting,
     )
-    from keras_pde.operators import ConvOperator, DenseOperator, Lattice, Stencil
+    from keras_pde.operators import (
+        ConvOperator,
+        DenseOperator,
+        FiniteDifference,
+        Lattice,
+        Stencil,
+    )
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, solvers
     from keras_pde.schemes.multigrid import problems, smoothers

@@ -16,6 +16,7 @@ from keras_pde import (
     DiffusionResNet,
     DuFortFrankelResNet,
     FEDResNet,
+    FiniteDifference,
     FluxActivation,
     FSIResNet,
     GatedFlux,
@@ -93,6 +94,25 @@ CASES = [
         DenseOperator,
         lambda: {"rows": 3, "initializer": "he_normal", "normalize": True},
         elsewhere={"tall": lambda: {"rows": 7, "initializer": "he_normal"}},
+    ),
+    Case(
+        FiniteDifference,
+        lambda: {
+            "derivatives": [[0, 1], [[[2, 0], 0.5], [[0, 2], 2.0]]],
+            "accuracy": 4,
+            "spacing": [0.5, 2.0],
+            "boundary": "neumann",
+            "learned": True,
+            "side": ["central", "backward"],
+        },
+        elsewhere={
+            "upwind": lambda: {
+                "derivatives": "gradient",
+                "accuracy": 1,
+                "boundary": "dirichlet",
+                "side": "backward",
+            }
+        },
     ),
     Case(
         FluxActivation,

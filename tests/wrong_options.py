@@ -83,6 +83,24 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "hidden": [3, "ab", None, [0], [2.5], ["3"], [True]],
         },
     ),
+    "FiniteDifference": (
+        keras_pde.FiniteDifference,
+        {
+            "derivatives": [
+                *[*WORD[:1], 2, None, [], [()], [9], [(1, -1)], [1.5], [1, (1, 0)], [(9, 9)]],
+                *[[[((1,), 2, 3)]], [[((2,), "x")]], [[((2,), 1), ((2,), 1)]]],
+            ],
+            "accuracy": [*COUNT, 3, 14, None],
+            "spacing": [*NUMBER[:5], NUMBER[6], 0, None, [], [0.1, -1], [1, 1, 1, 1], 1e-200],
+            "boundary": [*WORD, None],
+            "learned": FLAG,
+            "side": [*WORD, None, [], ["central", "no such"], ["central"] * 4],
+        },
+    ),
+    "sides": (
+        functools.partial(keras_pde.FiniteDifference, [(1, 0)]),
+        {"spacing": [[0.1], [1, 1, 1]], "side": [["central"]], "accuracy": [1, 5]},
+    ),
     "Lifting": (keras_pde.Lifting, {"channels": COUNT, "patch_size": COUNT, "learned": FLAG}),
     "Restriction": (keras_pde.Restriction, {"boundary": [*WORD, None], "learned": FLAG}),
     "Prolongation": (keras_pde.Prolongation, {"boundary": [*WORD, None], "learned": FLAG}),

@@ -61,6 +61,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ConvOperator": ("operators.conv_operator",),
     "Lattice": ("operators.lattice",),
     "DenseOperator": ("operators.dense",),
+    "FiniteDifference": ("operators.finite_difference",),
     "Stencil": ("operators.stencils",),
 }
 KERAS = {

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras_pde.presets import limits
 from keras_pde.presets.schema_parts import FILTERS, INITIALIZERS, LAYER, STEPS, Part, optional
-from keras_pde.presets.values import Check, either, flag, listed, real, table_of, whole, word
+from keras_pde.presets.values import (
+    Check,
+    either,
+    flag,
+    listed,
+    real,
+    table_of,
+    whole,
+    word,
+    wrong,
+)
 
 WALLS = either(word, listed(word, 1, 3))
 HIDDEN = listed(FILTERS, 0, limits.CONVOLUTIONS)
 PERMUTATIONS = listed(listed(whole(0, limits.FILTERS), 1, limits.FILTERS), 1, limits.FILTERS)
+INDEX = listed(whole(0, 8), 1, 3)  # a multi-index
+
+
+def term(value: Any, where: str) -> None:
+    """A multi-index and its coefficient."""
+    if type(value) is not list or len(value) != 2:
+        raise wrong(where, "a multi-index and a coefficient", value)
+    INDEX(value[0], f"{where}[0]")
+    real(value[1], f"{where}[1]")
+
+
+DERIVATIVES = either(word, listed(either(INDEX, listed(term, 1, 64)), 1, 64))
 
 # name of a class: its keys, each with a check; LAYER and others are in schema_parts
 EVOLUTION: dict[str, dict[str, Check]] = {
@@ -31,4 +55,13 @@ EVOLUTION: dict[str, dict[str, Check]] = {
         "initializer": optional(either(word, Part(*INITIALIZERS))),
     },
     "Lattice": {**LAYER, "lattice": word, "boundary": WALLS},
+    "FiniteDifference": {
+        **LAYER,
+        "derivatives": DERIVATIVES,
+        "accuracy": whole(1, 12),
+        "spacing": either(real, listed(real, 1, 3)),
+        "boundary": word,
+        "learned": flag,
+        "side": either(word, listed(word, 1, 3)),
+    },
 }

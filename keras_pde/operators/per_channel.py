@@ -1,0 +1,122 @@
+"""PerChannel: bounds of the norm and roundings of kernels that act on every channel alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from keras import ops
+
+from keras_pde.operators import conv_norms, norms, reflection
+from keras_pde.operators.operator import Operator
+from keras_pde.operators.rounding import RoundingErrors, rounding_errors
+from keras_pde.runtime.types import Number, Tensor
+
+OUTWARD = 1e-12
+
+
+class PerChannel(Operator):
+    r"""Bounds of an operator K whose rows apply one kernel each to every channel alone.
+
+    K is a copy of the operator K₁ of one channel for each channel, so ‖K‖ = ‖K₁‖, and the bounds
+    of a convolution from one channel to as many filters as there are rows hold for it, at every
+    boundary and for every size (N2 to N6).
+
+    A subclass gives ``stacked``, and ``absolute``, which roundings are measured in.
+
+    Attributes:
+        boundary: "neumann", "dirichlet" or "periodic".
+        channels: numbers of u at a point, once built.
+    """
+
+    boundary: str
+    _known: tuple[float, float] | None = None  # the bounds of ‖K‖² and of ‖K‖∞ of fixed kernels
+
+    def stacked(self) -> np.ndarray:
+        """The kernels in use, (*window, 1, rows of a channel), in float64."""
+        raise NotImplementedError
+
+    def absolute(self) -> tuple[np.ndarray, int]:
+        """Kernels of the absolute values of all that is added up, and of how many numbers."""
+        raise NotImplementedError
+
+    def squared_norm_bound(self, weights: list[Tensor] | None = None) -> Number:
+        """Upper bound of ‖K‖², differentiable; a number for classical kernels."""
+        if self.fixed:
+            return self._bounds()[0]
+        return conv_norms.in_graph_bound(
+            self.weights_in_use() if weights is None else weights, self.boundary
+        )
+
+    def norm_bound(self) -> float:
+        """Upper bound of ‖K‖ for every spatial size, in float64.
+
+        Example:
+            >>> from keras_pde import FiniteDifference
+            >>> round(FiniteDifference([2], spacing=0.1).norm_bound(), 6)
+            400.0
+        """
+        return math.sqrt(self._bounds()[0])
+
+    def max_norm_bound(self) -> float:
+        """‖K‖∞ for every spatial size: the largest sum of a kernel's absolute values.
+
+        Example:
+            >>> from keras_pde import FiniteDifference
+            >>> round(FiniteDifference([1], spacing=0.1).max_norm_bound(), 6)
+            10.0
+        """
+        return self._bounds()[1]
+
+    def _bounds(self) -> tuple[float, float]:
+        """Of ‖K‖² and ‖K‖∞; once for kernels that stay."""
+        if self._known is not None:
+            return self._known
+        kernel = self.stacked()
+        if not np.isfinite(kernel).all():
+            return math.inf, math.inf
+        found = _squared(kernel, self.boundary), conv_norms.max_norm([kernel])
+        if not self.fixed:
+            # what a training step used: a certificate must never contradict the step it certifies
+            step = float(conv_norms.in_graph_bound([kernel], self.boundary, np)) * (1 + OUTWARD)
+            return min(found[0], step), found[1]
+        self._known = found
+        return found
+
+    def row_sums(self, weights: list[Tensor]) -> Tensor:
+        """Row sums Σⱼ|KKᵀ|ᵢⱼ, row by row, in at least float32."""
+        kernel = weights[0] if weights else ops.convert_to_tensor(self.stacked(), "float32")
+        anchor = [before for before, _ in conv_norms.margins([kernel])]
+        sums = ops.sum(reflection.correlation_sums(kernel, anchor, self.boundary, ops), axis=1)
+        return ops.repeat(sums * (1 + norms.OUTWARD), self.channels)
+
+    def rounding_errors(self, unit: float) -> RoundingErrors:
+        """Bounds of the errors of K in 16 bits."""
+        kernel, count = self.absolute()
+        young = conv_norms.squared_bounds([kernel], self.boundary, "l1")["l1"]
+        absolute = math.sqrt(young) * (1 + OUTWARD)
+        folds = 0 if self.boundary == "dirichlet" else 2 * self.ndim
+        margins = sum(map(sum, conv_norms.margins([kernel]))) if folds else 0
+        rows = int(kernel.shape[-1])
+        if self.sliced:
+            # of a weight, of a difference, of a product, and of the sums
+            roundings = (3 + count, 3 + count * rows + rows + folds)
+        else:
+            roundings = (1, 1 + folds)
+        return rounding_errors(
+            unit,
+            self.norm_bound(),
+            absolute,
+            roundings,
+            terms=margins + math.prod(kernel.shape[:-2]) * rows,
+        )
+
+
+def _squared(kernel: np.ndarray, boundary: str) -> float:
+    """The least upper bound of ‖K‖² that is known."""
+    bounds = conv_norms.squared_bounds([kernel], boundary, "auto")
+    anchor = [before for before, _ in conv_norms.margins([kernel])]
+    if boundary == "neumann" and not np.any(kernel - reflection.pure_part(kernel, anchor)):
+        # rows of a parity have the norm of the infinite grid, and Young's inequality bounds that
+        bounds["l1 of a parity"] = float(norms.absolute_sum([kernel]))
+    return min(bounds.values()) * (1 + OUTWARD)
