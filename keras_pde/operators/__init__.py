@@ -5,8 +5,8 @@ Convolution, boundary conditions, stencils and norm bounds.
 
 from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.dense import DenseOperator
-from keras_pde.operators.lattice import Lattice
 from keras_pde.operators.finite_difference import FiniteDifference
+from keras_pde.operators.lattice import Lattice
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.registry import get
 from keras_pde.operators.stencils import Stencil, stencil
