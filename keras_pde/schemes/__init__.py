@@ -6,6 +6,7 @@ Every scheme of this library is an instance of
 
 with A u = KᵀΦ(Ku). Explicit: τₖ = τ, wₖ = 1. FED: varying τₖ, wₖ = 1, A frozen within a cycle. FSI:
 τₖ = τ, wₖ = (4k+2)/(2k+3). Du Fort-Frankel: τₖ = 1/(2α), wₖ = w constant. Pure NumPy: no tensors.
+The package `integrators` steps right-hand sides of any kind.
 
 Each scheme is a `Scheme` in a file of its own, which owns its lists and its theorems; `register`
 adds one.
@@ -14,6 +15,7 @@ A schedule's ``max_step`` is the largest explicit step it is made for, 2/ρ(A). 
 the step sizes are then multiples of the block's own step, which is how the models use them.
 """
 
+from keras_pde.schemes import integrators
 from keras_pde.schemes.custom import Custom
 from keras_pde.schemes.dufort_frankel import DuFortFrankel, dufort_frankel
 from keras_pde.schemes.explicit import Explicit, explicit
@@ -31,6 +33,7 @@ __all__ = [
     "explicit",
     "fed",
     "fsi",
+    "integrators",
     "leja_order",
     "register",
     "retimed",
