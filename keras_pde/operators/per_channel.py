@@ -7,12 +7,14 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_pde.operators import conv_norms, norms, reflection
+from keras_pde.operators import conv_norms, norms, reflecting_grids, reflection
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.rounding import RoundingErrors, rounding_errors
 from keras_pde.runtime.types import Number, Tensor
 
 OUTWARD = 1e-12
+SAMPLES = 1 << 21  # of a symbol
+WORK = 1e9  # of a bound on reflecting grids, in products
 
 
 class PerChannel(Operator):
@@ -20,7 +22,7 @@ class PerChannel(Operator):
 
     K is a copy of the operator K₁ of one channel for each channel, so ‖K‖ = ‖K₁‖, and the bounds
     of a convolution from one channel to as many filters as there are rows hold for it, at every
-    boundary and for every size (N2 to N6).
+    boundary and for every size (N2 to N6, D4).
 
     A subclass gives ``stacked``, and ``absolute``, which roundings are measured in.
 
@@ -113,10 +115,64 @@ class PerChannel(Operator):
 
 
 def _squared(kernel: np.ndarray, boundary: str) -> float:
-    """The least upper bound of ‖K‖² that is known."""
-    bounds = conv_norms.squared_bounds([kernel], boundary, "auto")
+    """The least upper bound of ‖K‖² that is known, for a kernel (*window, 1, rows)."""
     anchor = [before for before, _ in conv_norms.margins([kernel])]
-    if boundary == "neumann" and not np.any(kernel - reflection.pure_part(kernel, anchor)):
-        # rows of a parity have the norm of the infinite grid, and Young's inequality bounds that
-        bounds["l1 of a parity"] = float(norms.absolute_sum([kernel]))
-    return min(bounds.values()) * (1 + OUTWARD)
+    sums = reflection.correlation_sums(kernel, anchor, boundary)
+    bounds = [float(sums.sum(axis=1).max())]
+    on_grid = min(supremum(kernel[..., 0, :]), float(norms.absolute_sum([kernel])))
+    if boundary != "neumann":
+        return min(*bounds, on_grid) * (1 + OUTWARD)
+    # kernels of a parity have the norm of the infinite grid, and K is the sum of its parities
+    parts = [part for part in parities(kernel) if part.any()]
+    total = sum(
+        math.sqrt(min(supremum(part[..., 0, :]), float(norms.absolute_sum([part]))))
+        for part in parts
+    )
+    bounds += [on_grid * 2 ** len(anchor), total**2]
+    if not np.any(kernel - reflection.pure_part(kernel, anchor)):
+        bounds.append(on_grid)
+    elif (near := reflecting_grids.certified([kernel], anchor, WORK)) is not None:
+        bounds.append(near)
+    return min(bounds) * (1 + OUTWARD)
+
+
+def supremum(kernel: np.ndarray) -> float:
+    """sup over ω of Σ|k̂(ω)|² over the rows of (*window, rows), from above by samples.
+
+    As `fourier.supremum`, which holds all exponentials at once: here by the fast transform, on so
+    many samples that it is above the supremum by 1 % for five points in 3-D, and by 10⁻⁵ in 1-D.
+
+    Example:
+        >>> from keras_pde.operators.per_channel import supremum
+        >>> bool(abs(supremum(np.array([[1.0], [-2.0], [1.0]])) - 16) < 1e-3)
+        True
+    """
+    places = np.argwhere(np.abs(kernel).sum(axis=-1))
+    if not len(places):
+        return 0.0
+    first, last = places.min(axis=0), places.max(axis=0)
+    kernel = kernel[tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))]
+    degrees = [n - 1 for n in kernel.shape[:-1]]
+    each = SAMPLES ** (1 / max(1, sum(d > 0 for d in degrees)))
+    points = [
+        2 ** math.ceil(math.log2(max(4 * d, min(each, 512 * d)))) if d else 1 for d in degrees
+    ]
+    slack = math.prod(math.cos(math.pi * d / n) for d, n in zip(degrees, points, strict=True))
+    total = np.zeros(points)
+    for row in np.moveaxis(kernel, -1, 0):
+        total += np.abs(np.fft.fftn(row, points)) ** 2
+    return float(total.max()) / slack
+
+
+def parities(kernel: np.ndarray) -> list[np.ndarray]:
+    """The parts of a kernel that are even or odd about its centre along each axis.
+
+    Example:
+        >>> from keras_pde.operators.per_channel import parities
+        >>> [part[:, 0, 0].tolist() for part in parities(np.array([1.0, 0, 0])[:, None, None])]
+        [[0.5, 0.0, 0.5], [0.5, 0.0, -0.5]]
+    """
+    parts = [kernel]
+    for axis in range(kernel.ndim - 2):
+        parts = [(k + sign * np.flip(k, axis)) / 2 for k in parts for sign in (1, -1)]
+    return parts

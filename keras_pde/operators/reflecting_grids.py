@@ -33,12 +33,17 @@ def largest_sizes(kernels: Sequence[Tensor], j: int) -> list[int]:
     return [2 ** (j + 1) * d + 1 for d in degree(kernels)]
 
 
-def certificate_grid(kernels: Sequence[Tensor]) -> tuple[int, list[int]] | None:
+def certificate_grid(
+    kernels: Sequence[Tensor], work: float = math.inf
+) -> tuple[int, list[int]] | None:
     """The most squarings j that a certificate affords, and its largest grid."""
     channels, found = int(kernels[0].shape[-2]), None
     for j in range(MOST):
         largest = largest_sizes(kernels, j)
         points = math.prod(largest)
+        products = channels**3 * math.prod(n**4 / 4 for n in largest)
+        if products > work:
+            break
         if points * channels <= UNKNOWNS and points**3 * channels**2 <= ENTRIES:
             found = j, largest
     return found
@@ -65,13 +70,16 @@ def training_grid(kernels: Sequence[Tensor]) -> tuple[int, list[int]] | None:
     return found
 
 
-def certified(kernels: Sequence[np.ndarray], anchor: Sequence[int]) -> float | None:
+def certified(
+    kernels: Sequence[np.ndarray], anchor: Sequence[int], work: float = math.inf
+) -> float | None:
     """Upper bound of ‖K‖² for every size, in float64; None where that is too much work.
 
     It is the largest row sum of the grids with an axis that stands for all longer ones. Of the
-    others the norm itself counts where it is larger, as a Cholesky factorisation tells.
+    others the norm itself counts where it is larger, as a Cholesky factorisation tells. ``work``
+    limits the products of all these.
     """
-    grid = certificate_grid(kernels)
+    grid = certificate_grid(kernels, work)
     if grid is None:
         return None
     kernel = np.ascontiguousarray(composite(kernels), dtype=np.float64)
