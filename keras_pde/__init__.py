@@ -38,6 +38,7 @@ __all__ = [
     "certify",
     "degradations",
     "denoise",
+    "evolve",
     "from_preset",
     "list_presets",
     "plotting",
@@ -94,6 +95,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.schemes.multigrid import problems, smoothers
     from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise
+    from keras_pde.tasks.evolve.evolving import evolve
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore
 else:

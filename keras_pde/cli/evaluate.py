@@ -11,6 +11,8 @@ from keras_pde.cli.files import DATA
 from keras_pde.cli.plumbing import load_networks
 from keras_pde.cli.printing import new_table, show_table
 
+MOST_COLUMNS = 4  # of numbers side by side; with more they are below each other
+
 
 @click.command(short_help="Measure presets again, as their cards state them.")
 @click.argument("names", nargs=-1, required=True, metavar="PRESET...")
@@ -26,7 +28,8 @@ def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> No
 
     For denoising that is PSNR on BSD68, in colour CBSD68, at noise 15, 25 and 50: noise in float,
     not clipped; output clipped. Of signals and volumes it is the same on the data in the zoo's
-    folder data: an electrocardiogram and a template of magnetic resonance images.
+    folder data: an electrocardiogram and a template of magnetic resonance images. What advances a
+    state in time is compared with an independent solution of its equation.
     """
     from keras_pde import presets
     from keras_pde.tasks import task as tasks
@@ -37,39 +40,53 @@ def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> No
     rows: dict[str, list[tuple[str, dict[str, float], dict[str, float]]]] = {}
     for name, (directory, hashes) in found.items():
         entry = index.get(name)
-        of = entry["task"] if entry else _task_of(directory)
+        of = entry["task"] if entry else str(facts(directory).get("task", "denoise"))
         network = presets.load(directory, hashes, None)
-        scores = tasks.get(of).evaluate(network, data, limit, entry)
+        scores = tasks.get(of).evaluate(network, data, limit, {**facts(directory), **(entry or {})})
         stated = tasks.get(of).stated(entry) if entry and not limit else {}
         rows.setdefault(of, []).append((name, scores, stated))
     for of, measured in rows.items():
         _show(tasks.get(of), measured)
 
 
-def _task_of(directory: Path) -> str:
-    """The task of a preset that is not in the index, by its recipe; by default denoising."""
+def facts(directory: Path) -> dict[str, Any]:
+    """What the recipe beside a preset says of it that an index entry may lack."""
     from keras_pde.presets import limits
     from keras_pde.presets.reading import parse_json, read_bytes
 
     recipe = directory / "recipe.json"
     if not recipe.is_file():
-        return "denoise"
+        return {}
     found = parse_json(read_bytes(recipe, limits.METADATA_BYTES), recipe)
-    return str(found.get("task", "denoise"))
+    return {key: found[key] for key in ("task", "scenario", "options") if key in found}
 
 
 def _show(task: Any, rows: list[tuple[str, dict[str, float], dict[str, float]]]) -> None:
     """Print a table of measured numbers, and how far they are from those that are stated."""
     metric = task.metric
     keys = list(dict.fromkeys(key for _, scores, _ in rows for key in scores))
+    if len(keys) > MOST_COLUMNS:
+        _show_rows(task, rows)
+        return
     table = new_table(
         ("preset", *[f">{task.label(key)}" for key in keys], ">largest difference from the index")
     )
     for name, scores, stated in rows:
-        apart = [abs(scores[key] - value) for key, value in stated.items() if key in scores]
+        apart = [metric.apart(scores[key], value) for key, value in stated.items() if key in scores]
         table.add_row(
             name,
-            *[f"{scores[key]:.{metric.digits}f}" if key in scores else "" for key in keys],
+            *[metric.number(scores[key]) if key in scores else "" for key in keys],
             f"{max(apart):.{metric.digits + 1}f} {metric.unit}".rstrip() if apart else "-",
         )
+    show_table(table)
+
+
+def _show_rows(task: Any, rows: list[tuple[str, dict[str, float], dict[str, float]]]) -> None:
+    """The same with a row for each number."""
+    metric = task.metric
+    table = new_table(("preset", "number", ">measured", ">of the index"))
+    for name, scores, stated in rows:
+        for key, value in scores.items():
+            of_index = metric.number(stated[key]) if key in stated else "-"
+            table.add_row(name, task.label(key), metric.number(value), of_index)
     show_table(table)

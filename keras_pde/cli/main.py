@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "denoise-many": "keras_pde.cli.denoise_many:denoise_many",
     "inpaint": "keras_pde.cli.inpaint:inpaint",
     "restore": "keras_pde.cli.restore:restore",
+    "evolve": "keras_pde.cli.evolve:evolve",
     "certify": "keras_pde.cli.certify:certify",
     "verify": "keras_pde.cli.verify:verify",
     "evaluate": "keras_pde.cli.evaluate:evaluate",

@@ -78,7 +78,7 @@ def train(
 
         def show(stage: Recipe, step: int, logs: dict[str, float]) -> None:
             which = f"stage {len(stage.stages)} of {len(loaded.stages)}, " if loaded.before else ""
-            loss = f"loss {logs['loss']:.2f}"
+            loss = f"loss {logs['loss']:.4g}"
             said = f"{loaded.name}: {which}{loss}"
             bar.update(task, completed=step, total=stage.steps, description=said)
             if "step" in logs:
@@ -126,7 +126,7 @@ def _scores(name: str, logs: dict[str, float]) -> str:
 
     task = tasks.get(name)
     found = [
-        f"{task.label(key.removeprefix(prefix(task)))}: {value:.{task.metric.digits}f}"
+        f"{task.label(key.removeprefix(prefix(task)))}: {task.metric.number(value)}"
         for key, value in logs.items()
         if key.startswith(prefix(task))
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,46 +17,13 @@ import numpy as np
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.training_data import TrainingData
 
 __all__ = ["Metric", "Section", "Task", "TrainingData", "get", "names", "register"]
 
 SUPERVISED = "supervised"  # the loss of a recipe that names none
 Run = Callable[[Any], np.ndarray]
 Entry = Mapping[str, Any]
-
-
-class TrainingData(ABC):
-    """What a network is trained and validated on.
-
-    Attributes:
-        batch_size: samples a batch.
-        held_out: samples for validation, which no batch holds.
-
-    Example:
-        >>> from keras_pde.tasks.task import TrainingData
-        >>> class Ones(TrainingData):
-        ...     batch_size, held_out = 2, [1.0]
-        ...     def batch(self, step):
-        ...         return np.ones((2, 4, 1)), np.ones((2, 1))
-        ...     def content(self):
-        ...         return [np.ones(1)]
-        >>> [part.shape for part in Ones().batch(step=0)]
-        [(2, 4, 1), (2, 1)]
-    """
-
-    batch_size: int
-    held_out: Sequence[Any]
-
-    @abstractmethod
-    def batch(self, step: int) -> tuple[np.ndarray, ...]:
-        """Batch number ``step``: arrays whose first axis is the samples.
-
-        A pure function of the recipe's seed and the step.
-        """
-
-    @abstractmethod
-    def content(self) -> Iterable[np.ndarray]:
-        """All arrays that the batches come from: processes that train together compare them."""
 
 
 class Task(ABC):
@@ -250,6 +217,7 @@ _tasks: dict[str, str | Task] = {
     "denoise": "keras_pde.tasks.denoise.task:Denoise",
     "inpaint": "keras_pde.tasks.inpaint.task:Inpaint",
     "solve": "keras_pde.tasks.solve.task:Solve",
+    "evolve": "keras_pde.tasks.evolve.task:Evolve",
 }
 
 

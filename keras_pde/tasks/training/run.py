@@ -61,7 +61,7 @@ class Training:
         self._compile()
         self.patience = Patience(
             VALIDATION,
-            min_delta=self.task.metric.tolerance / 2,
+            min_delta=self.task.metric.least_gain,
             patience=recipe.patience or recipe.steps + 1,
             mode="max" if self.task.metric.higher_is_better else "min",
         )

@@ -1,0 +1,1 @@
+"""Advancing states in time: rollouts of networks, measured against an independent reference."""

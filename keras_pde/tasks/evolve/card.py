@@ -1,0 +1,115 @@
+"""Sections of the card of a network that advances a state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_pde.models.network import Network
+from keras_pde.tasks.evolve.data import Settings, scenario_in
+from keras_pde.tasks.evolve.scenario import Scenario
+from keras_pde.tasks.section import Section, sentence
+
+AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
+PAPER = (
+    "Cite: Celledoni, Jackaman, Murari, Owren, Predictions Based on Pixel Data: Insights from PDEs"
+    " and Finite Differences, arXiv:2305.00723 (2023)"
+)
+
+
+def sections(folder: Path, network: Network, entry: Mapping[str, Any]) -> list[Section]:
+    """What it computes, an example, its numbers, its certificate, and how it was made.
+
+    Args:
+        folder: of the preset, with recipe.json, the pictures, and training.json if it was trained.
+        network: as loaded from it.
+        entry: of the index.
+    """
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    scenario = scenario_in(recipe)
+    assert scenario is not None
+    return [
+        Section("", f"{sentence(entry['description'])}.\n\n{_use(network, scenario, recipe)}"),
+        Section("Results", _results(network, scenario, entry)),
+        Section("Network", f"```\n{network}\n```"),
+        Section(
+            "Certificate",
+            f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
+            f"{network.certificate()}\n```",
+        ),
+        Section("Made", _made(folder, network, recipe, entry)),
+    ]
+
+
+def _use(network: Any, scenario: Scenario, recipe: Mapping[str, Any]) -> str:
+    name, size = network.name, ", ".join(map(str, scenario.size))
+    return f"""```python
+import numpy as np
+import keras_pde
+
+state = np.random.default_rng(0).random(({size}, {network.input_channels}), "float32")
+later = keras_pde.evolve(state, preset="{name}", steps=10)
+film = keras_pde.evolve(state, preset="{name}", steps=10, every=1)     # 11 states
+```
+
+State: (batch, {AXES[network.ndim]}, {network.input_channels}), of any size and batch. A step is
+Δt = {network.dt:g}; the scenario below has {" × ".join(map(str, scenario.size))} points.
+For: {recipe["purpose"]}.
+
+![rollout](rollout.png)
+
+![animation](rollout.gif)
+
+`keras-pde evolve {name} out.gif --steps {scenario.steps[-1]}` makes such an animation."""
+
+
+def _results(network: Network, scenario: Scenario, entry: Mapping[str, Any]) -> str:
+    scores = dict(entry["rollout"])
+    marks = [key for key in scores if key.isdigit()]
+    marks.sort(key=int)
+    rows = [f"| {key} steps | {scores[key]:.1e} |" for key in marks]
+    rows += [f"| drift of the {key} | {scores[key]:.0e} |" for key in scores if not key.isdigit()]
+    table = "\n".join(["| nRMSE after | |", "|---|---|", *rows])
+    facts = ", ".join(f"{key} {value}" for key, value in scenario.coefficients.items())
+    about = f" with {facts}" if facts else ""
+    return f"""{scenario.equation}{about}: {scenario.states} initial states of the kind
+"{scenario.initial}" on a periodic box, seed {scenario.seed}. nRMSE is the mean of ‖u − v‖/‖v‖ over
+them; v is {_truth(scenario)}.
+
+{table}
+
+`keras-pde evaluate {network.name}` computes them again; tolerance: a factor of
+{entry["metric"]["tolerance"]:g}."""
+
+
+def _truth(scenario: Scenario) -> str:
+    if scenario.file:
+        return f"recorded in {scenario.file}"
+    if scenario.equation == "taylor_green":
+        return "the exact velocity of the decaying vortices"
+    if scenario.evolution.nonlinear is None:
+        return "the exact solution of the equation, by its Fourier series in float64"
+    return (
+        f"the solution by Fourier series and ETDRK4 with {scenario.substeps} substeps a step, in"
+        " float64"
+    )
+
+
+def _made(folder: Path, network: Network, recipe: Mapping[str, Any], entry: Any) -> str:
+    if not (folder / "training.json").is_file():
+        return f"""It is the numerical scheme itself, without training: `{recipe["command"]}`.
+Licence: {entry["licence"]}.
+
+{PAPER}."""
+    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    settings = Settings(recipe["options"])
+    noise = f", noise of {settings.noise:g} increments" if settings.noise else ""
+    minutes = f"{training['seconds'] / 60:.0f} minutes"
+    return f"""Trained on {settings.states} trajectories of {settings.horizon} steps{noise};
+{training["steps"]:,} steps of batches of {recipe.get("batch_size", 16)}, {minutes} on
+{training["device"]} ({training["backend"]}). Again: `keras-pde train {network.name}`.
+Licence: {entry["licence"]}.
+
+{PAPER}."""
