@@ -80,12 +80,12 @@ def test_the_linear_equations_move_a_wave_as_their_formulas_say() -> None:
         "dispersion": -1e-4j * k**3,
         "hyper_diffusion": -1e-5 * k**4,
     }
-    coefficients: dict[str, dict[str, Any]] = {
+    coefficients: dict[str, dict[str, float]] = {
         "heat": {"diffusivity": 0.01},
         "advection": {"velocity": 0.3},
         "advection_diffusion": {"velocity": 0.3, "diffusivity": 0.01},
         "dispersion": {"dispersivity": 1e-4},
-        "hyper_diffusion": {"hyper_diffusivity": 1e-5},
+        "hyper_diffusion": {"diffusivity": 1e-5},
     }
     grid = PeriodicGrid((48,), (1.0,))
     wave = np.exp(1j * k * grid.places()[0])

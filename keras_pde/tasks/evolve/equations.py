@@ -82,11 +82,9 @@ def dispersion(ndim: int, dispersivity: float = 1.0) -> Evolution:
     )
 
 
-def hyper_diffusion(ndim: int, hyper_diffusivity: float = 1.0) -> Evolution:
-    """∂ₜu = −ζ Σ ∂ᵢ⁴u."""
-    return Evolution(
-        lambda g: _stacked(_sum(g, 4, [-hyper_diffusivity] * ndim)), conserved=("mean",)
-    )
+def hyper_diffusion(ndim: int, diffusivity: float = 1.0) -> Evolution:
+    """∂ₜu = −μ Δ²u."""
+    return Evolution(lambda g: _stacked(-diffusivity * g.laplacian() ** 2), conserved=("mean",))
 
 
 def wave(ndim: int, speed: float = 1.0) -> Evolution:
@@ -101,36 +99,36 @@ def wave(ndim: int, speed: float = 1.0) -> Evolution:
 
 
 def _transport(convection: float) -> Callable[[np.ndarray, PeriodicGrid], np.ndarray]:
-    """−½b Σᵢ ∂ᵢ(uᵢ uⱼ), of as many channels as axes; in 1-D −½b ∂ₓu²."""
-
-    def nonlinear(u: np.ndarray, g: PeriodicGrid) -> np.ndarray:
-        parts = [
-            g.derivative(i, 1)[..., None] * g.forward(u[..., i : i + 1] * u) for i in range(g.ndim)
-        ]
-        return -convection / 2 * np.asarray(sum(parts))
-
-    return nonlinear
+    """−½b ∂ₓu² of one axis."""
+    return lambda u, g: -convection / 2 * g.derivative(0, 1)[..., None] * g.forward(u**2)
 
 
 def burgers(ndim: int, viscosity: float = 0.01, convection: float = 1.0) -> Evolution:
-    """∂ₜuⱼ = −½b Σᵢ ∂ᵢ(uᵢ uⱼ) + ν Δuⱼ."""
+    """∂ₜu = −b (u·∇)u + ν Δu, of as many channels as axes; in 1-D −½b ∂ₓu² + ν ∂ₓ²u."""
+
+    def along(u: np.ndarray, g: PeriodicGrid) -> np.ndarray:
+        transformed, total = g.forward(u), np.zeros_like(u)
+        for i in range(g.ndim):
+            total += u[..., i : i + 1] * g.back(g.derivative(i, 1)[..., None] * transformed)
+        return -convection * g.forward(total)
+
     return Evolution(
         lambda g: _stacked(*[viscosity * g.laplacian()] * ndim),
-        _transport(convection),
+        _transport(convection) if ndim == 1 else along,
         channels=ndim,
-        conserved=("mean",),
+        conserved=("mean",) * (ndim == 1),
     )
 
 
 def korteweg_de_vries(
-    ndim: int, convection: float = 6.0, dispersivity: float = -1.0, hyper_diffusivity: float = 0.0
+    ndim: int, convection: float = 6.0, dispersivity: float = 1.0, hyper_diffusivity: float = 0.0
 ) -> Evolution:
-    """∂ₜu = −½b ∂ₓu² + ξ ∂ₓ³u − ζ ∂ₓ⁴u, of one axis."""
+    """∂ₜu = −½b ∂ₓu² − ξ ∂ₓ³u − ζ ∂ₓ⁴u, of one axis."""
     _one_axis(ndim, "korteweg_de_vries")
 
     def symbol(g: PeriodicGrid) -> np.ndarray:
         return _stacked(
-            dispersivity * g.derivative(0, 3) - hyper_diffusivity * g.derivative(0, 4).real
+            -dispersivity * g.derivative(0, 3) - hyper_diffusivity * g.derivative(0, 4).real
         )
 
     return Evolution(symbol, _transport(convection), conserved=("mean",))
