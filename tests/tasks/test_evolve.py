@@ -119,14 +119,14 @@ def test_burgers_is_the_cole_hopf_solution() -> None:
 
 
 def test_burgers_in_the_plane_along_an_axis_is_that_on_a_line() -> None:
-    plane, line = PeriodicGrid((32, 6), (1.0, 1.0)), PeriodicGrid((32,), (1.0,))
-    u = initial_states("waves", line, 1, 1, options={"cutoff": 3})
-    start = np.zeros((1, 32, 6, 2))
+    plane, line = PeriodicGrid((96, 6), (1.0, 1.0)), PeriodicGrid((96,), (1.0,))
+    u = initial_states("waves", line, 1, 1, options={"cutoff": 2})
+    start = np.zeros((1, 96, 6, 2))
     start[..., 0] = u
-    options = {"viscosity": 0.02}
+    options = {"viscosity": 0.05}
     found = SpectralSolver(equation("burgers", 2, options), plane, 0.02, 4)(start, 5)
     exact = SpectralSolver(equation("burgers", 1, options), line, 0.02, 4)(u, 5)
-    np.testing.assert_allclose(found[..., 0], np.repeat(exact, 6, axis=2), atol=1e-12)
+    np.testing.assert_allclose(found[..., 0], np.repeat(exact, 6, axis=2), atol=1e-10)
     np.testing.assert_allclose(found[..., 1], 0, atol=1e-14)
 
 
