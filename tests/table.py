@@ -98,20 +98,15 @@ CASES = [
     Case(
         FiniteDifference,
         lambda: {
-            "derivatives": [[0, 1], [[[2, 0], 0.5], [[0, 2], 2.0]]],
-            "accuracy": 4,
-            "spacing": [0.5, 2.0],
+            "derivatives": "gradient",
+            "accuracy": 3,
+            "spacing": 0.5,
             "boundary": "neumann",
             "learned": True,
-            "side": ["central", "backward"],
+            "side": "backward",
         },
         elsewhere={
-            "upwind": lambda: {
-                "derivatives": "gradient",
-                "accuracy": 1,
-                "boundary": "dirichlet",
-                "side": "backward",
-            }
+            "central": lambda: {"derivatives": "gradient", "accuracy": 4, "boundary": "dirichlet"},
         },
     ),
     Case(

@@ -92,6 +92,7 @@ KEPT = {
     "evolution::norm_gain_is_never_below_that_of_random_operators": 8,
     "coupled::the_derivative_is_exact_symmetric_and_within_the_bounds": 1,
     "norms::every_method_is_an_upper_bound_of_the_dense_norm": 9,
+    "finite_difference::matrix_adjoint_and_bounds_are_those_of_the_kernels": 18,
     "convolution::gradients_are_those_of_the_plain_convolutions": 2,
     "tolerance::a_shipped_equilibrium_jumps_by_no_more_than_it_says": 0,
     # implicit steps: solvers, and networks that learn

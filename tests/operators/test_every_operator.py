@@ -11,7 +11,14 @@ import pytest
 from arrays import value
 from keras import ops
 
-from keras_pde import ConvOperator, DenseOperator, DiffusionBlock, ImplicitDiffusion, Lattice
+from keras_pde import (
+    ConvOperator,
+    DenseOperator,
+    DiffusionBlock,
+    FiniteDifference,
+    ImplicitDiffusion,
+    Lattice,
+)
 from keras_pde.operators import Operator, get
 from keras_pde.runtime.precision import unit_roundoff
 
@@ -57,6 +64,19 @@ KINDS = {
     ),
     "lattice": Kind(lambda **o: Lattice(boundary=["walls", "periodic"], **o), (1, 3, 2, 9)),
     "lattice, 1-D": Kind(lambda **o: Lattice("D1Q3", **o), (1, 4, 3)),
+    "derivatives": Kind(
+        lambda **o: FiniteDifference([(1, 0), (0, 2)], 4, spacing=[0.3, 0.4], **o), (1, 6, 5, 2)
+    ),
+    "upwind": Kind(
+        lambda **o: FiniteDifference("gradient", 1, boundary="dirichlet", side="backward", **o),
+        (1, 4, 5, 1),
+    ),
+    "learned derivatives": Kind(
+        lambda **o: FiniteDifference(
+            [(1, 0), [[(0, 2), 0.5], [(0, 0), 2]]], spacing=0.5, learned=True, **o
+        ),
+        (1, 5, 6, 2),
+    ),
     "3-D": Kind(lambda **o: ConvOperator(2, 2, boundary="dirichlet", **o), (1, 3, 4, 3, 1)),
 }
 each = pytest.mark.parametrize("kind", KINDS)

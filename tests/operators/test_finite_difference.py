@@ -14,6 +14,7 @@ from keras import ops
 from keras_pde import FiniteDifference
 from keras_pde.operators import moments
 from keras_pde.operators.moments import consistency_of, taylor_weights
+from keras_pde.operators.per_channel import parities, supremum
 
 BOUNDARIES = ("periodic", "neumann", "dirichlet")
 # constructor arguments, and a shape for them
@@ -313,3 +314,46 @@ def test_sizes_may_be_unknown() -> None:
         model = keras.Model(inputs, operator(inputs))
         u = np.random.default_rng(0).standard_normal((2, 5, 4, 2))
         np.testing.assert_allclose(value(model(u)), value(operator(u)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("accuracy", "side"), [(2, "central"), (4, "central"), (1, "forward")])
+def test_d2_learned_rows_converge_with_their_order_for_random_weights(
+    accuracy: int, side: str
+) -> None:
+    rows = [[1, 0], [[[2, 0], 1.0], [[0, 2], 2.0]]]
+
+    def errors(points: int) -> list[float]:
+        h = 2 * np.pi / points
+        operator = FiniteDifference(
+            rows, accuracy, spacing=h, side=side, learned=True, dtype="float64"
+        )
+        operator.build((None, points, points, 1))
+        shape = operator.free.shape
+        operator.free.assign(np.random.default_rng(0).standard_normal(shape))
+        x, y = np.meshgrid(*[h * np.arange(points)] * 2, indexing="ij")
+        u = np.sin(x + 2 * y)
+        got = value(operator(u[None, ..., None]))[0]
+        exact = np.stack([np.cos(x + 2 * y), -9 * u], -1)
+        return list(np.abs(got - exact).max(axis=(0, 1)))
+
+    slopes = np.log2(np.array(errors(64)) / errors(128))
+    assert (slopes > accuracy - 0.3).all(), slopes
+    assert (slopes < accuracy + 0.5).all(), slopes  # the weights do make an error of that order
+
+
+def test_d4_kernels_of_a_parity_have_the_norm_of_the_infinite_grid(
+    rng: np.random.Generator,
+) -> None:
+    for shape, sizes in (((5, 1, 2), (11,)), ((3, 5, 1, 1), (5, 6))):
+        kernel = rng.standard_normal(shape)
+        parts = parities(kernel)
+        np.testing.assert_allclose(sum(parts), kernel, rtol=0, atol=1e-15)
+        for part in parts:
+            rows = np.moveaxis(part[..., 0, :], -1, 0)
+            matrix = np.concatenate([convolution_matrix(k, sizes, "neumann") for k in rows])
+            assert np.linalg.norm(matrix, 2) ** 2 <= supremum(part[..., 0, :]) * (1 + 1e-13)
+        angles = np.stack(np.meshgrid(*[np.linspace(-np.pi, np.pi, 61)] * len(sizes)), -1)
+        points = np.stack(np.meshgrid(*map(np.arange, shape[:-2]), indexing="ij"), -1)
+        waves = np.exp(1j * angles.reshape(-1, len(sizes)) @ points.reshape(-1, len(sizes)).T)
+        found = (np.abs(waves @ kernel.reshape(-1, shape[-1])) ** 2).sum(axis=-1).max()
+        assert found <= supremum(kernel[..., 0, :]) <= found * 1.02
