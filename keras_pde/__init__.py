@@ -31,16 +31,19 @@ __all__ = [
     "Prolongation",
     "Restriction",
     "Schedule",
+    "SmoothInDepth",
     "SplineFlux",
     "Stencil",
     "activations",
     "calibrate",
+    "callbacks",
     "certify",
     "degradations",
     "denoise",
     "evolve",
     "from_preset",
     "list_presets",
+    "optimizers",
     "plotting",
     "problems",
     "restore",
@@ -88,6 +91,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         DenseOperator,
         FiniteDifference,
         Lattice,
+        SmoothInDepth,
         Stencil,
     )
     from keras_pde.presets import from_preset
@@ -98,6 +102,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.tasks.evolve.evolving import evolve
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore
+    from keras_pde.tasks.training import callbacks, optimizers
 else:
 
     def __getattr__(name: str) -> object:

@@ -38,6 +38,15 @@ class PreparedBlock:
     data_weight: Any
     weights: list[Any] | None = None
 
+    def constant(self) -> PreparedBlock:
+        """With arrays on TensorFlow: constants in its graphs, where tensors are inputs of them.
+
+        Inputs would be laid out in every call.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        return PreparedBlock(**keras.tree.map_structure(_as_array, vars(self)))
+
 
 class DiffusionStep(Gated, Certified):
     """A layer with an operator K and a flux Φ, from which its step and its certificate are made.
@@ -205,3 +214,7 @@ class DiffusionStep(Gated, Certified):
 def per_sample(x: Tensor) -> Tensor:
     """The sum of each sample's values, (batch,)."""
     return ops.sum(x, axis=tuple(range(1, len(x.shape))))
+
+
+def _as_array(x: Any) -> Any:
+    return x if x is None or isinstance(x, float | int) else ops.convert_to_numpy(x)

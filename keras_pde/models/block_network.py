@@ -20,6 +20,7 @@ from keras_pde.layers.lifting import Lifting
 from keras_pde.models.network import Network
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.respacing import relative
+from keras_pde.operators.smooth_in_depth import at_depth
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import copy_from, serialize_unbuilt
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
@@ -89,9 +90,10 @@ class BlockNetwork(Network):
         self.lifting = lifting_of(lifting, self.dtype_policy)
         self.block_template = serialize_unbuilt(block)
         self.steps_per_block = step_count if tied else together
+        count = step_count // self.steps_per_block
         self.blocks: Sequence[Any] = [
-            copy_from(self.block_template, f"block_{i}", block.dtype_policy)
-            for i in range(step_count // self.steps_per_block)
+            copy_from(at_depth(self.block_template, (i + 0.5) / count), name, block.dtype_policy)
+            for i, name in enumerate(f"block_{i}" for i in range(count))
         ]
         self.noise_conditioned = self.blocks[0].flux.noise_conditioned
 

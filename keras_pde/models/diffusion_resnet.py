@@ -20,6 +20,7 @@ from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.layers.lifting import Lifting
 from keras_pde.models import retiming
 from keras_pde.models.block_network import BlockNetwork, block_arguments
+from keras_pde.models.depth import redeepened
 from keras_pde.models.describe import describe
 from keras_pde.models.diagram import flowchart
 from keras_pde.models.evolution import evolve
@@ -169,12 +170,7 @@ class DiffusionResNet(BlockNetwork):
             return super().program()
         self.require_weights()
         twin = self.twin()
-        prepared = [block.prepare() for block in twin.blocks]
-        # in its graphs arrays are constants, and tensors inputs that are laid out in every call
-        if keras.backend.backend() == "tensorflow":
-            prepared = [
-                PreparedBlock(**keras.tree.map_structure(_as_array, vars(p))) for p in prepared
-            ]
+        prepared = [block.prepare().constant() for block in twin.blocks]
         return Program(
             lambda inputs: twin._run(twin.tensors(inputs), prepared=prepared), self.prefers_xla
         )
@@ -182,7 +178,7 @@ class DiffusionResNet(BlockNetwork):
     def energy(self, inputs: Inputs, source: Tensor | None = None) -> Tensor:
         """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample.
 
-        It exists for tied blocks only. Gates of the input are opened by f.
+        For tied blocks only. Gates of the input are opened by f.
         """
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.block_with_energy().energy(ops.convert_to_tensor(u), source=source, noise=noise)
@@ -237,26 +233,38 @@ class DiffusionResNet(BlockNetwork):
             (1.0, 60)
         """
         target = self.time if time is None else time
-        model = DiffusionResNet(
-            retiming.scaled_to(schedule, self.blocks[0], target),
-            block=keras.saving.deserialize_keras_object(self.block_template),
-            tied=self.tied,
-            lifting=self.lifting,
-            name=f"{self.name}_{schedule.kind}",
-            dtype=self.dtype_policy,
-        )
+        model = retiming.on_schedule(self, DiffusionResNet, schedule, target, schedule.kind)
         if len(model.blocks) != len(self.blocks):
             raise ValueError(
                 f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for"
-                f" {len(model.blocks)}: use tied=True"
+                f" {len(model.blocks)}: use tied=True, or with_depth, which interpolates them"
             )
         model.take_weights(self)
         return model
 
-    def with_time(self, time: float) -> DiffusionResNet:
-        """The same weights and scheme to another stopping time.
+    def with_depth(self, depth: int | Schedule) -> DiffusionResNet:
+        """The untied network with another number of blocks, to the same diffusion time.
 
-        It takes as many stable steps as the time needs.
+        Weights are interpolated over the time and step sizes scaled. Where the weights are smooth
+        in depth (`SmoothInDepth`, `keras_pde.optimizers.DepthAdam`), outputs converge with the
+        number of blocks (H4). ``depth`` is their number, in the same scheme, or a schedule that is
+        scaled to the time. Guarantees are those of the new weights.
+
+        Raises:
+            ValueError: tied blocks, no weights, or stable steps that do not reach the time.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.DiffusionResNet(4, filters=4)
+            >>> net.build((None, None, None, 1))
+            >>> deep = net.with_depth(16)
+            >>> len(deep.blocks), deep.time == net.time, deep.certificate().norm_stable
+            (16, True, True)
+        """
+        return redeepened(self, DiffusionResNet, depth)
+
+    def with_time(self, time: float) -> DiffusionResNet:
+        """The same weights and scheme to another time, in as many stable steps as it needs.
 
         Example:
             >>> import keras_pde
@@ -291,7 +299,3 @@ class DiffusionResNet(BlockNetwork):
         if isinstance(config.get("schedule"), dict):
             config["schedule"] = Schedule(**config["schedule"])
         return cls(**config)
-
-
-def _as_array(x: Any) -> Any:
-    return x if x is None or isinstance(x, float | int) else ops.convert_to_numpy(x)

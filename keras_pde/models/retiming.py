@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
+
+import keras
 
 from keras_pde import schemes
 from keras_pde.layers.diffusion_block import DiffusionBlock
@@ -12,7 +15,7 @@ from keras_pde.schemes.registry import CUSTOM
 from keras_pde.schemes.schedule import TOLERANCE, Schedule
 from keras_pde.schemes.scheme import scheme_of
 
-__all__ = ["retime", "scaled_to", "with_enough_steps"]
+__all__ = ["on_schedule", "retime", "scaled_to", "with_enough_steps"]
 
 MAX_STEPS = 500
 
@@ -127,6 +130,30 @@ def scaled_to(schedule: Schedule, block: DiffusionBlock, time: float) -> Schedul
             f" {time:.4g} is needed. Take at least {least} steps, or a shorter time."
         )
     return schedule.scaled(factor)
+
+
+def on_schedule(network: Any, cls: type, schedule: Schedule, time: float, suffix: str) -> Any:
+    """A network of a class, without weights, whose blocks are a network's, on another schedule.
+
+    Raises:
+        ValueError: stable steps do not reach the time (with the number of steps that would).
+
+    Example:
+        >>> from keras_pde import DiffusionResNet, schemes
+        >>> from keras_pde.models.retiming import on_schedule
+        >>> net = DiffusionResNet(2, filters=4, tied=True)
+        >>> slow = on_schedule(net, DiffusionResNet, schemes.explicit(8), net.time, "slow")
+        >>> slow.time, slow.schedule.step_sizes[0]
+        (2.0, 0.25)
+    """
+    return cls(
+        scaled_to(schedule, network.blocks[0], time),
+        block=keras.saving.deserialize_keras_object(network.block_template),
+        tied=network.tied,
+        lifting=network.lifting,
+        name=f"{network.name}_{suffix}",
+        dtype=network.dtype_policy,
+    )
 
 
 def with_enough_steps(schedule: Schedule, block: DiffusionBlock, time: float) -> Schedule:

@@ -9,6 +9,7 @@ from keras_pde.operators.finite_difference import FiniteDifference
 from keras_pde.operators.lattice import Lattice
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.registry import get
+from keras_pde.operators.smooth_in_depth import SmoothInDepth
 from keras_pde.operators.stencils import Stencil, stencil
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FiniteDifference",
     "Lattice",
     "Operator",
+    "SmoothInDepth",
     "Stencil",
     "get",
     "stencil",

@@ -63,6 +63,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "DenseOperator": ("operators.dense",),
     "FiniteDifference": ("operators.finite_difference",),
     "Stencil": ("operators.stencils",),
+    "SmoothInDepth": ("operators.smooth_in_depth",),
 }
 KERAS = {
     "DTypePolicy": "keras",

@@ -91,7 +91,7 @@ BLOCKS: dict[str, Check] = {
     "lifting": either(none, whole(1, limits.CHANNELS), Part("Lifting")),
 }
 CYCLES: dict[str, Check] = {**BLOCKS, "cycles": STEPS, "cycle_length": STEPS}
-INITIALIZER = optional(either(word, Part(*INITIALIZERS, "Stencil")))
+INITIALIZER = optional(either(word, Part(*INITIALIZERS, "Stencil", "SmoothInDepth")))
 BOUNDARY: dict[str, Check] = {"boundary": word}
 SEED = optional(either(whole(-(2**63), 2**64), Part("SeedGenerator")))
 DRAWN: dict[str, Check] = {"seed": SEED}
@@ -160,6 +160,12 @@ SCHEMA: dict[str, dict[str, Check]] = {
         "normalize": flag,
     },
     "Stencil": {"name": word},
+    "SmoothInDepth": {
+        "initializer": either(word, Part(*INITIALIZERS)),
+        "length": optional(real),
+        "seed": whole(0, 2**31),
+        "depth": real,
+    },
     # fluxes
     **{name: {"contrast": real} for name in FLUXES},
     "FAB": {"contrast": real, "kappa": real},
