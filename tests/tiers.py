@@ -244,6 +244,7 @@ KEPT = {
     "benchmarks::overhead_prints_its_tables": 0,
     "benchmarks::memory_prints_its_growth_and_draws": 0,
     "benchmarks::convolution_prints_what_rows_gain": 0,
+    "benchmarks::depth_trains_resamples_and_draws": 0,
 }
 
 

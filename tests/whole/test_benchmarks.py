@@ -277,3 +277,11 @@ def test_each_loss_trains_without_truth(script, capsys):
     script("without_truth").main(["--quick"])
     text = capsys.readouterr().out
     assert all(name in text for name in ("supervised", "sure", "r2r", "neighbor2neighbor"))
+
+
+def test_depth_trains_resamples_and_draws(script, capsys, tmp_path):
+    picture = tmp_path / "depth.png"
+    script("depth").main(["--quick", "--output", str(picture)])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ("DepthAdam", "independent", "3, FSI"))
+    assert picture.stat().st_size > 10_000
