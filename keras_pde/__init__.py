@@ -26,8 +26,10 @@ __all__ = [
     "Lattice",
     "LatticeBoltzmann",
     "Lifting",
+    "MethodOfLines",
     "MultigridUNet",
     "OrbitDense",
+    "PolynomialRightHandSide",
     "Prolongation",
     "Restriction",
     "Schedule",
@@ -40,6 +42,7 @@ __all__ = [
     "certify",
     "degradations",
     "denoise",
+    "equations",
     "evolve",
     "from_preset",
     "list_presets",
@@ -73,6 +76,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         ImplicitDiffusion,
         Lifting,
         OrbitDense,
+        PolynomialRightHandSide,
         Prolongation,
         Restriction,
     )
@@ -83,6 +87,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         FSIResNet,
         ImplicitRecurrent,
         LatticeBoltzmann,
+        MethodOfLines,
         MultigridUNet,
         plotting,
     )
@@ -95,7 +100,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         Stencil,
     )
     from keras_pde.presets import from_preset
-    from keras_pde.schemes import Schedule, solvers
+    from keras_pde.schemes import Schedule, equations, solvers
     from keras_pde.schemes.multigrid import problems, smoothers
     from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise

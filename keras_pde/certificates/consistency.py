@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -12,7 +13,8 @@ from keras_pde.certificates.guarantee import Guarantee
 class Order(Guarantee):
     """The error of N against the exact evolution falls like a power of a step; the constant is it.
 
-    It is stated of smooth solutions, where the scheme is stable. Steps of one order in a row have
+    It is stated of smooth solutions, where the scheme is stable; infinite where the error falls
+    faster than every power. Steps of one order in a row have
     that order; of two orders, the lower one.
 
     Example:
@@ -27,14 +29,16 @@ class Order(Guarantee):
     @property
     def formula(self) -> str:
         """The order, if there is one."""
-        if not self.known or self.constant is None:
+        if self.constant is None:
             return ""
+        if math.isinf(self.constant):
+            return f"error below every power of {self.step}"
         return f"error O({self.step}{_superscript(self.constant)})"
 
     @property
     def proved(self) -> bool:
         """Whether there is an order at all: an operator of order 0 does not converge."""
-        return self.known and self.constant is not None and self.constant > 0
+        return self.constant is not None and self.constant > 0
 
     def then(self, other: Self) -> Self:
         """The lower order."""
@@ -60,6 +64,8 @@ class OrderInSpace(Order):
     @property
     def words(self) -> str:
         """For a card."""
+        if self.constant == math.inf:
+            return "spectral in space"
         return f"order {self.constant:g} in space" if self.proved else ""
 
 

@@ -9,6 +9,7 @@ from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
 from keras_pde.layers.orbit_dense import OrbitDense
+from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.layers.transfer import Prolongation, Restriction
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ImplicitDiffusion",
     "Lifting",
     "OrbitDense",
+    "PolynomialRightHandSide",
     "Prolongation",
     "Restriction",
     "SplineFlux",

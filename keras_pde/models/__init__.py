@@ -6,6 +6,7 @@ from keras_pde.models.fed_resnet import FEDResNet
 from keras_pde.models.fsi_resnet import FSIResNet
 from keras_pde.models.implicit_recurrent import ImplicitRecurrent
 from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
+from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "FSIResNet",
     "ImplicitRecurrent",
     "LatticeBoltzmann",
+    "MethodOfLines",
     "MultigridUNet",
 ]

@@ -32,6 +32,28 @@ def term(value: Any, where: str) -> None:
     real(value[1], f"{where}[1]")
 
 
+SPACING = either(real, listed(real, 1, 3))
+ORDERS = listed(whole(0, 8), 0, 3)  # a multi-index, () for none
+
+
+def factor(value: Any, where: str) -> None:
+    """A component and the multi-index of its derivative."""
+    if type(value) is not list or len(value) != 2:
+        raise wrong(where, "a component and a multi-index", value)
+    whole(0, 63)(value[0], f"{where}[0]")
+    ORDERS(value[1], f"{where}[1]")
+
+
+def monomial(value: Any, where: str) -> None:
+    """A term of an equation: coefficient, factors, outer derivative, component."""
+    if type(value) is not list or len(value) != 4:
+        raise wrong(where, "a coefficient, factors, a multi-index and a component", value)
+    real(value[0], f"{where}[0]")
+    listed(factor, 0, 8)(value[1], f"{where}[1]")
+    ORDERS(value[2], f"{where}[2]")
+    whole(0, 63)(value[3], f"{where}[3]")
+
+
 DERIVATIVES = either(word, listed(either(INDEX, listed(term, 1, 64)), 1, 64))
 
 # name of a class: its keys, each with a check; LAYER and others are in schema_parts
@@ -59,9 +81,32 @@ EVOLUTION: dict[str, dict[str, Check]] = {
         **LAYER,
         "derivatives": DERIVATIVES,
         "accuracy": whole(1, 12),
-        "spacing": either(real, listed(real, 1, 3)),
+        "spacing": SPACING,
         "boundary": word,
         "learned": flag,
         "side": either(word, listed(word, 1, 3)),
+    },
+    "MethodOfLines": {
+        **LAYER,
+        "right_hand_side": Part("PolynomialRightHandSide"),
+        "integrator": word,
+        "dt": real,
+        "steps": STEPS,
+        "conserve": optional(word),
+    },
+    "PolynomialRightHandSide": {
+        **LAYER,
+        "equation": Part("Equation"),
+        "spacing": SPACING,
+        "boundary": word,
+        "accuracy": either(word, whole(1, 12)),
+        "upwind": flag,
+        "learned": flag,
+    },
+    "Equation": {
+        "terms": listed(monomial, 1, 256),
+        "ndim": whole(1, 3),
+        "name": word,
+        "ranges": listed(listed(real, 2, 2), 1, 64),
     },
 }

@@ -33,7 +33,7 @@ BLOCK_NETWORKS = (
     "DuFortFrankelResNet",
     "ImplicitRecurrent",
 )
-TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann",)
+TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
 NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

@@ -47,6 +47,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "stacked operator": (lambda: ConvOperator((2, 4), 3, boundary="dirichlet"), "u"),
     "dense layer on orbits": (lambda: OrbitDense([[7, *range(7)]], 3), "u"),
     "dense operator": (lambda: DenseOperator(3), "u"),
+    "equation": (lambda: keras_pde.PolynomialRightHandSide(keras_pde.equations.burgers(2)), "u"),
     "derivatives": (lambda: FiniteDifference([(1, 0), (0, 2)]), "u"),
     "learned derivatives": (lambda: FiniteDifference("gradient", learned=True), "u"),
     "restriction": (Restriction, "u"),
@@ -81,6 +82,10 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
         {"image": X},
     ),
     "MultigridUNet": (lambda: keras_pde.MultigridUNet("poisson"), {"image": X}),
+    "MethodOfLines": (
+        lambda: keras_pde.MethodOfLines.from_equation("gray_scott", dt=0.5),
+        {"state": X},
+    ),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
         {"state": np.concatenate([X] * 4 + [X[..., :1]], -1)},

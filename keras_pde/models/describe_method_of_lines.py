@@ -1,0 +1,28 @@
+"""What a network by the method of lines says when printed: equation, scheme, step and bound."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keras_pde.runtime.printed import rounded
+
+
+def describe(network: Any) -> str:
+    """The lines of ``print(network)``."""
+    method, longest = network.integrator, network.longest_step
+    stable = rounded(longest, 6, up=False)
+    bound = "every step is stable" if math.isinf(longest) else f"stable up to {stable}"
+    count = f"{network.count_params():,}" if network.built else "counted when built"
+    stages = f"{method.stages} stage{'s' * (method.stages > 1)}"
+    steps = f"{network.step_count} step{'s' * (network.step_count > 1)}"
+    lines = [
+        f"{type(network).__name__} {network.name!r}",
+        *network.right_hand_side.lines(),
+        f"  integrator       {method.name}, order {method.order}, {stages}",
+        f"  time step        {network.dt:.6g} ({bound})",
+        f"  time             {network.time:.6g} by {steps} a call",
+    ]
+    if network.conserve is not None:
+        lines.append(f"  kept             the {network.conserve}, by projection")
+    return "\n".join([*lines, f"  parameters       {count}"])

@@ -1,0 +1,208 @@
+"""What is proved about a step of the method of lines, from the kernels and the step at hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_pde.certificates.amplification import (
+    ROUNDING,
+    Region,
+    eigenvalue_region,
+    matrix_gain,
+    polynomial_gain,
+    polynomial_kernel,
+)
+from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.conservation import MeanKept, NormKept
+from keras_pde.certificates.consistency import OrderInSpace, OrderInTime
+from keras_pde.certificates.guarantee import Guarantee
+from keras_pde.certificates.invariant_region import InvariantRegion
+from keras_pde.certificates.max_min_principle import MaxMinPrinciple
+from keras_pde.layers.polynomial_facts import even, sums_to_zero
+from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
+from keras_pde.schemes.integrators import Cycle, RungeKutta, Theta
+from keras_pde.schemes.integrators.exponential import Exponential
+from keras_pde.schemes.integrators.integrator import Integrator, Unconditional
+
+SMALL = 1e-13  # of a weight beside the largest: rounding
+
+
+class Scheme(NamedTuple):
+    """A step: right-hand side, integrator, Δt, and what is kept by projection."""
+
+    rhs: Any
+    integrator: Integrator
+    dt: float
+    conserve: str | None
+
+    @property
+    def coefficients(self) -> np.ndarray | None:
+        """Those of R where it is a polynomial."""
+        return self.integrator.coefficients if isinstance(self.integrator, RungeKutta) else None
+
+
+def step_certificate(subject: str, scheme: Scheme) -> Certificate:
+    """The certificate of one step."""
+    gain, why = norm_gain(scheme)
+    linear = scheme.rhs.linear and scheme.conserve != "norm"
+    lipschitz = gain if linear else math.inf
+    no_energy = "no energy is stated for the method of lines"
+    reasons = {
+        "norm": why,
+        "lipschitz": why if linear else "the step is not linear",
+        "averaged": "no rule for the method of lines",
+        "energy": no_energy,
+    }
+    certificate = Certificate(subject, norm_gain=gain, lipschitz=lipschitz, reasons=reasons)
+    found: list[Guarantee] = [max_min(scheme), mean_kept(scheme), *orders(scheme)]
+    if scheme.conserve == "norm":
+        found.append(NormKept(1.0, "each step is scaled to the norm of the state"))
+    region = invariant_region(scheme)
+    if region is not None:
+        found.append(region)
+    return certificate.with_guarantees(*found)
+
+
+def norm_gain(scheme: Scheme) -> tuple[float, str]:
+    """A bound of ‖u⁺‖/‖u‖ (E21), and why."""
+    rhs = scheme.rhs
+    if scheme.conserve == "norm":
+        return 1.0, "the norm is kept by projection"
+    if not rhs.linear:
+        return math.inf, "no rule: the right-hand side is not linear"
+    kernels = rhs.kernels()
+    if rhs.components > 1:
+        if kernels is None or scheme.coefficients is None or rhs.boundary != "periodic":
+            return math.inf, "no rule for systems but for explicit methods on periodic grids"
+        scaled = {key: scheme.dt * kernel for key, kernel in kernels.items()}
+        gain = matrix_gain(scheme.coefficients, scaled, rhs.components)
+        return gain, "‖R(Δt Λ(ω))‖ of the matrices Λ(ω) of the system, by samples and a margin"
+    if kernels is None:
+        return _on_region(scheme, rhs.region().scaled(scheme.dt))
+    kernel = kernels.get((0, 0), np.zeros((1,) * rhs.ndim))
+    if rhs.boundary != "periodic" and not even(kernel):
+        return math.inf, f"no rule for kernels that are not symmetric at a {rhs.boundary} boundary"
+    best, why = _on_region(scheme, eigenvalue_region(kernel).scaled(scheme.dt))
+    if best > 1 and scheme.coefficients is not None:
+        kernel = scheme.dt * kernel
+        weights = polynomial_kernel(scheme.coefficients, kernel)
+        size = float(np.abs(weights).sum())
+        if size < best:
+            best, why = size, "the weights of a step add up to as much (N4)"
+        sampled = matrix_gain(scheme.coefficients, {(0, 0): kernel}, 1)
+        if sampled < best:
+            best, why = sampled, "|R(Δt λ(ω))|, by samples and a margin"
+    return (1.0 if 1 < best <= 1 + ROUNDING else best), why
+
+
+def _on_region(scheme: Scheme, region: Region) -> tuple[float, str]:
+    """sup |R| on a region of eigenvalues of a normal L."""
+    where = f"|R| on a region with the eigenvalues, [{region.low:.4g}, {region.high:.4g}]"
+    if region.height:
+        where += f" × [−{region.height:.4g}, {region.height:.4g}]i"
+    if scheme.coefficients is not None:
+        return polynomial_gain(scheme.coefficients, region), where
+    if isinstance(scheme.integrator, Exponential):
+        return math.exp(min(max(region.high, 0.0), 700.0)), f"|eᶻ| {where[4:]}"
+    method, real = scheme.integrator, not region.height
+    if region.high <= 0:
+        if isinstance(method, Unconditional) or (isinstance(method, Theta) and method.theta >= 0.5):
+            return 1.0, "|R(z)| ≤ 1 for Re z ≤ 0, and no eigenvalue has a positive real part"
+        if isinstance(method, Theta) and real:  # R falls from 1 on the negative axis
+            return max(1.0, abs(complex(method.amplification(region.low)))), where
+        if isinstance(method, Cycle) and real and -region.low <= method.limit * (1 + ROUNDING):
+            return 1.0, f"Δt ≤ {method.limit:.5g}/ρ of a cycle, and [−ρ, 0] has all eigenvalues"
+    return math.inf, f"no rule for {method.name} with these eigenvalues"
+
+
+def max_min(scheme: Scheme) -> MaxMinPrinciple:
+    """The max-min principle (E24) where the weights of a step, or of Euler's, are not negative."""
+    rhs, lost = scheme.rhs, MaxMinPrinciple
+    if not isinstance(rhs, PolynomialRightHandSide) or not rhs.linear or rhs.components > 1:
+        return lost(reason="only linear equations of one component have a rule")
+    if scheme.conserve == "norm" or rhs.boundary == "dirichlet":
+        return lost(reason="a projection, or a zero boundary, may lead out of the range")
+    kernels = rhs.kernels()
+    if kernels is None:
+        return lost(reason="derivatives in Fourier space have weights of both signs")
+    kernel = kernels.get((0, 0), np.zeros((1,) * rhs.ndim))
+    if any(not t.factors for t in rhs.equation.terms) or not sums_to_zero(kernel, rhs.learned):
+        return lost(reason="constants change")
+    if scheme.conserve == "mean" and not rhs.mean_kept()[0]:
+        return lost(reason="subtracting a mean may lead out of the range")
+    euler = euler_share(scheme, kernel)
+    longest = max(scheme.integrator.ssp, scheme.integrator.linear_ssp)
+    if euler is not None and euler <= longest * (1 + ROUNDING):
+        return MaxMinPrinciple(1.0, f"weights ≥ 0 of Euler's step, {euler:.3g} of the longest one")
+    if scheme.coefficients is not None and (rhs.boundary == "periodic" or even(kernel)):
+        weights = polynomial_kernel(scheme.coefficients, scheme.dt * kernel)
+        if weights.min() >= -SMALL * np.abs(weights).max():
+            return MaxMinPrinciple(1.0, "all weights of a step are ≥ 0 and have the sum 1")
+    return lost(reason="a weight of a step is negative")
+
+
+def euler_share(scheme: Scheme, kernel: np.ndarray, slope: float = 0.0) -> float | None:
+    """Δt over the longest Euler step with weights ≥ 0; None where no step has them.
+
+    Args:
+        scheme: the step.
+        kernel: of L, centred.
+        slope: the least slope of a reaction beside L.
+    """
+    around = kernel.copy()
+    centre = tuple(n // 2 for n in kernel.shape)
+    around[centre] = 0.0
+    if around.min(initial=0.0) < -SMALL * np.abs(kernel).max(initial=0.0):
+        return None
+    return max(0.0, -scheme.dt * (float(kernel[centre]) + slope))
+
+
+def invariant_region(scheme: Scheme) -> InvariantRegion | None:
+    """[low, high] of a reaction p with p(low) ≥ 0 ≥ p(high) and monotone Euler steps (E25)."""
+    rhs = scheme.rhs
+    if not isinstance(rhs, PolynomialRightHandSide) or scheme.conserve is not None:
+        return None
+    reaction, kernels = rhs.reaction(), rhs.kernels()
+    if reaction is None or kernels is None or not np.any(reaction) or scheme.integrator.splits:
+        return None
+    ((low, high),) = rhs.equation.ranges
+    p = np.polynomial.Polynomial(reaction)
+    kernel = kernels.get((0, 0), np.zeros((1,) * rhs.ndim)).copy()
+    kernel[tuple(n // 2 for n in kernel.shape)] -= reaction[1]  # the linear part of p is in L too
+    region = InvariantRegion(low=low, high=high)
+    size = ROUNDING * float(np.abs(reaction).sum()) * max(1.0, abs(low), abs(high)) ** p.degree()
+    if p(low) < -size or p(high) > size or not sums_to_zero(kernel, rhs.learned):
+        return region.lost(f"the reaction leads out of [{low:g}, {high:g}]")
+    if rhs.boundary == "dirichlet" and not low <= 0 <= high:
+        return region.lost("0 beyond the boundary is not in the region")
+    slope = p.deriv()
+    inner = np.real(slope.deriv().roots())
+    places = [low, high, *inner[(inner > low) & (inner < high)]]
+    euler = euler_share(scheme, kernel, min(float(slope(x)) for x in places))
+    if euler is None or euler > scheme.integrator.ssp * (1 + ROUNDING):
+        return region.lost("Euler's step is not monotone for this Δt")
+    return InvariantRegion(1.0, "convex sums of monotone Euler steps", low=low, high=high)
+
+
+def mean_kept(scheme: Scheme) -> MeanKept:
+    """Whether each step keeps the mean of each channel (E23)."""
+    if scheme.conserve == "norm":
+        return MeanKept(reason="scaling to the norm changes the mean")
+    if scheme.conserve == "mean":
+        return MeanKept(1.0, "the mean of the change is subtracted")
+    kept, why = scheme.rhs.mean_kept()
+    return MeanKept(1.0 if kept else None, why)
+
+
+def orders(scheme: Scheme) -> list[Guarantee]:
+    """The orders in space (E22) and time."""
+    space, why = scheme.rhs.order_in_space()
+    if space is None and not isinstance(scheme.rhs, PolynomialRightHandSide):
+        return [OrderInSpace(reason=why), OrderInTime(reason=why)]
+    time = f"{scheme.integrator.name} on smooth solutions"
+    if scheme.conserve is not None:
+        time += f" of equations that keep the {scheme.conserve}"
+    return [OrderInSpace(space, why), OrderInTime(float(scheme.integrator.order), time)]

@@ -1,0 +1,129 @@
+"""InUse: a right-hand side as integrators take it, with its weights computed once for all steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
+from keras_pde.layers.right_hand_side import RightHandSideLayer
+from keras_pde.runtime.precision import at_least_float32, narrow
+from keras_pde.runtime.types import Tensor
+from keras_pde.schemes import equations
+from keras_pde.schemes.integrators import RightHandSide
+
+
+class Projection(ABC):
+    """What a step keeps: right-hand sides are projected, and steps corrected.
+
+    Example:
+        >>> from keras_pde.models.right_hand_side_in_use import CONSERVED
+        >>> u = ops.convert_to_tensor([[[1.0], [2.0]]])
+        >>> float(ops.mean(CONSERVED["mean"].projected(u, u)))
+        0.0
+    """
+
+    @abstractmethod
+    def projected(self, change: Tensor, u: Tensor) -> Tensor:
+        """The part of F(u) that does not change the quantity."""
+
+    @abstractmethod
+    def corrected(self, after: Tensor, u: Tensor) -> Tensor:
+        """A state near ``after`` with the quantity of u."""
+
+
+class Mean(Projection):
+    """The mean of each channel over all points."""
+
+    def projected(self, change: Tensor, u: Tensor) -> Tensor:
+        """F − mean F."""
+        wide = at_least_float32(change)
+        return narrow(wide - _over_points(ops.mean, wide), change)
+
+    def corrected(self, after: Tensor, u: Tensor) -> Tensor:
+        """u⁺ − mean u⁺ + mean u."""
+        wide, before = at_least_float32(after), at_least_float32(u)
+        return narrow(wide + (_over_points(ops.mean, before) - _over_points(ops.mean, wide)), after)
+
+
+class Norm(Projection):
+    """The Euclidean norm over all points and channels of a sample."""
+
+    def projected(self, change: Tensor, u: Tensor) -> Tensor:
+        """F − u⟨u, F⟩/⟨u, u⟩."""
+        wide, state = at_least_float32(change), at_least_float32(u)
+        share = _over_sample(state * wide) / _positive(_over_sample(state * state))
+        return narrow(wide - share * state, change)
+
+    def corrected(self, after: Tensor, u: Tensor) -> Tensor:
+        """u⁺‖u‖/‖u⁺‖."""
+        wide, before = at_least_float32(after), at_least_float32(u)
+        ratio = _over_sample(before * before) / _positive(_over_sample(wide * wide))
+        return narrow(wide * ops.sqrt(ratio), after)
+
+
+CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
+
+
+def _over_points(reduce: Any, u: Tensor) -> Tensor:
+    return reduce(u, axis=tuple(range(1, len(u.shape) - 1)), keepdims=True)
+
+
+def _over_sample(u: Tensor) -> Tensor:
+    return ops.sum(u, axis=tuple(range(1, len(u.shape))), keepdims=True)
+
+
+def _positive(x: Tensor) -> Tensor:
+    """x, or 1 where it is 0."""
+    return ops.where(x > 0, x, ops.ones_like(x))
+
+
+class InUse(RightHandSide):
+    """F(u) of a layer, projected where a quantity is kept.
+
+    Args:
+        layer: the right-hand side.
+        u: a state, of which the number of channels counts.
+        conserve: what its projection keeps; None for none.
+
+    Example:
+        >>> from keras_pde.layers import PolynomialRightHandSide
+        >>> from keras_pde.models.right_hand_side_in_use import InUse
+        >>> u = ops.convert_to_tensor(np.arange(4.0)[None, :, None])
+        >>> layer = PolynomialRightHandSide("heat")
+        >>> layer.build((None, None, 1))
+        >>> np.asarray(InUse(layer, u)(u))[0, :, 0].tolist()
+        [4.0, 0.0, 0.0, -4.0]
+    """
+
+    def __init__(self, layer: RightHandSideLayer, u: Tensor, conserve: str | None = None) -> None:
+        self.layer = layer
+        self.copies = int(u.shape[-1]) // layer.components
+        self.projection = None if conserve is None else CONSERVED[conserve]
+        self.weights = layer.weights_in_use()
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """F(u)."""
+        change = self.layer.evolve(u, self.weights)
+        return change if self.projection is None else self.projection.projected(change, u)
+
+    def nonlinear(self, u: Tensor) -> Tensor | None:
+        """N(u); None where it is 0."""
+        return None if self.layer.linear else self.layer.nonlinear(u, self.weights)
+
+    def multipliers(self, sizes: Sequence[Any]) -> Any:
+        """λ(ω) of L."""
+        return self.layer.multipliers(sizes, self.copies)
+
+
+def layer_of(right_hand_side: Any, dtype: Any) -> RightHandSideLayer:
+    """The layer that is meant: given, by its configuration, or of an equation."""
+    if isinstance(right_hand_side, dict) and "class_name" in right_hand_side:
+        right_hand_side = keras.saving.deserialize_keras_object(right_hand_side)
+    if not isinstance(right_hand_side, RightHandSideLayer):
+        return PolynomialRightHandSide(equations.get(right_hand_side), dtype=dtype)
+    return right_hand_side
