@@ -1,39 +1,21 @@
-"""Time integrators: order, amplification, longest steps and what they conserve, by closed forms."""
+"""Time integrators: order, amplification, longest steps and what they keep, by closed forms."""
 
 from __future__ import annotations
 
 import math
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
+from stepping import DTYPES, array, circulant, run, tensor
 
 from keras_pde.schemes import integrators
-from keras_pde.schemes.integrators import Complex, SemiLinear, fourier
+from keras_pde.schemes.integrators import SemiLinear
 
-DTYPES = ["float32"] + ["float64"] * (
-    str(ops.convert_to_numpy(ops.convert_to_tensor(np.ones(1), dtype="float64")).dtype) == "float64"
-)
 EXPLICIT = ["euler", "heun", "ssp_rk3", "rk4"]
 EXPONENTIAL = ["exponential_euler", "etdrk2", "etdrk4"]
+IMPLICIT = ["crank_nicolson", "implicit_euler", "imex_euler", "imex_ars2"]
 A = np.array([1.0, -2.0, 1.0])
-
-
-def tensor(x, dtype=DTYPES[-1]):
-    return ops.convert_to_tensor(np.asarray(x), dtype=dtype)
-
-
-def array(x):
-    return np.asarray(ops.convert_to_numpy(x), np.float64)
-
-
-def run(integrator, u, dt, steps, rhs):
-    integrator = integrators.get(integrator)
-    prepared = integrator.prepare(rhs, dt, u)
-    for _ in range(steps):
-        u = integrator.step(u, dt, rhs, prepared)
-    return array(u)
 
 
 def bernoulli(split):
@@ -82,33 +64,6 @@ def test_amplification_is_that_of_dense_powers(name):
     assert abs(found[..., 0].T - expected).max() < (1e-12 if len(DTYPES) > 1 else 1e-5)
 
 
-def circulant(sizes, kernel, channels=1):
-    """The dense matrix of a periodic stencil in 1-D."""
-    n = sizes[0]
-    m = np.zeros((n, n))
-    for j, k in enumerate(kernel):
-        m += k * np.roll(np.eye(n), j - len(kernel) // 2, axis=1)
-    return m
-
-
-@pytest.mark.parametrize("n", [8, 9])
-@pytest.mark.parametrize("name", [*EXPONENTIAL, "crank_nicolson", "implicit_euler"])
-def test_amplification_in_fourier_space_is_that_of_dense_matrices(name, n):
-    """e^{ΔtL} and (I − θΔtL)⁻¹(…) as dense matrices of a stencil that is not symmetric (E4, E5)."""
-    kernel = np.array([1.5, -2.0, 0.5])
-    m = circulant([n], kernel)
-    rhs = SemiLinear(lambda sizes: fourier.stencil_multipliers(kernel, sizes))
-    eigenvalues, vectors = np.linalg.eig(m)
-    r = integrators.get(name).amplification(0.6 * eigenvalues)
-    expected = (vectors @ np.diag(r) @ np.linalg.inv(vectors)).real
-    for dtype, tolerance in zip(DTYPES, (2e-6, 1e-14), strict=False):
-        u = tensor(np.eye(n)[..., None], dtype)
-        integrator = integrators.get(name)
-        found = integrator.step(u, 0.6, rhs, integrator.prepare(rhs, 0.6, u))
-        assert keras.backend.standardize_dtype(found.dtype) == dtype
-        assert abs(array(found)[..., 0].T - expected).max() < tolerance
-
-
 @pytest.mark.parametrize(
     ("name", "real", "imaginary"),
     [("euler", 2, 0), ("heun", 2, 0), ("ssp_rk3", 2.512745, 3**0.5), ("rk4", 2.785294, 8**0.5)],
@@ -151,14 +106,11 @@ def test_the_longest_step_is_that_of_brute_force_and_beyond_it_states_grow(name,
 
 
 def test_only_the_stable_steps_that_join_0_count():
-    """R of a table of one's own is stable again at longer steps; these are not taken (E1)."""
-    gap = integrators.RungeKutta("gap", [[0, 0, 0], [0.5, 0, 0], [0, 0.1, 0]], [0, 0, 1])
-    spectrum = np.array([-1.0])
-    longest = gap.longest_step(spectrum)
-    t = np.linspace(0, 60, 60001)[1:]
-    stable = abs(gap.amplification(-t)) <= 1
-    assert stable[t > longest + 1e-3].any() or longest == pytest.approx(t[stable].max(), abs=1e-2)
-    assert stable[t < longest - 1e-3].all()
+    """1 − x + ½x² − x³/20 exceeds 1 between 5 ∓ √5, and is stable again beyond (E1)."""
+    gap = integrators.RungeKutta("gap", [[0, 0, 0], [0.1, 0, 0], [0, 0.5, 0]], [0, 0, 1])
+    assert gap.longest_step([-1.0]) == pytest.approx(5 - 5**0.5)
+    assert gap.norm_gain([-5.0]) > 1.1
+    assert gap.norm_gain([-7.5]) < 0.9
 
 
 def test_ssp_coefficients():
@@ -184,7 +136,7 @@ def test_ssp_methods_keep_the_max_min_principle_where_euler_does(name):
     assert found.max() <= 1 + 1e-6
 
 
-@pytest.mark.parametrize("name", [*EXPLICIT, "theta:0.3", "crank_nicolson", "fed:4", *EXPONENTIAL])
+@pytest.mark.parametrize("name", [*EXPLICIT, "theta:0.3", *IMPLICIT, "fed:4", *EXPONENTIAL])
 def test_linear_ssp_is_where_matrices_with_no_negative_entry_end(name):
     """R(ΔtL) ≥ 0 for L = shift − 1 up to linear_ssp times Euler's step 1, and not beyond (E3)."""
     integrator, n = integrators.get(name), 200
@@ -198,90 +150,118 @@ def test_linear_ssp_is_where_matrices_with_no_negative_entry_end(name):
     assert math.isinf(limit) or least(1.05 * limit) < -1e-9
 
 
-def test_phi_functions_to_rounding():
-    """Against the integrals φₖ(z) = ∫ e^{(1−s)z} s^{k−1}/(k−1)! ds by Gauss's rule (E4)."""
-    z = np.concatenate(
-        [r * np.exp(1j * np.linspace(0.5 * np.pi, 1.5 * np.pi, 9)) for r in (1e-12, 1e-3, 1, 7)]
-    )
-    s, w = np.polynomial.legendre.leggauss(40)
-    s, w = (s + 1) / 2, w / 2
-    found = integrators.phi_functions(Complex.of(z), 3)
-    assert abs(found[0].array() - np.exp(z)).max() < 1e-14
-    for k in (1, 2, 3):
-        kernel = s ** (k - 1) / math.factorial(k - 1)
-        expected = (np.exp(np.outer(z, 1 - s)) * kernel) @ w
-        assert (abs(found[k].array() - expected) / abs(expected)).max() < 1e-13
+@pytest.mark.parametrize("kind", ["fed", "fsi"])
+def test_the_shortest_cycle_reaches_a_time_and_one_step_less_does_not(kind):
+    """On [−ρ, 0] a cycle of n steps is stable for 2n(n+1)/3ρ (E7)."""
+    rho, spectrum = 7.3, np.linspace(-7.3, 0, 500)
+    for dt in (0.1, 1.0, 8.0):
+        cycle = integrators.shortest_cycle(kind, dt, spectrum)
+        n = cycle.stages
+        assert 2 * n * (n + 1) / 3 == pytest.approx(cycle.limit)
+        assert n * (n - 1) * 2 / 3 < dt * rho <= cycle.limit
+        assert cycle.norm_gain(dt * spectrum) <= 1 + 1e-12
+        assert cycle.longest_step(spectrum) >= cycle.limit / rho
+        expected = integrators.Cycle("fed", n).amplification(dt * spectrum)
+        assert abs(cycle.amplification(dt * spectrum) - expected).max() < 1e-10
+    with pytest.raises(ValueError, match="for real spectra"):
+        integrators.shortest_cycle(kind, 1.0, [1j])
 
 
-@pytest.mark.parametrize("sizes", [(7,), (8,), (5, 6), (6, 5), (4, 5, 6), (5, 4, 3)])
-def test_transforms_are_those_of_numpy(sizes):
-    """Odd and even sizes in 1-D to 3-D, there and back (E4)."""
-    u = np.random.default_rng(0).normal(size=(2, *sizes, 3))
-    expected = np.moveaxis(np.fft.rfftn(u, axes=range(1, len(sizes) + 1)), -1, 1)
-    for dtype, tolerance in zip(DTYPES, (2e-5, 1e-13), strict=False):
-        z = fourier.transform(tensor(u, dtype))
-        assert abs(array(z.real) + 1j * array(z.imag) - expected).max() < tolerance
-        assert abs(array(fourier.inverse(z, sizes)) - u).max() < tolerance
+def pendulum(u):
+    """q'' = −sin q, as the system of q and v."""
+    return ops.concatenate([u[..., 1:], -ops.sin(u[..., :1])], -1)
 
 
-@pytest.mark.parametrize("sizes", [(7,), (8,), (5, 6), (6, 5), (4, 5, 6)])
-def test_multipliers_of_stencils_are_the_stencils(sizes):
-    """L by its multipliers against rolled states, with a kernel of no symmetry (E4)."""
-    rng = np.random.default_rng(2)
-    kernel = rng.normal(size=(3,) * len(sizes))
-    u = rng.normal(size=(1, *sizes, 2))
-    expected = np.zeros_like(u)
-    for place in np.ndindex(*kernel.shape):
-        shift = [1 - j for j in place]
-        expected += kernel[place] * np.roll(u, shift, axis=tuple(range(1, len(sizes) + 1)))
-    found = SemiLinear(lambda s: fourier.stencil_multipliers(kernel, s))(tensor(u))
-    assert abs(array(found) - expected).max() < (1e-13 if len(DTYPES) > 1 else 1e-4)
+def energy(u):
+    return u[..., 1] ** 2 / 2 - np.cos(u[..., 0])
 
 
-@pytest.mark.parametrize("sizes", [(9,), (8,), (6, 9)])
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_spectral_derivatives_are_exact_for_waves(sizes, order):
-    """∂ₓᵃ of sin and cos up to the last wave that the grid holds (E4)."""
-    n = sizes[0]
-    x = np.arange(n) / n * 2 * np.pi
-    rhs = SemiLinear(
-        lambda s: fourier.derivative_multipliers(
-            (order,) + (0,) * (len(s) - 1), s, [2 * np.pi / n] + [1.0] * (len(s) - 1)
+def test_verlet_has_order_2_and_goes_back_the_way_it_came():
+    """A pendulum against rk4 with small steps; with −Δt it returns to rounding (E6)."""
+    u = tensor([[[2.0, 0.3]]])
+    exact = run("rk4", u, 0.02, 100, pendulum)
+    errors = [abs(run("verlet", u, 2 / n, n, pendulum) - exact).max() for n in (10, 20)]
+    assert 1.8 < math.log2(errors[0] / errors[1]) < 2.3
+    there = run("verlet", u, 0.1, 20, pendulum)
+    assert abs(run("verlet", tensor(there), -0.1, 20, pendulum) - array(u)).max() < 1e-4
+
+
+def test_verlet_keeps_the_energy_of_a_pendulum_near_and_euler_does_not():
+    """After 200 steps; what Euler gains is plain (E6)."""
+    u = tensor([[[2.0, 0.0]]])
+    start = energy(array(u))
+    assert abs(energy(run("verlet", u, 0.2, 200, pendulum)) - start).max() < 1e-2
+    assert abs(energy(run("euler", u, 0.2, 200, pendulum)) - start).max() > 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.999])
+def test_verlet_keeps_its_own_energy_of_waves(share):
+    """½⟨v, v⟩ + ½⟨q, A(I − ¼Δt²A)q⟩ to rounding, and symplectic as a dense matrix (E6)."""
+    n = 12
+    m = circulant(n, A)  # −A of the theorem
+    dt = share * 2 / math.sqrt(4)
+
+    def wave(u):
+        q = u[..., :1]
+        return ops.concatenate(
+            [u[..., 1:], ops.roll(q, 1, axis=1) - 2 * q + ops.roll(q, -1, axis=1)], -1
         )
-    )
-    for k in range((n + 1) // 2):
-        for wave, shift in ((np.cos, 0), (np.sin, 0)):
-            u = wave(k * x).reshape(-1, *(1,) * (len(sizes) - 1)) * np.ones(sizes)
-            expected = k**order * wave(k * x + order * np.pi / 2 + shift)
-            found = array(rhs(tensor(u[None, ..., None])))[0, ..., 0]
-            difference = found - expected.reshape(-1, *(1,) * (len(sizes) - 1))
-            assert abs(difference).max() < (1e-10 if len(DTYPES) > 1 else 2e-3)
+
+    def kept(u):
+        q, v = u[..., 0], u[..., 1]
+        a = -m @ (np.eye(n) + dt**2 / 4 * m)
+        return (v * v).sum(-1) / 2 + np.einsum("bi,ij,bj->b", q, a, q) / 2
+
+    u = np.random.default_rng(0).normal(size=(1, n, 2))
+    after = run("verlet", tensor(u), dt, 100, wave)
+    assert kept(after) == pytest.approx(kept(u), rel=1e-9 if len(DTYPES) > 1 else 1e-3)
+    eye = np.concatenate([np.eye(n)[..., None] * [1, 0], np.eye(n)[..., None] * [0, 1]])
+    step = run("verlet", tensor(eye), dt, 1, wave)
+    dense = np.moveaxis(step, 2, 1).reshape(2 * n, 2 * n).T
+    form = np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
+    assert abs(dense.T @ form @ dense - form).max() < (1e-12 if len(DTYPES) > 1 else 1e-5)
 
 
-@pytest.mark.parametrize("name", EXPONENTIAL)
-def test_a_linear_equation_is_solved_exactly_with_any_step(name):
-    """Dispersion ∂ₜu = ∂ₓ³u: after any time a wave has travelled, to rounding (E4)."""
-    n, k, t = 32, 3, 1.7
-    x = np.arange(n) / n * 2 * np.pi
-    rhs = SemiLinear(lambda s: fourier.derivative_multipliers((3,), s, [2 * np.pi / n]))
-    u = tensor(np.sin(k * x)[None, :, None])
-    found = run(name, u, t / 4, 4, rhs)[0, :, 0]
-    # sin(kx)''' = −k³cos(kx), so that the wave travels by k²t
-    assert abs(found - np.sin(k * (x - k**2 * t))).max() < (1e-12 if len(DTYPES) > 1 else 2e-5)
+def test_amplification_and_norm_of_verlet_are_those_of_its_matrix():
+    """For an oscillator, below the limit and beyond it (E6)."""
+    verlet = integrators.get("verlet")
+    for y in (0.1, 1.0, 1.99, 2.3):
+        u = np.eye(2)[:, None, :]  # states (ωq, v) of an oscillator with ω = 1
+        step = run("verlet", tensor(u), y, 1, lambda u: ops.stack([u[..., 1], -u[..., 0]], -1))
+        dense = step[:, 0].T
+        roots = verlet.amplification(np.array([1j * y, -1j * y]))
+        assert sorted(abs(np.linalg.eigvals(dense))) == pytest.approx(sorted(abs(roots)), abs=1e-3)
+        assert verlet.norm_gain([1j * y]) == pytest.approx(np.linalg.norm(dense, 2), rel=1e-5)
+        assert (abs(roots).max() > 1.01) == (y > 2)
+    assert verlet.longest_step([2j, -0.5j, 0]) == 1
+    assert verlet.longest_step([2j, -0.5]) == 0
 
 
-def test_the_implicit_step_has_the_lipschitz_constant_1_where_the_explicit_one_grows():
-    """(I + hL)⁻¹ at h = .01, 1, 100: 1.0000, where I − hL has 1, 101 and 1e4 (E5)."""
-    n, rho = 64, 102.0
-    m = circulant([n], -rho / 4 * A)
-    rhs = SemiLinear(lambda s: rho / 4 * fourier.stencil_multipliers(A, s))
-    implicit = integrators.get("implicit_euler")
-    u = tensor(np.eye(n)[..., None])
-    explicit = []
-    for h in (0.01, 1.0, 100.0):
-        found = array(implicit.step(u, h, rhs, implicit.prepare(rhs, h, u)))[..., 0]
-        assert np.linalg.norm(found, 2) == pytest.approx(1, abs=1e-5)
-        assert abs(found - np.linalg.inv(np.eye(n) + h * m)).max() < 1e-5
-        explicit.append(integrators.get("euler").norm_gain(-h * np.linalg.eigvalsh(m)))
-        assert explicit[-1] == pytest.approx(np.linalg.norm(np.eye(n) - h * m, 2), rel=1e-9)
-    assert explicit == pytest.approx([1, 101, 10199], rel=1e-9)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("runge_kutta", "integrator must be one of"),
+        ("fed:x", "takes a number after its colon"),
+        ("fed:2.5", "steps must be"),
+        ("theta:0", "theta must be"),
+        (3, "integrator must be"),
+    ],
+)
+def test_names_that_are_none_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        integrators.get(wrong)
+
+
+def test_tables_and_names_of_one_s_own():
+    with pytest.raises(ValueError, match="strictly lower triangular"):
+        integrators.RungeKutta("implicit", [[1.0]], [1.0])
+    with pytest.raises(ValueError, match=r"add up to 1\. Received: sum 0\.5"):
+        integrators.RungeKutta("half", [[0.0]], [0.5])
+    for taken in (integrators.euler(), integrators.Cycle("fed", 4), integrators.Theta(0.7)):
+        assert integrators.get(taken.name).name == taken.name
+        with pytest.raises(ValueError, match="is that of an integrator of keras_pde"):
+            integrators.register(taken)
+    with pytest.raises(ValueError, match="An integrator is an instance of"):
+        integrators.register("rk4")
+    with pytest.raises(ValueError, match="finite numbers, at least one"):
+        integrators.get("rk4").longest_step([])

@@ -5,9 +5,11 @@ r"""Time integrators of ∂ₜu = F(u): one step u ↦ S(u, Δt), and what is pr
 | euler                    | u + Δt F(u)                            | 1     | 2                 |
 | heun, ssp_rk3            | Runge-Kutta, convex sums of Euler's    | 2, 3  | 2; 2.5127, 1.7321 |
 | rk4                      | the classical Runge-Kutta method       | 4     | 2.7853, 2.8284    |
+| verlet                   | leapfrog for ∂ₜq = f(v), ∂ₜv = a(q)    | 2     | none; 2           |
 | fed:n, fsi:n             | a cycle of n explicit steps            | 1     | 2n(n+1)/3         |
 | theta:θ, implicit_euler, | (I − θΔtL)⁻¹(I + (1−θ)ΔtL), N explicit | 1     | all for θ ≥ ½     |
 | crank_nicolson           |                                        | 2     | all               |
+| imex_euler, imex_ars2    | L implicitly, N explicitly             | 1, 2  | all               |
 | exponential_euler        | e^{ΔtL}u + Δtφ₁(ΔtL)N(u)               | 1     | all               |
 | etdrk2, etdrk4           | exponential Runge-Kutta                | 2, 4  | all               |
 
@@ -23,6 +25,7 @@ from keras_pde.runtime import gate
 from keras_pde.schemes.integrators.complex_pair import Complex
 from keras_pde.schemes.integrators.cycles import Cycle, shortest_cycle
 from keras_pde.schemes.integrators.exponential import Etdrk2, Etdrk4, ExponentialEuler
+from keras_pde.schemes.integrators.imex import ImexArs2, ImexEuler
 from keras_pde.schemes.integrators.integrator import (
     BUILT_IN,
     FAMILIES,
@@ -36,6 +39,7 @@ from keras_pde.schemes.integrators.phi_functions import phi_functions
 from keras_pde.schemes.integrators.right_hand_side import RightHandSide, SemiLinear
 from keras_pde.schemes.integrators.runge_kutta import RungeKutta, euler, heun, rk4, ssp_rk3
 from keras_pde.schemes.integrators.theta import Theta
+from keras_pde.schemes.integrators.verlet import Verlet
 
 __all__ = [
     "Complex",
@@ -43,11 +47,14 @@ __all__ = [
     "Etdrk2",
     "Etdrk4",
     "ExponentialEuler",
+    "ImexArs2",
+    "ImexEuler",
     "Integrator",
     "RightHandSide",
     "RungeKutta",
     "SemiLinear",
     "Theta",
+    "Verlet",
     "euler",
     "get",
     "heun",
@@ -61,7 +68,9 @@ __all__ = [
 
 _FIXED = (
     *(euler(), heun(), ssp_rk3(), rk4()),
+    Verlet(),
     *(Theta(0.5), Theta(1.0)),
+    *(ImexEuler(), ImexArs2()),
     *(ExponentialEuler(), Etdrk2(), Etdrk4()),
 )
 INTEGRATORS.update({i.name: i for i in _FIXED})

@@ -34,6 +34,7 @@ class Complex:
     real: Tensor
     imag: Tensor
     xp: Any = np
+    __array_ufunc__ = None  # NumPy's arrays leave sums and products with a pair to it
 
     @classmethod
     def of(cls, z: Any) -> Complex:

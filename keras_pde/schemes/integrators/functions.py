@@ -41,4 +41,4 @@ def resolvent_multiplier(multipliers: Any, a: float, ndim: int) -> Complex:
         return (1 - a * m).reciprocal()
     eye = np.eye(int(m.real.shape[-1]))
     one = eye if m.xp is np else m.xp.convert_to_tensor(eye, dtype=m.real.dtype)
-    return inverse_of_matrices(one - a * m)
+    return inverse_of_matrices(-a * m + one)
