@@ -124,10 +124,21 @@ def _add_back(core: Any, margin: Any, axis: int, width: int, boundary: str, afte
         places = _places(size, width, boundary, after)
         # an entry may take several of the margin's: one rounding for all of them in 16 bits
         wide = at_least_float32(ops.moveaxis(margin, axis, 0))
-        sums = ops.moveaxis(ops.segment_sum(wide, places, width), 0, axis)
+        sums = ops.moveaxis(_sums_by_place(wide, places, width), 0, axis)
         near = ops.cast(ops.cast(near, sums.dtype) + cut(sums, axis, None, size), core.dtype)
     parts = [near, cut(core, axis, width, None)] if start else [cut(core, axis, None, -width), near]
     return ops.concatenate(parts, axis)
+
+
+def _sums_by_place(margin: Any, places: Any, width: int) -> Any:
+    """The sums of the entries of a margin, on axis 0, that repeat one place each."""
+    if not isinstance(places, np.ndarray):
+        return ops.segment_sum(margin, places, width)
+    # not segment_sum, which makes float32 of float64 on PyTorch
+    entries = [[int(i) for i in np.flatnonzero(places == k)] for k in range(places.max() + 1)]
+    return ops.concatenate(
+        [sum((margin[i : i + 1] for i in met[1:]), margin[met[0] : met[0] + 1]) for met in entries]
+    )
 
 
 def _fold_split(v: Any, axis: int, before: int, after: int, boundary: str, size: int) -> Any:

@@ -32,7 +32,9 @@ def learned_kernels(free: Tensor, layout: DifferenceLayout) -> Tensor:
         basis = moment_basis(layout.box, degree + layout.accuracy - 1)
         span = ops.convert_to_tensor(basis, dtype=column.dtype)
         for _ in range(2):  # once would leave the rounding of weights that are mostly moments
-            column = column - ops.matmul(span, ops.matmul(ops.transpose(span), column))
+            # not matmul, which makes float32 of float64 on PyTorch
+            moments = ops.einsum("pq,pr->qr", span, column)
+            column = column - ops.einsum("pq,qr->pr", span, moments)
         kernels.append(column * scale)
     found = ops.reshape(ops.concatenate(kernels, -1), free.shape)
     found = ops.pad(found, [*layout.margins, (0, 0)])
