@@ -36,6 +36,7 @@ __all__ = [
     "SmoothInDepth",
     "SplineFlux",
     "Stencil",
+    "TwoLayerRightHandSide",
     "activations",
     "calibrate",
     "callbacks",
@@ -79,6 +80,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         PolynomialRightHandSide,
         Prolongation,
         Restriction,
+        TwoLayerRightHandSide,
     )
     from keras_pde.models import (
         DiffusionResNet,

@@ -14,6 +14,15 @@ def value(x: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
+def run(function: Any, *inputs: Any) -> np.ndarray:
+    """The output as an array: eager, but compiled on JAX, whose ops compile for minutes."""
+    if keras.backend.backend() == "jax":
+        from keras_pde.runtime import compiled
+
+        function = compiled(function)
+    return value(function(*inputs))
+
+
 def randomized(layer: Any, rng: np.random.Generator, scale: float = 1.0) -> Any:
     """The layer or model, built, with noise added to every weight that is trained."""
     for weight in layer.trainable_weights:

@@ -11,6 +11,7 @@ from keras_pde.layers.lifting import Lifting
 from keras_pde.layers.orbit_dense import OrbitDense
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.layers.transfer import Prolongation, Restriction
+from keras_pde.layers.two_layer_right_hand_side import TwoLayerRightHandSide
 
 __all__ = [
     "Collision",
@@ -25,4 +26,5 @@ __all__ = [
     "Prolongation",
     "Restriction",
     "SplineFlux",
+    "TwoLayerRightHandSide",
 ]

@@ -69,6 +69,8 @@ class PolynomialRightHandSide(RightHandSideLayer):
         0
     """
 
+    knows_spectrum = True
+
     def __init__(
         self,
         equation: Any = "heat",

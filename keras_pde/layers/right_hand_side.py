@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,7 @@ class RightHandSideLayer(Gated):
 
     linear: bool = False  # whether N is 0
     learned: bool = False  # whether it has weights
+    knows_spectrum: bool = False  # whether the eigenvalues of L bound the step
 
     def __init__(
         self,
@@ -173,6 +175,10 @@ class RightHandSideLayer(Gated):
             of_range: those of F linearised at constant states of the equation's range as well.
         """
         return eigenvalues(self.symbol(self.frequencies()))
+
+    def lipschitz(self) -> float:
+        """A Lipschitz constant of F where it is not linear; inf where none is known."""
+        return math.inf
 
     def lines(self) -> list[str]:
         """F in a few lines, for ``print(model)``."""

@@ -167,6 +167,20 @@ class StencilTerms(Terms):
         """The kernels of the derivatives of products, centred."""
         return [centred(operator.kernels()[0]) for operator in self.outer]
 
+    def factor_kernels(self) -> list[list[np.ndarray]]:
+        """The kernels of the factors of each product, centred."""
+
+        def kernel(operator: int, row: int) -> np.ndarray:
+            if operator < 0:
+                return np.ones((1,) * self.equation.ndim)
+            return centred(self.inner[operator].kernels()[row])
+
+        found = []
+        for product in self.plan.products:
+            alike = {factor: kernel(*factor[:2]) for factor in product.factors}
+            found.append([alike[factor] for factor in product.factors])
+        return found
+
     def symbol(self, omega: Sequence[np.ndarray], coefficients: Sequence[float]) -> np.ndarray:
         """L on e^{iω·x}: (…, components, components)."""
         count = self.equation.components

@@ -11,8 +11,11 @@ from keras_pde.runtime.printed import rounded
 def describe(network: Any) -> str:
     """The lines of ``print(network)``."""
     method, longest = network.integrator, network.longest_step
-    stable = rounded(longest, 6, up=False)
-    bound = "every step is stable" if math.isinf(longest) else f"stable up to {stable}"
+    bound = f"stable up to {rounded(longest, 6, up=False)}"
+    if not network.right_hand_side.knows_spectrum:
+        bound = "no bound is known"
+    elif math.isinf(longest):
+        bound = "every step is stable"
     count = f"{network.count_params():,}" if network.built else "counted when built"
     stages = f"{method.stages} stage{'s' * (method.stages > 1)}"
     steps = f"{network.step_count} step{'s' * (network.step_count > 1)}"

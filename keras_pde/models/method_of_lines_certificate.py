@@ -47,12 +47,13 @@ class Scheme(NamedTuple):
 def step_certificate(subject: str, scheme: Scheme) -> Certificate:
     """The certificate of one step."""
     gain, why = norm_gain(scheme)
-    linear = scheme.rhs.linear and scheme.conserve != "norm"
-    lipschitz = gain if linear else math.inf
+    lipschitz, slope = (gain, why) if scheme.rhs.linear else lipschitz_constant(scheme)
+    if scheme.conserve == "norm":
+        lipschitz, slope = math.inf, "the projection has no rule"
     no_energy = "no energy is stated for the method of lines"
     reasons = {
         "norm": why,
-        "lipschitz": why if linear else "the step is not linear",
+        "lipschitz": slope,
         "averaged": "no rule for the method of lines",
         "energy": no_energy,
     }
@@ -116,6 +117,17 @@ def _on_region(scheme: Scheme, region: Region) -> tuple[float, str]:
         if isinstance(method, Cycle) and real and -region.low <= method.limit * (1 + ROUNDING):
             return 1.0, f"Δt ≤ {method.limit:.5g}/ρ of a cycle, and [−ρ, 0] has all eigenvalues"
     return math.inf, f"no rule for {method.name} with these eigenvalues"
+
+
+def lipschitz_constant(scheme: Scheme) -> tuple[float, str]:
+    """Σ cⱼ(Δt ℓ)ʲ for F with the Lipschitz constant ℓ, of Runge-Kutta methods with weights ≥ 0."""
+    method, size = scheme.integrator, scheme.rhs.lipschitz()
+    if math.isinf(size):
+        return math.inf, "no Lipschitz constant of the right-hand side is known"
+    if not isinstance(method, RungeKutta) or min(method.matrix.min(), method.weights.min()) < 0:
+        return math.inf, f"no rule for {method.name}"
+    powers = (scheme.dt * size) ** np.arange(len(method.coefficients))
+    return float(method.coefficients @ powers), "Lipschitz constants of the stages add up"
 
 
 def max_min(scheme: Scheme) -> MaxMinPrinciple:

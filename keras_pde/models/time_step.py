@@ -38,6 +38,7 @@ def checked_step(
         longest = method.longest_step(bounded(spectrum))
         if not 0 < longest < math.inf:
             why = "every step is stable" if longest else "no step is stable"
+            why = why if rhs.knows_spectrum else "no bound is known"
             raise ValueError(
                 f"dt is needed: {why} for the linear part, by {method.name}, so that none can be"
                 " suggested"

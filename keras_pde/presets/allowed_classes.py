@@ -51,6 +51,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "MultigridUNet": ("models.multigrid_unet",),
     "MethodOfLines": ("models.method_of_lines",),
     "PolynomialRightHandSide": ("layers.polynomial_right_hand_side",),
+    "TwoLayerRightHandSide": ("layers.two_layer_right_hand_side",),
     "Equation": ("schemes.equations.equation",),
     "LatticeBoltzmann": ("models.lattice_boltzmann",),
     "Features": ("models.features",),

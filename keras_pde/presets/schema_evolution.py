@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from keras_pde.presets import limits
-from keras_pde.presets.schema_parts import FILTERS, INITIALIZERS, LAYER, STEPS, Part, optional
+from keras_pde.presets.schema_parts import (
+    FILTERS,
+    INITIALIZERS,
+    KERNEL_SIZE,
+    LAYER,
+    STEPS,
+    Part,
+    optional,
+)
 from keras_pde.presets.values import (
     Check,
     either,
@@ -88,7 +96,7 @@ EVOLUTION: dict[str, dict[str, Check]] = {
     },
     "MethodOfLines": {
         **LAYER,
-        "right_hand_side": Part("PolynomialRightHandSide"),
+        "right_hand_side": Part("PolynomialRightHandSide", "TwoLayerRightHandSide"),
         "integrator": word,
         "dt": real,
         "steps": STEPS,
@@ -102,6 +110,16 @@ EVOLUTION: dict[str, dict[str, Check]] = {
         "accuracy": either(word, whole(1, 12)),
         "upwind": flag,
         "learned": flag,
+    },
+    "TwoLayerRightHandSide": {
+        **LAYER,
+        "filters": FILTERS,
+        "kernel_size": KERNEL_SIZE,
+        "squares": whole(0, limits.FILTERS),
+        "scale": real,
+        "ndim": whole(1, 3),
+        "components": whole(1, 64),
+        "boundary": word,
     },
     "Equation": {
         "terms": listed(monomial, 1, 256),

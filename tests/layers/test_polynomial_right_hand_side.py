@@ -9,8 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from arrays import randomized, value
-from keras import ops
+from arrays import randomized, run
 
 from keras_pde import equations
 from keras_pde.layers import PolynomialRightHandSide
@@ -51,7 +50,7 @@ def test_e20_the_network_is_the_finite_difference_right_hand_side(name: str, err
         "fisher": (equations.fisher(2, 1.0), second + u - u * u),
         "burgers": (scalar_burgers(), 0.1 * second - u * dx - u * dy),
     }[name]
-    found = value(right_hand_side(equation)(u[None, ..., None]))[0, ..., 0]
+    found = run(right_hand_side(equation), u[None, ..., None])[0, ..., 0]
     assert np.abs(found - expected).max() <= error
 
 
@@ -85,7 +84,7 @@ def test_every_equation_is_its_terms_by_differences(name: str) -> None:
         shape = (9, 8)[:ndim]
         u = np.random.default_rng(1).random((*shape, equation.components))
         layer = right_hand_side(equation, spacing=H, accuracy=4)
-        found = value(layer(u[None]))[0]
+        found = run(layer, u[None])[0]
         expected = by_definition(equation, u, H, 4)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11 * np.abs(expected).max())
 
@@ -97,7 +96,7 @@ def test_l_and_n_add_up_to_f_and_multipliers_are_those_of_l(name: str, accuracy:
     layer = right_hand_side(equation, spacing=H, accuracy=accuracy)
     size, copies, c = (6, 5, 7)[: layer.ndim], 2, layer.components
     u = np.random.default_rng(2).random((1, *size, c * copies))
-    whole, nonlinear = value(layer(u)), value(layer.nonlinear(ops.convert_to_tensor(u)))
+    whole, nonlinear = run(layer, u), run(layer.nonlinear, u)
     m = layer.multipliers(size, copies)
     z = np.fft.rfftn(u, axes=range(1, layer.ndim + 1))
     factor = m.array()
@@ -111,9 +110,9 @@ def test_l_and_n_add_up_to_f_and_multipliers_are_those_of_l(name: str, accuracy:
 def test_copies_of_an_equation_side_by_side_do_not_mix() -> None:
     layer = right_hand_side(equations.gray_scott(1), spacing=0.01)
     u = np.random.default_rng(3).random((2, 7, 4))
-    whole = value(layer(u))
+    whole = run(layer, u)
     for i in range(2):
-        alone = value(right_hand_side(equations.gray_scott(1), spacing=0.01)(u[..., i::2]))
+        alone = run(right_hand_side(equations.gray_scott(1), spacing=0.01), u[..., i::2])
         np.testing.assert_allclose(whole[..., i::2], alone, rtol=1e-13)
 
 
@@ -135,7 +134,7 @@ def test_derivatives_in_fourier_space_are_exact_for_waves(name: str) -> None:
         "fisher": 0.01 * d[2] + d[0] - d[0] ** 2,
     }[name]
     layer = right_hand_side(equation, spacing=x[1], accuracy="spectral")
-    found = value(layer(d[0][None, :, None]))[0, :, 0]
+    found = run(layer, d[0][None, :, None])[0, :, 0]
     np.testing.assert_allclose(found, expected, atol=2e-12)
 
 
@@ -144,7 +143,7 @@ def test_products_in_fourier_space_have_no_aliases() -> None:
     n = 12
     u = np.cos(2 * np.pi * 4 * np.arange(n) / n)[None, :, None]
     layer = right_hand_side(equations.burgers(1, 0.0), spacing=1 / n, accuracy="spectral")
-    assert np.abs(value(layer(u))).max() < 1e-12
+    assert np.abs(run(layer, u)).max() < 1e-12
 
 
 def test_e22_learned_stencils_keep_their_order_and_start_as_the_classical_ones() -> None:
@@ -156,10 +155,10 @@ def test_e22_learned_stencils_keep_their_order_and_start_as_the_classical_ones()
             right_hand_side(equation, spacing=H, learned=x) for x in (True, False)
         )
         learned.build(shape)
-        np.testing.assert_allclose(value(learned(u)), value(classical(u)), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(run(learned, u), run(classical, u), rtol=1e-10, atol=1e-12)
         assert learned.count_params() > 10
         randomized(learned, rng, 0.3)
-        assert np.abs(value(learned(u)) - value(classical(u))).max() > 0.1
+        assert np.abs(run(learned, u) - run(classical, u)).max() > 0.1
         assert learned.order_in_space()[0] >= 2
         assert learned.mean_kept()[0]
 
@@ -175,10 +174,7 @@ def test_a_wave_is_multiplied_by_the_symbol(name: str, accuracy: Any) -> None:
         u = np.zeros((n, layer.components), complex)
         u[:, source] = wave
         # L alone: F without what N(0) and N(u) add, at a small amplitude
-        parts = [
-            value(layer(x[None])) - value(layer.nonlinear(ops.convert_to_tensor(x[None])))
-            for x in (u.real, u.imag)
-        ]
+        parts = [run(layer, x[None]) - run(layer.nonlinear, x[None]) for x in (u.real, u.imag)]
         found = (parts[0] + 1j * parts[1])[0]
         expected = symbol[:, source] * wave[:, None]
         np.testing.assert_allclose(found, expected, atol=1e-10 * np.abs(symbol).max())
@@ -206,7 +202,7 @@ def test_a_right_hand_side_is_rebuilt_from_its_configuration(learned: bool, accu
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     again.build(u.shape)
     again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(value(again(u)), value(layer(u)))
+    np.testing.assert_array_equal(run(again, u), run(layer, u))
     assert again.equation == layer.equation
     assert bool(layer.weights) == learned
 
@@ -219,8 +215,8 @@ def test_linearised_equations_are_derivatives_at_constant_states() -> None:
     tangent = right_hand_side(equations.Equation(terms, 1), spacing=0.1)
     change = np.random.default_rng(7).standard_normal((1, 9, 2))
     u = np.broadcast_to(state, change.shape)
-    slope = (value(layer(u + 1e-6 * change)) - value(layer(u - 1e-6 * change))) / 2e-6
-    np.testing.assert_allclose(value(tangent(change)), slope, atol=1e-8)
+    slope = (run(layer, u + 1e-6 * change) - run(layer, u - 1e-6 * change)) / 2e-6
+    np.testing.assert_allclose(run(tangent, change), slope, atol=1e-8)
 
 
 @pytest.mark.parametrize(
