@@ -127,18 +127,24 @@ class FiniteDifference(PerChannel):
     @property
     def ranks(self) -> tuple[int, ...]:
         """Numbers of axes of a state: those of the derivatives."""
-        known = self.built or orders.axes_of(self.derivatives) is not None
-        return (self.ndim + 2,) if known else gate.SPATIAL
+        return (self.ndim + 2,) if self._has_axes else gate.SPATIAL
+
+    @property
+    def _has_axes(self) -> bool:
+        """Whether the number of axes is known: a name waits for ``build``."""
+        return self.built or orders.axes_of(self.derivatives) is not None
 
     @property
     def description(self) -> str:
         """Order, weights and boundary, for ``print(model)``."""
-        count = math.prod(self.layout.box) * len(self.layout.rows) if self.learned else 0
-        weights = f"learned, {count} weights" if count else "no weights"
+        count = math.prod(self.layout.box) * len(self.layout.rows)
+        known = f"learned, {count} weights" if self._has_axes else "learned"
+        weights = known if self.learned else "no weights"
         return f"finite differences of order {self.accuracy}, {weights}; {self.boundary} boundary"
 
     def __str__(self) -> str:
-        return "\n".join([self.description, *(f"  {row}" for row in self.consistency())])
+        rows = self.consistency() if self._has_axes else [self.derivatives]
+        return "\n".join([self.description, *(f"  {row}" for row in rows)])
 
     def build(self, input_shape: Shape) -> None:
         """Create the kernels where they are learned."""
@@ -199,7 +205,7 @@ class FiniteDifference(PerChannel):
         return np.stack(kernels, -1)[..., None, :], max(t.terms for t in taps)
 
     def _need_axes(self) -> None:
-        if orders.axes_of(self.derivatives) is None and not self.built:
+        if not self._has_axes:
             raise ValueError(
                 f"{self.name} is not built, so the {self.derivatives} has no number of axes yet:"
                 " call it first, or build(input_shape)"

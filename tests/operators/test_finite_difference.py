@@ -287,6 +287,8 @@ def test_another_spacing_is_that_of_the_same_derivative() -> None:
 def test_a_name_has_no_kernels_before_it_is_built() -> None:
     with pytest.raises(ValueError, match="is not built"):
         FiniteDifference("laplacian").kernels()
+    expected = "finite differences of order 2, learned; periodic boundary\n  laplacian"
+    assert str(FiniteDifference("laplacian", learned=True)) == expected
     with pytest.raises(ValueError, match="of 4 axes"):
         FiniteDifference([(1, 0)]).build((None, 8, 1))
 
