@@ -92,9 +92,9 @@ class EvolvingData(TrainingData):
             states = self.reference.states[:kept]
             self.reference = Recorded(self.reference.states[kept : kept + held_out])
         else:
-            first = self.reference.initial(settings.states, scenario.seed + OFFSET)
-            marks = range(1, settings.horizon + 1)
-            states = np.stack([first, *self.reference.rollout(first, marks)], 1)
+            states = self.reference.lessons(
+                settings.states, settings.horizon, scenario.seed + OFFSET
+            )
         self.held_out = list(self.reference.initial(held_out, scenario.seed + 2 * OFFSET))
         self.trajectories = Trajectories(states, batch_size, ahead, settings.noise, seed)
         self.weight = (1 / self.trajectories.deviation).astype("float32")

@@ -33,6 +33,11 @@ class Reference(ABC):
     def rollout(self, initial: np.ndarray, marks: Sequence[int]) -> list[np.ndarray]:
         """What `observe` sees of the exact states after rising numbers of steps."""
 
+    def lessons(self, count: int, horizon: int, seed: int) -> np.ndarray:
+        r"""Trajectories (count, 1 + horizon, \*points, channels) to learn from."""
+        first = self.initial(count, seed)
+        return np.stack([first, *self.rollout(first, range(1, horizon + 1))], 1)
+
     def observe(self, state: np.ndarray) -> np.ndarray:
         """What is compared of a state; by default all of it."""
         return state

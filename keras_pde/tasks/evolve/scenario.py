@@ -16,10 +16,11 @@ from keras_pde.tasks.evolve.grid import PeriodicGrid
 from keras_pde.tasks.evolve.initial import INITIAL, initial_states
 from keras_pde.tasks.evolve.reference import Recorded, Reference, SpectralReference
 from keras_pde.tasks.evolve.spectral import SpectralSolver
+from keras_pde.tasks.evolve.taylor_green import TaylorGreen
 
 __all__ = ["Scenario"]
 
-RECORDED = "recorded"
+RECORDED, VORTICES = "recorded", "taylor_green"
 POINTS = 2**22  # of a grid, of all states together
 STEPS = 10**6
 
@@ -79,7 +80,7 @@ class Scenario:
         for name in ("points", "length", "steps"):
             value = vars(self)[name]
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
-        names = [*EQUATIONS, RECORDED]
+        names = [*EQUATIONS, VORTICES, RECORDED]
         if self.equation not in names:
             raise ValueError(
                 f"No equation is called {said(self.equation)}. There are: {', '.join(names)}."
@@ -90,7 +91,11 @@ class Scenario:
             count(vars(self)[name], name)
         whole(self.warmup, "warmup", low=0, high=STEPS)
         whole(self.seed, "seed", low=0, high=2**32 - 1)
-        if self.initial not in INITIAL:
+        if self.equation == VORTICES:
+            if self.ndim != 2 or set(self.coefficients) - {"viscosity", "speed"}:
+                raise ValueError(f"{VORTICES} is of 2 axes, with a viscosity and a speed alone.")
+            number(self.coefficients.get("viscosity"), "viscosity", low=0, low_open=True)
+        elif self.initial not in INITIAL:
             known = ", ".join(INITIAL)
             raise ValueError(f"No initial states are called {said(self.initial)}: {known}.")
         self._check_steps()
@@ -158,8 +163,14 @@ class Scenario:
         """Its equation with the coefficients."""
         return equation(self.equation, self.ndim, self.coefficients)
 
+    def _vortices(self) -> TaylorGreen:
+        grid = PeriodicGrid(self.size, tuple(map(float, self.size)))
+        return TaylorGreen(grid, **self.coefficients)
+
     def start(self, channels: int) -> np.ndarray:
         """Its initial states (states, *points, channels), without a warm-up."""
+        if self.equation == VORTICES:
+            return self._vortices().start(self.states, self.seed)
         return initial_states(
             self.initial, self.grid, channels, self.states, self.seed, self.initial_options
         )
@@ -173,6 +184,8 @@ class Scenario:
         Raises:
             FileNotFoundError: no such file.
         """
+        if self.equation == VORTICES:
+            return self._vortices()
         if self.equation != RECORDED:
             solver = SpectralSolver(self.evolution, self.grid, self.dt, self.substeps, self.refine)
             channels = self.evolution.channels
