@@ -26,9 +26,10 @@ class Evolution:
     Args:
         symbol: of a grid: L's multipliers (*frequencies, channels), or where it couples channels
             matrices (*frequencies, channels, channels).
-        nonlinear: of a state without the highest third of its frequencies, and the grid: the
-            transform of N(u). None where the equation is linear.
+        nonlinear: of a state without high frequencies, and the grid: the transform of N(u). None
+            where the equation is linear.
         channels: of the state.
+        degree: of the polynomial that N is, by which the frequencies are left out.
         couples: whether the symbol has matrices.
         conserved: what it keeps: "mean" of each channel, "norm" of the state.
     """
@@ -36,6 +37,7 @@ class Evolution:
     symbol: Callable[[PeriodicGrid], np.ndarray]
     nonlinear: Callable[[np.ndarray, PeriodicGrid], np.ndarray] | None = None
     channels: int = 1
+    degree: int = 2
     couples: bool = False
     conserved: tuple[str, ...] = ()
 
@@ -164,6 +166,7 @@ def allen_cahn(ndim: int, diffusivity: float = 1.0, rate: float = 1.0) -> Evolut
     return Evolution(
         lambda g: _stacked(diffusivity * g.laplacian() + rate),
         lambda u, g: g.forward(-rate * u**3),
+        degree=3,
     )
 
 
@@ -180,7 +183,7 @@ def gray_scott(
         growth = u[..., 0] * u[..., 1] ** 2
         return g.forward(np.stack([feed - growth, growth], -1))
 
-    return Evolution(symbol, nonlinear, channels=2)
+    return Evolution(symbol, nonlinear, channels=2, degree=3)
 
 
 def _one_axis(ndim: int, name: str) -> None:

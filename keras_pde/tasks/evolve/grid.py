@@ -66,13 +66,13 @@ class PeriodicGrid:
         parts = [self.derivative(axis, 2).real for axis in range(self.ndim)]
         return np.asarray(functools.reduce(np.add, parts))
 
-    def low(self, share: float = 2 / 3) -> np.ndarray:
-        """Whether a frequency is within a share of those resolved, along every axis.
+    def low(self, share: float) -> np.ndarray:
+        """Whether a frequency is below a share of the highest, along every axis.
 
-        Products of two functions within two thirds of them have their own there: no others alias.
+        Of products of d functions below 2/(d + 1), no others fold back to where these are.
         """
         parts = [
-            np.abs(self.numbers(axis)) <= share * (self.points[axis] // 2)
+            np.abs(self.numbers(axis)) < share * self.points[axis] / 2 * (1 - 1e-9)
             for axis in range(self.ndim)
         ]
         return np.asarray(functools.reduce(np.logical_and, parts))

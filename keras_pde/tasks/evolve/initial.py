@@ -65,19 +65,19 @@ def noise(
 
 
 def seeds(
-    grid: PeriodicGrid, channels: int, rng: np.random.Generator, count: int = 5, width: float = 0.05
+    grid: PeriodicGrid, channels: int, rng: np.random.Generator, count: int = 4, width: float = 0.08
 ) -> np.ndarray:
     """(1, 0) with smooth spots of (½, ¼), from which patterns grow: for two reacting species."""
     if channels != 2:
         raise ValueError(f"seeds are of 2 channels. Received: {channels}")
-    spots = np.zeros(grid.points)
+    outside = np.ones(grid.points)
     for _ in range(count):
         squared = np.zeros(grid.points)
         for x, side in zip(grid.places(), grid.length, strict=True):
             # a distance on the circle
             squared += (np.sin(np.pi * (x / side - rng.uniform())) / np.pi) ** 2
-        spots = np.maximum(spots, np.exp(-squared / (2 * width**2)))
-    return np.stack([1 - spots / 2, spots / 4], -1)
+        outside *= 1 - np.exp(-squared / (2 * width**2))
+    return np.stack([(1 + outside) / 2, (1 - outside) / 4], -1)
 
 
 INITIAL: dict[str, Callable[..., np.ndarray]] = {

@@ -17,8 +17,8 @@ class SpectralSolver:
     r"""u(t + Δt) of ∂ₜu = Lu + N(u), by Fourier series in space.
 
     Without N it is û ↦ e^(ΔtL(k)) û, exact in time. With N each Δt is made of a number of steps of
-    ETDRK4, of order 4 and exact for the linear part. Products are of states without the highest
-    third of their frequencies, so that none of them alias.
+    ETDRK4, of order 4 and exact for the linear part. N of degree d is Galerkin's: of states and of
+    N(u), the frequencies from 2/(d + 1) of the highest on are left out, others would fold back.
 
     Args:
         equation: L and N.
@@ -69,7 +69,7 @@ class SpectralSolver:
             step * (2 * second - 4 * third),
             step * (4 * third - second),
         )
-        self.kept = self.fine.low()[..., None]
+        self.kept = self.fine.low(2 / (equation.degree + 1))[..., None]
 
     def __call__(self, state: np.ndarray, steps: int = 1) -> np.ndarray:
         """The state (batch, *points, channels) after so many steps of Δt."""
@@ -86,7 +86,7 @@ class SpectralSolver:
 
     def _change(self, u: np.ndarray) -> np.ndarray:
         assert self.equation.nonlinear is not None
-        return self.equation.nonlinear(self.fine.back(self.kept * u), self.fine)
+        return self.kept * self.equation.nonlinear(self.fine.back(self.kept * u), self.fine)
 
     def _step(self, u: np.ndarray) -> np.ndarray:
         begin = self._change(u)
