@@ -163,6 +163,14 @@ def redeepened(network: Any, cls: type, depth: int | Schedule) -> Any:
 
     Raises:
         ValueError: tied blocks, no weights yet, steps that do not reach the time.
+
+    Example:
+        >>> import keras_pde
+        >>> from keras_pde.models.depth import redeepened
+        >>> net = keras_pde.DiffusionResNet(2, filters=4)
+        >>> net.build((None, None, 1))
+        >>> redeepened(net, keras_pde.DiffusionResNet, 4).schedule.step_sizes
+        (0.5, 0.5, 0.5, 0.5)
     """
     network.require_weights("Weights of another depth are computed from weights")
     if network.tied:
