@@ -1,6 +1,6 @@
 """Networks as functions of depth: weights stay smooth through training, and PSNR against depth.
 
-    python benchmarks/depth.py [--steps 600] [--quick]
+    python benchmarks/depth.py [--steps 300] [--quick]
 
 First xₖ₊₁ = xₖ + (1/L)Vₖσ(Wₖxₖ) is trained for L = 4 … 256: how the largest difference between
 neighbours falls with L, from a smooth and from an independent start, by each optimizer (H3). Then
@@ -160,7 +160,8 @@ def draw(jumps: dict[str, np.ndarray], counts: Sequence[int], runs: list[Run], p
         right.plot(list(run.short), list(run.short.values()), "^:", color=shade, fillstyle="none")
     right.axvline(BLOCKS, color="black", linewidth=0.5)
     right.set(xlabel="blocks (triangles: FSI)", ylabel="PSNR in dB, noise 25")
-    right.set_xticks(DEPTHS, [str(n) for n in DEPTHS])
+    right.set_xticks((3, *DEPTHS), [str(n) for n in (3, *DEPTHS)])
+    right.minorticks_off()
     right.set_title(f"Trained with {BLOCKS} blocks, at other depths by with_depth")
     for panel in (left, right):
         panel.legend(fontsize=8)
@@ -171,7 +172,7 @@ def draw(jumps: dict[str, np.ndarray], counts: Sequence[int], runs: list[Run], p
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=600, help="of training each denoiser")
+    parser.add_argument("--steps", type=int, default=300, help="of training each denoiser")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("depth.png"))
     parser.add_argument("--quick", action="store_true", help="check that it runs")
     args = parser.parse_args(arguments)
