@@ -176,10 +176,7 @@ class DiffusionResNet(BlockNetwork):
         )
 
     def energy(self, inputs: Inputs, source: Tensor | None = None) -> Tensor:
-        """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, a value per sample.
-
-        For tied blocks only. Gates of the input are opened by f.
-        """
+        """E(u) = Σψ(Ku) + β/2‖u − f‖² of a state u with source f, for tied blocks."""
         u, noise = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.block_with_energy().energy(ops.convert_to_tensor(u), source=source, noise=noise)
 
@@ -236,7 +233,7 @@ class DiffusionResNet(BlockNetwork):
         model = retiming.on_schedule(self, DiffusionResNet, schedule, target, schedule.kind)
         if len(model.blocks) != len(self.blocks):
             raise ValueError(
-                f"{len(self.blocks)} blocks with kernels of their own do not fit a schedule for"
+                f"{len(self.blocks)} blocks of their own do not fit a schedule for"
                 f" {len(model.blocks)}: use tied=True, or with_depth, which interpolates them"
             )
         model.take_weights(self)
