@@ -231,6 +231,8 @@ KEPT = {
     "data::bsd_has_400_and_68_images_as_pillow_reads_them": 0,
     "benchmarks::each_loss_trains_without_truth": 0,
     "benchmarks::stating_the_spacing_of_thick_slices_is_worth_it": 0,
+    "benchmarks::a_collision_is_learned_from_pairs": 0,
+    "benchmarks::the_cavity_is_near_the_published_velocities": 0,
     "benchmarks::loops_agree_with_unrolled_steps": 0,
     "benchmarks::schemes_reach_their_time_and_draw": 0,
     "benchmarks::multigrid_and_its_peers_reach_the_tolerance": 0,

@@ -21,9 +21,8 @@ def lattice_certificate(
 ) -> Certificate:
     """Mass, momentum and symmetries, of any weights.
 
-    Mass is kept at walls too: what leaves for one comes back, and a lid adds 6wρ(c·U) over the
-    velocities that leave it, which is 0 in sum, since they come in mirror images about its plane's
-    normal (L3).
+    Mass is kept at walls too: what leaves for one comes back, and what a lid adds is 0 in sum over
+    its points (L3).
     """
     at = collision.certificate()
     walls = "walls" in streaming.boundaries

@@ -127,6 +127,17 @@ def test_a_flow_between_a_lid_and_a_wall_is_linear() -> None:
     np.testing.assert_allclose(velocity[..., 1], 0, atol=1e-12)
 
 
+def test_a_cavity_of_32_points_has_the_extrema_of_the_spectral_solution() -> None:
+    """Reynolds number 100, extrema of Botella and Peyret (1998), of the lid's velocity."""
+    n, lid = 32, 0.1
+    net = LatticeBoltzmann("D2Q9", lid * n / 100, boundary="walls", lids={"y+": (lid, 0.0)})
+    start = net.equilibrium(np.ones((1, n, n)), np.zeros((1, n, n, 2)))
+    velocity = net.moments(net.rollout(start, 6000))[1][0] / lid
+    assert abs(velocity[15:17, :, 0].mean(0).min() + 0.21404) < 0.005
+    assert abs(velocity[:, 15:17, 1].mean(1).max() - 0.17957) < 0.005
+    assert abs(velocity[:, 15:17, 1].mean(1).min() + 0.25380) < 0.005
+
+
 def at_rest(net: LatticeBoltzmann, sizes: tuple[int, ...]) -> np.ndarray:
     """The derivative of a step at rest, by central differences of what is quadratic there."""
     w = net.streaming.velocity_set.weights

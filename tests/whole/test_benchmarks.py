@@ -44,6 +44,21 @@ def test_convolution_prints_what_rows_gain(script, capsys):
     assert "block with gradient" in capsys.readouterr().out
 
 
+def test_the_cavity_is_near_the_published_velocities(script, capsys):
+    ((u, v, extrema),) = script("cavity").main(["--quick"])
+    assert max(u, v) < 0.06
+    assert len(extrema) == 3
+    assert "Ghia" in capsys.readouterr().out
+
+
+def test_a_collision_is_learned_from_pairs(script, capsys):
+    found = script("learned_collision").main(["--quick"])
+    assert found["relative RMS error"] < found["the same of the identity"] < 0.006
+    assert max(found[key] for key in ("equivariance", "mass", "momentum")) < 1e-14
+    assert found["change of its mass"] < 1e-6
+    assert "learned collision" in capsys.readouterr().out
+
+
 def test_loops_agree_with_unrolled_steps(script, capsys):
     script("loops").main(["--quick"])
     rows = [

@@ -52,4 +52,4 @@ def test_a_tutorial_runs_and_shows_what_is_stored(
 
 
 def test_there_are_tutorials() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
