@@ -223,6 +223,12 @@ class PolynomialRightHandSide(RightHandSideLayer):
             equation, self.spacing, self.boundary, self.accuracy, upwind=self.upwind
         )
 
+    def alternates(self) -> bool:
+        """Whether each half of the components is driven by the other half alone, as of waves."""
+        half, odd = divmod(self.components, 2)
+        pairs = [(t.component, c) for t in self.equation.terms for c, _ in t.factors]
+        return not odd and all((a < half) != (b < half) for a, b in pairs)
+
     def lines(self) -> list[str]:
         """The equation and how its derivatives are computed, for ``print(model)``."""
         how = (

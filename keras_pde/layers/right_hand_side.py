@@ -176,6 +176,10 @@ class RightHandSideLayer(Gated):
         """
         return eigenvalues(self.symbol(self.frequencies()))
 
+    def alternates(self) -> bool:
+        """Whether each half of the components is driven by the other half alone, as of waves."""
+        return False
+
     def lipschitz(self) -> float:
         """A Lipschitz constant of F where it is not linear; inf where none is known."""
         return math.inf

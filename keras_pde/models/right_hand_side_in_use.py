@@ -106,6 +106,11 @@ class InUse(RightHandSide):
         self.projection = None if conserve is None else CONSERVED[conserve]
         self.weights = layer.weights_in_use()
 
+    @property
+    def written_out(self) -> bool:
+        """Whether the layer has convolutions."""
+        return self.layer.written_out
+
     def __call__(self, u: Tensor) -> Tensor:
         """F(u)."""
         change = self.layer.evolve(u, self.weights)

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_pde.layers.right_hand_side import RightHandSideLayer
 from keras_pde.runtime import gate
+from keras_pde.schemes.integrators import Verlet
 from keras_pde.schemes.integrators.integrator import Integrator
 
 SHARE = 0.9  # of the longest stable step, where no step is given
@@ -33,6 +34,11 @@ def checked_step(
     Raises:
         ValueError: a step beyond the longest stable one; none given where none can be suggested.
     """
+    if isinstance(method, Verlet) and not rhs.alternates():
+        raise ValueError(
+            "Verlet's method is for systems of positions and velocities, of which each drives the"
+            " other alone, such as 'wave'. Take another integrator, such as 'rk4'."
+        )
     if dt is None:
         spectrum = rhs.spectrum(of_range=True)
         longest = method.longest_step(bounded(spectrum))

@@ -16,10 +16,11 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.models.network import EXAMPLE_SIZE, Network
 from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import compiled
-from keras_pde.runtime.loops import repeat
+from keras_pde.runtime.loops import in_segments, repeat
 from keras_pde.runtime.types import Inputs, Tensor
 
 WAVES = 3  # of the example's state along an axis
+KEPT = 16  # steps of which a gradient may keep all states
 
 # the compiled loop of each network that was rolled out; a network that is gone takes it along
 _LOOPS: weakref.WeakKeyDictionary[TimeStepper, Any] = weakref.WeakKeyDictionary()
@@ -89,13 +90,24 @@ class TimeStepper(Network):
     def step(self, u: Tensor, prepared: Any) -> Tensor:
         """The state after one step."""
 
-    def call(self, inputs: Inputs) -> Tensor:
-        """The state after the steps of a call."""
-        prepared = self.prepare(inputs)
-        numbers = ops.zeros((self.step_count,), dtype=inputs.dtype)
-        return repeat(
-            lambda u, _: self.step(u, prepared), inputs, [numbers], written_out=self.written_out
-        )
+    def call(self, inputs: Inputs, training: bool | None = False) -> Tensor:
+        """The state after the steps of a call.
+
+        Args:
+            inputs: the state.
+            training: whether a gradient is asked for, so that of many steps few states are kept.
+        """
+
+        def run(u: Tensor, count: int) -> Tensor:
+            prepared = self.prepare(u)
+            numbers = ops.zeros((count,), dtype=u.dtype)
+            return repeat(
+                lambda v, _: self.step(v, prepared), u, [numbers], written_out=self.written_out
+            )
+
+        if training and self.step_count >= KEPT:
+            return in_segments(run, inputs, self.step_count, written_out=self.written_out)
+        return run(inputs, self.step_count)
 
     def states(self, inputs: Inputs) -> list[Tensor]:
         """The state before the first step, and after each."""

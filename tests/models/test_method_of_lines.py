@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 from arrays import randomized, run
+from keras import ops
 
 import keras_pde
 from keras_pde import MethodOfLines, equations
-from keras_pde.layers import PolynomialRightHandSide
+from keras_pde.layers import PolynomialRightHandSide, TwoLayerRightHandSide
 
 pytestmark = pytest.mark.usefixtures("double")
 RNG = np.random.default_rng
@@ -294,6 +295,22 @@ def test_e22_at_boundaries_an_order_is_stated_where_it_holds() -> None:
         assert stated.proved == (equation == "burgers")
 
 
+def test_verlet_moves_waves_and_keeps_their_energy() -> None:
+    """½⟨v, v⟩ + ½⟨q, A(1 − ¼Δt²A)q⟩ with A = −Δ, over 400 steps at nine tenths of the bound."""
+    net = network("wave", "verlet", steps=400)
+    assert round(net.longest_step, 6) == 1
+    n = 16
+    a = np.fft.fft(np.r_[2.0, -1.0, np.zeros(n - 3), -1.0]).real
+    u = RNG(11).standard_normal((1, n, 2))
+    u -= u.mean(axis=1)
+
+    def energy(state: np.ndarray) -> float:
+        q, v = (np.abs(np.fft.fft(state[0, :, i])) ** 2 for i in range(2))
+        return float((v + a * (1 - net.dt**2 * a / 4) * q).sum())
+
+    np.testing.assert_allclose(energy(run(net, u)), energy(u), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", equations.names())
 def test_examples_of_every_equation_stay_bounded(name: str) -> None:
     net = MethodOfLines.from_equation(name, spacing=0.5)
@@ -358,6 +375,49 @@ def test_learned_networks_train_from_the_classical_scheme() -> None:
     assert net.step_certificate()["order_space"].constant >= 2
 
 
+def gradient(net: Any, u: np.ndarray, training: bool) -> list[np.ndarray]:
+    """The gradient of ½‖N(u)‖² to the weights, on any backend."""
+    backend = keras.backend.backend()
+    weights = [v.value for v in net.trainable_variables]
+    if backend == "jax":
+        import jax
+
+        def loss(values: Any) -> Any:
+            return ops.sum(net.stateless_call(values, [], u, training=training)[0] ** 2) / 2
+
+        return [np.asarray(g) for g in jax.jit(jax.grad(loss))(weights)]
+    if backend == "torch":
+        import torch
+
+        found = ops.sum(net(u, training=training) ** 2) / 2
+        return [g.numpy() for g in torch.autograd.grad(found, weights)]
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def slope() -> Any:
+        with tf.GradientTape() as tape:
+            half = ops.sum(net(u, training=training) ** 2) / 2
+        return tape.gradient(half, weights)
+
+    return [np.array(g) for g in slope()]
+
+
+@pytest.mark.parametrize("kind", ["stencils", "two layers"])
+def test_gradients_of_many_steps_in_segments_are_those_of_all(kind: str) -> None:
+    options = {"dt": 0.05, "steps": 18, "dtype": "float64"}
+    if kind == "stencils":
+        net = MethodOfLines.from_equation("burgers", learned=True, **options)
+    else:
+        layer = TwoLayerRightHandSide(3, 3, dtype="float64")
+        net = MethodOfLines(layer, "euler", **options)
+    net.build((None, None, 1))
+    randomized(net, RNG(9), 0.1)
+    u = RNG(10).random((2, 12, 1))
+    for one, other in zip(gradient(net, u, False), gradient(net, u, True), strict=True):
+        assert np.abs(one).max() > 1e-3
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)
+
+
 def test_printing_says_scheme_equation_step_and_bound() -> None:
     text = str(MethodOfLines.from_equation("heat", "euler", spacing=0.1, dt=0.002))
     for words in ("∂t u = ∂xx u", "euler, order 1", "0.002 (stable up to 0.005)", "periodic"):
@@ -372,6 +432,7 @@ def test_printing_says_scheme_equation_step_and_bound() -> None:
         (lambda: MethodOfLines("heat", "etdrk4"), "dt is needed: every step is stable"),
         (lambda: MethodOfLines("advection", "euler"), "dt is needed: no step is stable"),
         (lambda: MethodOfLines("heat", dt=0.1, conserve="energy"), "conserve"),
+        (lambda: MethodOfLines("heat", "verlet", dt=0.1), "positions and velocities"),
         (
             lambda: MethodOfLines.from_equation("heat", "etdrk4", 0.1, boundary="neumann"),
             "periodic boundary",

@@ -32,6 +32,11 @@ class RightHandSide(ABC):
         [-2.0, 1.0, 0.0, 1.0]
     """
 
+    @property
+    def written_out(self) -> bool:
+        """Whether stages are no loop, because F has convolutions, see `runtime.loops`."""
+        return False
+
     @abstractmethod
     def __call__(self, u: Tensor) -> Tensor:
         """F(u)."""

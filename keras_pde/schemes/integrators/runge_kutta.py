@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_pde.runtime import gate
+from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.integrators.integrator import Integrator
+from keras_pde.schemes.integrators.right_hand_side import RightHandSide
 from keras_pde.schemes.integrators.stability import longest_stable
 
 TOLERANCE = 1e-9  # of an order condition
@@ -63,15 +66,39 @@ class RungeKutta(Integrator):
         for _ in range(len(b) - 1):
             powers.append(a @ powers[-1])
         self.coefficients = np.array([1.0] + [float(b @ p) for p in powers])
-
         self.linear_ssp = threshold_factor(self.coefficients)
 
     def step(self, u: Tensor, dt: float, rhs: Any, prepared: Any) -> Tensor:
-        """The state after one step."""
-        slopes: list[Tensor] = []
-        for row in self.matrix:
-            slopes.append(rhs(_advanced(u, dt, row, slopes)))
-        return _advanced(u, dt, self.weights, slopes)
+        """The state after one step, stage by stage in a loop, see `runtime.loops`."""
+        if self.stages == 1 or (isinstance(rhs, RightHandSide) and rhs.written_out):
+            slopes: list[Tensor] = []
+            for row in self.matrix:
+                slopes.append(rhs(_advanced(u, dt, row, slopes)))
+            return _advanced(u, dt, self.weights, slopes)
+        kept = self.stages - 1
+        # where each stage looks at the last slope alone, no others are kept
+        chained = not np.tril(self.matrix, -2).any()
+        sizes = np.diag(self.matrix[1:, :-1])[None] if chained else self.matrix[:, :kept].T
+        if chained:
+            sizes, kept = np.concatenate([[[0.0]], sizes], axis=1), 1
+
+        def stage(state: list[Tensor], factors: list[Tensor]) -> list[Tensor]:
+            total, *slopes = state
+            weight, here, *own = factors
+            v = u
+            for factor, slope in zip(own, slopes, strict=True):
+                v = v + factor * slope
+            new = rhs(v)
+            if chained:
+                return [total + weight * new, new]
+            put = [ops.where(here == j, new, slope) for j, slope in enumerate(slopes)]
+            return [total + weight * new, *put]
+
+        factors = [dt * self.weights, np.arange(self.stages), *(dt * sizes)]
+        start = [u, *[ops.zeros_like(u)] * kept]
+        dtypes = [u.dtype, "int32", *[u.dtype] * kept]
+        tensors = [ops.convert_to_tensor(x, dtype=d) for x, d in zip(factors, dtypes, strict=True)]
+        return repeat(stage, start, tensors)[0]
 
     def amplification(self, z: Any) -> np.ndarray:
         """R(z), by Horner's rule."""
