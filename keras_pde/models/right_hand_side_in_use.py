@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -42,12 +44,12 @@ class Mean(Projection):
     def projected(self, change: Tensor, u: Tensor) -> Tensor:
         """F − mean F."""
         wide = at_least_float32(change)
-        return narrow(wide - _over_points(ops.mean, wide), change)
+        return narrow(wide - _mean(wide), change)
 
     def corrected(self, after: Tensor, u: Tensor) -> Tensor:
         """u⁺ − mean u⁺ + mean u."""
         wide, before = at_least_float32(after), at_least_float32(u)
-        return narrow(wide + (_over_points(ops.mean, before) - _over_points(ops.mean, wide)), after)
+        return narrow(wide + (_mean(before) - _mean(wide)), after)
 
 
 class Norm(Projection):
@@ -69,8 +71,11 @@ class Norm(Projection):
 CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
 
 
-def _over_points(reduce: Any, u: Tensor) -> Tensor:
-    return reduce(u, axis=tuple(range(1, len(u.shape) - 1)), keepdims=True)
+def _mean(u: Tensor) -> Tensor:
+    """Over all points; not by ops.mean, which computes in float32 on PyTorch."""
+    axes = tuple(range(1, len(u.shape) - 1))
+    points: Any = functools.reduce(operator.mul, [ops.shape(u)[axis] for axis in axes])
+    return ops.sum(u, axis=axes, keepdims=True) / ops.cast(points, u.dtype)
 
 
 def _over_sample(u: Tensor) -> Tensor:
