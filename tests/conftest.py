@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # a worker for each core, which its linear algebra must not share: threads that wait spin
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import keras
-import numpy as np
 import pytest
 import tiers
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -28,6 +30,8 @@ COLLECTED = pytest.StashKey[dict[str, bool]]()
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
+    import keras  # here: the process that only hands out the tests needs no TensorFlow
+
     keras.utils.set_random_seed(0)
 
 
@@ -43,6 +47,8 @@ def double() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A seeded generator."""
+    import numpy as np
+
     return np.random.default_rng(0)
 
 
