@@ -4,6 +4,7 @@ certificate holds.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
@@ -39,12 +40,16 @@ SOLVERS = {
 }
 
 
-def solved(layer: ImplicitDiffusion, f: np.ndarray) -> Any:
+def solving(layer: ImplicitDiffusion, f: np.ndarray, **options: Any) -> Any:
     """`layer.solve` in a graph: the loops of long solves run op by op otherwise."""
     layer.build(f.shape)
-    return tf.function(layer.solve, autograph=False)(
-        ops.convert_to_tensor(f, dtype=layer.compute_dtype)
-    )
+    signature = [tf.TensorSpec((None, *f.shape[1:]), layer.compute_dtype)]
+    run = functools.partial(layer.solve, **options)
+    return tf.function(run, autograph=False, input_signature=signature)
+
+
+def solved(layer: ImplicitDiffusion, f: np.ndarray, **options: Any) -> Any:
+    return solving(layer, f, **options)(ops.convert_to_tensor(f, dtype=layer.compute_dtype))
 
 
 def gradient_matrix(size: tuple[int, int]) -> Any:
@@ -106,7 +111,8 @@ def test_a_sample_does_not_depend_on_its_batch(solver: str, rng: np.random.Gener
         max_iterations=3000,
         dtype="float64",
     )
-    together, alone = layer.solve(f), [layer.solve(f[i : i + 1]) for i in range(3)]
+    solve = solving(layer, f)
+    together, alone = solve(f), [solve(f[i : i + 1]) for i in range(3)]
     for i in range(3):
         np.testing.assert_array_equal(np.array(together.u)[i], np.array(alone[i].u)[0])
         assert int(together.iterations[i]) == int(alone[i].iterations[0])
@@ -197,7 +203,7 @@ def rates(q: float, damping: str | None) -> np.ndarray:
         on_failure="ignore",
         dtype="float64",
     )
-    trace = np.array(layer.solve(rng.standard_normal((1, 64, 1)), trace=True).trace)[:, 0]
+    trace = np.array(solved(layer, rng.standard_normal((1, 64, 1)), trace=True).trace)[:, 0]
     trace = trace[trace > 0]
     return trace[1:] / trace[:-1]
 
@@ -235,10 +241,16 @@ def test_lagged_diffusivity_lowers_the_energy_for_every_step_size(rng: np.random
                 "lagged_diffusivity",
                 dtype="float64",
             )
+            layer.build(f.shape)
+
+            @tf.function(autograph=False)  # one program for all numbers of iterations
+            def solve(most: Any, layer: ImplicitDiffusion = layer) -> Any:
+                layer.max_iterations = most
+                return layer.solve(tf.constant(f))
+
             energies = []
             for most in (1, 3, 10, 60):
-                layer.max_iterations = most
-                found = solved(layer, f)
+                found = solve(tf.constant(most))
                 u = np.array(found.u)
                 energies.append(
                     float(
@@ -302,10 +314,18 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
     def loss(out: Any) -> Any:
         return tf.reduce_sum(out * target) + tf.reduce_sum(out**3)
 
-    with tf.GradientTape() as tape:
-        tape.watch(u)
-        value = loss(layer(u, noise=noise))
-    found = tape.gradient(value, [u, *variables])
+    @tf.function(autograph=False)  # op by op the loops take longer than their compilation
+    def of_input(u: Any) -> Any:
+        return loss(layer(u, noise=noise))
+
+    @tf.function(autograph=False)
+    def gradients() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(u)
+            value = loss(layer(u, noise=noise))
+        return tape.gradient(value, [u, *variables])
+
+    found = gradients()
     # 60 damped fixed-point steps written out, which have converged at this q
     with tf.GradientTape() as tape:
         tape.watch(u)
@@ -321,7 +341,7 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
         )
     along, h = rng.standard_normal(f.shape), 1e-5
     difference = float(
-        loss(layer(f + h * along, noise=noise)) - loss(layer(f - h * along, noise=noise))
+        of_input(tf.constant(f + h * along)) - of_input(tf.constant(f - h * along))
     ) / (2 * h)
     assert float((np.array(found[0]) * along).sum()) == pytest.approx(difference, rel=1e-6)
     for index, variable in enumerate(variables, start=1):  # one random direction each
@@ -329,7 +349,7 @@ def test_the_gradient_is_that_of_an_unrolled_reference_and_of_finite_differences
         values = []
         for h in (1e-5, -1e-5):
             variable.assign(start + h * direction)
-            values.append(float(loss(layer(u, noise=noise))))
+            values.append(float(of_input(u)))
         variable.assign(start)
         slope = float((np.array(found[index]) * direction).sum())
         assert slope == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5, abs=1e-7)
@@ -402,7 +422,9 @@ for n in (10, 200):
     sizes.append(analysis.temp_size_in_bytes + analysis.output_size_in_bytes)
 print("MEMORY", *sizes)
 """
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    # memory is laid out before code is made of the program: no time for its optimisation
+    quick = "--xla_backend_optimization_level=0"
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": quick}
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 from saved import SAVED, load_all, save_all
 
+pytestmark = pytest.mark.backends
 BACKEND = keras.backend.backend()
 OTHERS = [
     pytest.param(
