@@ -13,7 +13,7 @@ from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.models.describe_method_of_lines import describe
 from keras_pde.models.influence import Influence
 from keras_pde.models.method_of_lines_certificate import Scheme, step_certificate
-from keras_pde.models.right_hand_side_in_use import CONSERVED, InUse, layer_of
+from keras_pde.models.right_hand_side_in_use import CONSERVED, InUse, layer_of, like
 from keras_pde.models.time_step import bounded, checked_step
 from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.operators.operator import Operator
@@ -189,7 +189,7 @@ class MethodOfLines(TimeStepper):
     def step(self, u: Tensor, prepared: Any) -> Tensor:
         """The state after one step."""
         rhs, kept = prepared
-        after = self.integrator.step(u, self.dt, rhs, kept)
+        after = like(self.integrator.step(u, self.dt, rhs, kept), u)
         if self.conserve == "norm":
             return CONSERVED["norm"].corrected(after, u)
         if self.conserve == "mean" and self.integrator.splits:

@@ -71,6 +71,11 @@ class Norm(Projection):
 CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
 
 
+def like(x: Tensor, u: Tensor) -> Tensor:
+    """x with the shape of u, as far as it is known: transforms of unknown sizes forget theirs."""
+    return x if tuple(x.shape) == tuple(u.shape) else ops.reshape(x, ops.shape(u))
+
+
 def _mean(u: Tensor) -> Tensor:
     """Over all points; not by ops.mean, which computes in float32 on PyTorch."""
     axes = tuple(range(1, len(u.shape) - 1))
@@ -118,7 +123,7 @@ class InUse(RightHandSide):
 
     def __call__(self, u: Tensor) -> Tensor:
         """F(u)."""
-        change = self.layer.evolve(u, self.weights)
+        change = like(self.layer.evolve(u, self.weights), u)
         return change if self.projection is None else self.projection.projected(change, u)
 
     def nonlinear(self, u: Tensor) -> Tensor | None:

@@ -447,6 +447,28 @@ def test_mistakes_are_explained(make: Any, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="programs of any size")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"equation": "burgers", "conserve": "mean"},
+        {"equation": "burgers", "accuracy": "spectral"},
+        {"equation": "gray_scott", "integrator": "imex_euler", "dt": 0.5},
+    ],
+)
+def test_one_program_serves_all_sizes(options: dict[str, Any]) -> None:
+    import tensorflow as tf
+
+    net = MethodOfLines.from_equation(**options, ndim=2, steps=2)
+    channels = net.right_hand_side.components
+    net.build((None, None, None, channels))
+    signature = [tf.TensorSpec((None, None, None, channels))]
+    program = tf.function(lambda u: net(u), input_signature=signature, autograph=False)
+    for sizes in ((7, 8), (6, 5)):
+        u = RNG(12).random((1, *sizes, channels)).astype("float32")
+        np.testing.assert_allclose(program(u), run(net, u), atol=1e-5)
+
+
 def test_a_layer_is_taken_as_it_is() -> None:
     layer = PolynomialRightHandSide("heat", 0.5, "neumann")
     net = MethodOfLines(layer, dt=0.1)
