@@ -91,9 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> list[tuple[float, float, lis
     args = parser.parse_args(arguments)
     console, found = Console(), []
     console.print(provenance())
-    table = Table(title=f"lid-driven cavity, Re {REYNOLDS}, lid {args.lid:g} points a step")
-    columns = ("points", "steps", "seconds", "million points/s", "max |u − Ghia|", "max |v − Ghia|")
-    for column in (*columns, "least u", "largest v", "least v"):
+    table = Table(
+        title=f"lid-driven cavity, Re {REYNOLDS}, lid {args.lid:g} points a step; u, v: from Ghia's"
+    )
+    columns = ("points", "steps", "s", "10⁶/s", "u", "v")
+    for column in (*columns, "least u", "most v", "least v"):
         table.add_column(column, justify="right")
     for n in [16] if args.quick else args.sizes:
         velocity, steps, seconds = steady(n, args.lid)

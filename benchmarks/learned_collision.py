@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     console = Console()
     console.print(provenance())
     begun = time.perf_counter()
-    options = {"iterations": 4, "pairs": 100} if args.quick else {}
+    options = {"iterations": 9, "pairs": 100} if args.quick else {}
     net = lattice.learned_collision_2d(**options)
     console.print(f"trained in {time.perf_counter() - begun:.0f} s")
     bgk = lattice.taylor_green_bgk_2d()

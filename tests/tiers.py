@@ -231,6 +231,8 @@ KEPT = {
     "data::bsd_has_400_and_68_images_as_pillow_reads_them": 0,
     "benchmarks::each_loss_trains_without_truth": 0,
     "benchmarks::stating_the_spacing_of_thick_slices_is_worth_it": 0,
+    "collision::l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_momentum": 2,
+    "lattice_boltzmann::l2_a_step_commutes_with_the_certified_symmetries_and_no_other": 4,
     "benchmarks::a_collision_is_learned_from_pairs": 0,
     "benchmarks::the_cavity_is_near_the_published_velocities": 0,
     "benchmarks::loops_agree_with_unrolled_steps": 0,

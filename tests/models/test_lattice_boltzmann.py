@@ -74,7 +74,7 @@ def test_l4_the_velocity_converges_at_second_order() -> None:
         ("D3Q19", "walls", {"z+": (0.1, 0.0, 0.0)}, 2),
     ],
 )
-def test_l2_a_step_commutes_with_the_symmetries_that_are_certified_and_with_no_other(
+def test_l2_a_step_commutes_with_the_certified_symmetries_and_no_other(
     lattice: str, boundary, lids, kept: int
 ) -> None:
     net = LatticeBoltzmann(
