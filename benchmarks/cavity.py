@@ -102,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> list[tuple[float, float, lis
         found.append(compare(velocity))
         gap_u, gap_v, extrema = found[-1]
         rate = n * n * steps / seconds / 1e6
-        numbers = [f"{gap_u:.4f}", f"{gap_v:.4f}", *(f"{x:.5f}" for x in extrema)]
+        numbers = [f"{gap_u:.4f}", f"{gap_v:.4f}", *(f"{x:.4f}" for x in extrema)]
         table.add_row(f"{n}²", str(steps), f"{seconds:.1f}", f"{rate:.1f}", *numbers)
-    table.add_row("spectral", *[""] * 5, *(f"{x:.5f}" for x in SPECTRAL))
+    table.add_row("exact", *[""] * 5, *(f"{x:.4f}" for x in SPECTRAL))
     console.print(table)
     return found
 
