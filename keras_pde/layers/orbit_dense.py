@@ -149,7 +149,7 @@ class OrbitDense(Gated, Certified):
         matrix, bias = weights
         sizes = ops.shape(u)[:-2]
         flat = ops.reshape(u, (*sizes, matrix.shape[0]))
-        out = ops.matmul(flat, ops.cast(matrix, u.dtype))
+        out = ops.einsum("...i,ij->...j", flat, ops.cast(matrix, u.dtype))
         out = ops.reshape(out, (*sizes, self.pairs.shape[0], self.channels))
         return out if bias is None else out + ops.cast(bias, u.dtype)
 

@@ -12,6 +12,8 @@ from keras import ops
 from keras_pde import Collision, OrbitDense
 from keras_pde.operators.velocity_sets import WEIGHTS, velocity_set
 
+pytestmark = pytest.mark.usefixtures("double")
+
 SIZE = {"D1Q3": 3, "D2Q9": 9, "D3Q19": 19, "D3Q27": 27}
 TURN = [[1, 2, 3, 4, 5, 0], [0, 5, 4, 3, 2, 1]]  # of a hexagon's corners
 BACK = [[1, 2, 0], [0, 2, 1]]  # of its diagonals

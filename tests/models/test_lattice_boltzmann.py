@@ -13,6 +13,8 @@ import keras_pde
 from keras_pde import LatticeBoltzmann
 from keras_pde.models.lattice_certificate import symmetries
 
+pytestmark = pytest.mark.usefixtures("double")
+
 
 def vortices(n: int, speed: float) -> tuple[np.ndarray, np.ndarray]:
     """Density and velocity of Taylor and Green's vortices on an n² torus."""

@@ -12,6 +12,8 @@ from keras_pde import Lattice
 from keras_pde.operators.orbits import orbits, pair_orbits
 from keras_pde.operators.velocity_sets import WEIGHTS, velocity_set
 
+pytestmark = pytest.mark.usefixtures("double")
+
 each = pytest.mark.parametrize("name", WEIGHTS)
 
 
