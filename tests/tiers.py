@@ -59,6 +59,17 @@ KEPT = {
     "extremes::of_weights_that_are_no_numbers_nothing_is_proved": 8,
     "extremes::weights_of_0_and_of_1e38_give_constants_or_reasons": 6,
     "extremes::every_contrast_that_is_accepted_computes_in_float32": 6,
+    # schemes of many equations: one of each kind
+    "method_of_lines::e21_no_dense_step_exceeds_its_norm_gain": 6,
+    "method_of_lines::e24_the_max_min_principle_is_that_of_the_dense_weights": 3,
+    "method_of_lines::e25_no_state_leaves_the_region": 2,
+    "method_of_lines::e23_the_mean_is_kept_where_it_is_said_and_not_elsewhere": 4,
+    "method_of_lines::e22_the_error_falls_by_the_stated_order_in_space": 1,
+    "method_of_lines::examples_of_every_equation_stay_bounded": 3,
+    "method_of_lines::gradients_of_many_steps_in_segments_are_those_of_all": 1,
+    "method_of_lines::networks_are_saved_and_loaded": 1,
+    "polynomial_right_hand_side::every_equation_is_its_terms_by_differences": 6,
+    "polynomial_right_hand_side::l_and_n_add_up_to_f_and_multipliers_are_those_of_l": 8,
     # what is estimated of noise, and what is made of it
     "noise::clipped_noise_is_estimated_as_if_it_were_not": 5,
     "noise::edges_everywhere_are_no_noise": 4,
