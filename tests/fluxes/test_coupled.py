@@ -225,25 +225,26 @@ def test_gradients_of_an_implicit_step_are_those_of_differences(rng):
     randomized(step.flux, rng, 0.3)
     f, w = rng.normal(size=(2, 1, 5, 4, 1))
 
-    def loss() -> float:
-        return float(np.sum(w * value(step(f))))
-
     if keras.backend.backend() != "tensorflow":
         pytest.skip("the tape of TensorFlow")
     import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(w * step(f))
-    for weight, gradient in zip(
-        step.trainable_weights,
-        tape.gradient(total, [v.value for v in step.trainable_weights]),
-        strict=True,
-    ):
+    @tf.function(autograph=False)  # op by op the solves take longer than their compilation
+    def loss():
+        return tf.reduce_sum(w * step(f))
+
+    @tf.function(autograph=False)
+    def gradients():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(w * step(f))
+        return tape.gradient(total, [v.value for v in step.trainable_weights])
+
+    for weight, gradient in zip(step.trainable_weights, gradients(), strict=True):
         direction, start = rng.normal(size=weight.shape), value(weight)
         weight.assign(start + 1e-6 * direction)
-        plus = loss()
+        plus = float(loss())
         weight.assign(start - 1e-6 * direction)
-        minus = loss()
+        minus = float(loss())
         weight.assign(start)
         np.testing.assert_allclose(
             (plus - minus) / 2e-6,
