@@ -54,11 +54,12 @@ def rng() -> np.random.Generator:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what the quick tier leaves out."""
+    """Mark what the quick tier leaves out, and put the longest first."""
     config.stash[COLLECTED] = collected = tiers.by_tier([item.nodeid for item in items])
     for item in items:
         if not collected[item.nodeid]:
             item.add_marker("full")
+    items.sort(key=lambda item: tiers.key(item.nodeid).partition("::")[0] not in tiers.LONG)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -262,6 +262,10 @@ KEPT = {
     "benchmarks::depth_trains_resamples_and_draws": 0,
 }
 
+# files whose single tests take half a minute and more: they come first, for else a worker may be
+# left alone with one at the end
+LONG = ("attack", "benchmarks", "bounded", "distributed", "export", "fuzz", "signals", "tutorials")
+
 
 def key(name: str) -> str:
     """The key of "folder/test_file.py::test_name[case]" here: "file::name"."""

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from table import CASES
 from theorems import SECTIONS, checks
-from tiers import KEPT, key
+from tiers import KEPT, LONG, key
 
 import keras_pde
 from keras_pde import presets
@@ -22,6 +22,7 @@ def test_what_the_tiers_tell_apart_is_there(collected: dict[str, bool]) -> None:
     met = Counter(key(name) for name in collected)
     unknown = set(KEPT) - set(met)
     assert not unknown, f"tests/tiers.py names tests that do not exist: {sorted(unknown)}"
+    assert set(LONG) <= {name.partition("::")[0] for name in met}
     idle = sorted(name for name, kept in KEPT.items() if kept >= met[name])
     assert not idle, f"tests/tiers.py names tests of which it leaves out nothing: {idle}"
 
