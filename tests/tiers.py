@@ -264,7 +264,7 @@ KEPT = {
 
 # files whose single tests take half a minute and more: they come first, for else a worker may be
 # left alone with one at the end
-LONG = ("attack", "benchmarks", "bounded", "distributed", "export", "fuzz", "signals", "tutorials")
+LONG = ("attack", "benchmarks", "distributed", "export", "fuzz", "signals", "tutorials")
 
 
 def key(name: str) -> str:
