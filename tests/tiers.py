@@ -14,7 +14,6 @@ from collections.abc import Iterable
 # "file::test", less their common "test_": cases that the quick tier keeps
 KEPT = {
     # all variants in all precisions: the quick tier takes every argument once
-    "conformance::keras_layer_suite": 17,
     "conformance::every_weight_gets_a_gradient": 17,
     "conformance::a_stateless_call_computes_in_the_model_s_precision": 2,
     "conformance::any_spatial_rank": 19,

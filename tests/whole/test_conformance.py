@@ -30,6 +30,7 @@ each_variant, each_without_noise = (
     pytest.mark.parametrize(("case", "variant"), variants, ids=lambda x: str(x).replace(" ", "_"))
     for variants in (VARIANTS, [one for one in VARIANTS if not takes_noise(*one)])
 )
+each_full = pytest.mark.parametrize(("case", "variant"), [(c, "full") for c in CASES], ids=str)
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
@@ -90,14 +91,14 @@ class Anew(Mapping):
         return len(self.make())
 
 
-@each_variant
+@each_full
 def test_keras_layer_suite(case: Case, variant: str) -> None:
     run_suite(case, variant, run_training_check=False)
 
 
 @each_without_noise  # the suite's training has no place for the noise level of a call
 def test_keras_layer_suite_with_training(case: Case, variant: str) -> None:
-    run_suite(case, variant, run_training_check=True, run_mixed_precision_check=False)
+    run_suite(case, variant, run_training_check=True)
 
 
 def run_suite(case: Case, variant: str, **checks: bool) -> None:
