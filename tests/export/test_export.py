@@ -217,18 +217,12 @@ def documented_requests() -> list[dict[str, Any]]:
 
 
 def test_the_requests_of_the_documentation_are_answered_by_the_saved_model_alone(
-    tmp_path: Path,
+    artifacts: dict[str, str], tmp_path: Path
 ) -> None:
     requests = documented_requests()
     assert {key for request in requests for key in request} == {"inputs", "instances"}
-    export.export("certified_resnet_2d", tmp_path / "denoiser" / "1")
-    command = [
-        sys.executable,
-        "-c",
-        SERVING,
-        str(tmp_path / "denoiser" / "1"),
-        json.dumps(requests),
-    ]
+    path = next(p for p in artifacts if p.endswith("certified_resnet_2d"))
+    command = [sys.executable, "-c", SERVING, path, json.dumps(requests)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.split("RESULT")[1])
@@ -634,7 +628,8 @@ def test_both_exports_convert_with_the_outputs_guarded(
         return optimize(self, node, graph)
 
     monkeypatch.setattr(ReshapeOptimizer, "_optimize_reshape", watched)
-    model = from_preset("certified_resnet_2d")
+    model = MODELS["noise-conditioned"]()
+    model.build([(None, None, None, 1), (None,)])
     if by == "model.export":
         model.export(str(tmp_path / "net.onnx"), format="onnx", verbose=False)
     else:
