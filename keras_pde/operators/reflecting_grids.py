@@ -14,10 +14,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_pde.operators.norms import composite, degree
+from keras_pde.runtime.compiling import computes_now
 from keras_pde.runtime.types import Number, Tensor
 
 UNKNOWNS, ENTRIES = 1000, 1e8  # of a certificate: of the largest grid, and of all their matrices
@@ -124,22 +126,51 @@ def in_graph(kernels: Sequence[Tensor], anchor: Sequence[int], xp: Any = ops) ->
         for n, k, a in zip(largest, kernel.shape, anchor, strict=False)
     ]
     pairs = _pairs(kernel, xp)
-    still = pairs if xp is np else xp.stop_gradient(pairs)
+    if xp is not np and keras.backend.backend() == "tensorflow" and computes_now():
+        numbers = ops.convert_to_numpy(kernel)  # op by op the search takes most of a step's time
+        worst: Any = _found(
+            numbers.tobytes(), numbers.dtype, numbers.shape, tuple(anchor), j, tuple(largest)
+        )
+    else:
+        worst = _worst(pairs if xp is np else xp.stop_gradient(pairs), axes, j, largest, xp)
+    at = [xp.take(axis, worst[i], axis=1)[:, None] for i, axis in enumerate(axes)]
+    return _row_sums(_grams(pairs, at, xp), j, xp)[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _found(
+    data: bytes,
+    dtype: Any,
+    shape: tuple[int, ...],
+    anchor: tuple[int, ...],
+    j: int,
+    largest: tuple[int, ...],
+) -> tuple[int, ...]:
+    """`_worst` of a kernel that is known, once for the same weights."""
+    kernel = ops.convert_to_tensor(np.frombuffer(data, dtype).reshape(shape))
+    axes = [
+        _axis(range(1, n + 1), k, a, ops, kernel)
+        for n, k, a in zip(largest, shape, anchor, strict=False)
+    ]
+    worst = _worst(_pairs(kernel, ops), axes, j, largest, ops)
+    return tuple(int(n) for n in ops.convert_to_numpy(worst))
+
+
+def _worst(pairs: Tensor, axes: list[Tensor], j: int, largest: Sequence[int], xp: Any) -> Tensor:
+    """The sizes less 1 along each axis of the grid with the largest row sum."""
     sums: list[Tensor] = []
     met: list[tuple[int, ...]] = []
     for sizes in itertools.product(*map(_parts, largest)):
         parts = [
             axis[:, r[0] - 1 : r[-1], : r[-1], : r[-1]] for axis, r in zip(axes, sizes, strict=True)
         ]
-        sums.append(_row_sums(_grams(still, parts, xp), j, xp))
+        sums.append(_row_sums(_grams(pairs, parts, xp), j, xp))
         met.extend(itertools.product(*sizes))
-    worst = xp.take(
+    return xp.take(
         np.array(met) - 1 if xp is np else xp.convert_to_tensor(np.array(met, "int32") - 1),
         xp.argmax(xp.concatenate(sums)),
         axis=0,
     )
-    at = [xp.take(axis, worst[i], axis=1)[:, None] for i, axis in enumerate(axes)]
-    return _row_sums(_grams(pairs, at, xp), j, xp)[0]
 
 
 def _parts(largest: int) -> list[range]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from arrays import value
@@ -389,3 +390,22 @@ def test_the_bound_of_a_training_step_is_at_most_a_per_cent_above_the_supremum_f
             assert supremum <= bound * (1 + norms.OUTWARD)
             assert bound <= supremum * (1.011 if ndim < 3 else 1.02)
         assert bounds[1] == pytest.approx(bounds[0], rel=norms.OUTWARD / 10)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others search at each call")
+@pytest.mark.parametrize("shape", [(3, 1, 2), (2, 2, 1, 2), (3, 3, 1, 2)])
+def test_a_reflecting_grid_that_is_known_is_the_one_a_graph_finds(shape, rng):
+    import tensorflow as tf
+
+    def bound(kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            value = reflecting_grids.in_graph([kernel], [(n - 1) // 2 for n in shape[:-2]])
+        return value, tape.gradient(value, kernel)
+
+    traced = tf.function(bound, autograph=False)
+    for _ in range(3):
+        kernel = tf.constant(rng.standard_normal(shape))
+        for found in (bound(kernel), bound(kernel)):  # searched for, and known
+            for a, b in zip(found, traced(kernel), strict=True):
+                np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-12, atol=1e-14)
