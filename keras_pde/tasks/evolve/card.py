@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.network import Network
 from keras_pde.tasks.evolve.data import Settings, scenario_in
 from keras_pde.tasks.evolve.scenario import Scenario
 from keras_pde.tasks.section import Section, sentence
 
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
-PAPER = (
+LINES = (
     "Cite: Celledoni, Jackaman, Murari, Owren, Predictions Based on Pixel Data: Insights from PDEs"
     " and Finite Differences, arXiv:2305.00723 (2023)"
+)
+LATTICES = (
+    "Cite: Ortali, Gabbana, Atmodimedjo, Corbetta, Enhancing lattice kinetic schemes for fluid"
+    " dynamics with lattice-equivariant neural networks, arXiv:2405.13850 (2024)"
 )
 
 
@@ -44,14 +49,14 @@ def sections(folder: Path, network: Network, entry: Mapping[str, Any]) -> list[S
 
 
 def _use(network: Any, scenario: Scenario, recipe: Mapping[str, Any]) -> str:
-    name, size = network.name, ", ".join(map(str, scenario.size))
+    name = network.name
     return f"""```python
-import numpy as np
 import keras_pde
 
-state = np.random.default_rng(0).random(({size}, {network.input_channels}), "float32")
-later = keras_pde.evolve(state, preset="{name}", steps=10)
-film = keras_pde.evolve(state, preset="{name}", steps=10, every=1)     # 11 states
+network = keras_pde.from_preset("{name}")
+state = network.example()["input"]     # (1, {AXES[network.ndim]}, {network.input_channels})
+later = keras_pde.evolve(state, preset=network, steps=10)
+film = keras_pde.evolve(state, preset=network, steps=10, every=1)     # 11 states
 ```
 
 State: (batch, {AXES[network.ndim]}, {network.input_channels}), of any size and batch. A step is
@@ -69,19 +74,19 @@ def _results(network: Network, scenario: Scenario, entry: Mapping[str, Any]) -> 
     scores = dict(entry["rollout"])
     marks = [key for key in scores if key.isdigit()]
     marks.sort(key=int)
-    rows = [f"| {key} steps | {scores[key]:.1e} |" for key in marks]
+    rows = [f"| {key} step{'s' * (key != '1')} | {scores[key]:.1e} |" for key in marks]
     rows += [f"| drift of the {key} | {scores[key]:.0e} |" for key in scores if not key.isdigit()]
     table = "\n".join(["| nRMSE after | |", "|---|---|", *rows])
     facts = ", ".join(f"{key} {value}" for key, value in scenario.coefficients.items())
     about = f" with {facts}" if facts else ""
+    factor = f"{entry['metric']['tolerance']:g}"
     return f"""{scenario.equation}{about}: {scenario.states} initial states of the kind
 "{scenario.initial}" on a periodic box, seed {scenario.seed}. nRMSE is the mean of ‖u − v‖/‖v‖ over
 them; v is {_truth(scenario)}.
 
 {table}
 
-`keras-pde evaluate {network.name}` computes them again; tolerance: a factor of
-{entry["metric"]["tolerance"]:g}."""
+`keras-pde evaluate {network.name}` computes them again; tolerance: a factor of {factor}."""
 
 
 def _truth(scenario: Scenario) -> str:
@@ -98,18 +103,18 @@ def _truth(scenario: Scenario) -> str:
 
 
 def _made(folder: Path, network: Network, recipe: Mapping[str, Any], entry: Any) -> str:
+    paper = LATTICES if isinstance(network, LatticeBoltzmann) else LINES
     if not (folder / "training.json").is_file():
         return f"""It is the numerical scheme itself, without training: `{recipe["command"]}`.
 Licence: {entry["licence"]}.
 
-{PAPER}."""
+{paper}."""
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     settings = Settings(recipe["options"])
     noise = f", noise of {settings.noise:g} increments" if settings.noise else ""
     minutes = f"{training['seconds'] / 60:.0f} minutes"
-    return f"""Trained on {settings.states} trajectories of {settings.horizon} steps{noise};
-{training["steps"]:,} steps of batches of {recipe.get("batch_size", 16)}, {minutes} on
-{training["device"]} ({training["backend"]}). Again: `keras-pde train {network.name}`.
+    return f"""Trained on {settings.states} trajectories of {settings.horizon} steps{noise}: {training["steps"]:,}
+steps of batches of {recipe.get("batch_size", 16)}, {minutes} on {training["device"]} ({training["backend"]}). Again: `keras-pde train {network.name}`.
 Licence: {entry["licence"]}.
 
-{PAPER}."""
+{paper}."""

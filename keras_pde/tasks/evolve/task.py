@@ -194,7 +194,7 @@ class Evolve(Task):
 
     def label(self, key: str) -> str:
         """Steps, or what is conserved."""
-        return f"nRMSE, {key} steps" if key.isdigit() else f"drift of the {key}"
+        return f"nRMSE, {key} step{'s' * (key != '1')}" if key.isdigit() else f"drift of the {key}"
 
     def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
         """The numbers of `evaluate`, into metrics.json; pictures, where nothing was trained.
@@ -211,11 +211,13 @@ class Evolve(Task):
             raise ValueError(f"The rollout of {network.name} grows without bound: {scores}")
         write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
         last, value = next(iter(scores.items()))
+        licence = self.licence
         if not (folder / TRAINING).is_file():
             self.pictures(network, folder)
+            licence += " (no weights)"
         made = self.metric.entry(f"nRMSE after {last} steps", value)
         facts = {"metric": made, "rollout": scores, "data": self.data_source}
-        return {**facts, "licence": self.licence}
+        return {**facts, "licence": licence}
 
     # --- showing ---
 
