@@ -115,6 +115,11 @@ def export(
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
     network = presets.from_preset(model) if isinstance(model, str | Path) else model
     network.require_weights("A network without weights cannot be exported")
+    if network.fourier and format != "saved_model":
+        raise ValueError(
+            f"{name} computes Fourier transforms, which {format} does not have: export it as a"
+            " saved_model, or a network with differences of a finite accuracy, such as 8."
+        )
     if size is not None:
         if not isinstance(size, list | tuple):
             raise ValueError(

@@ -91,6 +91,7 @@ class MethodOfLines(TimeStepper):
         self.right_hand_side = rhs
         self.integrator = method
         self.conserve = conserve
+        self.fourier = method.splits or rhs.reach is None
 
     @classmethod
     def from_equation(
@@ -182,7 +183,7 @@ class MethodOfLines(TimeStepper):
     # Computation
 
     def prepare(self, u: Tensor) -> Any:
-        """The right-hand side with its weights in use, and what the integrator keeps of it."""
+        """The right-hand side with its weights, and what the integrator keeps of it."""
         rhs = InUse(self.right_hand_side, u, None if self.integrator.splits else self.conserve)
         return rhs, self.integrator.prepare(rhs, self.dt, u)
 

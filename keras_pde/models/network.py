@@ -46,6 +46,7 @@ class Network(NamedInputs, Certified):
         step_count: number of steps.
         time: the stopping time; None where there is none.
         prefers_xla: whether XLA is the faster way to run it on a CPU.
+        fourier: whether it computes Fourier transforms, which ONNX and LiteRT do not have.
         description: what it computes, in a few words.
         subject: what its certificate is about.
         operators: the operators inside, which an export holds constant.
@@ -74,6 +75,7 @@ class Network(NamedInputs, Certified):
     step_count: int = 1
     time: float | None = None
     prefers_xla: bool = True
+    fourier: bool = False
     feature_layers: int = 0  # that `features` has made
 
     @property

@@ -113,8 +113,11 @@ Licence: {entry["licence"]}.
     settings = Settings(recipe["options"])
     noise = f", noise of {settings.noise:g} increments" if settings.noise else ""
     minutes = f"{training['seconds'] / 60:.0f} minutes"
-    return f"""Trained on {settings.states} trajectories of {settings.horizon} steps{noise}: {training["steps"]:,}
-steps of batches of {recipe.get("batch_size", 16)}, {minutes} on {training["device"]} ({training["backend"]}). Again: `keras-pde train {network.name}`.
+    course = f"{training['steps']:,} steps of batches of {recipe.get('batch_size', 16)}"
+    where = f"{training['device']} ({training['backend']})"
+    return f"""Trained on {settings.states} trajectories of {settings.horizon} steps{noise}:
+{course}, {minutes} on {where}.
+Again: `keras-pde train {network.name}`.
 Licence: {entry["licence"]}.
 
 {paper}."""
