@@ -146,7 +146,7 @@ class Collision(Gated, Certified):
         return narrow(wide + change, u)
 
     def _learned(self, centred: Tensor, prepared: list[tuple[Tensor, Tensor | None]]) -> Tensor:
-        x = SCALE * centred[..., None]
+        x = SCALE * ops.expand_dims(centred, -1)  # slices by None are none of LiteRT's
         *hidden, last = zip(self.orbit_layers, prepared, strict=True)
         for layer, weights in hidden:
             a, b = ops.split(layer.apply(x, weights), 2, axis=-1)

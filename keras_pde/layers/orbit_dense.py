@@ -148,8 +148,13 @@ class OrbitDense(Gated, Certified):
         """A u + b by what `weights_in_use` returned."""
         matrix, bias = weights
         sizes = ops.shape(u)[:-2]
-        flat = ops.reshape(u, (*sizes, matrix.shape[0]))
-        out = ops.einsum("...i,ij->...j", flat, ops.cast(matrix, u.dtype))
+        flat = ops.reshape(u, (-1, matrix.shape[0]))
+        matrix = ops.cast(matrix, u.dtype)
+        if keras.backend.standardize_dtype(u.dtype) == "float64":
+            # Keras's matmul computes in float32 on PyTorch; LiteRT has no einsum
+            out = ops.einsum("ni,ij->nj", flat, matrix)
+        else:
+            out = ops.matmul(flat, matrix)
         out = ops.reshape(out, (*sizes, self.pairs.shape[0], self.channels))
         return out if bias is None else out + ops.cast(bias, u.dtype)
 

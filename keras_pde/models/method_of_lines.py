@@ -13,7 +13,7 @@ from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.models.describe_method_of_lines import describe
 from keras_pde.models.influence import Influence
 from keras_pde.models.method_of_lines_certificate import Scheme, step_certificate
-from keras_pde.models.right_hand_side_in_use import CONSERVED, InUse, layer_of, like
+from keras_pde.models.right_hand_side_in_use import CONSERVED, InUse, layer_of
 from keras_pde.models.time_step import bounded, checked_step
 from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.operators.operator import Operator
@@ -21,6 +21,7 @@ from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import MARK
 from keras_pde.runtime.types import Shape, Tensor
 from keras_pde.schemes import equations, integrators
+from keras_pde.schemes.integrators.fourier import shaped_like
 from keras_pde.schemes.integrators.integrator import Integrator
 
 
@@ -190,11 +191,9 @@ class MethodOfLines(TimeStepper):
     def step(self, u: Tensor, prepared: Any) -> Tensor:
         """The state after one step."""
         rhs, kept = prepared
-        after = like(self.integrator.step(u, self.dt, rhs, kept), u)
-        if self.conserve == "norm":
-            return CONSERVED["norm"].corrected(after, u)
-        if self.conserve == "mean" and self.integrator.splits:
-            return CONSERVED["mean"].corrected(after, u)
+        after = shaped_like(self.integrator.step(u, self.dt, rhs, kept), u)
+        if self.conserve == "norm" or (self.conserve == "mean" and self.integrator.splits):
+            return CONSERVED[self.conserve].corrected(after, u)
         return after
 
     # What is known of it

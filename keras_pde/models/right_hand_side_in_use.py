@@ -17,6 +17,7 @@ from keras_pde.runtime.precision import at_least_float32, narrow
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes import equations
 from keras_pde.schemes.integrators import RightHandSide
+from keras_pde.schemes.integrators.fourier import shaped_like
 
 
 class Projection(ABC):
@@ -71,11 +72,6 @@ class Norm(Projection):
 CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
 
 
-def like(x: Tensor, u: Tensor) -> Tensor:
-    """x with the shape of u, as far as it is known: transforms of unknown sizes forget theirs."""
-    return x if tuple(x.shape) == tuple(u.shape) else ops.reshape(x, ops.shape(u))
-
-
 def _mean(u: Tensor) -> Tensor:
     """Over all points; not by ops.mean, which computes in float32 on PyTorch."""
     axes = tuple(range(1, len(u.shape) - 1))
@@ -123,7 +119,7 @@ class InUse(RightHandSide):
 
     def __call__(self, u: Tensor) -> Tensor:
         """F(u)."""
-        change = like(self.layer.evolve(u, self.weights), u)
+        change = shaped_like(self.layer.evolve(u, self.weights), u)
         return change if self.projection is None else self.projection.projected(change, u)
 
     def nonlinear(self, u: Tensor) -> Tensor | None:

@@ -51,7 +51,7 @@ class _Spectral:
 
     def back(self, z: Complex) -> Tensor:
         """A state from its transform."""
-        return narrow(fourier.inverse(z, self.sizes), self.u)
+        return fourier.shaped_like(narrow(fourier.inverse(z, self.sizes), self.u), self.u)
 
     def nonlinear(self, u: Tensor) -> Any:
         """The transform of N(u); None for N = 0."""

@@ -68,6 +68,18 @@ def inverse(z: Complex, sizes: Sequence[Any]) -> Tensor:
     return ops.moveaxis(u, 1, -1)
 
 
+def shaped_like(x: Tensor, u: Tensor) -> Tensor:
+    """x with the shape of u, as far as it is known: transforms of unknown sizes forget theirs.
+
+    Example:
+        >>> from keras_pde.schemes.integrators.fourier import shaped_like
+        >>> u = np.zeros((1, 4, 2))
+        >>> shaped_like(u, u) is u
+        True
+    """
+    return x if tuple(x.shape) == tuple(u.shape) else ops.reshape(x, ops.shape(u))
+
+
 def _moved(pair: tuple[Tensor, Tensor], source: int, target: int) -> tuple[Tensor, Tensor]:
     return ops.moveaxis(pair[0], source, target), ops.moveaxis(pair[1], source, target)
 
