@@ -114,8 +114,9 @@ class TwoLayerRightHandSide(RightHandSideLayer):
             plain = inner[..., : self.filters - self.squares]
             squared = inner[..., self.filters - self.squares :]
             inner = ops.concatenate([plain, squared * squared], -1)
-        (change,) = self.second.parts(inner, second)
-        return self.scale * change
+        # not s times the result: TensorFlow 2.21 crashes where it fuses two factors with it
+        (change,) = self.second.parts(self.scale * inner, second)
+        return change
 
     # What is known of it
 

@@ -300,3 +300,17 @@ def test_depth_trains_resamples_and_draws(script, capsys, tmp_path):
     text = capsys.readouterr().out
     assert all(name in text for name in ("DepthAdam", "independent", "3, FSI"))
     assert picture.stat().st_size > 10_000
+
+
+def test_rollouts_of_exact_schemes_and_surrogates_are_measured(script, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("scipy")
+    picture = tmp_path / "rollout.png"
+    found = script("rollout").main(["--quick", "--picture", str(picture)])["advection"]
+    assert picture.stat().st_size > 10_000
+    assert [row.weights > 1000 for row in found] == [False, False, False, True, True]
+    exact, *others = [row.errors["200"] for row in found]
+    assert exact < 1e-7 < min(others)
+    printed = capsys.readouterr().out
+    assert "SciPy's fft" in printed
+    assert "APEBench" in printed
