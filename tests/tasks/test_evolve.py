@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import ROOT
 from keras import ops
 
 import keras_pde
@@ -491,3 +492,10 @@ def test_what_has_fourier_transforms_is_exported_where_they_are(tmp_path: Path) 
     with pytest.raises(ValueError, match="Fourier transforms, which onnx does not have"):
         export.export("heat_1d", tmp_path / "n.onnx", "onnx")
     assert not keras_pde.from_preset("heat_2d").fourier
+
+
+def test_the_readme_has_the_table_of_time_steppers() -> None:
+    table = tasks.get("evolve").overview()
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), (
+        "python -m keras_pde.tasks.training.publish --table prints it"
+    )

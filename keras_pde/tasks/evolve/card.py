@@ -121,3 +121,22 @@ Again: `keras-pde train {network.name}`.
 Licence: {entry["licence"]}.
 
 {paper}."""
+
+
+def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of index entries, in Markdown.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> from keras_pde.tasks.evolve.card import overview
+        >>> print(overview({"heat_1d": presets.index()["heat_1d"]}).splitlines()[0])
+        | preset | what it computes | weights | proved | nRMSE, 1 step | 10 steps | last |
+    """
+    head = ("preset", "what it computes", "weights", "proved", "nRMSE, 1 step", "10 steps", "last")
+    rows = [head, ("---",) * len(head)]
+    for name, entry in sorted(entries.items()):
+        errors = {key: f"{x:.1e}" for key, x in entry["rollout"].items() if key.isdigit()}
+        last = max(errors, key=int)
+        about = (f"`{name}`", entry["description"], f"{entry['params']:,}", entry["certified"])
+        rows.append((*about, errors["1"], errors.get("10", ""), f"{errors[last]} ({last})"))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -221,6 +221,14 @@ class Evolve(Task):
 
     # --- showing ---
 
+    def overview(self) -> str:
+        """A table of the presets: weights, guarantee, errors after the first and last steps."""
+        from keras_pde import presets
+        from keras_pde.tasks.evolve.card import overview
+
+        of_task = {n: e for n, e in presets.index().items() if e["task"] == self.name}
+        return overview(of_task) if of_task else ""
+
     def pictures(self, network: Any, folder: Path) -> None:
         """States of a rollout beside the exact ones, and the rollout as an animation."""
         from keras_pde.tasks.evolve.pictures import write_pictures
