@@ -429,9 +429,11 @@ def test_the_published_number_of_a_time_stepper_is_recomputed(name: str) -> None
         scores = task.evaluate(
             network, limit=3 - scenario.ndim or 1, entry={"scenario": few.facts()}
         )
+    exactly = whole and keras.backend.backend() == "tensorflow"
     for key, value in scores.items():
         if key.isdigit():
-            assert task.metric.apart(value, entry["rollout"][key]) < (2 if whole else 5), key
+            # other backends' Fourier transforms round less
+            assert task.metric.apart(value, entry["rollout"][key]) < (2 if exactly else 5), key
         else:
             assert value < 1e-4
 
@@ -499,3 +501,14 @@ def test_the_readme_has_the_table_of_time_steppers() -> None:
     assert table in (ROOT / "README.md").read_text(encoding="utf-8"), (
         "python -m keras_pde.tasks.training.publish --table prints it"
     )
+
+
+def test_an_untrained_fed_cycle_of_3_steps_has_the_error_2e_3_after_200_steps() -> None:
+    # APEBench's diffusion γ = 4: νΔt/h² = 2, four times the limit of an explicit step
+    diffusion = {"diffusivity": 2 / 160**2}
+    net = keras_pde.MethodOfLines.from_equation("heat", "fed:3", 1.0, spacing=1 / 160, **diffusion)
+    net.build((None, None, 1))
+    scenario = {"equation": "heat", "coefficients": diffusion}
+    found = tasks.get("evolve").evaluate(net, limit=8, entry={"scenario": scenario})
+    assert net.certificate().norm_stable
+    assert 1e-3 < found["200"] < 4e-3
