@@ -222,12 +222,17 @@ class Evolve(Task):
     # --- showing ---
 
     def overview(self) -> str:
-        """A table of the presets: weights, guarantee, errors after the first and last steps."""
+        """A table of the zoo's: weights, guarantee, errors after the first and last steps."""
         from keras_pde import presets
+        from keras_pde.presets.locating import is_own
         from keras_pde.tasks.evolve.card import overview
 
-        of_task = {n: e for n, e in presets.index().items() if e["task"] == self.name}
-        return overview(of_task) if of_task else ""
+        zoo = {
+            name: entry
+            for name, entry in presets.index().items()
+            if entry["task"] == self.name and is_own(presets.folder_of(name))
+        }
+        return overview(zoo) if zoo else ""
 
     def pictures(self, network: Any, folder: Path) -> None:
         """States of a rollout beside the exact ones, and the rollout as an animation."""
