@@ -259,6 +259,7 @@ KEPT = {
     "benchmarks::overhead_prints_its_tables": 0,
     "benchmarks::memory_prints_its_growth_and_draws": 0,
     "benchmarks::rollouts_of_exact_schemes_and_surrogates_are_measured": 0,
+    "benchmarks::gradients_of_many_steps_keep_few_states": 0,
     "benchmarks::convolution_prints_what_rows_gain": 0,
     "benchmarks::depth_trains_resamples_and_draws": 0,
 }

@@ -241,6 +241,16 @@ def test_memory_prints_its_growth_and_draws(script, tmp_path, capsys):
     assert "12 images of 6 sizes" in capsys.readouterr().out
 
 
+def test_gradients_of_many_steps_keep_few_states(script, capsys):
+    pytest.importorskip("jax")
+    found = script("rollout_memory").main(["--steps", "64", "256", "--size", "32"])
+    (few, many), (kept, more) = found["all states"], found["segments"]
+    assert many > 3 * few  # in proportion to the steps
+    assert more < 2.5 * kept  # to their root
+    assert more < many / 5
+    assert "segments" in capsys.readouterr().out
+
+
 def test_stating_the_spacing_of_thick_slices_is_worth_it(script, capsys):
     rows = script("spacing").main([])
     for factor, (neighbours, spaced, alone) in rows:
