@@ -254,7 +254,8 @@ def draw(results: dict[str, list[Row]], path: Path) -> None:
         axis.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
-    figure.supxlabel("steps", fontsize=9)
+    for axis in axes[-columns:]:
+        axis.set_xlabel("steps", fontsize=9)  # beside the legend, which would hide the figure's
     figure.supylabel("nRMSE", fontsize=9)
     figure.savefig(path, dpi=110)
 
