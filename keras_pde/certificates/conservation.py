@@ -22,14 +22,16 @@ class Conserved(Guarantee):
         (True, True, False)
     """
 
+    least = 1.0
     quantity: ClassVar[str] = ""  # Q(u) in a formula, {} for the argument
+    state: ClassVar[str] = "u"  # what the argument is called
     linear: ClassVar[bool] = True  # whether Q is
 
     @property
     def formula(self) -> str:
         """What is kept, if it is."""
-        found = f"{self.quantity.format('N(u)')} = {self.quantity.format('u')}"
-        return found if self.proved else ""
+        after, before = (self.quantity.format(u) for u in (f"N({self.state})", self.state))
+        return f"{after} = {before}" if self.proved else ""
 
     @property
     def words(self) -> str:
@@ -93,11 +95,7 @@ class MassKept(Conserved):
     title = "mass kept"
     quantity = "Σ {}"
     place = 5
-
-    @property
-    def formula(self) -> str:
-        """What is kept, if it is."""
-        return super().formula.replace("u", "f")
+    state = "f"
 
 
 @dataclass(frozen=True)
@@ -114,8 +112,4 @@ class MomentumKept(Conserved):
     title = "momentum kept"
     quantity = "Σ c {}"
     place = 6
-
-    @property
-    def formula(self) -> str:
-        """What is kept, if it is."""
-        return super().formula.replace("u", "f")
+    state = "f"

@@ -162,6 +162,7 @@ class Collision(Gated, Certified):
         """What holds for every weight: mass, momentum and the symmetries of the lattice."""
         how = "projected onto M⊥ (L3)" if self.hidden else "so does the equilibrium (L3)"
         group = self.velocity_set.rotations
+        elements = (self.lattice, *range(len(group)))
         return uncertified(self.name, NO_BOUND).with_guarantees(
             MassKept(1.0, how),
             MomentumKept(1.0, how),
@@ -169,6 +170,8 @@ class Collision(Gated, Certified):
                 float(len(group)),
                 "weights on orbits (L2)" if self.hidden else "ρ and v turn with u (L2)",
                 group=f"the symmetries of the {SOLIDS[group.shape[1]]}",
+                inputs=elements,
+                outputs=elements,
             ),
         )
 

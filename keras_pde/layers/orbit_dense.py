@@ -21,6 +21,8 @@ from keras_pde.runtime.precision import SUMS, at_least_float32, drawn_wide, narr
 from keras_pde.runtime.printed import rounded
 from keras_pde.runtime.types import Shape, Tensor
 
+GROUP = "the permutations given"
+
 
 @keras.saving.register_keras_serializable(package="keras_pde")
 class OrbitDense(Gated, Certified):
@@ -173,10 +175,13 @@ class OrbitDense(Gated, Certified):
             sums = 2 * max(values.shape) * SUMS * float(np.linalg.norm(values))
             norm = (norm + sums) * (1 + unit)
         offset = None if bias is None else ops.convert_to_numpy(bias)
-        count = float(len(self.permutations))
+        moved, to = (
+            tuple(map(tuple, p)) for p in (self.permutations, self.outputs or self.permutations)
+        )
+        count = float(len(set(zip(moved, to, strict=True))))
         found = linear(self.name, norm, f"‖A‖ ≤ {rounded(norm)}", offset)
         return found.with_guarantees(
-            Equivariance(count, "weights on orbits (L2)", group="the permutations given")
+            Equivariance(count, "weights on orbits (L2)", group=GROUP, inputs=moved, outputs=to)
         )
 
     def get_config(self) -> dict[str, Any]:

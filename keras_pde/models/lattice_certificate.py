@@ -36,12 +36,15 @@ def lattice_certificate(
     solid = SOLIDS[streaming.ndim]
     whole = len(same) == len(streaming.velocity_set.rotations)
     group = f"the symmetries of the {solid}"
+    elements = (streaming.lattice, *same)
     found = Equivariance(
         float(len(same)),
         at["equivariance"].reason,
         group=group
         if whole
         else f"those {len(same)} symmetries of the {solid} that keep the walls",
+        inputs=elements,
+        outputs=elements,
     )
     return uncertified(subject, NO_BOUND).with_guarantees(
         MassKept(1.0, at["mass"].reason),

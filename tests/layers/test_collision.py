@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_pde
 from keras_pde import Collision, OrbitDense
 from keras_pde.operators.velocity_sets import WEIGHTS, velocity_set
 
@@ -72,6 +73,47 @@ def test_the_norm_of_a_layer_on_orbits_is_that_of_its_matrix() -> None:
     assert norm <= layer.certificate().norm_gain <= norm * (1 + 1e-9)
 
 
+def test_in_16_bits_the_norm_of_a_layer_on_orbits_holds_the_rounding_of_its_result() -> None:
+    layer = OrbitDense([[0]], use_bias=False, dtype="mixed_bfloat16")
+    layer.build((None, 1, 1))
+    layer.set_weights([np.full((1, 1, 1), 1 + 2**-8 + 2**-20)])  # bfloat16 has 1 and 1 + 2⁻⁷
+    found = of(layer, np.ones((1, 1, 1), "float32")).astype("float64").item()
+    assert found == 1 + 2**-7
+    assert found <= layer.certificate().norm_gain < 1.01
+
+
+def test_l2_only_layers_whose_permutations_meet_are_certified_together() -> None:
+    """A composition is equivariant if what leaves the first map moves as what enters the next."""
+    other = [[1, 0, 2, 3, 4, 5], [0, 1, 3, 2, 4, 5]]
+    pairs = [(TURN, BACK, BACK, True), (TURN, None, TURN, True), (TURN, None, other, False)]
+    for first, between, second, same in pairs:
+        layers = [OrbitDense(first, outputs=between, dtype="float64"), OrbitDense(second)]
+        image = keras.Input((6, 1), dtype="float64")
+        net = keras.Model(image, layers[1](layers[0](image)))
+        randomized(net)
+        stated = keras_pde.certify(net)["equivariance"]
+        assert stated.proved is same
+        u = np.random.default_rng(0).random((5, 6, 1))
+        to, gaps = between or first, []
+        for p, q in zip(first, second if same else to, strict=True):
+            moved, expected = np.empty_like(u), np.empty((5, len(q), 1))
+            moved[:, p], expected[:, q] = u, of(net, u)
+            gaps.append(np.abs(of(net, moved) - expected).max())
+        assert bool(max(gaps) < 1e-5) is same
+        if same:
+            assert stated.constant == 2
+    one, two = (OrbitDense(p, dtype="float64") for p in (TURN, other))
+    for layer in (one, two):
+        layer.build((None, 6, 1))
+    a, b = (layer.certificate()["equivariance"] for layer in (one, two))
+    assert a.plus(a).proved
+    assert not a.plus(b).proved
+    assert not a.mixed(b, 0.5).proved
+    repeated = OrbitDense([TURN[0], TURN[0]])
+    repeated.build((None, 6, 1))
+    assert repeated.certificate()["equivariance"].constant == 1
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_momentum(
     name: str,
@@ -90,6 +132,7 @@ def test_l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_m
         assert np.abs(of(layer, moved) - expected).max() < 2e-15
         certificate = layer.certificate()
         assert all(certificate[key].proved for key in ("mass", "momentum", "equivariance"))
+        assert certificate["equivariance"].constant == len(lattice.permutations)
         assert not certificate.norm_stable
 
 

@@ -97,6 +97,15 @@ def test_l2_a_step_commutes_with_the_certified_symmetries_and_no_other(
     assert stated.constant == (kept if kept > 1 else None)
 
 
+def test_l2_cavities_of_different_symmetries_are_not_certified_together() -> None:
+    lids = ({"y+": (0.1, 0.0), "y-": (-0.1, 0.0)}, {"y+": (0.1, 0.0), "y-": (0.1, 0.0)})
+    one, two = (LatticeBoltzmann(boundary="walls", lids=lid).certificate() for lid in lids)
+    assert one["equivariance"].group == two["equivariance"].group  # 2 symmetries, but other ones
+    assert one.then(one)["equivariance"].constant == 2
+    assert not one.then(two)["equivariance"].proved
+    assert one.then(two)["mass"].proved
+
+
 def test_l3_mass_and_momentum_are_kept_over_many_steps() -> None:
     lids = {"x-": (0.0, 0.1, -0.1), "z+": (0.2, 0.1, 0.0)}
     walled = LatticeBoltzmann("D3Q19", 0.1, boundary="walls", lids=lids, dtype="float64")
