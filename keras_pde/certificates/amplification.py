@@ -52,6 +52,11 @@ class Region(NamedTuple):
         corners = tuple(factor * corner for corner in self.corners)
         return Region(factor * self.low, factor * self.high, corners)
 
+    def shifted(self, by: float) -> Region:
+        """All numbers plus a real one."""
+        corners = tuple(by + corner for corner in self.corners)
+        return Region(self.low + by, self.high + by, corners)
+
 
 def rectangle(low: float, high: float, height: float) -> Region:
     """Real parts in [low, high] and imaginary parts in [−height, height].

@@ -11,7 +11,7 @@ from keras_pde.cli.files import DATA
 from keras_pde.cli.plumbing import load_networks
 from keras_pde.cli.printing import new_table, show_table
 
-MOST_COLUMNS = 4  # of numbers side by side; with more they are below each other
+MOST_COLUMNS = 3  # of numbers side by side; with more they are below each other
 
 
 @click.command(short_help="Measure presets again, as their cards state them.")
@@ -68,9 +68,9 @@ def _show(task: Any, rows: list[tuple[str, dict[str, float], dict[str, float]]])
     if len(keys) > MOST_COLUMNS:
         _show_rows(task, rows)
         return
-    table = new_table(
-        ("preset", *[f">{task.label(key)}" for key in keys], ">largest difference from the index")
-    )
+    apart_by = "factor" if metric.factor else "difference"
+    heads = [f">{task.label(key)}" for key in keys]
+    table = new_table(("preset", *heads, f">largest {apart_by} from the index"))
     for name, scores, stated in rows:
         apart = [metric.apart(scores[key], value) for key, value in stated.items() if key in scores]
         table.add_row(

@@ -65,11 +65,13 @@ def evolve(
     from 0 to 1 are the state; without it a random state is made. OUT is
 
     \b
-      a .gif    an animation, the first channel in colours or as a curve
+      a .gif    an animation, the first channel in colours or as a curve; of
+                a flow on a lattice the first component of the velocity
       a .png    of a line all its states, time from top to bottom; else the last
       a .npz    the states as numbers: "states" and the steps of each, "steps"
 
-    A table shows the smallest, the mean and the largest value at some of the times.
+    A table shows the smallest, the mean and the largest value at some of the times, of a flow on a
+    lattice those of the velocity.
 
     \b
       keras-pde evolve gray_scott_2d out.gif --steps 4000
@@ -115,23 +117,27 @@ def run(request: Request) -> None:
     every = request.every or _apart(request.steps)
     if request.steps % every:
         below = request.steps // every * every
+        near = " or ".join(str(n) for n in (below, below + every) if n)
         raise ValueError(
-            f"--every {every} does not divide --steps {request.steps}: use --steps"
-            f" {below or every} or {below + every}."
+            f"--every {every} does not divide --steps {request.steps}: use --steps {near}."
         )
     given = None if request.source is None else _read(request.source)
     load_networks()
     network = presets.load(directory, hashes, None)
     from keras_pde.tasks.evolve.evolving import evolve as advance
 
-    state = _initial(request, directory, network) if given is None else given
+    state = (
+        _initial(request, directory, network) if given is None else _one(given, request, network)
+    )
     start = time.perf_counter()
     with _bar(request.steps) as progress:
         states = advance(state, network, request.steps, every=every, progress=progress)
     seconds = time.perf_counter() - start
-    write_all({request.out: _written(request.out, states, every, network.ndim, network.dt)})
-    click.echo(f"{request.preset}: {network.description}; Δt = {network.dt:g}")
-    _report(states, every)
+    write_all({request.out: _written(request.out, states, every, network)})
+    end = request.steps * network.dt
+    steps = f"{request.steps} step{'s' * (request.steps > 1)}"
+    click.echo(f"{request.preset}: {steps} of Δt = {network.dt:g}, to t = {end:g}")
+    _report(network.observe(states), every)
     click.echo(f"{request.steps} steps in {seconds:.1f} s; wrote {request.out}")
 
 
@@ -146,24 +152,45 @@ def _read(path: Path) -> np.ndarray:
         from keras_pde.data.trajectories import load_array
 
         return load_array(path, STATE)
-    from keras_pde.cli import files
+    from keras_pde.data.folders import read_pixels
 
-    return files.read(path, None).pixels
+    return read_pixels(path, 1)
+
+
+def _one(state: np.ndarray, request: Request, network: Any) -> np.ndarray:
+    """A state without an axis of batch."""
+    if state.ndim < network.ndim + 2:
+        return state
+    if len(state) > 1:
+        raise ValueError(
+            f"{request.source} holds {len(state)} states, and one is advanced: give one, or all of"
+            " them to keras_pde.evolve in Python."
+        )
+    return state[0]
 
 
 def _initial(request: Request, directory: Path, network: Any) -> np.ndarray:
-    """A random state of the preset's own scenario, as far as the options do not say otherwise."""
+    """A random state of the preset's own scenario, as far as the options do not say otherwise.
+
+    Of a preset without one it is the network's example, unless the options say what they want.
+    """
     import dataclasses
 
     from keras_pde.cli.evaluate import facts
     from keras_pde.tasks.evolve.data import scenario_in
-    from keras_pde.tasks.evolve.scenario import Scenario
+    from keras_pde.tasks.evolve.scenario import VORTICES, Scenario
 
     known = scenario_in(facts(directory))
+    if known is None and not (request.initial or request.points or request.seed):
+        return network.example()["input"][0]
     if known is None:
         usual = {1: 160, 2: 64, 3: 24}[network.ndim]
         known = Scenario("heat", ndim=network.ndim, points=usual)
     changes: dict[str, Any] = {"seed": request.seed, "states": 1, "warmup": 0}
+    if request.initial and known.equation == VORTICES:
+        raise ValueError(
+            f"--initial: {request.preset} starts from vortices. Leave it out, or give IN."
+        )
     if request.initial not in (None, known.initial):
         changes |= {"initial": request.initial, "initial_options": {}}
     if request.points:
@@ -182,7 +209,7 @@ def _bar(steps: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, _: bar.update(task, completed=done)
 
 
-def _written(out: Path, states: np.ndarray, every: int, ndim: int, dt: float) -> bytes:
+def _written(out: Path, states: np.ndarray, every: int, network: Any) -> bytes:
     import io
 
     import numpy as np
@@ -194,13 +221,14 @@ def _written(out: Path, states: np.ndarray, every: int, ndim: int, dt: float) ->
     if suffix == ".npz":
         buffer = io.BytesIO()
         numbers = every * np.arange(len(states))
-        np.savez_compressed(buffer, states=states, steps=numbers, dt=np.float64(dt))
+        np.savez_compressed(buffer, states=states, steps=numbers, dt=np.float64(network.dt))
         return buffer.getvalue()
-    first = states if states.ndim == ndim + 2 else states[..., None]
+    seen = network.observe(states)
+    first = seen if seen.ndim == network.ndim + 2 else seen[..., None]
     shown = [drawing.flat(u) for u in first]
     if suffix == ".gif":
         return drawing.gif(shown)
-    picture = drawing.space_time(shown) if ndim == 1 else shown[-1]
+    picture = drawing.space_time(shown) if network.ndim == 1 else shown[-1]
     colours = drawing.coloured(picture, *drawing.scale([picture]))
     return comparison_png(np.rint(255 * colours).astype(np.uint8))
 

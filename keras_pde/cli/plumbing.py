@@ -111,7 +111,8 @@ def load_networks() -> None:
     import keras_pde.layers
     import keras_pde.models
     import keras_pde.schemes.multigrid
-    import keras_pde.schemes.solvers  # noqa: F401
+    import keras_pde.schemes.solvers
+    import keras_pde.tasks.training.optimizers  # noqa: F401
 
 
 def load_preset(name: str) -> Any:

@@ -121,5 +121,6 @@ def load_array(path: str | Path, name: str) -> np.ndarray:
         return found
     with found:
         if name not in found.files and len(found.files) != 1:
-            raise ValueError(f"{file} holds {', '.join(found.files)}, and {name!r} is needed")
+            held = ", ".join(found.files) or "nothing"
+            raise ValueError(f"{file} holds {held}, and {name!r} is needed")
         return np.asarray(found[name if name in found.files else found.files[0]])

@@ -192,6 +192,10 @@ class RightHandSideLayer(Gated):
         """The order of consistency in the spacing, None where none is known, and why."""
         return None, "it does not say which equation it approximates"
 
+    def reaction(self) -> np.ndarray | None:
+        """The coefficients, lowest first, of p where F(u) = Du + p(u) with derivatives Du."""
+        return None
+
     def mean_kept(self) -> tuple[bool, str]:
         """Whether the mean of F(u) over all points is 0 for each channel, and why."""
         return False, "nothing is known about the mean of F(u)"

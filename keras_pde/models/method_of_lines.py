@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import uncertified
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.models.describe_method_of_lines import describe
 from keras_pde.models.influence import Influence
@@ -19,6 +20,7 @@ from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import MARK
+from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.runtime.types import Shape, Tensor
 from keras_pde.schemes import equations, integrators
 from keras_pde.schemes.integrators.fourier import shaped_like
@@ -214,6 +216,9 @@ class MethodOfLines(TimeStepper):
         rhs = self.right_hand_side
         if rhs.learned:
             self.require_weights()
+        dtype = rhs.compute_dtype
+        if unit_roundoff(dtype):
+            return uncertified(self.subject, f"no rule for the roundings of {dtype}")
         return step_certificate(self.subject, Scheme(rhs, self.integrator, self.dt, self.conserve))
 
     def influence(self) -> Influence:
@@ -245,13 +250,14 @@ class MethodOfLines(TimeStepper):
         """The same network with another time step.
 
         Raises:
-            ValueError: a step beyond the longest stable one.
+            ValueError: a step beyond the longest stable one, of the weights in use.
 
         Example:
             >>> from keras_pde import MethodOfLines
             >>> MethodOfLines("heat").with_dt(0.1).dt
             0.1
         """
+        checked_step(self.right_hand_side, self.integrator, dt, self.conserve)
         return self._changed(dt=dt)
 
     def with_spacing(self, spacing: float | Sequence[float]) -> Self:

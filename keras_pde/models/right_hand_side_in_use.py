@@ -58,15 +58,16 @@ class Norm(Projection):
 
     def projected(self, change: Tensor, u: Tensor) -> Tensor:
         """F − u⟨u, F⟩/⟨u, u⟩."""
-        wide, state = at_least_float32(change), at_least_float32(u)
+        wide, (state, _) = at_least_float32(change), _direction(at_least_float32(u))
         share = _over_sample(state * wide) / _positive(_over_sample(state * state))
         return narrow(wide - share * state, change)
 
     def corrected(self, after: Tensor, u: Tensor) -> Tensor:
-        """u⁺‖u‖/‖u⁺‖."""
-        wide, before = at_least_float32(after), at_least_float32(u)
-        ratio = _over_sample(before * before) / _positive(_over_sample(wide * wide))
-        return narrow(wide * ops.sqrt(ratio), after)
+        """u⁺‖u‖/‖u⁺‖; u where u⁺ is 0."""
+        before = at_least_float32(u)
+        direction, size = _direction(at_least_float32(after))
+        found = ops.where(size > 0, direction * _norm(before) / _norm(direction), before)
+        return narrow(found, after)
 
 
 CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
@@ -81,6 +82,19 @@ def _mean(u: Tensor) -> Tensor:
 
 def _over_sample(u: Tensor) -> Tensor:
     return ops.sum(u, axis=tuple(range(1, len(u.shape))), keepdims=True)
+
+
+def _direction(u: Tensor) -> tuple[Tensor, Tensor]:
+    """u over its largest magnitude, whose squares neither over- nor underflow; and that."""
+    axes = tuple(range(1, len(u.shape)))
+    size = ops.stop_gradient(ops.max(ops.abs(u), axis=axes, keepdims=True))
+    return u / _positive(size), size
+
+
+def _norm(u: Tensor) -> Tensor:
+    """The norm of each sample, with a gradient at 0 too."""
+    direction, size = _direction(u)
+    return size * ops.sqrt(_positive(_over_sample(direction * direction)))
 
 
 def _positive(x: Tensor) -> Tensor:
@@ -124,7 +138,9 @@ class InUse(RightHandSide):
 
     def nonlinear(self, u: Tensor) -> Tensor | None:
         """N(u); None where it is 0."""
-        return None if self.layer.linear else self.layer.nonlinear(u, self.weights)
+        if self.layer.linear:
+            return None
+        return shaped_like(self.layer.nonlinear(u, self.weights), u)
 
     def multipliers(self, sizes: Sequence[Any]) -> Any:
         """λ(ω) of L."""

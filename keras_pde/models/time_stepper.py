@@ -146,9 +146,10 @@ class TimeStepper(Network):
         steps = gate.count(steps, "steps")
         apart = gate.count(every or 1, "every") if every or callback else steps
         if steps % apart:
+            near = " or ".join(str(n * apart) for n in (steps // apart, steps // apart + 1) if n)
             raise ValueError(
                 f"every must divide steps. Received: every={apart}, steps={steps}. Use"
-                f" steps={steps // apart * apart} or {(steps // apart + 1) * apart}."
+                f" steps={near}."
             )
         u = self.tensors(state)
         kept = [ops.convert_to_numpy(u)] if every and callback is None else None
@@ -182,6 +183,10 @@ class TimeStepper(Network):
         """Its steps in a few words."""
         steps = f"{self.step_count} step{'s' * (self.step_count > 1)}"
         return f"{steps} of the time {self.dt:.4g}"
+
+    def observe(self, states: np.ndarray) -> np.ndarray:
+        """What pictures and tables show of states; by default all of it."""
+        return states
 
     def example(self) -> dict[str, np.ndarray]:
         """A smooth periodic state with values in [0, 1], from which golden outputs are computed."""

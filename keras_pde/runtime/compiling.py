@@ -258,3 +258,20 @@ def computes_now() -> bool:
     import tensorflow as tf
 
     return bool(tf.executing_eagerly())
+
+
+def has_gpu() -> bool:
+    """Whether the backend computes on a GPU.
+
+    Example:
+        >>> from keras_pde.runtime.compiling import has_gpu
+        >>> isinstance(has_gpu(), bool)
+        True
+    """
+    import keras
+
+    if keras.backend.backend() == "torch":  # which keras.distribution does not know
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return any("gpu" in kind for kind in keras.distribution.list_devices())

@@ -107,6 +107,31 @@ def test_h2_updates_of_depth_adam_are_as_smooth_in_depth_as_gradients() -> None:
     assert np.all(smooth[:, 2] == 0)
 
 
+def test_depth_adam_takes_weights_in_any_order_but_no_block_without_the_others() -> None:
+    grads = np.random.default_rng(0).standard_normal((5, 3)).astype("float32")
+
+    def moved(order: list[int]) -> np.ndarray:
+        weights, optimizer = variables(4), keras_pde.optimizers.DepthAdam(0.1)
+        optimizer.build(weights)
+        for _ in range(3):
+            optimizer.apply(
+                [ops.convert_to_tensor(grads[i]) for i in order], [weights[i] for i in order]
+            )
+        return np.stack([ops.convert_to_numpy(w) for w in weights])
+
+    expected = moved([0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(moved([3, 4, 0, 2, 1]), expected)
+    np.testing.assert_array_equal(moved([4])[4], expected[4])
+    with pytest.raises(
+        ValueError, match=r"gradient of block_0/kernel and none of block_2/kernel, "
+    ):
+        moved([0, 1, 4])
+    optimizer = keras_pde.optimizers.DepthAdam(0.1)
+    optimizer.build(variables(2))
+    with pytest.raises(ValueError, match="Unknown variable"):
+        optimizer.apply([ops.zeros((3,))], variables(1)[:1])
+
+
 def test_the_optimizers_are_the_rules_that_h3_is_measured_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,6 +14,7 @@ from keras import ops
 import keras_pde
 from keras_pde import MethodOfLines, equations
 from keras_pde.layers import PolynomialRightHandSide, TwoLayerRightHandSide
+from keras_pde.layers.right_hand_side import RightHandSideLayer
 
 pytestmark = pytest.mark.usefixtures("double")
 RNG = np.random.default_rng
@@ -69,7 +70,35 @@ LINEAR: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "dispersion": ({"equation": "dispersion", "integrator": "ssp_rk3"}, (14,)),
     "wave": ({"equation": "wave"}, (12,)),
     "growth": ({"equation": [(0.3, [(0, 2)]), (0.2, [(0, 0)])], "dt": 0.4}, (10,)),
+    "growth beside fine differences": (
+        {
+            "equation": [(1.0, [(0, 2)]), (1e-4, [(0, 0)])],
+            "integrator": "exponential_euler",
+            "dt": 1e3,
+            "spacing": 1e-4,
+        },
+        (10,),
+    ),
+    "heat, FED as far as suggested": ({"equation": "heat", "integrator": "fed:3"}, (16,)),
+    "decay, mean kept": (
+        {"equation": [(-1.0, [(0, 0)])], "integrator": "euler", "dt": 0.5, "conserve": "mean"},
+        (7,),
+    ),
+    "decay, mean kept, neumann": (
+        {
+            "equation": [(1.0, [(0, 2)]), (-1.0, [(0, 0)])],
+            "dt": 0.2,
+            "boundary": "neumann",
+            "conserve": "mean",
+        },
+        (7,),
+    ),
+    "heat, mean kept, dirichlet": (
+        {"equation": "heat", "boundary": "dirichlet", "conserve": "mean"},
+        (7,),
+    ),
 }
+UNBOUNDED = ("advection, neumann", "heat, mean kept, dirichlet")
 
 
 @pytest.mark.parametrize("kind", LINEAR)
@@ -83,11 +112,12 @@ def test_e21_no_dense_step_exceeds_its_norm_gain(kind: str) -> None:
     ]
     assert max(norms) <= certificate.norm_gain * (1 + 1e-12)
     assert certificate.lipschitz == certificate.norm_gain
-    if kind == "advection, neumann":
+    if kind in UNBOUNDED:
+        assert max(norms) > 1
         assert math.isinf(certificate.norm_gain)
     else:  # within a percent of what is attained
         assert certificate.norm_gain <= 1.01 * max(1, *norms)
-    if kind not in ("advection, neumann", "wave", "growth"):
+    if kind not in (*UNBOUNDED, "wave", "growth", "growth beside fine differences"):
         assert certificate.norm_stable
         assert net.with_steps(50).certificate().norm_stable
 
@@ -166,6 +196,34 @@ def test_e25_no_state_leaves_the_region(name: str, boundary: str) -> None:
     assert not network(equation, "euler", 1.01 * longest).step_certificate()["region"].proved
 
 
+def test_e25_an_end_that_is_missed_by_little_bounds_no_state() -> None:
+    """∂ₜu = r(u − u²) − 10⁻⁷ at 0, which grows without end however small the source is."""
+    r, u = 1e6, (0, 0)
+    fisher = [(r, [u]), (-r, [u, u])]
+    net = network([*fisher, (-1e-7, [])], "euler", 0.5 / r)
+    assert not net.step_certificate()["region"].proved
+    assert run(net.with_steps(120), np.zeros((1, 4, 1))).max() < -1e3
+    assert network(fisher, "euler", 0.5 / r).step_certificate()["region"].proved
+
+
+def test_a_constant_source_has_a_certificate() -> None:
+    net = network([(2.0, [])], "euler", 0.25)
+    assert not any(net.certificate()[key].proved for key in ("norm", "region", "mean", "max_min"))
+    np.testing.assert_array_equal(run(net, np.zeros((1, 3, 1))), 0.5)
+
+
+def test_no_bound_of_exact_arithmetic_is_said_of_16_bits() -> None:
+    """Near constants, whose roundings a step of RK4 adds up, the norm grows by a thousandth."""
+    net = MethodOfLines.from_equation("heat", dt=0.3, spacing=0.7, dtype="bfloat16")
+    u = ops.cast(0.75 + 0.02 * RNG(0).normal(size=(200, 16, 1)), "bfloat16")
+    norms = [
+        np.linalg.norm(ops.convert_to_numpy(ops.cast(x, "float32")), axis=1) for x in (u, net(u))
+    ]
+    assert (norms[1] / norms[0]).max() > 1.0005
+    assert not any(g.proved for g in net.certificate().guarantees)
+    assert network("heat", dt=0.3, spacing=0.7).certificate().norm_stable
+
+
 def test_e25_beyond_the_step_a_state_leaves_the_region() -> None:
     net = network(equations.fisher(1, 0.1, rate=4.0), "euler", 0.9, steps=1)
     assert not net.certificate()["region"].proved
@@ -183,6 +241,16 @@ KEPT: dict[str, tuple[dict[str, Any], bool]] = {
     "burgers in 2-D": ({"equation": "burgers", "ndim": 2}, False),
     "fisher": ({"equation": "fisher"}, False),
     "wave": ({"equation": "wave"}, False),
+    "growth of fine differences, learned": (
+        {
+            "equation": [(1.0, [(0, 2)]), (0.5, [(0, 0)])],
+            "spacing": 1e-3,
+            "dt": 2e-7,
+            "steps": 100,
+            "learned": True,
+        },
+        False,
+    ),
     "chaos": ({"equation": "kuramoto_sivashinsky", "accuracy": "spectral"}, True),
     "chaos, ETDRK4": (
         {
@@ -232,6 +300,20 @@ def test_projected_steps_keep_the_norm_and_plain_ones_do_not() -> None:
     assert round(np.linalg.norm(plain) / np.linalg.norm(u), 1) == 4.9
     with pytest.raises(ValueError, match="No step of it is stable"):
         network("advection", "euler", courant)
+
+
+@pytest.mark.parametrize(
+    ("integrator", "dt"), [("crank_nicolson", 0.5), ("exponential_euler", 13.0), ("etdrk4", 1e4)]
+)
+def test_the_norm_is_kept_where_a_step_ends_at_0_or_near(integrator: str, dt: float) -> None:
+    """The shortest wave, which Crank-Nicolson's step takes to 0, and an exponential one nearly."""
+    u = (-1.0) ** np.arange(8)[None, :, None]
+    for precision in ("float32", "float64"):
+        net = MethodOfLines("heat", integrator, dt, conserve="norm", dtype=precision)
+        for scale in (1.0, 1e-22, 1e21):  # whose squares are no float32
+            after = np.asarray(run(net, (scale * u).astype(precision)), "float64")
+            assert abs(np.linalg.norm(after) / np.linalg.norm(scale * u) - 1) < 1e-6
+    assert net.certificate()["norm_kept"].proved
 
 
 @pytest.mark.parametrize("integrator", ["rk4", "etdrk4"])
@@ -373,6 +455,34 @@ def test_learned_networks_train_from_the_classical_scheme() -> None:
     losses = net.fit(u, target, epochs=40, batch_size=16, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 20
     assert net.step_certificate()["order_space"].constant >= 2
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "neumann", "dirichlet"])
+def test_bounds_follow_the_weights_in_use(boundary: str) -> None:
+    """With a diffusivity that is learned to be 2.1 the step is 2.1 times too long."""
+    net = network("heat", "euler", 0.5, learned=True, boundary=boundary)
+    assert net.step_certificate().norm_stable
+    assert net.longest_step == pytest.approx(0.5)
+    net.right_hand_side.scales.assign([2.1])
+    attained = np.linalg.norm(matrix_of(net, (16,)), 2)
+    assert 3 < attained <= net.step_certificate().norm_gain <= 3.2 + 1e-12
+    assert not net.step_certificate()["max_min"].proved
+    assert net.longest_step == pytest.approx(0.5 / 2.1)
+    with pytest.raises(ValueError, match="longest stable step of euler here, "):
+        net.with_dt(0.4)
+    assert net.with_dt(0.2).certificate().norm_stable
+
+
+def test_nothing_is_said_of_a_layer_that_does_not_know_its_spectrum() -> None:
+    class Decay(RightHandSideLayer):
+        linear = True
+
+        def evolve(self, u: Any, weights: Any = None) -> Any:
+            return -u
+
+    net = MethodOfLines(Decay(1), "euler", 2.5)
+    assert float(run(net, np.ones((1, 4, 1))).max()) == -1.5
+    assert not net.certificate().norm_stable
 
 
 def gradient(net: Any, u: np.ndarray, training: bool) -> list[np.ndarray]:

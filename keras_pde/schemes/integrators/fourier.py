@@ -115,7 +115,7 @@ class Multiplier:
 
 def applied(multiplier: Multiplier, u: Tensor) -> Tensor:
     """The operator with that multiplier, of a state in its own precision."""
-    return narrow(inverse(multiplier(transform(u)), sizes_of(u)), u)
+    return shaped_like(narrow(inverse(multiplier(transform(u)), sizes_of(u)), u), u)
 
 
 def is_matrix(m: Complex, ndim: int) -> bool:

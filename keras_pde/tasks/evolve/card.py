@@ -10,9 +10,10 @@ from typing import Any
 from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.network import Network
 from keras_pde.tasks.evolve.data import Settings, scenario_in
-from keras_pde.tasks.evolve.scenario import Scenario
+from keras_pde.tasks.evolve.scenario import VORTICES, Scenario
 from keras_pde.tasks.section import Section, sentence
 
+NUMBER = "nRMSE is the mean of ‖u − v‖/‖v‖ over"
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 LINES = (
     "Cite: Celledoni, Jackaman, Murari, Owren, Predictions Based on Pixel Data: Insights from PDEs"
@@ -80,8 +81,7 @@ def _results(network: Network, scenario: Scenario, entry: Mapping[str, Any]) -> 
     facts = ", ".join(f"{key} {value}" for key, value in scenario.coefficients.items())
     about = f" with {facts}" if facts else ""
     factor = f"{entry['metric']['tolerance']:g}"
-    return f"""{scenario.equation}{about}: {scenario.states} initial states of the kind
-"{scenario.initial}" on a periodic box, seed {scenario.seed}. nRMSE is the mean of ‖u − v‖/‖v‖ over
+    return f"""{scenario.equation}{about}: {_starts(scenario)}. {NUMBER}
 them; v is {_truth(scenario)}.
 
 {table}
@@ -89,10 +89,21 @@ them; v is {_truth(scenario)}.
 `keras-pde evaluate {network.name}` computes them again; tolerance: a factor of {factor}."""
 
 
+def _starts(scenario: Scenario) -> str:
+    if scenario.file:
+        return f"the first states of the last {scenario.states} trajectories"
+    kind = (
+        "of a\nvortex each"
+        if scenario.equation == VORTICES
+        else f'of the kind\n"{scenario.initial}"'
+    )
+    return f"{scenario.states} initial states {kind} on a periodic box, seed {scenario.seed}"
+
+
 def _truth(scenario: Scenario) -> str:
     if scenario.file:
         return f"recorded in {scenario.file}"
-    if scenario.equation == "taylor_green":
+    if scenario.equation == VORTICES:
         return "the exact velocity of the decaying vortices"
     if scenario.evolution.nonlinear is None:
         return "the exact solution of the equation, by its Fourier series in float64"

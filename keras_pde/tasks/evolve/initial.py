@@ -46,6 +46,8 @@ def waves_at_rest(
     grid: PeriodicGrid, channels: int, rng: np.random.Generator, cutoff: int = 5
 ) -> np.ndarray:
     """A truncated Fourier series in the first half of the channels, 0 in the others."""
+    if channels % 2:
+        raise ValueError(f"waves at rest are of an even number of channels. Received: {channels}")
     u = waves(grid, channels // 2, rng, cutoff)
     return np.concatenate([u, np.zeros_like(u)], -1)
 

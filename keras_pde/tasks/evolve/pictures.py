@@ -21,7 +21,8 @@ def write_pictures(network: Any, scenario: Scenario, folder: Path) -> None:
     """Write rollout.png and rollout.gif into a folder, from one initial state of the scenario.
 
     Of a line rollout.png is a space-time picture, time from top to bottom; else it is the state
-    after the last step. The difference is enlarged to fill the scale.
+    after the last step. Colours are of the values that are shown, so that what has decayed is seen
+    too; the difference is enlarged to fill the scale.
     """
     from keras_pde.data.side_by_side import comparison_png, side_by_side
 
@@ -38,18 +39,26 @@ def write_pictures(network: Any, scenario: Scenario, folder: Path) -> None:
     exact = [reference.observe(first)[0], *[v[0] for v in reference.rollout(first, marks)]]
     shown, wanted = ([flat(v) for v in states] for states in (seen, exact))
     difference = [a - b for a, b in zip(shown, wanted, strict=True)]
-    low, high = scale(wanted)
-    largest = max(float(np.abs(d).max()) for d in difference)
-    make = (lambda v: space_time(v)) if reference.ndim == 1 else (lambda v: v[-1])
+    ours, exactly, apart = (
+        space_time(v) if reference.ndim == 1 else v[-1] for v in (shown, wanted, difference)
+    )
+    low, high = scale([ours, exactly])
+    largest = float(np.abs(apart).max())
     panels = {
-        "network": coloured(make(shown), low, high),
-        "exact": coloured(make(wanted), low, high),
-        "difference": coloured(make(difference), -largest, largest),
+        "network": coloured(ours, low, high),
+        "exact": coloured(exactly, low, high),
+        "difference": coloured(apart, -largest, largest),
     }
-    if reference.ndim > 1:
-        panels = {"start": coloured(shown[0], *scale(shown[:1])), **panels}
     notes = {"difference": f"at most {largest:.0e}"}
+    if reference.ndim > 1:
+        first_scale = scale(shown[:1])
+        panels = {"start": coloured(shown[0], *first_scale), **panels}
+        notes |= {"start": _said(*first_scale), "exact": _said(low, high)}
     picture = side_by_side(panels, notes)
     write_bytes(folder / "rollout.png", comparison_png(picture))
     thin = max(1, len(shown) // FRAMES)
     write_bytes(folder / "rollout.gif", gif(shown[::thin]))
+
+
+def _said(low: float, high: float) -> str:
+    return f"{low:.3g} to {high:.3g}"

@@ -154,7 +154,32 @@ class DepthAdam(keras.optimizers.Optimizer):
             ops.zeros_like(variable) if gradient is None else gradient
             for gradient, variable in zip(grads, variables, strict=True)
         ]
+        if trainable_variables is not None:
+            if self.built:
+                full, variables = self._in_order(full, variables)
+            trainable_variables = variables
         super().apply(full, trainable_variables)
+
+    def _in_order(
+        self, grads: Sequence[Tensor], variables: Sequence[Any]
+    ) -> tuple[list[Tensor], list[Any]]:
+        """Both as the weights were built: the last block of a family is to come last.
+
+        Raises:
+            ValueError: weights that it was not built with; some blocks without the others.
+        """
+        self._check_variables_are_known(variables)
+        given = {self._get_variable_index(v): (g, v) for g, v in zip(grads, variables, strict=True)}
+        for i in given:
+            if missing := [k for k in self._families[i] if k not in given]:
+                paths = ", ".join(self._trainable_variables[k].path for k in missing)
+                raise ValueError(
+                    f"The weights of all blocks are moved together, and there is a gradient of"
+                    f" {self._trainable_variables[i].path} and none of {paths}: give zeros, or"
+                    " None, for what is to stay"
+                )
+        grads, variables = zip(*(given[i] for i in sorted(given)), strict=True)
+        return list(grads), list(variables)
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """Take up a gradient; with that of the last block, move the weights of all."""

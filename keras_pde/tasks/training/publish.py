@@ -78,9 +78,9 @@ def rehearse(recipe: Recipe, model: Any, data: str | Path | None) -> None:
 def _device() -> str:
     import os
 
-    import keras
+    from keras_pde.runtime.compiling import has_gpu
 
-    if any("gpu" in kind for kind in keras.distribution.list_devices()):
+    if has_gpu():
         return "a GPU"
     try:
         cores = len(os.sched_getaffinity(0))  # those that this process may use
