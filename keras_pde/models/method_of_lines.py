@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.certified import uncertified
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.models.describe_method_of_lines import describe
 from keras_pde.models.influence import Influence
@@ -20,7 +19,6 @@ from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import MARK
-from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.runtime.types import Shape, Tensor
 from keras_pde.schemes import equations, integrators
 from keras_pde.schemes.integrators.fourier import shaped_like
@@ -216,9 +214,6 @@ class MethodOfLines(TimeStepper):
         rhs = self.right_hand_side
         if rhs.learned:
             self.require_weights()
-        dtype = rhs.compute_dtype
-        if unit_roundoff(dtype):
-            return uncertified(self.subject, f"no rule for the roundings of {dtype}")
         return step_certificate(self.subject, Scheme(rhs, self.integrator, self.dt, self.conserve))
 
     def influence(self) -> Influence:

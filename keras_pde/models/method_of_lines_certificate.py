@@ -18,6 +18,7 @@ from keras_pde.certificates.amplification import (
     polynomial_kernel,
 )
 from keras_pde.certificates.certificate import Certificate
+from keras_pde.certificates.certified import uncertified
 from keras_pde.certificates.conservation import MeanKept, NormKept
 from keras_pde.certificates.consistency import OrderInSpace, OrderInTime
 from keras_pde.certificates.guarantee import Guarantee
@@ -25,6 +26,7 @@ from keras_pde.certificates.invariant_region import InvariantRegion
 from keras_pde.certificates.max_min_principle import MaxMinPrinciple
 from keras_pde.layers.polynomial_facts import even, sums_to_zero
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
+from keras_pde.runtime.precision import unit_roundoff
 from keras_pde.schemes.integrators import Cycle, RungeKutta, Theta
 from keras_pde.schemes.integrators.exponential import Exponential
 from keras_pde.schemes.integrators.integrator import Integrator, Unconditional
@@ -47,7 +49,9 @@ class Scheme(NamedTuple):
 
 
 def step_certificate(subject: str, scheme: Scheme) -> Certificate:
-    """The certificate of one step."""
+    """The certificate of one step; of steps in 16 bits nothing is proved."""
+    if unit_roundoff(dtype := scheme.rhs.compute_dtype):
+        return uncertified(subject, f"no rule for the roundings of {dtype}")
     gain, why = norm_gain(scheme)
     lipschitz, slope = (gain, why) if scheme.rhs.linear else lipschitz_constant(scheme)
     if scheme.conserve == "norm":
