@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     args = parser.parse_args(arguments)
     count, steps = (3, 8) if args.quick else (args.starts, args.steps)
     index = keras_pde.presets.index()
-    names = args.preset or [n for n in trained() if index[n]["ndim"] == 2]
+    names = args.preset or [n for n in trained("denoise") if index[n]["ndim"] == 2]
     console.print(f"{provenance()}; {count} starts of {SIZE} × {SIZE}, {steps} steps")
     rows = []
     table = Table("preset", "norms of K", "certified", "attacked", "certified/attacked")

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     args = parser.parse_args(arguments)
     height, width = (48, 64) if args.quick else map(int, args.size.split("x"))
     index = keras_pde.presets.index()
-    names = args.preset or [name for name in trained() if index[name]["channels"] == 1]
+    names = args.preset or [name for name in trained("denoise") if index[name]["channels"] == 1]
     image = tf.constant(np.random.default_rng(0).random((1, height, width, 1)), tf.float32)
     models: dict[str, Any] = {
         "DnCNN": dncnn(),

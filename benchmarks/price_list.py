@@ -56,7 +56,7 @@ ASKED: dict[str, Callable[[Denoiser], bool]] = {
 
 def denoisers(measure: bool = False, names: Sequence[str] = ()) -> list[Denoiser]:
     """The zoo's grey denoisers of images, best first."""
-    found, learned = [], trained()
+    found, learned = [], trained("denoise")
     for name, entry in keras_pde.presets.index().items():
         if entry["ndim"] != 2 or entry["channels"] != 1 or LEVEL not in (entry.get("psnr") or {}):
             continue

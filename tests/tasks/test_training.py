@@ -608,10 +608,7 @@ def bsd() -> Path:
         pytest.skip("../shared/data/bsd is not beside the checkout")
 
 
-DENOISERS = [name for name in trained() if presets.index()[name]["task"] == "denoise"]
-
-
-@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("name", trained("denoise"))
 def test_the_number_on_the_card_is_that_of_the_index_and_of_the_weights(name: str) -> None:
     entry = presets.index()[name]
     card = (presets.folder_of(name) / "README.md").read_text(encoding="utf-8")

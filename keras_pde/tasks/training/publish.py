@@ -89,9 +89,9 @@ def _device() -> str:
     return f"{cores} CPU core{'s' * (cores > 1)}"
 
 
-def trained() -> list[str]:
-    """Names of the zoo's trained presets."""
-    return sorted(path.parent.name for path in presets.zoo_root().glob(f"*/*/{TRAINING}"))
+def trained(task: str = "*") -> list[str]:
+    """Names of the zoo's trained presets, of one task or of all."""
+    return sorted(path.parent.name for path in presets.zoo_root().glob(f"{task}/*/{TRAINING}"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
