@@ -9,6 +9,7 @@ from keras_pde.runtime.version import __version__ as __version__
 
 __all__ = [
     "Certificate",
+    "CertifiedClassifier",
     "Collision",
     "ConvOperator",
     "CoupledSplineFlux",
@@ -47,6 +48,7 @@ __all__ = [
     "evolve",
     "from_preset",
     "list_presets",
+    "metrics",
     "optimizers",
     "plotting",
     "problems",
@@ -83,6 +85,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         TwoLayerRightHandSide,
     )
     from keras_pde.models import (
+        CertifiedClassifier,
         DiffusionResNet,
         DuFortFrankelResNet,
         FEDResNet,
@@ -109,7 +112,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.tasks.evolve.evolving import evolve
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore
-    from keras_pde.tasks.training import callbacks, optimizers
+    from keras_pde.tasks.training import callbacks, metrics, optimizers
 else:
 
     def __getattr__(name: str) -> object:

@@ -1,5 +1,6 @@
 """Architectures: each a numerical scheme, on one base that runs any schedule, and multigrid."""
 
+from keras_pde.models.certified_classifier import CertifiedClassifier
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
 from keras_pde.models.fed_resnet import FEDResNet
@@ -10,6 +11,7 @@ from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
 
 __all__ = [
+    "CertifiedClassifier",
     "DiffusionResNet",
     "DuFortFrankelResNet",
     "FEDResNet",

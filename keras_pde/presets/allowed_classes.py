@@ -50,6 +50,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ImplicitRecurrent": ("models.implicit_recurrent",),
     "MultigridUNet": ("models.multigrid_unet",),
     "MethodOfLines": ("models.method_of_lines",),
+    "CertifiedClassifier": ("models.certified_classifier",),
     "PolynomialRightHandSide": ("layers.polynomial_right_hand_side",),
     "TwoLayerRightHandSide": ("layers.two_layer_right_hand_side",),
     "Equation": ("schemes.equations.equation",),

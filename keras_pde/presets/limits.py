@@ -26,6 +26,7 @@ DIGITS = 40
 STEPS = 10_000
 BLOCKS = 256  # with weights of their own
 LEVELS = 16
+STAGES = 8  # of a classifier
 SMOOTHING_STEPS = 100
 ITERATIONS = 1_000_000
 FILTERS = 4096

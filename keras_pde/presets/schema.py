@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_pde.presets import limits
+from keras_pde.presets.schema_classifiers import CLASSIFIERS
 from keras_pde.presets.schema_evolution import EVOLUTION
 from keras_pde.presets.schema_parts import (
     BLOCK_NETWORKS,
@@ -119,6 +120,8 @@ SCHEMA: dict[str, dict[str, Check]] = {
     },
     # time stepping
     **EVOLUTION,
+    # classifiers
+    **CLASSIFIERS,
     # steps and what is around them
     "DiffusionBlock": {
         **STEP,

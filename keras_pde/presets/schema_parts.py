@@ -34,7 +34,8 @@ BLOCK_NETWORKS = (
     "ImplicitRecurrent",
 )
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
-NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS)
+CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier",)
+NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS, *CLASSIFIERS)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (
     *(*VARIANCE, "LecunUniform", "VarianceScaling", "RandomNormal", "RandomUniform"),

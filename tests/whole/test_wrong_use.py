@@ -86,6 +86,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
         lambda: keras_pde.MethodOfLines.from_equation("gray_scott", dt=0.5),
         {"state": X},
     ),
+    "CertifiedClassifier": (lambda: keras_pde.CertifiedClassifier(3, blocks=1), {"image": X}),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
         {"state": np.concatenate([X] * 4 + [X[..., :1]], -1)},

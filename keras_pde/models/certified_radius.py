@@ -1,0 +1,136 @@
+"""The certified radius of each image, in float64 with its rounding errors subtracted (K3).
+
+Let N be the classifier in exact arithmetic, with the kernels, step sizes and rows that float64
+computes from the stored weights. N is evaluated in float64; ũₖ are the computed states. A block of
+Lipschitz constant 1 hands an error on without growth, and adds that of its own arithmetic. With κ
+≥ ‖K‖, s = κ‖ũ‖ + ‖b‖ ≥ ‖Kũ + b‖, q = Ls ≥ ‖Φ(Kũ + b)‖, and errors f and a of K and Kᵀ
+(`keras_pde.operators.rounding`), it adds at most
+
+    ρ = 2(τκ(L f‖ũ‖ + 1024εq) + τaq + 4ε(τκq + ‖ũ‖)),   ε = 2⁻⁵³,
+
+where the factor 2 covers products of errors, and a flux is granted 1024 roundings of L|s|. The
+errors of K are stated for sums in float32. They are convex in the unit roundoff and 0 at 0, so in
+float64 they are at most 2⁻²⁹ times as large.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_pde.certificates.margin import radii
+from keras_pde.layers.diffusion_block import DiffusionBlock
+from keras_pde.layers.diffusion_step import PreparedBlock
+from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.precision import SUMS, unit_roundoff
+
+if TYPE_CHECKING:
+    from keras_pde.models.certified_classifier import CertifiedClassifier
+
+EPSILON = 2.0**-53
+FLUX_ROUNDINGS = 1024
+BATCH = 64  # images at once, in float64
+
+
+class BlockErrors(NamedTuple):
+    """What the rounding error of a block is computed from: τ, κ, f, a and L of the formula."""
+
+    step: float
+    norm: float
+    forward: float
+    adjoint: float
+    slope: float
+    bias: float
+
+    def added(self, size: np.ndarray, points: int) -> np.ndarray:
+        """ρ of states of norm ``size`` on so many points."""
+        s = self.norm * size + self.bias * math.sqrt(points)
+        q = self.slope * s
+        inner = self.slope * self.forward * size + FLUX_ROUNDINGS * EPSILON * q
+        step = self.step * (self.norm * inner + self.adjoint * q)
+        return 2 * (step + 4 * EPSILON * (self.step * self.norm * q + size))
+
+
+def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
+    """The constants of a block that computes in float64.
+
+    Raises:
+        ValueError: an operator that does not say how it rounds.
+    """
+    rounding = block.operator.rounding_errors(SUMS)
+    bias = np.array(ops.convert_to_numpy(block.bias)) if block.use_bias else np.zeros(1)
+    finer = EPSILON / SUMS
+    return BlockErrors(
+        step=float(np.max(np.abs(np.array(ops.convert_to_numpy(prepared.step))))),
+        norm=block.operator.norm_bound(),
+        forward=rounding.forward * finer,
+        adjoint=rounding.adjoint * finer,
+        slope=max(map(abs, block.flux.slope_bounds)),
+        bias=float(np.linalg.norm(bias)),
+    )
+
+
+def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
+    """r of each image: no ‖e‖ < r changes the class that N answers, which is the network's.
+
+    An image whose class float64 finds another than the network has r = 0.
+
+    Raises:
+        ValueError: a network that computes in 16 bits, whose logits round by more than exact
+            arithmetic can say.
+    """
+    if unit_roundoff(network.compute_dtype):
+        raise ValueError(
+            f"A radius is proved of exact arithmetic, which {network.name} is too far from in"
+            f" {network.compute_dtype}: load it with dtype='float32', which has the same weights"
+        )
+    x = np.asarray(x)
+    answers = network.answers(x)
+    with double_precision():
+        exact = network.in_float64()
+        prepared = [block.prepare().constant() for block in exact.steps]
+        constants = [errors_of(b, p) for b, p in zip(exact.steps, prepared, strict=True)]
+        matrix, lipschitz = exact.head.matrix(), exact.state_certificate().lipschitz
+        found = [
+            logits_with_error(exact, x[k : k + BATCH], prepared, constants)
+            for k in range(0, len(x), BATCH)
+        ]
+    if not found:
+        return np.zeros(0)
+    logits, error = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    apart = np.linalg.norm(matrix[:, None] - matrix[None], axis=2)
+    r = radii(logits, apart, lipschitz, error)
+    return np.where(logits.argmax(axis=1) == answers, r, 0.0)
+
+
+def logits_with_error(
+    network: CertifiedClassifier,
+    x: np.ndarray,
+    prepared: list[PreparedBlock],
+    constants: list[BlockErrors],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of images in float64, and what a difference of two may be wrong by."""
+    states: list[Any] = []
+    image = ops.convert_to_tensor(x.astype("float64"))
+    logits = np.array(ops.convert_to_numpy(network.run(image, prepared, states)))
+    error, size = np.zeros(len(x)), np.zeros(len(x))
+    arrays = iter([np.array(ops.convert_to_numpy(state)) for state in states])
+    rest = iter(constants)
+    for stage in network.stages:
+        u = next(arrays)
+        size = _norms(u)
+        error += 4 * stage.patch_size ** len(network.sizes) * EPSILON * size  # a sum over a patch
+        for _ in range(stage.count):
+            error += next(rest).added(size, u[0, ..., 0].size)
+            u = next(arrays)
+            size = _norms(u)
+    bias = np.abs(np.array(ops.convert_to_numpy(network.head.bias))).max()
+    products = 2 * (network.head.features + 4) * EPSILON * (size + bias)
+    return logits, 2 * (error + products)
+
+
+def _norms(u: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(u.reshape(len(u), -1), axis=1)
