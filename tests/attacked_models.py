@@ -28,7 +28,7 @@ def learned(
     filters: Any = 2,
     kernel_size: int = 2,
     boundary: str = "neumann",
-    normalize: bool = True,
+    normalize: bool | str = True,
     **options: Any,
 ) -> ConvOperator:
     return ConvOperator(
@@ -70,6 +70,9 @@ MODELS = {
     ),
     "explicit per channel": lambda: DiffusionResNet(
         3, block=block("perona_malik", "per_channel", learned(3, normalize=False))
+    ),
+    "explicit scaled": lambda: DiffusionResNet(
+        3, block=block("smooth_relu", "scaled", learned(3, 2, "dirichlet", "columns"))
     ),
     "explicit weickert periodic": lambda: DiffusionResNet(
         3, block=block("weickert", operator=learned(2, 3, "periodic")), tied=True

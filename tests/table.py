@@ -88,12 +88,16 @@ CASES = [
             },
             "dct": lambda: {"filters": None, "initializer": "dct", "kernel_size": 3},
             "learned from a stencil": lambda: {"filters": 2, "initializer": "central"},
+            "columns": lambda: {"filters": 4, "boundary": "dirichlet", "normalize": "columns"},
         },
     ),
     Case(
         DenseOperator,
         lambda: {"rows": 3, "initializer": "he_normal", "normalize": True},
-        elsewhere={"tall": lambda: {"rows": 7, "initializer": "he_normal"}},
+        elsewhere={
+            "tall": lambda: {"rows": 7, "initializer": "he_normal"},
+            "columns": lambda: {"rows": 4, "normalize": "columns"},
+        },
     ),
     Case(
         FiniteDifference,
@@ -183,6 +187,12 @@ CASES = [
         },
         elsewhere={
             "per channel": lambda: {"operator": ConvOperator(5, 3), "step_size": "per_channel"},
+            "scaled, of columns, smooth": lambda: {
+                "operator": ConvOperator(5, 3, boundary="periodic", normalize="columns"),
+                "flux": activations.SmoothReLU(0.2),
+                "step_size": "scaled",
+                "use_bias": True,
+            },
             "number of filters": lambda: {"operator": 4, "flux": SplineFlux(4)},
             "gated, by rows": lambda: {
                 "operator": ConvOperator(8, 5, boundary="dirichlet", zero_mean=True),

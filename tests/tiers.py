@@ -95,6 +95,8 @@ KEPT = {
     # operators in every dimension and at every boundary
     "operators::normalize_keeps_the_norm_at_most_one_for_all_weights": 3,
     "dense::a_block_with_a_matrix_keeps_what_it_certifies": 2,
+    "certified_blocks::b1_b2_no_pair_of_inputs_moves_apart_in_a_certified_block": 2,
+    "certified_blocks::b2_scaled_columns_keep_the_norm_at_most_one": 3,
     "models::features_are_the_states_of_the_scheme": 6,
     "activations::potential_is_the_integral_of_the_flux": 9,
     "rounding::what_exact_arithmetic_promises_is_broken_in_16_bits_and_what_is_certified_is_not": 1,

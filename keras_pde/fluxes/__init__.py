@@ -19,6 +19,7 @@ so the bounds do not depend on λ: learning the contrast never costs a guarantee
 | truncated_bfb            | no       | −1                | identity up to λ, then λ²/s            |
 | fab                      | no       | −1.142 (kappa=2)  | negative beyond λ: backward diffusion  |
 | relu                     | yes      | 0                 | max(s, 0); not odd                     |
+| smooth_relu              | yes      | 0                 | from −λ to s − λ; not odd              |
 """
 
 from keras_pde.fluxes.classical import (
@@ -44,11 +45,13 @@ from keras_pde.fluxes.registry import (
     perona_malik_exponential,
     relu,
     serialize,
+    smooth_relu,
     truncated_bfb,
     truncated_tv,
     weickert,
 )
 from keras_pde.fluxes.relu import ReLU
+from keras_pde.fluxes.smooth_relu import SmoothReLU
 from keras_pde.fluxes.spline_flux import SplineFlux
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "PeronaMalik",
     "PeronaMalikExponential",
     "ReLU",
+    "SmoothReLU",
     "SplineFlux",
     "TruncatedBFB",
     "TruncatedTV",
@@ -74,6 +78,7 @@ __all__ = [
     "perona_malik_exponential",
     "relu",
     "serialize",
+    "smooth_relu",
     "truncated_bfb",
     "truncated_tv",
     "weickert",

@@ -141,7 +141,16 @@ class Flux(Configured, metaclass=_Sampled):
         return narrow(self.diffusivity_at(wide, contrast) * wide, s)
 
     def diffusivity(self, s2: Any, contrast: Any = None) -> Any:
-        """g(s²); the argument is the square s² (or a sum of squares, for coupled channels)."""
+        """g(s²); the argument is the square s² (or a sum of squares, for coupled channels).
+
+        Raises:
+            ValueError: the flux depends on the sign of s.
+        """
+        if not self.isotropic:
+            raise ValueError(
+                f"The {self.name} flux depends on the sign of s, so it has no diffusivity g(s²) and"
+                " cannot be coupled. Ask diffusivity_at(s)."
+            )
         s2 = ops.convert_to_tensor(s2)
         wide = at_least_float32(s2)
         lam = self._contrast(contrast, wide)

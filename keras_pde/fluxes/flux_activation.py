@@ -102,7 +102,8 @@ class FluxActivation(FluxLayer):
         """Φ of each part."""
         if self.flux.isotropic:
             return super()._fluxes(parts, parameters)
-        return [self.flux(s) for s in parts]
+        contrasts = contrast_of_parts(parameters[0], parts)
+        return [self.flux(s, c) for s, c in zip(parts, contrasts, strict=True)]
 
     def _linearize(self, parts: list[Tensor], parameters: list[Number]) -> list[Tensor]:
         """Φ′ of each part; coupled, g, 2g′ and s/λ, in at least float32."""

@@ -18,6 +18,7 @@ from keras_pde.fluxes.classical import (
 from keras_pde.fluxes.fab import FAB
 from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.relu import ReLU
+from keras_pde.fluxes.smooth_relu import SmoothReLU
 from keras_pde.runtime.registry import find
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "perona_malik_exponential",
     "relu",
     "serialize",
+    "smooth_relu",
     "truncated_bfb",
     "truncated_tv",
     "weickert",
@@ -46,6 +48,7 @@ _CLASSES: list[type[Flux]] = [
     TruncatedBFB,
     FAB,
     ReLU,
+    SmoothReLU,
 ]
 _BY_NAME = {cls.key: cls for cls in _CLASSES}
 
@@ -58,6 +61,7 @@ weickert = Weickert()
 truncated_bfb = TruncatedBFB()
 fab = FAB()
 relu = ReLU()
+smooth_relu = SmoothReLU()
 
 
 def get(identifier: str | dict[str, Any] | Flux, argument: str = "") -> Flux:

@@ -30,13 +30,6 @@ class ReLU(Flux):
         """Φ(s)."""
         return ops.relu(s)
 
-    def diffusivity(self, s2: Any, contrast: Any = None) -> Any:
-        """Not a function of s²."""
-        raise ValueError(
-            "The relu flux depends on the sign of s, so it has no diffusivity g(s²) and cannot be"
-            " coupled."
-        )
-
     def diffusivity_at(self, s: Any, contrast: Any = None) -> Any:
         """1 where s > 0, else 0."""
         return ops.cast(s > 0, s.dtype)

@@ -46,8 +46,9 @@ class DiffusionBlock(DiffusionStep):
         step_size: τ as a number (refused beyond the limit where the limit is known); "auto", τ =
             fraction · limit with limit = 2/(2β + L‖K‖²); "learned", τ = fraction · limit ·
             sigmoid(θ), θ = 0 at first; "per_channel", a step for each filter from row sums of KKᵀ
-            (Gershgorin), τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ).
-        fraction: in (0, 1], the part of the limit that "auto", "learned" and "per_channel" use.
+            (Gershgorin), τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ); "scaled", τᵢ = fraction ·
+            2/(L Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ) with learned q = e^θ, |θ| ≤ 30, 1 at first (B1).
+        fraction: in (0, 1], the part of the limit that all words use.
         coupled: one diffusivity g(Σ(Ku)²) for all filters and channels; for a flux given by name.
         use_bias: learn b. Keeps the Lipschitz constant, loses norm stability.
         data_weight: β ≥ 0, pull towards the source f; "learned" makes β = softplus(θ), 0.1 at
@@ -60,8 +61,12 @@ class DiffusionBlock(DiffusionStep):
     Raises:
         ValueError: a step size beyond the limit (with the limit), options that exclude each other.
 
-    Source: Alt et al., arXiv:2103.15419 (2021); Ruthotto, Haber, arXiv:1804.04272 (2018);
-    per-channel steps: Araujo et al., arXiv:2303.03169 (2023).
+    Presets by arguments: flux="relu", use_bias=True is the convex potential layer (CPL), with
+    step_size="scaled" the SDP-based layer (SLL), and with fraction=θ < 1 the θ-averaged block.
+
+    Source: Alt et al., arXiv:2103.15419 (2021); Ruthotto, Haber, arXiv:1804.04272 (2018); CPL:
+    Meunier et al., arXiv:2110.12690 (2021); steps for each channel and SLL: Araujo et al.,
+    arXiv:2303.03169 (2023); averaged: Sherry et al., arXiv:2306.17332 (2023).
 
     Example:
         >>> from keras_pde import DiffusionBlock
@@ -103,20 +108,8 @@ class DiffusionBlock(DiffusionStep):
         self.use_bias = gate.flag(use_bias, "use_bias")
         self.data_weight = data_weight
         self.raw_step: Any = None
-        self._check()
-
-    def _check(self) -> None:
-        if self.step_size == "per_channel":
-            if self.flux.couples_channels:
-                raise ValueError(
-                    "A step for each channel and a flux that couples channels exclude each other:"
-                    " the step would not be symmetric"
-                )
-            if self.operator.fixed or self.data_weight:
-                raise ValueError(
-                    "step_size='per_channel' needs an operator with one convolution of its own, and"
-                    " data_weight=0. Use 'auto'."
-                )
+        self.raw_scaling: Any = None
+        steps.check_rows(step_size, self.operator, self.flux, data_weight)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build operator and flux, and check a fixed step against the limit."""
@@ -126,6 +119,10 @@ class DiffusionBlock(DiffusionStep):
         if self.step_size == "learned":
             self.raw_step = self.add_weight(
                 shape=(), initializer="zeros", autocast=False, name="raw_step"
+            )
+        if self.step_size == "scaled":
+            self.raw_scaling = self.add_weight(
+                shape=(inner[-1],), initializer="zeros", autocast=False, name="raw_scaling"
             )
         if self.data_weight == "learned":
             start = keras.initializers.Constant(float(inverse_softplus(0.1)))
@@ -159,7 +156,7 @@ class DiffusionBlock(DiffusionStep):
         step = steps.in_use(
             self.step_size,
             self.fraction,
-            self.raw_step,
+            self.raw_step if self.step_size == "learned" else self.raw_scaling,
             self.operator,
             kernels,
             self.flux,
@@ -217,7 +214,7 @@ class DiffusionBlock(DiffusionStep):
             shared = frozen * len(parts) if len(frozen) == 1 else frozen
             fluxes = [g * s for g, s in zip(shared, parts, strict=True)]
         step = prepared.step
-        if self.step_size == "per_channel":
+        if steps.varies(self.step_size):
             fluxes, step = [as_in(step, f) * f for f in fluxes], 1.0
         update = self.operator.adjoint_of(fluxes, prepared.kernels)
         if self.data_weight and source is not None:
@@ -237,10 +234,10 @@ class DiffusionBlock(DiffusionStep):
         return self.step(u, prepared, source=f, noise=noise, parameters=given)
 
     def energy(self, u: Any, source: Any = None, noise: Any = None, guide: Any = None) -> Any:
-        """E(u) = Σψ(Ku + b) + β/2‖u − f‖² for each sample; steps per channel weigh it, Στᵢψᵢ."""
+        """E(u) = Σψ(Ku + b) + β/2‖u − f‖² for each sample; varying steps weigh it, Στᵢψᵢ."""
         self.check_call(u, source, noise, guide)
         prepared, f = self.prepare(), u if source is None else source
-        weight = prepared.step if self.step_size == "per_channel" else 1.0
+        weight = prepared.step if steps.varies(self.step_size) else 1.0
         potentials = self.potentials(u, prepared, noise, f if guide is None else guide)
         total = sum(per_sample(as_in(weight, p) * p) for p in potentials)
         if self.data_weight and source is not None:
@@ -252,13 +249,13 @@ class DiffusionBlock(DiffusionStep):
     def facts(self) -> BlockFacts:
         """τ‖K‖², bounds and assumptions, from the weights as the block computes with them."""
         prepared = self.prepare()
-        steps = np.asarray(ops.convert_to_numpy(prepared.step))
-        tau = float(np.max(steps))
+        sizes = np.asarray(ops.convert_to_numpy(prepared.step))
+        tau = float(np.max(sizes))
         squared = self.operator.certified_squared_norm()
         gates = self.gating(squared)
-        if self.step_size == "per_channel":
+        if steps.varies(self.step_size):
             # a step of size 0 is one of a row sum that overflows
-            strength = self.fraction * 2 / self.flux.stiffness if np.all(steps > 0) else np.inf
+            strength = self.fraction * 2 / self.flux.stiffness if np.all(sizes > 0) else np.inf
             data = 0.0
             # steps that differ between channels weigh the entries of Φ′ unequally
             gates = math.inf if gates else gates

@@ -2,7 +2,8 @@
 
 The step u − τ(β(u − f) + KᵀΦ(Ku)) is stable for τ ≤ 2/(2β + L‖K‖²). "auto" takes a fraction of that
 limit and "learned" a learned share of it; "per_channel" takes τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼ) for
-each row of K, since KKᵀ ⪯ diag of its row sums.
+each row of K, since KKᵀ ⪯ diag of its row sums, and "scaled" τᵢ = fraction · 2/(L Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ)
+with learned q > 0, since that holds for every q (B1).
 """
 
 from __future__ import annotations
@@ -15,7 +16,42 @@ from keras_pde.runtime.precision import at_least_float32, unit_roundoff
 from keras_pde.runtime.types import DType, Number, Tensor
 from keras_pde.schemes.lengths import positive
 
-STEP_SIZES = ("auto", "learned", "per_channel")
+VARYING = ("per_channel", "scaled")
+STEP_SIZES = ("auto", "learned", *VARYING)
+LARGEST_SCALING = 30.0  # of |θ|, q = e^θ: quotients of q stay within float32
+
+
+def varies(step_size: float | str) -> bool:
+    """Whether each row of K has a step of its own.
+
+    Example:
+        >>> from keras_pde.layers import step_size
+        >>> step_size.varies("scaled"), step_size.varies("auto"), step_size.varies(0.1)
+        (True, False, False)
+    """
+    return isinstance(step_size, str) and step_size in VARYING
+
+
+def check_rows(
+    step_size: float | str, operator: Operator, flux: FluxLayer, data_weight: float | str
+) -> None:
+    """Refuse a step for each row of K where the update would not be a gradient step.
+
+    Raises:
+        ValueError: a flux that couples channels, an operator without weights, a data term.
+    """
+    if not varies(step_size):
+        return
+    if flux.couples_channels:
+        raise ValueError(
+            "A step for each channel and a flux that couples channels exclude each other: the step"
+            " would not be symmetric"
+        )
+    if operator.fixed or data_weight:
+        raise ValueError(
+            f"step_size={step_size!r} needs an operator with one convolution of its own, and"
+            " data_weight=0. Use 'auto'."
+        )
 
 
 def check(step_size: float | str, fraction: float, data_weight: float | str = 0.0) -> None:
@@ -54,7 +90,7 @@ def largest(operator: Operator, flux: FluxLayer, data_weight: float | str) -> fl
 def in_use(
     step_size: float | str,
     fraction: float,
-    raw_step: Tensor | None,
+    raw: Tensor | None,
     operator: Operator,
     weights: list[Tensor],
     flux: FluxLayer,
@@ -64,9 +100,9 @@ def in_use(
     """τ from the weights at hand, in at least float32: a number, a scalar, or a value for each row.
 
     Args:
-        step_size: a number, "auto", "learned" or "per_channel".
+        step_size: a number or one of `STEP_SIZES`.
         fraction: the part of the limit to use.
-        raw_step: θ of a learned step.
+        raw: θ of a learned step, or of the scaling q = e^θ of the rows.
         operator: K.
         weights: of K, in use.
         flux: Φ.
@@ -77,12 +113,17 @@ def in_use(
         return step_size
     # smallest ‖K‖² to divide by: the step stays finite in the precision it is rounded to
     tiny = 1e-4 if unit_roundoff(dtype) else 1e-12
-    if step_size == "per_channel":
-        sums = ops.maximum(operator.row_sums(weights), tiny) * (1 + 1e-5)
-        return fraction * 2 / (flux.stiffness * sums)
+    theta = None if raw is None else at_least_float32(ops.convert_to_tensor(raw))
+    if varies(step_size):
+        if step_size == "scaled":
+            q = ops.exp(ops.clip(theta, -LARGEST_SCALING, LARGEST_SCALING))
+            sums = operator.row_sums(weights, q)
+        else:
+            sums = operator.row_sums(weights)
+        return fraction * 2 / (flux.stiffness * (ops.maximum(sums, tiny) * (1 + 1e-5)))
     bound = operator.squared_norm_bound(weights)
     bound = bound if isinstance(bound, float) else ops.maximum(bound, tiny)
     limit = 2 / (2 * data_weight + flux.stiffness * bound)
     if step_size == "learned":
-        limit = limit * ops.sigmoid(at_least_float32(ops.convert_to_tensor(raw_step)))
+        limit = limit * ops.sigmoid(theta)
     return fraction * limit

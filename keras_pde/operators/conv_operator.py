@@ -13,6 +13,7 @@ from keras_pde.operators import conv_norms, stencils
 from keras_pde.operators.boundary import check_boundary, extend, fold
 from keras_pde.operators.convolution import convolve, convolve_adjoint, prefers_xla
 from keras_pde.operators.initializing import initializer_of
+from keras_pde.operators.normalizing import COLUMNS, check_normalization, described, normalized
 from keras_pde.operators.normed_convolution import NormedConvolution
 from keras_pde.operators.respacing import respaced
 from keras_pde.runtime import gate, sharing
@@ -43,9 +44,10 @@ class ConvOperator(NormedConvolution):
         zero_mean: subtract each kernel's mean, so that K·1 = 0 and diffusion keeps the average grey
             value (exactly so for "neumann" and "periodic"). Of stacked kernels the first is made
             zero-mean.
-        normalize: divide K by max(1, bound) for a differentiable upper bound of ‖K‖ computed at
-            every call, so that ‖K‖ ≤ 1 holds through training. Tightest for "periodic" and
-            "dirichlet".
+        normalize: how ‖K‖ ≤ 1 is kept through training. True divides K by max(1, bound) at every
+            call, with a differentiable upper bound of ‖K‖; "columns" divides the kernels of each
+            channel of u by the root of a row sum of |KᵀK|, which is AOL (B2), for one convolution.
+            Both are tightest for "periodic" and "dirichlet".
 
     Shapes: (batch, \*spatial, channels) → (batch, \*spatial, filters); spatial sizes are dynamic
     and kept.
@@ -55,7 +57,7 @@ class ConvOperator(NormedConvolution):
             stencil.
 
     Source: Alt et al., arXiv:2103.15419 (2021); stacked kernels as in Goujon et al.,
-    arXiv:2211.12461 (2022).
+    arXiv:2211.12461 (2022); columns: Prach, Lampert, arXiv:2208.03160 (2022).
 
     Example:
         >>> from keras_pde import ConvOperator
@@ -78,7 +80,7 @@ class ConvOperator(NormedConvolution):
         boundary: str = "neumann",
         initializer: Any = None,
         zero_mean: bool = False,
-        normalize: bool = False,
+        normalize: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,7 +93,12 @@ class ConvOperator(NormedConvolution):
         self.kernel_size = gate.count(kernel_size, "kernel_size", high=WIDEST)
         self.boundary = check_boundary(boundary)
         self.zero_mean = gate.flag(zero_mean, "zero_mean")
-        self.normalize = gate.flag(normalize, "normalize")
+        self.normalize = check_normalization(normalize)
+        if self.normalize == COLUMNS and isinstance(filters, list | tuple) and len(filters) > 1:
+            raise ValueError(
+                "normalize='columns' is for one convolution. Received: filters="
+                f"{self.filters}. Use normalize=True."
+            )
         if initializer is None:
             initializer = "forward" if filters is None else "orthogonal"
         self.stencil = (
@@ -152,9 +159,7 @@ class ConvOperator(NormedConvolution):
         options = [f"{self.boundary} boundary"]
         if self.zero_mean:
             options.append("zero-mean")
-        if self.normalize:
-            options.append("normalised to ‖K‖ ≤ 1")
-        return f"{kernels}; {', '.join(options)}"
+        return f"{kernels}; {', '.join(filter(None, (*options, described(self.normalize))))}"
 
     def build(self, input_shape: Shape) -> None:
         """Create the kernels; the rank of the input decides between 1-D, 2-D and 3-D."""
@@ -229,11 +234,7 @@ class ConvOperator(NormedConvolution):
             kernels[0] = kernels[0] - ops.mean(
                 kernels[0], axis=tuple(range(self.ndim)), keepdims=True
             )
-        if self.normalize:
-            bound = conv_norms.in_graph_bound(kernels, self.boundary)
-            scale = ops.rsqrt(ops.maximum(bound, 1)) ** (1 / len(kernels))
-            kernels = [k * scale for k in kernels]
-        return kernels
+        return normalized(kernels, self.boundary, self.normalize)
 
     def parts(self, u: Tensor, weights: list[Tensor] | None = None) -> list[Tensor]:
         """K u in parts: one array for convolutions, one for each row of a sliced stencil."""

@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_pde.operators.initializing import initializer_of
-from keras_pde.operators.norms import OUTWARD, gram_iteration
+from keras_pde.operators.normalizing import COLUMNS, check_normalization, column_scaled, described
+from keras_pde.operators.norms import OUTWARD, gram_iteration, scaled_sums
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.rounding import RoundingErrors, rounding_errors
 from keras_pde.runtime import gate, sharing
@@ -33,7 +34,9 @@ class DenseOperator(Operator):
     Args:
         rows: numbers of Ku.
         initializer: a Keras initializer of the matrix, stored as (channels, rows).
-        normalize: divide K by max(1, bound) at every call, so that ‖K‖ ≤ 1 holds through training.
+        normalize: how ‖K‖ ≤ 1 is kept through training: True divides K by max(1, bound) at every
+            call; "columns" divides each column by the root of a row sum of |KᵀK|, which is AOL
+            (B2); False leaves K free.
 
     Shapes: (batch, channels) → (batch, rows); also (batch, \*spatial, channels), where the one
     matrix acts at every point.
@@ -42,7 +45,7 @@ class DenseOperator(Operator):
         ValueError: rows that are no whole number ≥ 1; a state without a fixed last axis.
 
     Source: Ruthotto, Haber, arXiv:1804.04272 (2018), symmetric layers; Gram iteration: Delattre et
-    al., arXiv:2305.16173 (2023).
+    al., arXiv:2305.16173 (2023); columns: Prach, Lampert, arXiv:2208.03160 (2022).
 
     Example:
         >>> from keras_pde import DenseOperator, DiffusionBlock
@@ -59,23 +62,23 @@ class DenseOperator(Operator):
         rows: int = 32,
         *,
         initializer: Any = "orthogonal",
-        normalize: bool = False,
+        normalize: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.rows = gate.count(rows, "rows")
         self.initializer = initializer_of(initializer)
-        self.normalize = gate.flag(normalize, "normalize")
+        self.normalize = check_normalization(normalize)
 
     @property
     def bound_is_constant(self) -> bool:
         """Whether K is normalised."""
-        return self.normalize
+        return bool(self.normalize)
 
     @property
     def description(self) -> str:
         """Size and options, for ``print(model)``."""
-        normalised = ", normalised to ‖K‖ ≤ 1" if self.normalize else ""
+        normalised = f", {described(self.normalize)}" if self.normalize else ""
         return f"a matrix of {self.rows} rows{normalised}"
 
     def build(self, input_shape: Shape) -> None:
@@ -103,7 +106,10 @@ class DenseOperator(Operator):
     def compute_weights(self) -> list[Tensor]:
         """The matrix (channels, rows), normalised where asked for."""
         kernel = at_least_float32(ops.convert_to_tensor(self.kernel))
-        if self.normalize:
+        if self.normalize == COLUMNS:
+            absolute = ops.abs(ops.matmul(kernel, ops.transpose(kernel)))
+            kernel = column_scaled(kernel, ops.sum(absolute, axis=1))
+        elif self.normalize:
             kernel = kernel * ops.rsqrt(ops.maximum(_in_graph_bound(kernel), 1))
         return [kernel]
 
@@ -150,10 +156,10 @@ class DenseOperator(Operator):
         matrix = self._matrix()
         return float(np.abs(matrix).sum(axis=1).max()) * (1 + matrix.shape[1] * ROUNDING)
 
-    def row_sums(self, weights: list[Tensor]) -> Tensor:
-        """Row sums Σⱼ|KKᵀ|ᵢⱼ: KKᵀ ⪯ diag of them."""
+    def row_sums(self, weights: list[Tensor], scaling: Tensor | None = None) -> Tensor:
+        """Row sums Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ: KKᵀ ⪯ diag of them (B1)."""
         (kernel,) = weights
-        return ops.sum(ops.abs(ops.matmul(ops.transpose(kernel), kernel)), axis=1)
+        return scaled_sums(ops.abs(ops.matmul(ops.transpose(kernel), kernel)), scaling, ops)
 
     def rounding_errors(self, unit: float) -> RoundingErrors:
         """Bounds of the errors of K in 16 bits: one rounding of the matrix, and one of a sum."""

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.operators import conv_norms, reflection, stencils
+from keras_pde.operators.norms import scaled_sums
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.rounding import RoundingErrors, rounding_errors
 from keras_pde.runtime.types import Number, Tensor
@@ -24,13 +25,13 @@ class NormedConvolution(Operator):
         boundary: "neumann", "dirichlet" or "periodic".
         stencil: name of the classical stencil that K is, or that its first kernel starts as.
         kernel_size: width of each kernel in every axis.
-        normalize: whether K is divided by max(1, bound).
+        normalize: whether and how K is scaled to ‖K‖ ≤ 1, True, False or "columns".
     """
 
     boundary: str
     stencil: str | None
     kernel_size: int
-    normalize: bool
+    normalize: bool | str
     _fixed_bound: float | None = None
 
     def stored(self) -> list[Tensor]:
@@ -44,7 +45,7 @@ class NormedConvolution(Operator):
     @property
     def bound_is_constant(self) -> bool:
         """Whether K is fixed or normalised."""
-        return self.fixed or self.normalize
+        return self.fixed or bool(self.normalize)
 
     def squared_norm_bound(self, weights: list[Tensor] | None = None) -> Number:
         """Upper bound of ‖K‖², differentiable.
@@ -146,10 +147,10 @@ class NormedConvolution(Operator):
         """
         return conv_norms.max_norm(self.kernel_arrays())
 
-    def row_sums(self, weights: list[Tensor]) -> Tensor:
-        """Row sums Σ_j |KKᵀ|_ij, filter by filter, a tensor of at least float32.
+    def row_sums(self, weights: list[Tensor], scaling: Tensor | None = None) -> Tensor:
+        """Row sums Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ, filter by filter, a tensor of at least float32.
 
-        KKᵀ ⪯ diag of them (Araujo et al., arXiv:2303.03169).
+        KKᵀ ⪯ diag of them for every q > 0 (B1; Araujo et al., arXiv:2303.03169).
         """
         if len(weights) != 1:
             raise ValueError(
@@ -157,7 +158,8 @@ class NormedConvolution(Operator):
                 f" filters={self.filters}"
             )
         anchor = [before for before, _ in conv_norms.margins(weights)]
-        return ops.sum(reflection.correlation_sums(weights[0], anchor, self.boundary, ops), axis=1)
+        absolute = reflection.correlation_sums(weights[0], anchor, self.boundary, ops)
+        return scaled_sums(absolute, scaling, ops)
 
     def rounding_errors(self, unit: float) -> RoundingErrors:
         """Bounds of the errors of K in 16 bits."""

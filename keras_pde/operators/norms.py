@@ -65,6 +65,20 @@ def gram_iteration(gram: Tensor, iterations: int, xp: Any = np, pairs: bool = Fa
     return xp.exp(log_scale + xp.log(trace + 1e-30) / 2**iterations)
 
 
+def scaled_sums(absolute: Tensor, scaling: Tensor | None, xp: Any = np) -> Tensor:
+    """Row sums Σⱼ|A|ᵢⱼqⱼ/qᵢ of a symmetric A from |A|: A ⪯ diag of them for every q > 0 (B1).
+
+    Example:
+        >>> from keras_pde.operators.norms import scaled_sums
+        >>> absolute = np.array([[1.0, 2.0], [2.0, 4.0]])      # of rank 1: q = (1, 2) is its vector
+        >>> print(scaled_sums(absolute, None), scaled_sums(absolute, np.array([1.0, 2.0])))
+        [3. 6.] [5. 5.]
+    """
+    if scaling is None:
+        return xp.sum(absolute, axis=1)
+    return xp.sum(absolute * scaling, axis=1) / scaling
+
+
 def absolute_sum(kernels: Sequence[Tensor], xp: Any = np) -> Tensor:
     """Young: κ² ≤ Σ over filters and channels of ‖k‖₁² (a product of these for stacked kernels)."""
     total = 1.0

@@ -235,15 +235,19 @@ class Operator(Gated):
         """Upper bound of ‖K‖∞ = sup max|Ku|/max|u| for every spatial size, in float64."""
         raise NotImplementedError(f"{type(self).__name__} states no bound of ‖K‖∞")
 
-    def row_sums(self, weights: list[Tensor]) -> Tensor:
-        """Row sums Σⱼ|KKᵀ|ᵢⱼ, row by row, in at least float32: KKᵀ ⪯ diag of them.
+    def row_sums(self, weights: list[Tensor], scaling: Tensor | None = None) -> Tensor:
+        """Row sums Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ, row by row, in at least float32: KKᵀ ⪯ diag of them (B1).
+
+        Args:
+            weights: what `weights_in_use` returned.
+            scaling: q > 0, a number for each row; 1 for all unless given.
 
         Raises:
             ValueError: the operator has none.
         """
         raise ValueError(
-            f"{type(self).__name__} has no row sums, which step_size='per_channel' needs. Use"
-            " 'auto'."
+            f"{type(self).__name__} has no row sums, which step_size='per_channel' and 'scaled'"
+            " need. Use 'auto'."
         )
 
     def rounding_errors(self, unit: float) -> RoundingErrors:

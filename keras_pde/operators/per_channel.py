@@ -85,12 +85,17 @@ class PerChannel(Operator):
         self._known = found
         return found
 
-    def row_sums(self, weights: list[Tensor]) -> Tensor:
-        """Row sums Σⱼ|KKᵀ|ᵢⱼ, row by row, in at least float32."""
+    def row_sums(self, weights: list[Tensor], scaling: Tensor | None = None) -> Tensor:
+        """Row sums Σⱼ|KKᵀ|ᵢⱼqⱼ/qᵢ, row by row, in at least float32 (B1)."""
         kernel = weights[0] if weights else ops.convert_to_tensor(self.stacked(), "float32")
         anchor = [before for before, _ in conv_norms.margins([kernel])]
-        sums = ops.sum(reflection.correlation_sums(kernel, anchor, self.boundary, ops), axis=1)
-        return ops.repeat(sums * (1 + norms.OUTWARD), self.channels)
+        absolute = reflection.correlation_sums(kernel, anchor, self.boundary, ops)
+        absolute = absolute * (1 + norms.OUTWARD)
+        if scaling is None:
+            return ops.repeat(ops.sum(absolute, axis=1), self.channels)
+        # rows of one channel only meet, and the channel is the faster index
+        q = ops.reshape(scaling, (-1, self.channels))
+        return ops.reshape(ops.matmul(absolute, q) / q, (-1,))
 
     def rounding_errors(self, unit: float) -> RoundingErrors:
         """Bounds of the errors of K in 16 bits."""

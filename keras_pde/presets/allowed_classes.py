@@ -27,6 +27,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FLUXES, _CLASSICAL),
     "FAB": ("fluxes.fab", *_CLASSICAL),
     "ReLU": ("fluxes.relu", *_CLASSICAL),
+    "SmoothReLU": ("fluxes.smooth_relu",),
     "FluxActivation": ("fluxes.flux_activation", "layers.flux_activation"),
     "SplineFlux": ("fluxes.spline_flux", "layers.spline_flux"),
     "CoupledSplineFlux": ("fluxes.coupled_spline_flux", "layers.coupled_spline_flux"),

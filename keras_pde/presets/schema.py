@@ -92,6 +92,7 @@ BLOCKS: dict[str, Check] = {
     "lifting": either(none, whole(1, limits.CHANNELS), Part("Lifting")),
 }
 CYCLES: dict[str, Check] = {**BLOCKS, "cycles": STEPS, "cycle_length": STEPS}
+NORMALIZE = either(one_of("columns"), flag)
 INITIALIZER = optional(either(word, Part(*INITIALIZERS, "Stencil", "SmoothInDepth")))
 BOUNDARY: dict[str, Check] = {"boundary": word}
 SEED = optional(either(whole(-(2**63), 2**64), Part("SeedGenerator")))
@@ -154,13 +155,13 @@ SCHEMA: dict[str, dict[str, Check]] = {
         "kernel_size": KERNEL_SIZE,
         "initializer": INITIALIZER,
         "zero_mean": flag,
-        "normalize": flag,
+        "normalize": NORMALIZE,
     },
     "DenseOperator": {
         **LAYER,
         "rows": FILTERS,
         "initializer": INITIALIZER,
-        "normalize": flag,
+        "normalize": NORMALIZE,
     },
     "Stencil": {"name": word},
     "SmoothInDepth": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 
 import keras
@@ -26,8 +27,9 @@ TABLE = {
     "truncated_bfb": (1, 1, -1, 1, 1, False),
     "fab": (1, 1, -1.142, None, None, False),
     "relu": (1, 1, 0, None, math.inf, True),
+    "smooth_relu": (1, 1, 0, None, math.inf, True),
 }
-ODD = [name for name in TABLE if name != "relu"]
+ODD = [name for name in TABLE if "relu" not in name]
 G = {
     "linear": lambda r: np.ones_like(r),
     "charbonnier": lambda r: 1 / np.sqrt(1 + r),
@@ -44,6 +46,7 @@ PSI = {
     "truncated_tv": lambda s: np.where(np.abs(s) <= 1, s**2 / 2, np.abs(s) - 0.5),
     "perona_malik": lambda s: np.log(1 + s**2) / 2,
     "perona_malik_exponential": lambda s: 1 - np.exp(-(s**2) / 2),
+    "smooth_relu": lambda s: s**2 / 4 + s * np.sqrt(s**2 + 4) / 4 + np.arcsinh(s / 2) - s,
     "truncated_bfb": lambda s: np.where(
         np.abs(s) <= 1, s**2 / 2, 0.5 + np.log(np.maximum(np.abs(s), 1))
     ),
@@ -72,6 +75,13 @@ GRID = np.linspace(-12, 12, 24001)
 def test_flux_is_diffusivity_times_s(flux):
     if flux.name == "relu":
         np.testing.assert_array_equal(phi(flux, GRID), np.maximum(GRID, 0))
+        return
+    if flux.name == "smooth_relu":
+        np.testing.assert_allclose(
+            phi(flux, GRID), (GRID + np.sqrt(GRID**2 + 4)) / 2 - 1, rtol=1e-13, atol=1e-14
+        )
+        g = value(flux.diffusivity_at(ops.convert_to_tensor(GRID)))
+        np.testing.assert_allclose(phi(flux, GRID), g * GRID, rtol=1e-14)
         return
     s = ops.convert_to_tensor(GRID)
     np.testing.assert_allclose(phi(flux, GRID), value(flux.diffusivity(s * s)) * GRID, rtol=1e-15)
@@ -143,14 +153,14 @@ def test_bounds_of_the_table(flux):
     assert (flux.L_g, flux.L, flux.monotone) == (L_g, L, monotone)
     assert flux.slope_bounds[0] == pytest.approx(low, abs=6e-4)
     assert flux.mu == max(0.0, -flux.slope_bounds[0])
-    slopes = slope(
-        flux,
-        GRID[np.abs(np.abs(GRID) - 1) > 1e-4] if flux.name != "relu" else GRID[np.abs(GRID) > 1e-4],
-    )
+    corner = 0 if "relu" in flux.name else 1
+    grid = GRID * 10 if flux.name == "smooth_relu" else GRID  # it nears its bounds like 1/s²
+    slopes = slope(flux, grid[np.abs(np.abs(grid) - corner) > 1e-4])
     # never outside the bounds, and attained, so the bounds are the extremes
     assert flux.slope_bounds[0] - 1e-8 <= slopes.min() <= flux.slope_bounds[0] + 2e-3
     assert flux.L - 1e-3 <= slopes.max() <= flux.L + 1e-8
-    g = value(flux.diffusivity_at(ops.convert_to_tensor(np.concatenate([GRID, [1e3, 1e5]]))))
+    far = [-1e3, 1e3, 1e5, 1e7]
+    g = value(flux.diffusivity_at(ops.convert_to_tensor(np.concatenate([GRID, far]))))
     assert flux.diffusivity_bounds[0] - 1e-12 <= g.min() <= flux.diffusivity_bounds[0] + 2e-3
     assert flux.L_g - 1e-6 <= g.max() <= flux.L_g
     if where is not None and where not in (1, math.inf):
@@ -234,6 +244,43 @@ def test_flux_scales_with_its_contrast(flux):
     )
     # contrast at the call
     np.testing.assert_allclose(value(flux(s, lam)), value(scaled(s)), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_b3_smooth_relu_is_exact_to_rounding_for_every_state(dtype):
+    """Against 60 decimal digits: no cancellation for s → −∞ nor around 0, and no overflow."""
+    half = np.geomspace(1e-7, 1e7, 141).astype(dtype).astype("float64")
+    s = np.concatenate([-half[::-1], [0.0], half])
+    exact: list[list[float]] = [[], [], [], []]
+    with decimal.localcontext(prec=60):
+        for x in map(decimal.Decimal, s.tolist()):
+            root, sign = (x * x + 4).sqrt(), 1 if x >= 0 else -1
+            phi_x = (x + root) / 2 - 1
+            psi = x * x / 4 + x * root / 4 + sign * ((abs(x) + root) / 2).ln() - x
+            found = phi_x, phi_x / x if x else 0.5, (1 + x / root) / 2, psi
+            for each, number in zip(exact, found, strict=True):
+                each.append(float(number))
+    for contrast in (1.0, 2.0**-20, 2.0**20):
+        flux = activations.SmoothReLU(contrast)
+        functions = flux, flux.diffusivity_at, flux.slope, flux.potential
+        for function, expected, power in zip(functions, exact, (1, 0, 0, 2), strict=True):
+            found = value(function(ops.convert_to_tensor(s * contrast, dtype=dtype)))
+            unit = np.finfo(dtype).eps
+            np.testing.assert_allclose(found, np.array(expected) * contrast**power, rtol=20 * unit)
+    ends = np.array([-3e38, 3e38], "float32")
+    np.testing.assert_allclose(value(activations.smooth_relu(ends)), [-1, 3e38], rtol=1e-6)
+
+
+def test_b3_smooth_relu_is_the_fixed_point_of_a_reaction():
+    """Euler steps of ẋ = h + ax − x² from four starts end at Φ(a) + λ, h = λ²."""
+    a, contrast = np.linspace(-3, 3, 13), 0.7
+    for start in (1e-9, 0.5, 2.0, 6.0):
+        x = np.full_like(a, start)
+        for _ in range(4000):
+            x = x + 0.02 * (contrast**2 + a * x - x**2)
+        np.testing.assert_allclose(
+            phi(activations.SmoothReLU(contrast), a) + contrast, x, atol=1e-12
+        )
 
 
 def test_flux_is_monotone_exactly_where_it_says_so(flux):
@@ -645,5 +692,6 @@ def test_flux_activation_refuses_options_that_exclude_each_other():
     ):
         with pytest.raises(ValueError, match=message):
             FluxActivation(**options)
-    with pytest.raises(ValueError, match="no diffusivity"):
-        activations.relu.diffusivity(1.0)
+    for flux in (activations.relu, activations.smooth_relu):
+        with pytest.raises(ValueError, match="no diffusivity"):
+            flux.diffusivity(1.0)

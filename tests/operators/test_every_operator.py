@@ -36,6 +36,7 @@ KINDS = {
     "dense, normalised": Kind(
         lambda **o: DenseOperator(6, initializer="he_normal", normalize=True, **o), (2, 5)
     ),
+    "dense, columns": Kind(lambda **o: DenseOperator(6, normalize="columns", **o), (2, 5)),
     "dense, of images": Kind(lambda **o: DenseOperator(4, **o), (1, 3, 4, 2)),
     "forward": Kind(lambda **o: ConvOperator(initializer="forward", **o), (1, 5, 4, 2)),
     "central, periodic": Kind(
@@ -51,6 +52,13 @@ KINDS = {
     ),
     "normalised": Kind(
         lambda **o: ConvOperator(3, 3, boundary="periodic", normalize=True, **o), (1, 6, 5, 2)
+    ),
+    "columns": Kind(
+        lambda **o: ConvOperator(3, 3, boundary="dirichlet", normalize="columns", **o),
+        (1, 6, 5, 2),
+    ),
+    "columns, neumann": Kind(
+        lambda **o: ConvOperator(2, 2, normalize="columns", **o), (1, 7, 6, 1)
     ),
     "neumann, on less than its margins": Kind(lambda **o: ConvOperator(3, 6, **o), (1, 2, 1, 2)),
     "periodic, on less than its margins": Kind(
@@ -172,6 +180,10 @@ def test_row_sums_bound_KKt_where_there_are_any(kind: str) -> None:
     assert sums.shape == (operator.rows,)
     matrix = dense(operator, shape)
     scaled = matrix.T / np.sqrt(np.tile(sums, matrix.shape[0] // operator.rows))
+    assert np.linalg.norm(scaled, 2) <= 1 + 1e-12
+    q = np.exp(np.random.default_rng(5).normal(size=operator.rows))
+    scaled_sums = value(operator.row_sums(operator.weights_in_use(), ops.convert_to_tensor(q)))
+    scaled = matrix.T / np.sqrt(np.tile(scaled_sums, matrix.shape[0] // operator.rows))
     assert np.linalg.norm(scaled, 2) <= 1 + 1e-12
 
 

@@ -322,6 +322,7 @@ def test_each_option_acts(rng):
         {"initializer": "ones"},
         {"zero_mean": True},
         {"normalize": True},
+        {"normalize": "columns"},
     ):
         other = run(**options)
         assert other.shape != base.shape or np.abs(other - base).max() > 1e-3, options
@@ -343,6 +344,7 @@ def test_norm_option_shape_and_method_act(rng):
         ({"initializer": "he_normal", "filters": None}, "No stencil is called"),
         ({"zero_mean": True}, "act on learned kernels only"),
         ({"normalize": True}, "act on learned kernels only"),
+        ({"normalize": "columns"}, "act on learned kernels only"),
         ({"filters": 0}, "must be a whole number >= 1"),
         ({"filters": (2, 0)}, "must be a whole number >= 1"),
         ({"filters": 2, "kernel_size": 0}, "must be a whole number >= 1"),
