@@ -6,11 +6,14 @@ Lipschitz constant 1 hands an error on without growth, and adds that of its own 
 ≥ ‖K‖, s = κ‖ũ‖ + ‖b‖ ≥ ‖Kũ + b‖, q = Ls ≥ ‖Φ(Kũ + b)‖, and errors f and a of K and Kᵀ
 (`keras_pde.operators.rounding`), it adds at most
 
-    ρ = 2(τκ(L f‖ũ‖ + 1024εq) + τaq + 4ε(τκq + ‖ũ‖)),   ε = 2⁻⁵³,
+    ρ = 2(τκ(L f‖ũ‖ + 64εq) + τaq + 4ε(τκq + ‖ũ‖)),   ε = 2⁻⁵³,
 
-where the factor 2 covers products of errors, and a flux is granted 1024 roundings of L|s|. The
-errors of K are stated for sums in float32. They are convex in the unit roundoff and 0 at 0, so in
-float64 they are at most 2⁻²⁹ times as large.
+where the factor 2 covers products of errors, and a flux is granted 64 roundings of L|s|. The errors
+of K are stated for sums in float32. They are convex in the unit roundoff and 0 at 0, so in float64
+they are at most 2⁻²⁹ times as large.
+
+Keras has no products in float64 on PyTorch. There N has the numbers of the network's own precision,
+it is evaluated in float32, and ε = 2⁻²⁴.
 """
 
 from __future__ import annotations
@@ -18,26 +21,27 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_pde.certificates.margin import radii
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
-from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.compiling import double_precision, finest_roundoff
 from keras_pde.runtime.precision import SUMS, unit_roundoff
 
 if TYPE_CHECKING:
     from keras_pde.models.certified_classifier import CertifiedClassifier
 
-EPSILON = 2.0**-53
-FLUX_ROUNDINGS = 1024
+FLUX_ROUNDINGS = 64
 BATCH = 64  # images at once, in float64
 
 
 class BlockErrors(NamedTuple):
-    """What the rounding error of a block is computed from: τ, κ, f, a and L of the formula."""
+    """What the rounding error of a block is computed from: ε, τ, κ, f, a, L and ‖b‖."""
 
+    unit: float
     step: float
     norm: float
     forward: float
@@ -49,21 +53,23 @@ class BlockErrors(NamedTuple):
         """ρ of states of norm ``size`` on so many points."""
         s = self.norm * size + self.bias * math.sqrt(points)
         q = self.slope * s
-        inner = self.slope * self.forward * size + FLUX_ROUNDINGS * EPSILON * q
+        inner = self.slope * self.forward * size + FLUX_ROUNDINGS * self.unit * q
         step = self.step * (self.norm * inner + self.adjoint * q)
-        return 2 * (step + 4 * EPSILON * (self.step * self.norm * q + size))
+        return 2 * (step + 4 * self.unit * (self.step * self.norm * q + size))
 
 
 def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
-    """The constants of a block that computes in float64.
+    """The constants of a block in the finest precision that there is.
 
     Raises:
         ValueError: an operator that does not say how it rounds.
     """
     rounding = block.operator.rounding_errors(SUMS)
     bias = np.array(ops.convert_to_numpy(block.bias)) if block.use_bias else np.zeros(1)
-    finer = EPSILON / SUMS
+    unit = finest_roundoff()
+    finer = unit / SUMS
     return BlockErrors(
+        unit=unit,
         step=float(np.max(np.abs(np.array(ops.convert_to_numpy(prepared.step))))),
         norm=block.operator.norm_bound(),
         forward=rounding.forward * finer,
@@ -90,7 +96,7 @@ def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
     x = np.asarray(x)
     answers = network.answers(x)
     with double_precision():
-        exact = network.in_float64()
+        exact = finest(network)
         prepared = [block.prepare().constant() for block in exact.steps]
         constants = [errors_of(b, p) for b, p in zip(exact.steps, prepared, strict=True)]
         matrix, lipschitz = exact.head.matrix(), exact.state_certificate().lipschitz
@@ -106,30 +112,35 @@ def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
     return np.where(logits.argmax(axis=1) == answers, r, 0.0)
 
 
+def finest(network: CertifiedClassifier) -> CertifiedClassifier:
+    """The network in float64 where layers compute in it, else itself."""
+    return network.in_float64() if finest_roundoff() < SUMS else network
+
+
 def logits_with_error(
     network: CertifiedClassifier,
     x: np.ndarray,
     prepared: list[PreparedBlock],
     constants: list[BlockErrors],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of images in float64, and what a difference of two may be wrong by."""
+    """Logits of images, and what a difference of two of them may be wrong by."""
     states: list[Any] = []
-    image = ops.convert_to_tensor(x.astype("float64"))
-    logits = np.array(ops.convert_to_numpy(network.run(image, prepared, states)))
-    error, size = np.zeros(len(x)), np.zeros(len(x))
-    arrays = iter([np.array(ops.convert_to_numpy(state)) for state in states])
+    rounded = x.astype(keras.backend.standardize_dtype(network.compute_dtype))
+    logits = network.run(ops.convert_to_tensor(rounded), prepared, states)
+    error, unit = _norms(x.astype("float64") - rounded), finest_roundoff()
+    arrays = iter([np.array(ops.convert_to_numpy(state), "float64") for state in states])
     rest = iter(constants)
     for stage in network.stages:
         u = next(arrays)
         size = _norms(u)
-        error += 4 * stage.patch_size ** len(network.sizes) * EPSILON * size  # a sum over a patch
+        error += 4 * stage.patch_size ** len(network.sizes) * unit * size  # a sum over a patch
         for _ in range(stage.count):
             error += next(rest).added(size, u[0, ..., 0].size)
             u = next(arrays)
             size = _norms(u)
     bias = np.abs(np.array(ops.convert_to_numpy(network.head.bias))).max()
-    products = 2 * (network.head.features + 4) * EPSILON * (size + bias)
-    return logits, 2 * (error + products)
+    products = 2 * (network.head.features + 4) * unit * (size + bias)
+    return np.array(ops.convert_to_numpy(logits), "float64"), 2 * (error + products)
 
 
 def _norms(u: np.ndarray) -> np.ndarray:

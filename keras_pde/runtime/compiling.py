@@ -243,6 +243,21 @@ def double_precision() -> Iterator[None]:
         yield
 
 
+def finest_roundoff() -> float:
+    """Unit roundoff of what layers in float64 compute inside `double_precision`.
+
+    Keras's matrix products and convolutions on PyTorch run in float32 whatever they are given.
+
+    Example:
+        >>> from keras_pde.runtime.compiling import finest_roundoff
+        >>> finest_roundoff() in (2.0**-53, 2.0**-24)
+        True
+    """
+    import keras
+
+    return 2.0**-24 if keras.backend.backend() == "torch" else 2.0**-53
+
+
 def computes_now() -> bool:
     """Whether operations give numbers: not while a graph is traced.
 

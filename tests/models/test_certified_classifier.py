@@ -18,7 +18,7 @@ from keras_pde.layers.stage_entry import StageEntry
 from keras_pde.models import certified_radius
 from keras_pde.presets.allowed_classes import check_network
 from keras_pde.runtime import compiled
-from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.compiling import double_precision, finest_roundoff
 from keras_pde.tasks.training.constructing import construct
 
 SIZES = (4, 4, 2)
@@ -159,7 +159,8 @@ def test_k2_the_radius_is_the_distance_to_the_boundary_where_blocks_do_nothing()
     gaps = z[np.arange(50), y][:, None] - z
     gaps[np.arange(50), y] = np.inf
     expected = (gaps / (apart[y] + np.eye(5)[y])).min(axis=1)
-    assert np.allclose(r, expected, rtol=1e-6, atol=1e-7)
+    assert (r <= expected * (1 + 1e-6)).all()
+    assert np.allclose(r, expected, rtol=1e-6, atol=1e-7 if finest_roundoff() < 1e-10 else 1e-3)
     assert np.array_equal(net.answers(x), y)
 
 
@@ -187,13 +188,22 @@ def test_the_metric_counts_what_is_certified(eps: float) -> None:
     assert float(wide.result()) > 0
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="other trainers show the weights")
+def test_a_metric_that_is_shown_no_weights_says_so() -> None:
+    net = dense(blocks=1)
+    metrics = [keras_pde.metrics.CertifiedAccuracy(0.1, net)]
+    net.compile("sgd", "sparse_categorical_crossentropy", metrics=metrics)
+    with pytest.raises(ValueError, match="leave network out"):
+        net.fit(images(), np.zeros(4, int), verbose=0)
+
+
 @pytest.mark.skipif(
     np.finfo(np.longdouble).eps > 1e-18, reason="NumPy has nothing finer than float64 here"
 )
-def test_k3_the_error_of_float64_is_bounded_and_tiny() -> None:
+def test_k3_the_error_of_the_evaluation_is_bounded_and_tiny() -> None:
     net, x = dense("auto", 6), images(40)
     with double_precision():
-        exact = net.in_float64()
+        exact = certified_radius.finest(net)
         prepared = [block.prepare().constant() for block in exact.steps]
         kinds = [
             certified_radius.errors_of(b, p) for b, p in zip(exact.steps, prepared, strict=True)
@@ -203,7 +213,7 @@ def test_k3_the_error_of_float64_is_bounded_and_tiny() -> None:
     off = np.abs((z[:, :, None] - z[:, None]) - (finer[:, :, None] - finer[:, None]))
     assert z.dtype == np.float64
     assert 0 < off.max() < error.min()
-    assert error.max() < 1e-9
+    assert error.max() < (1e-9 if finest_roundoff() < 1e-10 else 0.2)
 
 
 def test_k3_where_float64_answers_another_class_nothing_is_certified() -> None:
@@ -285,7 +295,9 @@ def test_training_keeps_the_constant_and_finds_the_classes() -> None:
     keras.utils.set_random_seed(0)
     net = CertifiedClassifier(3, blocks=2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    metrics = [keras_pde.metrics.CertifiedAccuracy(0.1, net)]
+    # the trainer of Keras on JAX shows a metric no weights
+    rows = None if keras.backend.backend() == "jax" else net
+    metrics = [keras_pde.metrics.CertifiedAccuracy(0.1, rows)]
     net.compile(keras.optimizers.Adam(0.03), loss, metrics=metrics)
     history = net.fit(x, labels, epochs=6, batch_size=50, verbose=0).history
     assert history["certified_accuracy"][-1] > history["certified_accuracy"][0]

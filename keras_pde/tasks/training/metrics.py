@@ -30,7 +30,8 @@ class CertifiedAccuracy(keras.metrics.Mean):
         network: the `CertifiedClassifier` that the logits are of, or None.
 
     Raises:
-        ValueError: an eps that is no finite number >= 0; another network.
+        ValueError: an eps that is no finite number >= 0; another network; a network in `fit` or
+            `evaluate` on JAX, where Keras shows a metric no weights.
 
     Example:
         >>> import keras_pde
@@ -70,6 +71,7 @@ class CertifiedAccuracy(keras.metrics.Mean):
         if self.network is None:
             apart: Any = FARTHEST
         else:
+            _require_weights(z)
             apart = ops.take(ops.cast(self.network.head.distances(), "float32"), labels, axis=0)
         gaps = ops.sum(own * z, axis=-1, keepdims=True) - z - self.eps * apart
         kept = ops.all(ops.logical_or(gaps > 0, own > 0), axis=-1)
@@ -78,3 +80,16 @@ class CertifiedAccuracy(keras.metrics.Mean):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments but the network, which a file holds once, as the model itself."""
         return {**super().get_config(), "eps": self.eps}
+
+
+def _require_weights(z: Tensor) -> None:
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if isinstance(z, jax.core.Tracer):
+        raise ValueError(
+            "Keras's trainer on JAX shows a metric no weights of the network, so the rows at hand"
+            " are not known: leave network out, which takes the distance of two rows to be 2, or"
+            " ask network.certified(x, labels, eps)"
+        )
