@@ -97,7 +97,7 @@ class SmoothReLU(Flux):
 
 def _odd_part(z: Tensor) -> Tensor:
     """2∫₀ᶻ(√(1 + t²) − 1)dt for 0 ≤ z ≤ 1/8, where its closed form would lose digits."""
-    z = ops.minimum(z, SMALL)
+    z = ops.where(z < SMALL, z, SMALL)  # minimum makes float32 of float64 on PyTorch
     squared, total = z * z, 0.0
     for coefficient in reversed(SERIES):
         total = total * squared + coefficient
