@@ -19,10 +19,10 @@ class LaggedDiffusivity(Solver):
     """(I + τKᵀG(uˡ)K)uˡ⁺¹ = f, G = diag g(|Kuˡ|²): linear systems in place of the nonlinear one.
 
     They are symmetric positive definite, and conjugate gradients solve them for each sample. Each
-    iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but
-    splines, relu and fab): the quadratic that it minimises touches the energy from above. Conjugate
-    gradients start at uˡ, so also with few of them. Few iterations for every τ, for Perona-Malik as
-    well; each costs a linear system, about √(1 + q) times K and Kᵀ.
+    iteration lowers ½‖u − f‖² + τE(u) for every τ where g falls with s² (all fluxes but splines,
+    fab, relu and smooth_relu): the quadratic that it minimises touches the energy from above.
+    Conjugate gradients start at uˡ, so also with few of them. Few iterations for every τ, for
+    Perona-Malik as well; each costs a linear system, about √(1 + q) times K and Kᵀ.
 
     Args:
         inner_tolerance: of the linear system's residual, relative to that at uˡ.
