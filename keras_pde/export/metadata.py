@@ -10,7 +10,9 @@ from keras_pde.runtime.version import __version__
 
 
 def metadata(served: Served) -> dict[str, Any]:
-    """Class, inputs with their units, noise level, times, influence and certificate, for JSON.
+    """Class, inputs with their units, outputs, noise level, times, influence and certificate.
+
+    All of it is for JSON.
 
     Example:
         >>> import keras_pde
@@ -26,6 +28,8 @@ def metadata(served: Served) -> dict[str, Any]:
         "class": type(network.model if isinstance(network, Timed) else network).__name__,
         "inputs": served.input_units,
     }
+    if network.output_names is not None:
+        about["outputs"] = list(network.output_names)
     if served.level and (served.times or network.noise_conditioned):
         about["noise level"] = f"made for {served.level:g} grey levels of 255"
     if isinstance(network, Timed):

@@ -89,9 +89,27 @@ class Classifier(Network):
         return {"image": "floats, black 0 and white 1"}
 
     @property
+    def output_names(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The names of the classes, which an export states."""
+        return self.class_names
+
+    @property
     def export_sizes(self) -> tuple[int | None, ...]:
         """The image's sizes, the only ones."""
         return self.sizes
+
+    def input_signature(self, size: Sequence[int | None] | None = None) -> list[Any]:
+        """Named specification of the image.
+
+        Raises:
+            ValueError: the network is not built; another size than its images have.
+        """
+        if size is not None and self.built and tuple(size) != self.sizes:
+            raise ValueError(
+                f"{self.name} is for images of {self.sizes} pixels. Received: size={tuple(size)}."
+                " Resize the images instead."
+            )
+        return super().input_signature(size)
 
     def check_input(self, name: str, x: Tensor, first: Tensor) -> None:
         """Refuse an image of other sizes than the network was built for.

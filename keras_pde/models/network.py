@@ -47,6 +47,7 @@ class Network(NamedInputs, Certified):
         time: the stopping time; None where there is none.
         prefers_xla: whether XLA is the faster way to run it on a CPU.
         fourier: whether it computes Fourier transforms, which ONNX and LiteRT do not have.
+        output_names: names of the numbers along the last axis of the output; None without any.
         description: what it computes, in a few words.
         subject: what its certificate is about.
         operators: the operators inside, which an export holds constant.
@@ -76,6 +77,7 @@ class Network(NamedInputs, Certified):
     time: float | None = None
     prefers_xla: bool = True
     fourier: bool = False
+    output_names: tuple[str, ...] | None = None
     feature_layers: int = 0  # that `features` has made
 
     @property

@@ -43,6 +43,9 @@ def test_sizes_are_fixed_when_built() -> None:
     assert net.compute_output_shape((7, 4, 4, 2)) == (7, 2)
     with pytest.raises(ValueError, match="sizes of its images"):
         net(images(size=5))
+    assert net.input_signature((4, 4))[0].shape == (None, 4, 4, 2)
+    with pytest.raises(ValueError, match=re.escape("for images of (4, 4) pixels")):
+        net.twin((8, 8))
     assert net.example()["input"].shape == (1, 4, 4, 2)
 
 
