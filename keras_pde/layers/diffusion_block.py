@@ -141,7 +141,9 @@ class DiffusionBlock(DiffusionStep):
 
     @property
     def step_limit(self) -> float | None:
-        """2/(2β + L‖K‖²) where it does not change with the weights, else None."""
+        """2/(2β + L‖K‖²) where it does not change with the weights or the channel, else None."""
+        if steps.varies(self.step_size):
+            return None
         return steps.largest(self.operator, self.flux, self.data_weight)
 
     def prepare(self) -> PreparedBlock:

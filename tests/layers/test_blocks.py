@@ -585,6 +585,8 @@ def test_step_limit_of_a_normalised_operator_is_two_and_unknown_for_free_ones():
     assert make({"filters": 3, "normalize": True}).step_limit == 2
     assert make({"filters": 3}).step_limit is None
     assert make("forward").step_limit == 0.5
+    # steps of weak filters are longer, so that there is none for all of them
+    assert make({"filters": 3, "normalize": True}, step_size="scaled").step_limit is None
 
 
 @pytest.mark.parametrize(
