@@ -18,7 +18,9 @@ it is evaluated in float32, and ε = 2⁻²⁴.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -71,7 +73,7 @@ def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
     return BlockErrors(
         unit=unit,
         step=float(np.max(np.abs(np.array(ops.convert_to_numpy(prepared.step))))),
-        norm=block.operator.norm_bound(),
+        norm=math.sqrt(float(block.operator.squared_norm_bound(prepared.kernels))),
         forward=rounding.forward * finer,
         adjoint=rounding.adjoint * finer,
         slope=max(map(abs, block.flux.slope_bounds)),
@@ -79,10 +81,58 @@ def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
     )
 
 
+class Evaluation(NamedTuple):
+    """What a radius needs besides the image: N, its numbers in use, and what is proved of them.
+
+    Args:
+        network: N, a copy of the classifier that computes as finely as there is.
+        prepared: kernels and step sizes in use, block by block.
+        constants: what the rounding errors are computed from, block by block.
+        apart: ‖C_y − C_j‖, (classes, classes).
+        lipschitz: L of the last state.
+    """
+
+    network: CertifiedClassifier
+    prepared: list[PreparedBlock]
+    constants: list[BlockErrors]
+    apart: np.ndarray
+    lipschitz: float
+
+
+# the latest one of each classifier, with the weights that it is of
+_KEPT: weakref.WeakKeyDictionary[Any, tuple[bytes, Evaluation]] = weakref.WeakKeyDictionary()
+
+
+def evaluation(network: CertifiedClassifier) -> Evaluation:
+    """The evaluation of a classifier with the weights at hand; bounds are computed once for them.
+
+    Inside `keras_pde.runtime.double_precision` only.
+    """
+    network.require_weights("A radius is computed from weights")
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    kept = _KEPT.get(network)
+    if kept is not None and kept[0] == digest.digest():
+        return kept[1]
+    exact = network.in_float64() if finest_roundoff() < SUMS else network.twin()
+    prepared = [block.prepare().constant() for block in exact.steps]
+    rows = exact.head.matrix()
+    made = Evaluation(
+        exact,
+        prepared,
+        [errors_of(block, kept) for block, kept in zip(exact.steps, prepared, strict=True)],
+        np.linalg.norm(rows[:, None] - rows[None], axis=2),
+        exact.state_certificate().lipschitz,
+    )
+    _KEPT[network] = (digest.digest(), made)
+    return made
+
+
 def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
     """r of each image: no ‖e‖ < r changes the class that N answers, which is the network's.
 
-    An image whose class float64 finds another than the network has r = 0.
+    An image whose class N finds another than the network has r = 0.
 
     Raises:
         ValueError: a network that computes in 16 bits, whose logits round by more than exact
@@ -96,40 +146,24 @@ def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
     x = np.asarray(x)
     answers = network.answers(x)
     with double_precision():
-        exact = finest(network)
-        prepared = [block.prepare().constant() for block in exact.steps]
-        constants = [errors_of(b, p) for b, p in zip(exact.steps, prepared, strict=True)]
-        matrix, lipschitz = exact.head.matrix(), exact.state_certificate().lipschitz
-        found = [
-            logits_with_error(exact, x[k : k + BATCH], prepared, constants)
-            for k in range(0, len(x), BATCH)
-        ]
+        exact = evaluation(network)
+        found = [logits_with_error(exact, x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
     if not found:
         return np.zeros(0)
     logits, error = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    apart = np.linalg.norm(matrix[:, None] - matrix[None], axis=2)
-    r = radii(logits, apart, lipschitz, error)
+    r = radii(logits, exact.apart, exact.lipschitz, error)
     return np.where(logits.argmax(axis=1) == answers, r, 0.0)
 
 
-def finest(network: CertifiedClassifier) -> CertifiedClassifier:
-    """The network in float64 where layers compute in it, else itself."""
-    return network.in_float64() if finest_roundoff() < SUMS else network
-
-
-def logits_with_error(
-    network: CertifiedClassifier,
-    x: np.ndarray,
-    prepared: list[PreparedBlock],
-    constants: list[BlockErrors],
-) -> tuple[np.ndarray, np.ndarray]:
+def logits_with_error(exact: Evaluation, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits of images, and what a difference of two of them may be wrong by."""
+    network = exact.network
     states: list[Any] = []
     rounded = x.astype(keras.backend.standardize_dtype(network.compute_dtype))
-    logits = network.run(ops.convert_to_tensor(rounded), prepared, states)
+    logits = network.run(ops.convert_to_tensor(rounded), exact.prepared, states)
     error, unit = _norms(x.astype("float64") - rounded), finest_roundoff()
     arrays = iter([np.array(ops.convert_to_numpy(state), "float64") for state in states])
-    rest = iter(constants)
+    rest = iter(exact.constants)
     for stage in network.stages:
         u = next(arrays)
         size = _norms(u)

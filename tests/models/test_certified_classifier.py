@@ -89,7 +89,7 @@ class InNumPy:
 
 
 @pytest.mark.parametrize("step_size", STEPS)
-def test_k1_no_difference_of_logits_has_a_slope_above_the_distance_of_its_rows(
+def test_k1_no_two_logits_move_apart_faster_than_their_rows(
     step_size: str,
 ) -> None:
     net = dense(step_size)
@@ -239,17 +239,25 @@ def test_a_metric_that_is_shown_no_weights_says_so() -> None:
 def test_k3_the_error_of_the_evaluation_is_bounded_and_tiny() -> None:
     net, x = dense("auto", 6), images(40)
     with double_precision():
-        exact = certified_radius.finest(net)
-        prepared = [block.prepare().constant() for block in exact.steps]
-        kinds = [
-            certified_radius.errors_of(b, p) for b, p in zip(exact.steps, prepared, strict=True)
-        ]
-        z, error = certified_radius.logits_with_error(exact, x, prepared, kinds)
-        finer, _ = InNumPy(exact, np.longdouble)(x)
+        exact = certified_radius.evaluation(net)
+        assert certified_radius.evaluation(net) is exact
+        z, error = certified_radius.logits_with_error(exact, x)
+        finer, _ = InNumPy(exact.network, np.longdouble)(x)
     off = np.abs((z[:, :, None] - z[:, None]) - (finer[:, :, None] - finer[:, None]))
     assert z.dtype == np.float64
     assert 0 < off.max() < error.min()
     assert error.max() < (1e-9 if finest_roundoff() < 1e-10 else 0.2)
+
+
+def test_a_radius_is_that_of_the_weights_at_hand() -> None:
+    net, x = dense(blocks=1), images()
+    before = net.radius(x)
+    assert np.array_equal(net.radius(x), before)
+    kernel = net.head.kernel
+    kernel.assign(ops.flip(kernel, axis=1))
+    assert not np.allclose(net.radius(x), before)
+    kernel.assign(ops.flip(kernel, axis=1))
+    assert np.array_equal(net.radius(x), before)
 
 
 def test_k3_where_float64_answers_another_class_nothing_is_certified() -> None:
