@@ -44,7 +44,7 @@ class Margin(Guarantee):
     key = "margin"
     title = "certified radius"
     word = "certified radius"
-    rank = 1
+    rank = 4
     place = 1
     least = 0.0
 

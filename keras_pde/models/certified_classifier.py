@@ -12,7 +12,7 @@ import numpy as np
 from keras_pde import schemes
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.evolution import evolution_certificate
-from keras_pde.certificates.margin import classified
+from keras_pde.certificates.margin import NOT_SQUARE, classified
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.layers.stage_entry import StageEntry
@@ -196,7 +196,7 @@ class CertifiedClassifier(Classifier):
 
     @property
     def boundary(self) -> str | None:  # type: ignore[override]
-        """Boundary condition of the first blocks; None where they act on vectors."""
+        """That of the first blocks; None where they act on vectors."""
         return self.steps[0].operator.boundary
 
     @property
@@ -229,11 +229,18 @@ class CertifiedClassifier(Classifier):
     # What is proved
 
     def state_certificate(self) -> Certificate:
-        """What is proved about image ↦ last state: entries have norm 1, blocks have facts."""
+        """The Lipschitz constant of image ↦ last state: entries have norm 1, blocks have facts."""
         self.require_weights("A certificate is computed from weights")
         facts = [block.facts() for block in self.steps]
-        schedule = schemes.explicit(len(facts))
-        return evolution_certificate(self.subject, schedule, facts, tied=False)
+        found = evolution_certificate(self.subject, schemes.explicit(len(facts)), facts, tied=False)
+        reasons = dict.fromkeys(("norm", "averaged", "energy"), NOT_SQUARE)
+        reasons["lipschitz"] = found.reasons.get("lipschitz", "")
+        return Certificate(
+            self.subject,
+            lipschitz=found.lipschitz,
+            reasons=reasons,
+            assumptions=found.assumptions,
+        )
 
     def certificate(self) -> Certificate:
         """What is proved about image ↦ logits, from the weights at hand (K1, K2)."""
@@ -242,8 +249,7 @@ class CertifiedClassifier(Classifier):
     def radius(self, x: Any) -> np.ndarray:
         """r of each image (batch,): no ‖e‖ < r changes the class that is answered (K2, K3).
 
-        It is computed in float64, with the rows of the two classes at hand, and its rounding errors
-        are subtracted.
+        It is computed in float64, and its rounding errors are subtracted.
 
         Raises:
             ValueError: a network that computes in 16 bits.

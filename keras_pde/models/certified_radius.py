@@ -68,12 +68,13 @@ def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
     """
     rounding = block.operator.rounding_errors(SUMS)
     bias = np.array(ops.convert_to_numpy(block.bias)) if block.use_bias else np.zeros(1)
+    squared = block.operator.squared_norm_bound(prepared.kernels)
     unit = finest_roundoff()
     finer = unit / SUMS
     return BlockErrors(
         unit=unit,
         step=float(np.max(np.abs(np.array(ops.convert_to_numpy(prepared.step))))),
-        norm=math.sqrt(float(block.operator.squared_norm_bound(prepared.kernels))),
+        norm=math.sqrt(float(ops.convert_to_numpy(squared))),
         forward=rounding.forward * finer,
         adjoint=rounding.adjoint * finer,
         slope=max(map(abs, block.flux.slope_bounds)),
