@@ -120,9 +120,9 @@ def radii(
         return np.zeros(len(logits))
     rows = np.arange(len(logits))
     best = np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), 0)
-    gaps = logits[rows, best][:, None] - logits - np.reshape(error, (-1, 1))
     slopes = distances[best] * lipschitz * OUTWARD
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        gaps = logits[rows, best][:, None] - logits - np.reshape(error, (-1, 1))
         found = np.where(gaps > 0, gaps / slopes, 0.0)  # of equal rows the gap never changes: ∞
     found[rows, best] = np.inf
     least = found.min(axis=1) / OUTWARD

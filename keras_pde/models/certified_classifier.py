@@ -21,13 +21,10 @@ from keras_pde.models import certified_radius, stages
 from keras_pde.models.classifier import Classifier
 from keras_pde.models.describe_stages import describe, diagram
 from keras_pde.models.program import Program
-from keras_pde.operators.dense import DenseOperator
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.smooth_in_depth import at_depth
 from keras_pde.runtime.copying import MARK, copy_from, serialize_unbuilt
 from keras_pde.runtime.types import Inputs, Shape, Tensor
-
-ROWS = 96  # of the default block
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -90,8 +87,7 @@ class CertifiedClassifier(Classifier):
         **kwargs: Any,
     ) -> None:
         if block is None:
-            operator = DenseOperator(ROWS, dtype=kwargs.get("dtype"))
-            block = DiffusionBlock(operator, "relu", use_bias=True, dtype=kwargs.get("dtype"))
+            block = stages.default_block(kwargs.get("dtype"))
         kinds = stages.checked_blocks(block)
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = kinds[0].dtype_policy  # a network computes in its blocks' precision

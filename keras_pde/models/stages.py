@@ -8,9 +8,11 @@ from typing import Any
 
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.stage_entry import POOLINGS
+from keras_pde.operators.dense import DenseOperator
 from keras_pde.runtime import gate
-from keras_pde.runtime.types import Shape
+from keras_pde.runtime.types import DType, Shape
 
+ROWS = 96  # of the default block
 MOST = 32  # blocks of a stage
 MOST_STAGES = 8
 
@@ -64,6 +66,11 @@ def or_tuple(x: Any) -> Any:
 def or_list(x: Any) -> Any:
     """A list or tuple as a list, which JSON has, anything else as it is."""
     return list(x) if isinstance(x, list | tuple) else x
+
+
+def default_block(dtype: DType | None) -> DiffusionBlock:
+    """A convex potential layer of a matrix."""
+    return DiffusionBlock(DenseOperator(ROWS, dtype=dtype), "relu", use_bias=True, dtype=dtype)
 
 
 def checked_blocks(block: Any) -> list[DiffusionBlock]:

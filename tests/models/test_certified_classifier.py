@@ -372,6 +372,24 @@ def test_training_keeps_the_constant_and_finds_the_classes() -> None:
     assert net.certified(x, labels, 0.1).mean() > 0.9
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("place", [0, 1, -2, -1])
+def test_of_weights_that_are_no_numbers_nothing_is_proved(place: int, value: float) -> None:
+    net = dense(blocks=1)
+    weights = net.get_weights()
+    weights[place] = np.full_like(weights[place], value)
+    net.set_weights(weights)
+    x, r = images(), net.radius(images())
+    assert not np.isnan(net.certificate().lipschitz)
+    if np.isfinite(value):
+        e = np.random.default_rng(2).standard_normal(x.shape)
+        e *= (np.minimum(r, 10) / np.linalg.norm(e.reshape(4, -1), axis=1)).reshape(4, 1, 1, 1)
+        assert np.array_equal(net.answers(x + 0.99 * e.astype("float32")), net.answers(x))
+    else:
+        assert net.certificate().get("margin") is None
+        assert not r.any()
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "not monotone": (lambda: {"block": DiffusionBlock(4, "perona_malik")}, "not monotone"),
     "data term": (lambda: {"block": DiffusionBlock(4, data_weight=0.1)}, "data term"),
