@@ -23,6 +23,7 @@ from keras_pde import (
     ImplicitDiffusion,
     ImplicitRecurrent,
     Lifting,
+    MonotoneImplicit,
     MultigridUNet,
     Restriction,
     SplineFlux,
@@ -327,6 +328,21 @@ CASES += [
         Lifting,
         lambda: {"channels": 13, "patch_size": 2, "learned": True},
         elsewhere={"isometric": lambda: {"channels": 13, "patch_size": 2}},
+    ),
+    Case(
+        MonotoneImplicit,
+        lambda: {
+            "units": 5,
+            "norm": "l2",
+            "flux": "truncated_tv",
+            "margin": 0.9,
+            "solver": "forward_backward",
+            "tolerance": 1e-6,
+            "max_iterations": 2000,
+        },
+        elsewhere={
+            "maximum norm": lambda: {"units": 7, "flux": "charbonnier", "solver": "anderson"},
+        },
     ),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),
     Case(

@@ -27,6 +27,7 @@ class Linear(Flux):
     rational = True
     diffusivity_bounds = (1.0, 1.0)
     slope_bounds = (1.0, 1.0)
+    projection = True
 
     def _g(self, r: Any) -> Any:
         return ops.ones_like(r)
@@ -76,6 +77,7 @@ class TruncatedTV(Flux):
 
     key = "truncated_tv"
     height = 1.0
+    projection = True
 
     def _g(self, r: Any) -> Any:
         return ops.rsqrt(ops.maximum(r, 1))

@@ -28,6 +28,7 @@ class Declaring(Protocol):
 
     contrast: float
     isotropic: bool
+    projection: bool
     diffusivity_bounds: tuple[float, float]
     slope_bounds: tuple[float, float]
     height: float
@@ -87,6 +88,8 @@ def check_flux(flux: Declaring) -> None:
     same(name, "diffusivity times s is not the flux", g * s, phi, s, lam)
     if flux.isotropic:
         same(name, "isotropic=True, but the flux is not odd", -phi[::-1], phi, s, lam)
+    if flux.projection:
+        same(name, "projection=True, but Φ(Φ(s)) is not Φ(s)", _values(flux, phi), phi, s, lam)
     twice = _values(lambda x: flux(x, 2 * lam), 2 * s)
     same(name, "Φ(2s; 2λ) is not 2Φ(s; λ)", twice, 2 * phi, s, lam)
     near = np.abs(GRID) <= 8

@@ -93,6 +93,7 @@ class Flux(Configured, metaclass=_Sampled):
     height: float = math.inf  # sup |Φ|/λ
     key = ""  # name in `keras_pde.activations`
     rational = False  # g takes a division only, no root and no exponential
+    projection = False  # Φ(Φ(s)) = Φ(s): onto an interval, the proximal map of its indicator
     isotropic = True  # g depends on s² only, so it can be shared by coupled channels
 
     def __init__(self, contrast: float = 1.0) -> None:

@@ -25,6 +25,7 @@ class ReLU(Flux):
     key = "relu"
     rational = True
     isotropic = False
+    projection = True
 
     def __call__(self, s: Any, contrast: Any = None) -> Any:
         """Φ(s)."""

@@ -17,7 +17,7 @@ from keras_pde.certificates.implicit import implicit_certificate
 from keras_pde.fluxes import noise_level
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.layers.diffusion_step import DiffusionStep, per_sample
-from keras_pde.layers.implicit_gradient import attach, held
+from keras_pde.layers.implicit_gradient import attach, held, symmetric_adjoint
 from keras_pde.layers.solve_failures import ON_FAILURE, SolveFailures
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate
@@ -229,8 +229,7 @@ class ImplicitDiffusion(DiffusionStep):
         u = attach(
             problem,
             ops.stop_gradient(solution.u),
-            self.tolerance,
-            self.max_iterations,
+            symmetric_adjoint(self.tolerance, self.max_iterations),
             failures.gradient,
         )
         u = failures.solution(u, solution)

@@ -1,11 +1,15 @@
-r"""Gradient of an implicit step by the implicit function theorem.
+r"""Gradient of an equilibrium by the implicit function theorem.
 
 Memory and cost do not depend on the solver's iterations.
 
-At u\* = f − τKᵀΦ_θ(Ku\*) let z(θ, f) = f − τKᵀΦ_θ(Ku\*) with u\* held. Then du\* = dz − τKᵀΦ′K
-du\*, so a cotangent ḡ of u\* is the cotangent λ of z with (I + τKᵀΦ′(Ku\*)K)λ = ḡ. The matrix is
-symmetric (and positive definite for τμ‖K‖² < 1): λ comes from conjugate gradients with K, Φ′ and Kᵀ
-alone, and the backend differentiates z, a single explicit step.
+At a solution u\* of F(u) = 0 let z(θ, f) = u\* − F(u\*) with u\* held. Then F′du\* = dz, so a
+cotangent ḡ of u\* is the cotangent λ of z with (F′)ᵀλ = ḡ, and the backend differentiates z, a
+single evaluation of F.
+
+* An implicit step has F(u) = u − f + τKᵀΦ_θ(Ku), so F′ = I + τKᵀΦ′K is symmetric (and positive
+  definite for τμ‖K‖² < 1): λ comes from conjugate gradients with K, Φ′ and Kᵀ alone.
+* An equilibrium network has F(u) = u − Φ(Au + f), so F′ is not symmetric: the transposed system is
+  a linear equilibrium, which the solver of the network solves.
 
 Second derivatives are refused: u\* is held in z, so the derivative of ∂z/∂θ along u\* would be
 missing. Not to hold it would take a second linear system for every first derivative.
@@ -17,55 +21,58 @@ arXiv:2102.07944 (2021).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from keras import ops
 
 from keras_pde.schemes.solvers.conjugate_gradients import conjugate_gradients
+from keras_pde.schemes.solvers.equation import Equation
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 
+Kind = TypeVar("Kind", bound=Equation)
+# maps (equation, its solution, ḡ) to λ and whether it was reached, for each sample
+Adjoint = Callable[[Kind, Any, Any], tuple[Any, Any]]
 
-def held(problem: ImplicitStep) -> ImplicitStep:
-    """The problem without gradients: to solve it is no part of the graph that is differentiated."""
+
+def held(equation: Kind) -> Kind:
+    """The equation without gradients: its solve is no part of the graph that is differentiated."""
 
     def stop(x: Any) -> Any:
         return x if isinstance(x, float | int) else ops.stop_gradient(x)
 
-    return replace(
-        problem,
-        f=stop(problem.f),
-        kernels=[stop(k) for k in problem.kernels],
-        step=stop(problem.step),
-        parameters=[stop(p) for p in problem.parameters],
-        q=stop(problem.q),
-        m=stop(problem.m),
-    )
+    return equation.with_numbers(stop(equation.f), [stop(x) for x in equation.numbers])
+
+
+def symmetric_adjoint(tolerance: float, max_iterations: int) -> Adjoint[ImplicitStep]:
+    """λ of an implicit step, whose Jacobian is its own transpose, by conjugate gradients."""
+
+    def adjoint(step: ImplicitStep, u: Any, cotangent: Any) -> tuple[Any, Any]:
+        linearization = step.linearize(u)
+        return conjugate_gradients(
+            lambda v: step.jacobian(linearization, v), cotangent, tolerance, max_iterations
+        )
+
+    return adjoint
 
 
 def attach(
-    problem: ImplicitStep,
-    u: Any,
-    tolerance: float,
-    max_iterations: int,
-    report: Callable[[Any, Any], Any],
+    equation: Kind, u: Any, adjoint: Adjoint[Kind], report: Callable[[Any, Any], Any]
 ) -> Any:
     """The solution u with the gradients of the implicit function theorem.
 
-    They are those to all that the problem depends on.
+    They are those to all that the equation depends on.
 
     Args:
-        problem: the implicit step, with gradients.
+        equation: the equation, with gradients.
         u: its solution, without.
-        tolerance: of the conjugate gradients.
-        max_iterations: of the conjugate gradients.
+        adjoint: solves the transposed system at u.
         report: maps (λ, whether it was reached, for each sample) to the λ to use.
     """
-    z = u - problem.residual(u)
-    fixed = held(problem)
+    z = u - equation.residual(u)
+    fixed = held(equation)
     # everything the backward pass needs goes in as a tensor: TensorFlow refuses to capture
     # variables
-    numbers = [*fixed.kernels, fixed.step, *fixed.parameters]
+    numbers = fixed.numbers
     tensors = [x for x in numbers if not isinstance(x, float | int)]
 
     @ops.custom_gradient
@@ -74,15 +81,8 @@ def attach(
             (cotangent,) = cotangents if upstream is None else (upstream,)
             given = iter(tensors)
             values = [x if isinstance(x, float | int) else next(given) for x in numbers]
-            n = len(fixed.kernels)
-            at = replace(fixed, f=f, kernels=values[:n], step=values[n], parameters=values[n + 1 :])
-            linearization = at.linearize(u)
-            adjoint = report(
-                *conjugate_gradients(
-                    lambda v: at.jacobian(linearization, v), cotangent, tolerance, max_iterations
-                )
-            )
-            once = _refuse_twice(adjoint, z, f, *tensors)
+            found = report(*adjoint(fixed.with_numbers(f, values), u, cotangent))
+            once = _refuse_twice(found, z, f, *tensors)
             return (once, *[ops.zeros_like(x) for x in (u, f, *tensors)])
 
         return u, gradient

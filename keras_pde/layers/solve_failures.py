@@ -18,10 +18,7 @@ from keras_pde.schemes.solvers.implicit_step import spread
 from keras_pde.schemes.solvers.solver import SolverResult
 
 ON_FAILURE = ("warn", "nan", "ignore")
-_REMEDY = (
-    "Raise max_iterations, or take a larger tolerance, a smaller step_size, another solver or"
-    " dtype='float64'."
-)
+_REMEDY = "Raise max_iterations, or take a larger tolerance,{} another solver or dtype='float64'."
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class SolveFailures:
         solver: of the step.
         tolerance: that solves are to reach.
         max_iterations: of a solve.
+        remedy: what else may help, in words.
+        cause: why else a gradient's system may not be solved, in words.
     """
 
     on_failure: str
@@ -41,6 +40,8 @@ class SolveFailures:
     solver: Any
     tolerance: float
     max_iterations: int
+    remedy: str = " a smaller step_size,"
+    cause: str = ", or is not positive definite (τμ‖K‖² ≥ 1)"
 
     def solution(self, u: Tensor, result: SolverResult) -> Tensor:
         """The solution to use.
@@ -57,7 +58,7 @@ class SolveFailures:
             warnings.warn(
                 f"{self.name}: {np.sum(~converged)} of {converged.size} samples did not converge:"
                 f" relative residual {residual:.2g} > tolerance {self.tolerance:g} after {most}"
-                f" iterations of {self.solver!r}. {_REMEDY}",
+                f" iterations of {self.solver!r}. {_REMEDY.format(self.remedy)}",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -72,8 +73,7 @@ class SolveFailures:
             warnings.warn(
                 f"{self.name}: the gradient of {np.sum(~known)} of {known.size} samples is not"
                 f" accurate to the tolerance {self.tolerance:g}: its linear system was not solved"
-                f" in {self.max_iterations} iterations, or is not positive definite (τμ‖K‖² ≥ 1)."
-                f" {_REMEDY}",
+                f" in {self.max_iterations} iterations{self.cause}. {_REMEDY.format(self.remedy)}",
                 RuntimeWarning,
                 stacklevel=2,
             )

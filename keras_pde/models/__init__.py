@@ -9,6 +9,7 @@ from keras_pde.models.implicit_recurrent import ImplicitRecurrent
 from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
+from keras_pde.models.robust_implicit import RobustImplicit
 
 __all__ = [
     "CertifiedClassifier",
@@ -20,4 +21,5 @@ __all__ = [
     "LatticeBoltzmann",
     "MethodOfLines",
     "MultigridUNet",
+    "RobustImplicit",
 ]

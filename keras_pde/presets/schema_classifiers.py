@@ -1,10 +1,18 @@
-"""What the configuration of each classifier may hold: a line for each class."""
+"""What the configuration of each classifier, and of its parts, may hold: a line for each class."""
 
 from __future__ import annotations
 
 from keras_pde.presets import limits
-from keras_pde.presets.schema_parts import FILTERS, LAYER, Part, optional
-from keras_pde.presets.values import Check, either, listed, whole, word
+from keras_pde.presets.schema_parts import (
+    FILTERS,
+    FLUXES,
+    LAYER,
+    SOLVERS,
+    SPLITTINGS,
+    Part,
+    optional,
+)
+from keras_pde.presets.values import Check, either, listed, real, whole, word
 
 CLASSES = whole(2, limits.FILTERS)
 CLASS_NAMES = optional(listed(word, 2, limits.FILTERS))
@@ -18,6 +26,15 @@ def for_stages(check: Check) -> Check:
     return either(listed(check, 1, limits.STAGES), check)
 
 
+EQUILIBRIUM: dict[str, Check] = {
+    **LAYER,
+    "units": FILTERS,
+    "flux": either(word, Part(*FLUXES)),
+    "margin": real,
+    "solver": optional(either(word, Part(*SOLVERS, *SPLITTINGS))),
+    "tolerance": real,
+}
+
 # name of a class: its keys, each with a check
 CLASSIFIERS: dict[str, dict[str, Check]] = {
     "CertifiedClassifier": {
@@ -30,4 +47,12 @@ CLASSIFIERS: dict[str, dict[str, Check]] = {
         "patch_size": for_stages(PATCH),
         "pooling": for_stages(word),
     },
+    "RobustImplicit": {**EQUILIBRIUM, "classes": CLASSES, "class_names": CLASS_NAMES},
+    "MonotoneImplicit": {
+        **EQUILIBRIUM,
+        "norm": word,
+        "max_iterations": whole(1, limits.ITERATIONS),
+    },
+    "ForwardBackward": {},
+    "PeacemanRachford": {},
 }

@@ -24,6 +24,7 @@ FLUXES = (*_FLUXES, "Weickert", "TruncatedBFB", "FAB", "ReLU", "SmoothReLU")
 FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux")
 OPERATORS = ("ConvOperator", "DenseOperator", "FiniteDifference", "Lattice")
 SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
+SPLITTINGS = ("ForwardBackward", "PeacemanRachford")
 SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack")
 PROBLEMS = ("Poisson", "ScreenedPoisson", "Biharmonic", "Inpainting", "Diffusion")
 BLOCK_NETWORKS = (
@@ -34,7 +35,7 @@ BLOCK_NETWORKS = (
     "ImplicitRecurrent",
 )
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
-CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier",)
+CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "RobustImplicit")
 NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS, *CLASSIFIERS)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

@@ -81,3 +81,13 @@ def unit_roundoff(dtype: DType) -> float:
         (0.00390625, 0.0)
     """
     return UNITS.get(keras.backend.standardize_dtype(dtype), 0.0)
+
+
+def product(x: Tensor, kernel: Tensor) -> Tensor:
+    """x @ kernel for rows x along the last axis, in the precision of both.
+
+    Keras's matmul computes in float32 on PyTorch, and LiteRT has no einsum.
+    """
+    if keras.backend.standardize_dtype(x.dtype) == "float64":
+        return ops.einsum("...i,ij->...j", x, kernel)
+    return ops.matmul(x, kernel)

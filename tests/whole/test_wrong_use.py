@@ -25,6 +25,7 @@ from keras_pde import (
     GatedFlux,
     ImplicitDiffusion,
     Lifting,
+    MonotoneImplicit,
     OrbitDense,
     Prolongation,
     Restriction,
@@ -47,6 +48,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "stacked operator": (lambda: ConvOperator((2, 4), 3, boundary="dirichlet"), "u"),
     "dense layer on orbits": (lambda: OrbitDense([[7, *range(7)]], 3), "u"),
     "dense operator": (lambda: DenseOperator(3), "u"),
+    "equilibrium": (lambda: MonotoneImplicit(3), "u"),
     "equation": (lambda: keras_pde.PolynomialRightHandSide(keras_pde.equations.burgers(2)), "u"),
     "derivatives": (lambda: FiniteDifference([(1, 0), (0, 2)]), "u"),
     "learned derivatives": (lambda: FiniteDifference("gradient", learned=True), "u"),
@@ -64,7 +66,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "coupled spline": (lambda: CoupledSplineFlux(3), "s"),
 }
 ANY_CHANNELS = ("restriction", "prolongation", "flux")
-ANY_RANK = ("dense layer on orbits", "dense operator", "flux", "spline")
+ANY_RANK = ("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline")
 
 
 def noisy(block: Any = DiffusionBlock, **options: Any) -> Any:
@@ -86,6 +88,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
         lambda: keras_pde.MethodOfLines.from_equation("gray_scott", dt=0.5),
         {"state": X},
     ),
+    "RobustImplicit": (lambda: keras_pde.RobustImplicit(3, 4), {"image": X}),
     "CertifiedClassifier": (lambda: keras_pde.CertifiedClassifier(3, blocks=1), {"image": X}),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),

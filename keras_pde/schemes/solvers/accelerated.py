@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from keras_pde.runtime.types import Tensor
-from keras_pde.schemes.solvers.implicit_step import ImplicitStep, dot, spread
+from keras_pde.schemes.solvers.equation import Equation
+from keras_pde.schemes.solvers.implicit_step import dot, spread
 from keras_pde.schemes.solvers.solver import Solver, choose, damping, steepest
 
 METHODS = ("nesterov", "chebyshev")
@@ -61,12 +62,12 @@ class Accelerated(Solver):
             )
         self.method = method
 
-    def start(self, equation: ImplicitStep) -> list[Tensor]:
+    def start(self, equation: Equation) -> list[Tensor]:
         """The point before and the weight of the step to it, 0 where there is none."""
         return [ops.zeros_like(equation.f), ops.zeros_like(dot(equation.f, equation.f))]
 
     def advance(
-        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+        self, equation: Equation, u: Tensor, r: Tensor, memory: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """One step with momentum; without memory one of gradient descent."""
         before, weight = memory

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
-from keras_pde.schemes.solvers.implicit_step import ImplicitStep
+from keras_pde.schemes.solvers.equation import Equation
 from keras_pde.schemes.solvers.solver import Solver, damping
 
 
@@ -50,14 +50,14 @@ class Anderson(Solver):
         self.memory = gate.whole(memory, "memory", low=1)
         self.regularization = gate.number(regularization, "regularization", low=0, low_open=True)
 
-    def start(self, equation: ImplicitStep) -> list[Tensor]:
+    def start(self, equation: Equation) -> list[Tensor]:
         """Columns Δu and ΔF, (batch, memory, unknowns), all zero."""
         flat = ops.reshape(equation.f, (ops.shape(equation.f)[0], 1, -1))
         zeros = ops.tile(ops.zeros_like(flat), (1, self.memory, 1))
         return [zeros, zeros]
 
     def advance(
-        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+        self, equation: Equation, u: Tensor, r: Tensor, memory: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The combined step; without memory the damped one."""
         du, dr = memory

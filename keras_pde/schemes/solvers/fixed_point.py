@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
+from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime.types import Tensor
-from keras_pde.schemes.solvers.implicit_step import ImplicitStep
+from keras_pde.schemes.solvers.equation import Equation
 from keras_pde.schemes.solvers.solver import Solver, damping, describe_bound
 
 
@@ -55,7 +56,7 @@ class FixedPoint(Solver):
             )
         self.damping = damping
 
-    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
+    def check(self, q: float | None, m: float | None, flux: Flux | FluxLayer) -> None:
         """Refuse a damping that diverges, or whose bound changes with the weights."""
         if isinstance(self.damping, str):
             return
@@ -82,7 +83,7 @@ class FixedPoint(Solver):
             )
 
     def advance(
-        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+        self, equation: Equation, u: Tensor, r: Tensor, memory: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """u − wF(u)."""
         if isinstance(self.damping, str):

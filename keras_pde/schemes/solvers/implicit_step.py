@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from keras import ops
 
@@ -66,6 +68,24 @@ class ImplicitStep:
         square = dot(self.f / scale, self.f / scale)
         self.scale = scale
         self.length = ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
+
+    @property
+    def guess(self) -> Tensor:
+        """Iterations begin at f."""
+        return self.f
+
+    @property
+    def numbers(self) -> list[Number]:
+        """Kernels, τ, the parameters of Φ, q and m."""
+        return [*self.kernels, self.step, *self.parameters, self.q, self.m]
+
+    def with_numbers(self, f: Tensor, numbers: Sequence[Number]) -> Self:
+        """The step from another f with other numbers."""
+        n = len(self.kernels)
+        *parameters, q, m = numbers[n + 1 :]
+        return replace(
+            self, f=f, kernels=list(numbers[:n]), step=numbers[n], parameters=parameters, q=q, m=m
+        )
 
     def inner(self, u: Tensor) -> list[Tensor]:
         """Ku, in parts."""

@@ -6,10 +6,12 @@ from typing import Any
 
 import keras
 
+from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.solvers.conjugate_gradients import conjugate_gradients
+from keras_pde.schemes.solvers.equation import GRADIENT
 from keras_pde.schemes.solvers.implicit_step import ImplicitStep
 from keras_pde.schemes.solvers.solver import Solver
 
@@ -43,6 +45,7 @@ class LaggedDiffusivity(Solver):
     """
 
     key = "lagged_diffusivity"
+    equations = (GRADIENT,)
 
     def __init__(self, inner_tolerance: float = 0.1, inner_iterations: int = 100) -> None:
         self.inner_tolerance = gate.number(
@@ -50,7 +53,7 @@ class LaggedDiffusivity(Solver):
         )
         self.inner_iterations = gate.whole(inner_iterations, "inner_iterations", low=1)
 
-    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
+    def check(self, q: float | None, m: float | None, flux: Flux | FluxLayer) -> None:
         """Refuse a system that is not positive definite."""
         if flux.diffusivity_bounds[0] < 0:
             raise ValueError(

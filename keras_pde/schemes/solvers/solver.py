@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.runtime.registry import Configured
 from keras_pde.runtime.types import Number, Tensor
-from keras_pde.schemes.solvers.implicit_step import ImplicitStep, spread
+from keras_pde.schemes.solvers.equation import CONTRACTION, GRADIENT, Equation
+from keras_pde.schemes.solvers.implicit_step import spread
 
 BELOW_ONE = 0.999  # progress asked of an accelerated step where no rate is proved
 SLACK = 10.0  # how far an accelerated step may fall behind the best residual
@@ -58,13 +60,17 @@ class Solver(Configured):
 
     key: str = ""
     safeguarded: bool = False
+    equations: tuple[str, ...] = (GRADIENT, CONTRACTION)  # kinds that it solves
+
+    def __init__(self) -> None:
+        """No options, unless a subclass has some."""
 
     @property
     def name(self) -> str:
         """Name by which `get` finds it; of a solver that `get` does not know, its class's."""
         return self.key or type(self).__name__
 
-    def check(self, q: float | None, m: float | None, flux: FluxLayer) -> None:
+    def check(self, q: float | None, m: float | None, flux: Flux | FluxLayer) -> None:
         """Refuse an equation that the solver cannot solve.
 
         Args:
@@ -76,12 +82,12 @@ class Solver(Configured):
             ValueError: the iteration would diverge, or could for some weights.
         """
 
-    def start(self, equation: ImplicitStep) -> list[Tensor]:
-        """An empty memory, all zeros."""
+    def start(self, equation: Any) -> list[Tensor]:
+        """An empty memory, all zeros where it is safeguarded."""
         return []
 
     def advance(
-        self, equation: ImplicitStep, u: Tensor, r: Tensor, memory: list[Tensor]
+        self, equation: Any, u: Tensor, r: Tensor, memory: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The next u and the memory, from u and r = F(u).
 
@@ -94,7 +100,7 @@ class Solver(Configured):
         return memory
 
     def solve(
-        self, equation: ImplicitStep, tolerance: float, max_iterations: int, trace: bool = False
+        self, equation: Equation, tolerance: float, max_iterations: int, trace: bool = False
     ) -> SolverResult:
         """Solve F(u) = 0 for every sample; the arguments of `keras_pde.ImplicitDiffusion`.
 
@@ -105,7 +111,7 @@ class Solver(Configured):
             trace: whether to record the residuals.
         """
         rate, slack = _rate(equation.q, equation.m)
-        u = equation.f
+        u = equation.guess
         r = equation.residual(u)
         size = equation.relative(r)
         fresh = ops.ones_like(size) > 0
