@@ -167,7 +167,7 @@ class RobustImplicit(Classifier):
         """The weights in use in float64, and the bounds that they prove."""
         self.require_weights()
         head, offset = (
-            np.array(ops.convert_to_numpy(ops.cast(w, "float64")), np.float64)
+            np.array(ops.convert_to_numpy(w), np.float64)
             for w in self._head(at_least_float32(ops.convert_to_tensor(self.head)))
         )
         return RobustMargins(

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_pde.certificates.contraction import Box, Contraction
 from keras_pde.fluxes.flux import Flux
+from keras_pde.runtime.compiling import double_precision
 
 UNITS = {"float32": 2.0**-24, "float64": 2.0**-53}  # roundoff; of 16 bits nothing is proved
 LAW = 8  # roundings of a flux
@@ -76,11 +77,12 @@ class RobustMargins:
         return found
 
     def _law(self, arguments: Box) -> Box:
-        """Φ, rounded down and up: some backends have it in float32 only."""
-        below, above = (
-            np.asarray(ops.convert_to_numpy(self.flux(ops.convert_to_tensor(x))), np.float64)
-            for x in arguments
-        )
+        """Φ, rounded down and up, as if it were computed in float32."""
+        with double_precision():
+            below, above = (
+                np.asarray(ops.convert_to_numpy(self.flux(ops.convert_to_tensor(x))), np.float64)
+                for x in arguments
+            )
         slack = [LAW * UNITS["float32"] * np.abs(x) for x in arguments]
         return below - slack[0], above + slack[1]
 
