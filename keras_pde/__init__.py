@@ -44,6 +44,7 @@ __all__ = [
     "calibrate",
     "callbacks",
     "certify",
+    "classify",
     "degradations",
     "denoise",
     "equations",
@@ -111,6 +112,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, equations, solvers
     from keras_pde.schemes.multigrid import problems, smoothers
+    from keras_pde.tasks.classify.classifying import classify
     from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise
     from keras_pde.tasks.evolve.evolving import evolve

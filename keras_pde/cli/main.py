@@ -22,6 +22,7 @@ SUBCOMMANDS = {
     "inpaint": "keras_pde.cli.inpaint:inpaint",
     "restore": "keras_pde.cli.restore:restore",
     "evolve": "keras_pde.cli.evolve:evolve",
+    "classify": "keras_pde.cli.classify:classify",
     "certify": "keras_pde.cli.certify:certify",
     "verify": "keras_pde.cli.verify:verify",
     "evaluate": "keras_pde.cli.evaluate:evaluate",

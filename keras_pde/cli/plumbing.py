@@ -112,6 +112,7 @@ def load_networks() -> None:
     import keras_pde.models
     import keras_pde.schemes.multigrid
     import keras_pde.schemes.solvers
+    import keras_pde.tasks.training.metrics
     import keras_pde.tasks.training.optimizers  # noqa: F401
 
 

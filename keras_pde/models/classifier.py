@@ -155,20 +155,34 @@ class Classifier(Network):
         """
         return np.zeros(len(x))
 
-    def certified(self, x: Any, labels: Any, eps: float) -> np.ndarray:
+    def certified(self, x: Any, labels: Any, eps: float | Sequence[float]) -> np.ndarray:
         """Whether each answer is right and stays so for every ‖e‖ ≤ eps, by proof.
 
         Args:
             x: images.
             labels: the right class of each, (batch,).
-            eps: size of the perturbations in the norm `norm`.
+            eps: size of the perturbations in the norm `norm`, or several sizes, which cost less
+                together.
+
+        Returns:
+            (batch,); of several sizes (sizes, batch).
 
         Raises:
-            ValueError: an eps that is no finite number >= 0; as many labels as images.
+            ValueError: an eps that is no finite number >= 0; not as many labels as images.
         """
-        eps = gate.number(eps, "eps", low=0.0)
         labels = _checked_labels(labels, len(x))
-        return (self.answers(x) == labels) & (self.radius(x) > eps)
+        several: Sequence[float] | None = eps if isinstance(eps, list | tuple) else None
+        given = [eps] if several is None else several
+        sizes = [gate.number(one, "eps", low=0.0) for one in given]
+        found = self.proved(x, sizes) & (self.answers(x) == labels)
+        return found[0] if several is None else found
+
+    def proved(self, x: Any, sizes: Sequence[float]) -> np.ndarray:
+        """Whether the class of each image is the same for every ‖e‖ ≤ ε, by proof: (sizes, batch).
+
+        By default that is ε < r, of `radius`.
+        """
+        return self.radius(x) > np.reshape(np.asarray(sizes, np.float64), (-1, 1))
 
     def training_logits(self, x: Tensor, labels: Tensor, eps: Tensor | float) -> Tensor:
         """What a loss compares with the labels while training: the logits, unless overridden.

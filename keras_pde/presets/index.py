@@ -46,6 +46,7 @@ FIELDS: dict[str, Check] = {
     "noise": table_of(real),
     "psnr": table_of(real),
     "rollout": table_of(real),
+    "accuracy": table_of(real),
     "data": either(one_of(""), line),
     "licence": line,
     "sha256": table_of(line),

@@ -16,7 +16,7 @@ from keras_pde.tasks import cards
 from keras_pde.tasks import task as tasks
 
 TRAINING = "training.json"
-TABLES = ("noise", "psnr", "rollout")  # that an entry may have, in this order
+TABLES = ("noise", "psnr", "rollout", "accuracy")  # that an entry may have, in this order
 
 
 def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
@@ -51,7 +51,8 @@ def entry(
         folder: of the preset's files.
         metric: its name, value, unit and tolerance.
         facts: task, description, data, licence, and where there are, a table of stopping times
-            (noise), one of PSNR by noise level (psnr), one of errors by number of steps (rollout).
+            (noise), one of PSNR by noise level (psnr), one of errors by number of steps (rollout),
+            one of accuracies by size of perturbation (accuracy).
     """
     files, best = (CONFIG, WEIGHTS, GOLDEN), network.certificate().best()
     return {

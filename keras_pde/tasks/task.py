@@ -218,6 +218,7 @@ _tasks: dict[str, str | Task] = {
     "inpaint": "keras_pde.tasks.inpaint.task:Inpaint",
     "solve": "keras_pde.tasks.solve.task:Solve",
     "evolve": "keras_pde.tasks.evolve.task:Evolve",
+    "classify": "keras_pde.tasks.classify.task:Classify",
 }
 
 

@@ -60,3 +60,21 @@ def test_wrong_labels_are_refused() -> None:
     for labels in (np.zeros(2, int), np.zeros(3), np.zeros((3, 1), int)):
         with pytest.raises(ValueError, match="labels must be 3 whole numbers"):
             net.certified(images(), labels, 0.1)
+
+
+def test_several_sizes_are_proved_as_each_by_itself() -> None:
+    class Known(Means):
+        def radius(self, x: Any) -> np.ndarray:
+            return np.linspace(0, 1, len(x))
+
+    net = Known(classes=2)
+    x = np.random.default_rng(0).random((9, 4, 4, 2)).astype("float32")
+    labels = net.answers(x)
+    labels[4] = 1 - labels[4]
+    found = net.certified(x, labels, [0.2, 0.5, 0.9])
+    assert found.shape == (3, 9)
+    for eps, row in zip([0.2, 0.5, 0.9], found, strict=True):
+        np.testing.assert_array_equal(row, net.certified(x, labels, eps))
+        np.testing.assert_array_equal(row, (np.linspace(0, 1, 9) > eps) & (np.arange(9) != 4))
+    with pytest.raises(ValueError, match="eps"):
+        net.certified(x, labels, [0.1, -1.0])

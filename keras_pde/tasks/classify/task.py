@@ -1,0 +1,267 @@
+"""The task "classify": images to the class they show, with a proved radius."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_pde.tasks.classify.settings import CLEAN, PGD
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section
+from keras_pde.tasks.task import SUPERVISED, Entry, Run, Task, TrainingData
+
+ROBUST = "robust"
+FIRST = "certified (for ε)"
+NORMS = {"l2": "ℓ2", "linf": "ℓ∞"}
+
+
+class Classify(Task):
+    """An image is given a class, and the largest perturbation that is proved to leave it so.
+
+    The number is certified accuracy: the share of test images whose class is right and provably
+    stays so under each perturbation of at most the recipe's first radius, in the network's norm.
+
+    Example:
+        >>> from keras_pde.tasks import task
+        >>> task.get("classify").row({"accuracy": {"clean": 97.6, "0.141": 93.24, "0.5": 72.0}})
+        '97.6 / 93.2 % (0.141)'
+    """
+
+    name = "classify"
+    metric = Metric("accuracy", unit="%", digits=1, tolerance=0.3)
+    inputs = ("image in [0, 1], of the size that the network was trained for",)
+    target = "a number for each class, whose largest is the answer"
+    data_source = "labelled images"
+    licence = "Apache-2.0"
+
+    def check(self, network: Any) -> None:
+        """Refuse a network that is no classifier.
+
+        Raises:
+            ValueError: a network of another task.
+        """
+        from keras_pde.models.classifier import Classifier
+
+        if not isinstance(network, Classifier):
+            raise ValueError(
+                f"{network.name} is a {type(network).__name__}, which names no class."
+                " keras-pde list --task classify shows those that do."
+            )
+
+    # --- training ---
+
+    def input_shape(self, recipe: Any, network: Any) -> Any:
+        """Images of the one size that the recipe's patch_size states."""
+        from keras_pde.data.windows import sizes
+
+        return (None, *sizes(recipe.patch_size, recipe.ndim), recipe.channels)
+
+    def data(self, recipe: Any, folder: str | Path | None) -> TrainingData:
+        """The images of the recipe's set that are to train on.
+
+        Raises:
+            ValueError: options that are none of the task's; images of another size, or too few.
+            FileNotFoundError: no such set.
+        """
+        from keras_pde.tasks.classify.data import LabelledBatches
+        from keras_pde.tasks.classify.sources import load
+
+        settings = self._settings(recipe)
+        images = load(settings.data, "train", folder)
+        shape, wanted = images.images.shape[1:], self.input_shape(recipe, None)[1:]
+        if shape != wanted:
+            text = f"images of {settings.data} are {shape}; with channels it says {wanted}"
+            raise recipe.refusal("patch_size", text)
+        if recipe.model.get("classes") != len(images.classes):
+            text = f"{settings.data} has {len(images.classes)} classes: give classes so many"
+            raise recipe.refusal("model", text)
+        if not 0 < recipe.validation < len(images):
+            text = f"of {len(images)} images 1 to {len(images) - 1} can be held out"
+            raise recipe.refusal("validation", text)
+        return LabelledBatches(
+            images,
+            recipe.validation,
+            settings,
+            recipe.batch_size,
+            recipe.seed,
+            recipe.steps,
+            with_images=recipe.loss == ROBUST,
+        )
+
+    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
+        """Refuse a set without test images of the network's size."""
+        from keras_pde.tasks.classify.sources import load
+
+        settings = self._settings(recipe)
+        self._measurable(network, load(settings.data, "test", folder), settings)
+
+    def _settings(self, recipe: Any) -> Any:
+        from keras_pde.tasks.classify.settings import Settings
+
+        try:
+            return Settings(recipe.options)
+        except ValueError as error:
+            raise recipe.refusal("options", error) from None
+
+    def _measurable(self, network: Any, test: Any, settings: Any) -> None:
+        wanted = (*network.sizes, network.input_channels)
+        if test.images.shape[1:] != wanted or len(test.classes) != network.classes:
+            raise ValueError(
+                f"{network.name} is for images {wanted} of {network.classes} classes, and"
+                f" {settings.data} has {test.images.shape[1:]} of {len(test.classes)}"
+            )
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """Cross-entropy of the class."""
+        from keras_pde.tasks.classify.losses import cross_entropy
+
+        return cross_entropy(target[:, 0], output, 0.0, 1.0)
+
+    def loss_of(self, recipe: Any, network: Any) -> Any:
+        """Cross-entropy with the options' margin; "robust", that of the worst case of a box."""
+        from keras_pde.tasks.classify import losses
+
+        settings = self._settings(recipe)
+        if recipe.loss == ROBUST:
+            if not settings.eps:
+                raise recipe.refusal("loss", f"{ROBUST!r} needs options.eps > 0, the box's size")
+            return losses.robust_loss(settings, network)
+        if recipe.loss != SUPERVISED:
+            text = f"the task {self.name!r} has {SUPERVISED!r} and {ROBUST!r}, not {recipe.loss!r}"
+            raise recipe.refusal("loss", text)
+        return losses.margin_loss(settings)
+
+    def output_shape(self, recipe: Any, target: tuple[int, ...]) -> tuple[int, ...]:
+        """A number for each class."""
+        return (target[0], recipe.model["classes"])
+
+    def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
+        """Clean and certified accuracy on the held-out images."""
+        from keras_pde.tasks.classify.data import LabelledBatches
+        from keras_pde.tasks.classify.scores import accuracies
+
+        assert isinstance(data, LabelledBatches)
+        return accuracies(network, data.validation, self._settings(recipe).radii)
+
+    # --- measuring ---
+
+    def evaluate(
+        self,
+        network: Any,
+        folder: str | Path | None = None,
+        limit: int | None = None,
+        entry: Entry | None = None,
+    ) -> dict[str, float]:
+        """Clean and certified accuracy on the test set, and accuracy under attack on a part of it.
+
+        Args:
+            network: a `Classifier`.
+            folder: of the sets.
+            limit: only the first so many images.
+            entry: with the "options" of a recipe that name the set and the radii; a preset of the
+                zoo has them in its recipe.
+
+        Raises:
+            ValueError: another network, no set, or one of other images.
+            FileNotFoundError: no data.
+            AssertionError: an attack changed a class that is certified.
+        """
+        from keras_pde.tasks.classify.scores import ATTACKED, accuracies, attacked
+        from keras_pde.tasks.classify.sources import load
+
+        settings = self.settings(network, entry)
+        test = load(settings.data, "test", folder)
+        self._measurable(network, test, settings)
+        test = test.part(slice(limit))
+        few = test.part(slice(ATTACKED))
+        found = accuracies(network, test, settings.radii)
+        return {**found, **attacked(network, few, settings.radii)}
+
+    def settings(self, network: Any, entry: Entry | None = None) -> Any:
+        """The set and the radii of a network, by what is known of it or the recipe of its preset.
+
+        Raises:
+            ValueError: a network that is no preset, and nothing is known of it.
+        """
+        from keras_pde import presets
+        from keras_pde.tasks.classify.settings import Settings
+
+        self.check(network)
+        options = dict((entry or {}).get("options") or {})
+        if not options and network.name in presets.index():
+            path = presets.folder_of(network.name) / "recipe.json"
+            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
+        if not options:
+            raise ValueError(
+                f"Nothing says what {network.name} is to be measured on: put options with data and"
+                ' radii into the recipe beside the preset, or pass entry={"options": {...}}.'
+            )
+        return Settings(options)
+
+    def stated(self, entry: Entry) -> dict[str, float]:
+        """Accuracies in percent: "clean", by radius, and under attack."""
+        return dict(entry.get("accuracy") or {self.metric.name: entry["metric"]["value"]})
+
+    def listed(self, entry: Entry) -> dict[str, float]:
+        """Clean accuracy, and certified at the first radius, which differs between presets."""
+        scores = dict(list(self.stated(entry).items())[:2])
+        return dict(zip((CLEAN, FIRST), scores.values(), strict=False))
+
+    def row(self, entry: Entry) -> str:
+        """Clean and certified accuracy, and the radius."""
+        radii = [key for key in self.stated(entry) if key != CLEAN and not key.startswith(PGD)]
+        return super().row(entry) + (f" ({radii[0]})" if radii else "")
+
+    def label(self, key: str) -> str:
+        """What the accuracy is of."""
+        if key.startswith(PGD):
+            return f"attacked, ε = {key.removeprefix(PGD)}"
+        return key if key in (CLEAN, FIRST) else f"certified, ε = {key}"
+
+    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
+        """The numbers of `evaluate`, into metrics.json."""
+        from keras_pde.runtime.writing import write_bytes
+        from keras_pde.tasks.classify.sources import source
+
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        scores = self.evaluate(network, data, entry=recipe)
+        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
+        settings = self.settings(network, recipe)
+        known = source(settings.data)
+        first = f"{settings.radii[0]:g}" if settings.radii else "clean"
+        what = f"certified at ε = {first}, {NORMS[network.norm]}" if settings.radii else "clean"
+        return {
+            "metric": self.metric.entry(f"accuracy on {settings.data}, {what}", scores[first]),
+            "accuracy": scores,
+            "data": known.text,
+            "licence": known.licence,
+        }
+
+    # --- showing ---
+
+    def overview(self) -> str:
+        """A table of the zoo's classifiers: weights, norm, clean, certified and attacked."""
+        from keras_pde import presets
+        from keras_pde.presets.locating import is_own
+        from keras_pde.tasks.classify.card import overview
+
+        zoo = {
+            name: entry
+            for name, entry in presets.index().items()
+            if entry["task"] == self.name and is_own(presets.folder_of(name))
+        }
+        return overview(zoo) if zoo else ""
+
+    def pictures(self, network: Any, folder: Path) -> None:
+        """Test images with their radius, an attack within it, and one beyond that succeeds."""
+        from keras_pde.tasks.classify.pictures import write_pictures
+
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        write_pictures(network, self.settings(network, recipe), folder)
+
+    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+        """What it answers, an example, its numbers, its certificate, and how it was made."""
+        from keras_pde.tasks.classify import card
+
+        return card.sections(folder, network, entry)
