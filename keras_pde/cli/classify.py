@@ -41,7 +41,7 @@ def classify(paths: tuple[Path, ...], preset: str, resize: bool) -> None:
 
     network = classifier(presets.load(directory, hashes, None))
     symbol = SYMBOLS[network.norm]
-    table = new_table(("image", "class", ">margin", f">no {symbol} below changes it"))
+    table = new_table(("image", "class", ">margin", f">certified radius ({symbol})"))
     for path in paths:
         found = answer(_read(path, network, resize), network)
         radius = f"{found.radius[0]:.3g}" if found.radius[0] > 0 else "nothing is proved"

@@ -59,6 +59,17 @@ def test_a_collision_is_learned_from_pairs(script, capsys):
     assert "learned collision" in capsys.readouterr().out
 
 
+def test_classifiers_are_trained_alike_and_no_attack_breaks_a_certificate(script, tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = script("certified").main(["--quick", "--picture", str(tmp_path / "certified.png")])
+    assert {"CPL", "SLL", "AOL", "plain ResNet"} <= set(rows)
+    for name, row in rows.items():
+        for eps, stands in row["attacked"].items():
+            assert row["clean"] >= stands >= row["certified"][eps], name
+    assert rows["CPL"]["certified"][0.141] > rows["plain ResNet"]["certified"][0.141]
+    assert (tmp_path / "certified.png").stat().st_size > 5_000
+
+
 def test_loops_agree_with_unrolled_steps(script, capsys):
     script("loops").main(["--quick"])
     rows = [
