@@ -14,7 +14,7 @@ from collections.abc import Iterable
 # "file::test", less their common "test_": cases that the quick tier keeps
 KEPT = {
     # all variants in all precisions: the quick tier takes every argument once
-    "conformance::every_weight_gets_a_gradient": 17,
+    "conformance::every_weight_gets_a_gradient": 19,
     "conformance::a_stateless_call_computes_in_the_model_s_precision": 2,
     "conformance::any_spatial_rank": 19,
     "conformance::keras_layer_suite_with_training": 3,
@@ -165,6 +165,7 @@ KEPT = {
     "training::a_network_without_a_bound_starts_as_the_one_with_it": 0,
     "training::a_quick_recipe_end_to_end": 0,
     "evolve::the_published_number_of_a_time_stepper_is_recomputed": 4,
+    "classify_preset::the_published_numbers_of_a_classifier_are_recomputed": 1,
     "training::a_run_killed_while_it_writes_a_checkpoint_resumes_to_the_same_weights": 0,
     "export::the_requests_of_the_documentation_are_answered_by_the_saved_model_alone": 0,
     "export::foreign_runtimes_without_keras_pde_compute_the_same": 0,
@@ -251,6 +252,7 @@ KEPT = {
     "collision::l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_momentum": 2,
     "lattice_boltzmann::l2_a_step_commutes_with_the_certified_symmetries_and_no_other": 4,
     "benchmarks::a_collision_is_learned_from_pairs": 0,
+    "benchmarks::classifiers_are_trained_alike_and_no_attack_breaks_a_certificate": 0,
     "benchmarks::the_cavity_is_near_the_published_velocities": 0,
     "benchmarks::loops_agree_with_unrolled_steps": 0,
     "benchmarks::schemes_reach_their_time_and_draw": 0,
