@@ -95,7 +95,8 @@ def formats(name: str, folder: Path) -> dict[str, str]:
         if entry["class"] == "MultigridUNet" and not entry["params"]
         else None
     )
-    row = {"sizes": "fixed" if size else "dynamic"}
+    dynamic = size is None and None in presets.from_preset(name).export_sizes
+    row = {"sizes": "dynamic" if dynamic else "fixed"}
     with np.load(presets.folder_of(name) / GOLDEN) as golden:
         scale = max(1.0, float(np.abs(golden["output"]).max()))
     for kind, (_, suffix) in FORMATS.items():
