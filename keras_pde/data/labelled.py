@@ -194,14 +194,20 @@ def _of_folders(folder: Path, split: str) -> Labelled | None:
     """A folder of images for each class."""
     from keras_pde.data.folders import load_images
 
-    place = folder / split
-    classes = sorted(p.name for p in place.iterdir() if p.is_dir()) if place.is_dir() else []
-    if not classes:
+    named = {place: _folders(folder / place) for place in SPLITS}
+    here = named[split]
+    if not here:
         return None
-    parts = [load_images(place / name) for name in classes]
+    # of both: a class that one of them lacks must not move the numbers of the others
+    classes = sorted({name for names in named.values() for name in names})
+    parts = [load_images(folder / split / name) if name in here else [] for name in classes]
     labels = np.repeat(np.arange(len(classes)), [len(part) for part in parts])
-    images = _stacked([image for part in parts for image in part], str(place))
+    images = _stacked([image for part in parts for image in part], str(folder / split))
     return Labelled(images, labels, tuple(classes))
+
+
+def _folders(place: Path) -> set[str]:
+    return {p.name for p in place.iterdir() if p.is_dir()} if place.is_dir() else set()
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import math
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -33,9 +33,6 @@ from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.runtime.compiling import double_precision, finest_roundoff
 from keras_pde.runtime.precision import SUMS, unit_roundoff
-
-if TYPE_CHECKING:
-    from keras_pde.models.certified_classifier import CertifiedClassifier
 
 FLUX_ROUNDINGS = 64
 BATCH = 64  # images at once, in float64
@@ -87,14 +84,14 @@ class Evaluation(NamedTuple):
     """What a radius needs besides the image: N, its numbers in use, and what is proved of them.
 
     Args:
-        network: N, a copy of the classifier that computes as finely as there is.
+        network: N, a copy of a `CertifiedClassifier` that computes as finely as there is.
         prepared: kernels and step sizes in use, block by block.
         constants: what the rounding errors are computed from, block by block.
         apart: ‖C_y − C_j‖, (classes, classes).
         lipschitz: L of the last state.
     """
 
-    network: CertifiedClassifier
+    network: Any
     prepared: list[PreparedBlock]
     constants: list[BlockErrors]
     apart: np.ndarray
@@ -105,7 +102,7 @@ class Evaluation(NamedTuple):
 _KEPT: weakref.WeakKeyDictionary[Any, tuple[bytes, Evaluation]] = weakref.WeakKeyDictionary()
 
 
-def evaluation(network: CertifiedClassifier) -> Evaluation:
+def evaluation(network: Any) -> Evaluation:
     """The evaluation of a classifier with the weights at hand; bounds are computed once for them.
 
     Inside `keras_pde.runtime.double_precision` only.
@@ -131,7 +128,7 @@ def evaluation(network: CertifiedClassifier) -> Evaluation:
     return made
 
 
-def certified_radii(network: CertifiedClassifier, x: Any) -> np.ndarray:
+def certified_radii(network: Any, x: Any) -> np.ndarray:
     """r of each image: no ‖e‖ < r changes the class that N answers, which is the network's.
 
     An image whose class N finds another than the network has r = 0.

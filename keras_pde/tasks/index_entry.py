@@ -36,7 +36,7 @@ def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
     made = entry(network, folder, task=task.name, description=recipe["description"], **facts)
     state_license(folder, made["licence"])
     if (folder / TRAINING).is_file():
-        task.pictures(network, folder)
+        task.pictures(network, folder, data)
     cards.write_card(folder, made)
     return made
 

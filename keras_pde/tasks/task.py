@@ -190,8 +190,27 @@ class Task(ABC):
         """The README's tables of the task's presets, in Markdown; "" where there are none."""
         return ""
 
-    def pictures(self, network: Any, folder: Path) -> None:  # noqa: B027 - not every task has some
-        """Write the pictures of a trained network's card into its folder."""
+    def own_entries(self) -> dict[str, Entry]:
+        """The index entries of the zoo's presets of this task, without those of one's own."""
+        from keras_pde import presets
+        from keras_pde.presets.locating import is_own
+
+        return {
+            name: entry
+            for name, entry in presets.index().items()
+            if entry["task"] == self.name and is_own(presets.folder_of(name))
+        }
+
+    def pictures(  # noqa: B027 - not every task has some
+        self, network: Any, folder: Path, data: str | Path | None = None
+    ) -> None:
+        """Write the pictures of a trained network's card into its folder.
+
+        Args:
+            network: as loaded from the folder.
+            folder: of the preset.
+            data: folder of the data sets; None is the task's usual one.
+        """
 
     def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
         """The parts of a network's card.

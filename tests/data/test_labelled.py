@@ -62,6 +62,17 @@ def test_each_layout_is_read(tmp_path: Path, write: Any, split: str) -> None:
     assert found.images.dtype == np.float32
 
 
+def test_a_class_that_one_split_lacks_moves_no_number(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 2, 1), "float32")
+    for split, names in (("train", "abc"), ("test", "bc")):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            files.write(tmp_path / split / name / "x.png", files.Image(pixels))
+    test = load_labelled(tmp_path, "test")
+    assert test.classes == ("a", "b", "c")
+    assert test.labels.tolist() == [1, 2]
+
+
 def test_names_and_white_are_those_of_the_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "test.npz", x=PIXELS, y=LABELS, white=16)
     (tmp_path / "classes.json").write_text(json.dumps(["off", "on", "half"]))

@@ -7,12 +7,14 @@ to succeed just above it.
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 import keras_pde
 from keras_pde.data.labelled import Labelled
@@ -272,3 +274,30 @@ def test_classify_answers_arrays_and_refuses_others() -> None:
             keras_pde.classify(wrong, net)
     with pytest.raises(ValueError, match="names a class"):
         keras_pde.classify(x, "linear_2d")
+
+
+class Unproved(Templates):
+    def radius(self, x: Any) -> np.ndarray:
+        return np.zeros(len(x))
+
+
+def test_a_set_of_one_s_own_is_measured_and_shown_where_it_is(tmp_path: Path) -> None:
+    task: Any = tasks.get("classify")
+    sets, heights = tmp_path / "sets", []
+    (sets / "leaves").mkdir(parents=True)
+    entry = {"options": {"data": "leaves", "radii": [0.01]}}
+    for cls in (Templates, Unproved):
+        net, x = centred(cls), grey(30)
+        for split in ("train", "test"):
+            np.savez(sets / "leaves" / f"{split}.npz", images=x, labels=net.answers(x))
+        found = task.evaluate(net, sets, entry=entry)
+        assert found["clean"] == 100.0
+        folder = tmp_path / cls.__name__
+        folder.mkdir()
+        (folder / "recipe.json").write_text(json.dumps(entry), encoding="utf-8")
+        task.pictures(net, folder, sets)
+        with Image.open(folder / "example.png") as picture:
+            heights.append(picture.height)
+        with pytest.raises(FileNotFoundError, match="leaves"):
+            task.pictures(net, folder)
+    assert heights[0] > 2 * heights[1]  # attacks are shown where there is something to attack

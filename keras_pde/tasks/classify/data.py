@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -62,9 +62,10 @@ class LabelledBatches(TrainingData):
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch number ``step``: each image is drawn once in as many steps as they fill."""
         n, size = len(self.images), self.batch_size
-        drawn = [self._order(k // n)[k % n] for k in range(step * size, (step + 1) * size)]
+        places = range(step * size, (step + 1) * size)
+        drawn = [_order(self.seed, k // n, n)[k % n] for k in places]
         x, y = self.images.images[drawn], self.images.labels[drawn]
-        rng = self._rng(step, 1)
+        rng = _random(self.seed, step, 1)
         if self.settings.shift:
             x = shifted(x, rng.integers(-self.settings.shift, self.settings.shift + 1, (size, 2)))
         if self.settings.flip:
@@ -78,18 +79,16 @@ class LabelledBatches(TrainingData):
         """Images and labels, those that are held out among them."""
         return [p for part in (self.images, self.validation) for p in (part.images, part.labels)]
 
-    def _order(self, epoch: int) -> Any:
-        """The order of the images in an epoch, kept from one draw to the next."""
-        known = self.__dict__.setdefault("_orders", {})
-        if epoch not in known:
-            for old in [k for k in known if k < epoch - 2]:  # threads draw near each other
-                known.pop(old, None)
-            known[epoch] = self._rng(epoch, 0).permutation(len(self.images))
-        return known[epoch]
 
-    def _rng(self, step: int, stream: int) -> np.random.Generator:
-        key = np.array([self.seed, step], np.uint64)
-        return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, stream]))
+def _random(seed: int, number: int, stream: int) -> np.random.Generator:
+    key = np.array([seed, number], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, stream]))
+
+
+@functools.lru_cache(maxsize=4)  # threads draw batches that are near each other
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order in which the images are drawn in an epoch."""
+    return _random(seed, epoch, 0).permutation(count)
 
 
 def shifted(images: np.ndarray, by: np.ndarray) -> np.ndarray:

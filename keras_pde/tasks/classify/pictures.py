@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_pde.data.labelled import Labelled
 from keras_pde.runtime.writing import whole
 from keras_pde.tasks.classify.attacks import pgd
 from keras_pde.tasks.classify.settings import Settings
@@ -16,23 +17,32 @@ SHOWN = 6
 FARTHER = (1.5, 2, 3, 4, 6, 10, 20)  # times the radius
 
 
-def write_pictures(network: Any, settings: Settings, folder: Path) -> None:
-    """Write example.png into a folder: test images of several classes that are rightly answered."""
+def write_pictures(
+    network: Any, settings: Settings, folder: Path, data: str | Path | None = None
+) -> None:
+    """Write example.png into a folder: test images of several classes, and two attacks on each.
+
+    Images are taken that are rightly answered and have a radius. Where there are none, others are
+    shown, without attacks.
+
+    Args:
+        network: a `Classifier`.
+        settings: of its recipe.
+        folder: of the preset.
+        data: folder of the sets; None is their usual one.
+    """
     from matplotlib.figure import Figure
 
-    test = load(settings.data, "test")
-    right = np.flatnonzero(network.answers(test.images) == test.labels)
-    radii = network.radius(test.images[right])
-    right = right[radii > 0]
-    classes = test.labels[right]
-    chosen = [right[classes == k][0] for k in np.unique(classes)][:SHOWN]
-    few = test.part(chosen)
+    few = _examples(network, load(settings.data, "test", data))
     radii = network.radius(few.images)
-    rows = [few.images, *_attacked(network, few, radii)]
+    rows = [few.images]
+    sizes = [radii]
+    if (radii > 0).all():
+        rows += _attacked(network, few, radii)
+        sizes += [radii, _sizes(rows[2] - rows[0], network.norm)]
     names = [network.names_of(network.answers(row)) for row in rows]
-    sizes = [radii, radii, _sizes(rows[2] - rows[0], network.norm)]
-    figure = Figure(figsize=(1.5 * len(few), 5.4), layout="constrained")
-    for i, axes in enumerate(figure.subplots(3, len(few), squeeze=False)):
+    figure = Figure(figsize=(1.5 * len(few), 1.8 * len(rows)), layout="constrained")
+    for i, axes in enumerate(figure.subplots(len(rows), len(few), squeeze=False)):
         for k, ax in enumerate(axes):
             shown = rows[i][k]
             grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if shown.shape[-1] == 1 else {}
@@ -42,6 +52,14 @@ def write_pictures(network: Any, settings: Settings, folder: Path) -> None:
             ax.axis("off")
     with whole(folder / "example.png") as stage:
         figure.savefig(stage, dpi=90)
+
+
+def _examples(network: Any, test: Labelled) -> Labelled:
+    """The first image of each class that is right and has a radius; of all, where none has."""
+    proved = network.certified(test.images, test.labels, 0.0)
+    among = np.flatnonzero(proved) if proved.any() else np.arange(len(test))
+    first = [among[test.labels[among] == k][0] for k in np.unique(test.labels[among])]
+    return test.part(first[:SHOWN])
 
 
 def _attacked(network: Any, few: Any, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -223,7 +223,7 @@ class Denoise(Task):
         tables = {title: overview(test) for test, title in titles().items()}
         return "\n\n".join(f"{title}\n\n{table}" for title, table in tables.items() if table)
 
-    def pictures(self, network: Any, folder: Path) -> None:
+    def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """A photograph with noise and without; fluxes and kernels of a network of blocks."""
         from keras_pde.tasks.denoise.pictures import write_pictures
 

@@ -17,7 +17,9 @@ FRAMES = 40  # of an animation
 ROWS = 100  # of a space-time picture
 
 
-def write_pictures(network: Any, scenario: Scenario, folder: Path) -> None:
+def write_pictures(
+    network: Any, scenario: Scenario, folder: Path, data: str | Path | None = None
+) -> None:
     """Write rollout.png and rollout.gif into a folder, from one initial state of the scenario.
 
     Of a line rollout.png is a space-time picture, time from top to bottom; else it is the state
@@ -26,7 +28,7 @@ def write_pictures(network: Any, scenario: Scenario, folder: Path) -> None:
     """
     from keras_pde.data.side_by_side import comparison_png, side_by_side
 
-    reference = scenario.reference()
+    reference = scenario.reference(data)
     first, last = reference.initial(1, scenario.seed), scenario.steps[-1]
     every = max(1, last // (ROWS if reference.ndim == 1 else FRAMES))
     marks = range(every, last + 1, every)

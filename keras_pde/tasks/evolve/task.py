@@ -213,7 +213,7 @@ class Evolve(Task):
         last, value = next(iter(scores.items()))
         licence = self.licence
         if not (folder / TRAINING).is_file():
-            self.pictures(network, folder)
+            self.pictures(network, folder, data)
             licence += " (no weights)"
         made = self.metric.entry(f"nRMSE after {last} steps", value)
         facts = {"metric": made, "rollout": scores, "data": self.data_source}
@@ -223,23 +223,17 @@ class Evolve(Task):
 
     def overview(self) -> str:
         """A table of the zoo's: weights, guarantee, errors after the first and last steps."""
-        from keras_pde import presets
-        from keras_pde.presets.locating import is_own
         from keras_pde.tasks.evolve.card import overview
 
-        zoo = {
-            name: entry
-            for name, entry in presets.index().items()
-            if entry["task"] == self.name and is_own(presets.folder_of(name))
-        }
+        zoo = self.own_entries()
         return overview(zoo) if zoo else ""
 
-    def pictures(self, network: Any, folder: Path) -> None:
+    def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """States of a rollout beside the exact ones, and the rollout as an animation."""
         from keras_pde.tasks.evolve.pictures import write_pictures
 
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        write_pictures(network, self.scenario(network, recipe), folder)
+        write_pictures(network, self.scenario(network, recipe), folder, data)
 
     def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
         """What it computes, an example, its numbers, its certificate, and how it was made."""
