@@ -155,7 +155,7 @@ def test_the_published_numbers_of_a_classifier_are_recomputed(name: str) -> None
 
 
 GOALS = {
-    "cpl_digits_2d": {"clean": 97.5, "0.141": 93.5, "0.5": 71.5},
+    "cpl_digits_2d": {"clean": 97.5, "0.141": 93.5, "0.5": 72},
     "sll_digits_2d": {"clean": 97.5, "0.141": 93.5, "0.5": 72},
     "sll_fashion_2d": {"clean": 88, "0.141": 80, "0.5": 60},
 }

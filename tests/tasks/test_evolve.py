@@ -267,6 +267,13 @@ def test_recorded_trajectories_are_read_and_held_out(tmp_path: Path) -> None:
     exact = Scenario.of(scenario).reference(tmp_path)
     first = exact.initial(2, 0)
     np.testing.assert_allclose(exact.rollout(first, (3, 9))[1], states[7:, 9], atol=1e-7)
+    net = keras_pde.LatticeBoltzmann("D1Q3", 0.1, name="one")  # the picture is of these data too
+    net.build((None, None, 3))
+    np.savez(tmp_path / "t.npz", states=1 + states.repeat(3, -1))
+    recipe = {"options": {"scenario": scenario}}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    tasks.get("evolve").pictures(net, tmp_path, tmp_path)
+    assert (tmp_path / "rollout.png").is_file()
     with pytest.raises(FileNotFoundError, match=r"nothing\.npz does not exist"):
         load_trajectories(tmp_path / "nothing.npz")
     (tmp_path / "bad.npz").write_bytes(b"no archive")
