@@ -36,10 +36,10 @@ def classify(paths: tuple[Path, ...], preset: str, resize: bool) -> None:
             raise ValueError(f"{path} does not exist")
     directory, hashes = presets.locate(preset, None)
     load_networks()
-    from keras_pde.tasks.classify.classifying import classifier
+    from keras_pde.tasks import task as tasks
     from keras_pde.tasks.classify.classifying import classify as answer
 
-    network = classifier(presets.load(directory, hashes, None))
+    network = tasks.get("classify").network_of(presets.load(directory, hashes, None))
     symbol = SYMBOLS[network.norm]
     table = new_table(("image", "class", ">margin", f">certified radius ({symbol})"))
     for path in paths:

@@ -20,7 +20,7 @@ class StageEntry(keras.Layer):
     "patches" makes channels of p×p patches, an isometry. "average" adds the pixels of a patch up
     and divides by √(pᵈ), which is an orthogonal projection: PPᵀ = I.
     Sizes that are no multiples of p are extended by zeros. A flat entry makes one vector of all
-    pixels then. No weights, and a transposition's cost.
+    pixels then. It has no weights and costs a transposition.
 
     Args:
         patch_size: p.

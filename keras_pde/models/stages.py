@@ -98,7 +98,7 @@ def checked_blocks(block: Any) -> list[DiffusionBlock]:
         if why_not:
             raise ValueError(
                 f"block must be nonexpansive for every weight: {why_not}. Take a monotone flux such"
-                " as 'relu', step_size 'auto', 'learned' or 'per_channel', and no data_weight"
+                " as 'relu', one of the step sizes that are words, and no data_weight"
             )
     return found
 

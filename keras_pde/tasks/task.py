@@ -7,6 +7,7 @@ call of `register`. This file and the tasks' own import no Keras or TensorFlow b
 from __future__ import annotations
 
 import importlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_pde.runtime.options import said
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section, sentence
@@ -63,6 +65,31 @@ class Task(ABC):
         Raises:
             ValueError: what the network is, and what would be needed.
         """
+
+    def network_of(self, preset: Any) -> Any:
+        """The network of a preset's name or directory, or itself, if it is for this task.
+
+        Raises:
+            ValueError: no network, one of another task, or one without weights.
+
+        Example:
+            >>> from keras_pde.tasks import task
+            >>> task.get("evolve").network_of("heat_2d").ndim
+            2
+        """
+        from keras_pde import presets
+        from keras_pde.models.network import Network
+
+        named = isinstance(preset, str | os.PathLike)
+        network = presets.from_preset(preset) if named else preset
+        if not isinstance(network, Network):
+            raise ValueError(
+                f"preset must be one of keras_pde.list_presets(task={self.name!r}), a directory, or"
+                f" a network. Received: preset={said(preset)}"
+            )
+        self.check(network)
+        network.require_weights(f"{network.name} cannot be used without weights")
+        return network
 
     # --- training ---
 

@@ -272,8 +272,13 @@ def test_classify_answers_arrays_and_refuses_others() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             keras_pde.classify(wrong, net)
-    with pytest.raises(ValueError, match="names a class"):
-        keras_pde.classify(x, "linear_2d")
+    for preset, said in (
+        ("linear_2d", "names no class"),
+        (3, "must be one of keras_pde.list_presets"),
+        (Templates(classes=2), "cannot be used without weights"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            keras_pde.classify(x, preset)
 
 
 class Unproved(Templates):

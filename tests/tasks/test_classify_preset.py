@@ -123,7 +123,7 @@ def test_the_command_answers_with_class_margin_and_radius(folder: Path, tmp_path
     for arguments, said in (
         ((tmp_path / "no.png", "--preset", "toy_digits"), "does not exist"),
         ((tmp_path / "big.png", "--preset", "toy_digits"), "has 32 × 32 pixels"),
-        ((files[0], "--preset", "linear_2d"), "names a class"),
+        ((files[0], "--preset", "linear_2d"), "names no class"),
         ((files[0], "--preset", "toy"), "No preset is called"),
     ):
         assert said in call("classify", *arguments, code=2).stderr

@@ -380,7 +380,7 @@ def test_evolve_takes_a_state_with_and_without_batch_and_channel(folder: Path) -
         keras_pde.evolve(u, net, 200)
     with pytest.raises(ValueError, match=r"\(points, 1\).*Received: shape \(4, 4, 4, 4\)"):
         keras_pde.evolve(np.zeros((4, 4, 4, 4)), net)
-    with pytest.raises(ValueError, match="advances a state"):
+    with pytest.raises(ValueError, match="advances no state"):
         keras_pde.evolve(u, "linear_1d")
     with pytest.raises(ValueError, match=r"every must divide steps.* Use steps=4 or 6"):
         keras_pde.evolve(u, net, 5, every=2)
@@ -450,7 +450,7 @@ def test_mistakes_of_the_command_are_one_line(folder: Path, tmp_path: Path) -> N
         (("toy_shift", tmp_path / "no.npz", tmp_path / "o.gif"), "does not exist"),
         (("toy_shift", tmp_path / "o.gif", "--steps", 10, "--every", 3), "use --steps 9 or 12"),
         (("toy_shift", "a.npz", "b.gif", "--seed", 3), "with IN there is one"),
-        (("linear_1d", tmp_path / "o.gif"), "advances a state"),
+        (("linear_1d", tmp_path / "o.gif"), "advances no state"),
         (("toy_shift",), "Give [IN] OUT"),
         (("toy_shifd", tmp_path / "o.gif"), "Did you mean"),
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from keras_pde.models.classifier import Classifier
 from keras_pde.runtime import gate
-from keras_pde.runtime.options import said
+from keras_pde.tasks import task as tasks
 
 __all__ = ["Answer", "classify"]
 
@@ -66,7 +65,7 @@ def classify(images: Any, preset: Any = "cpl_digits_2d") -> Answer:
         >>> answer.names, answer.margin.round(2), answer.radius
         (['light'], array([0.6]), array([0.]))
     """
-    network = classifier(preset)
+    network = tasks.get("classify").network_of(preset)
     batch = batched(images, network)
     logits = network.logits(batch).astype(np.float64)
     ordered = np.sort(logits, axis=-1)
@@ -74,25 +73,6 @@ def classify(images: Any, preset: Any = "cpl_digits_2d") -> Answer:
     margin = ordered[:, -1] - ordered[:, -2]
     names = network.names_of(labels)
     return Answer(labels, names, margin, network.radius(batch), network.norm, logits)
-
-
-def classifier(preset: Any) -> Classifier:
-    """The network of a name or a directory, or itself.
-
-    Raises:
-        ValueError: a network that names no class.
-    """
-    from keras_pde import presets
-
-    network = presets.from_preset(preset) if isinstance(preset, str | os.PathLike) else preset
-    if not isinstance(network, Classifier):
-        raise ValueError(
-            "preset must be one of keras_pde.list_presets(task='classify'), a directory, or a"
-            f" network that names a class. Received: {said(preset)}, a {type(network).__name__}"
-        )
-    if not network.built:
-        raise ValueError(f"{network.name} is not built: call build((None, *sizes, channels))")
-    return network
 
 
 def batched(images: Any, network: Classifier) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.runtime import gate
-from keras_pde.runtime.options import said
+from keras_pde.tasks import task as tasks
 
 __all__ = ["evolve"]
 
@@ -54,7 +53,7 @@ def evolve(
         >>> keras_pde.evolve(np.array([1.0, 0.0, 0.0]), net, steps=2).tolist()
         [0.0, 0.0, 1.0]
     """
-    network = stepper(preset)
+    network = tasks.get("evolve").network_of(preset)
     steps = gate.count(steps, "steps")
     values = gate.array(state, "state", integers=True).astype("float64")
     batch = batched(values, network)
@@ -78,25 +77,6 @@ def evolve(
     last = network.rollout(batch, steps, every=apart, callback=tell)
     found = last if every is None else np.stack(kept)
     return found.reshape((*found.shape[: every is not None], *values.shape))
-
-
-def stepper(preset: Any) -> TimeStepper:
-    """The network of a name or a directory, or itself.
-
-    Raises:
-        ValueError: a network that advances no state.
-    """
-    from keras_pde import presets
-
-    network = presets.from_preset(preset) if isinstance(preset, str | os.PathLike) else preset
-    if not isinstance(network, TimeStepper):
-        raise ValueError(
-            "preset must be one of keras_pde.list_presets(task='evolve'), a directory, or a network"
-            f" that advances a state. Received: {said(preset)}, a {type(network).__name__}"
-        )
-    if not network.built:
-        raise ValueError(f"{network.name} is not built: call build((None, *points, channels))")
-    return network
 
 
 def batched(values: np.ndarray, network: TimeStepper) -> np.ndarray:
