@@ -1,12 +1,12 @@
-"""What a network is for: the contract of a task, and the list of tasks.
+"""What a network is for: the contract of a task.
 
 All that trains, measures, lists or describes networks asks a `Task`. One's own is a subclass and a
-call of `register`. This file and the tasks' own import no Keras or TensorFlow before they need it.
+call of `register`; `keras_pde.tasks.registry` lists them. This file and the tasks' own import no
+Keras or TensorFlow before they need it.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ import numpy as np
 from keras_pde.runtime.options import said
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.registry import get, names, register
 from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.training_data import TrainingData
 
@@ -257,59 +258,3 @@ class Task(ABC):
             Section("Network", f"```\n{network}\n```"),
             Section("Certificate", f"```\n{network.certificate()}\n```"),
         ]
-
-
-_tasks: dict[str, str | Task] = {
-    "denoise": "keras_pde.tasks.denoise.task:Denoise",
-    "inpaint": "keras_pde.tasks.inpaint.task:Inpaint",
-    "solve": "keras_pde.tasks.solve.task:Solve",
-    "evolve": "keras_pde.tasks.evolve.task:Evolve",
-    "classify": "keras_pde.tasks.classify.task:Classify",
-}
-
-
-def names() -> list[str]:
-    """Names of all tasks.
-
-    Example:
-        >>> from keras_pde.tasks import task
-        >>> task.names()[:3]
-        ['denoise', 'inpaint', 'solve']
-    """
-    return list(_tasks)
-
-
-def get(name: str) -> Task:
-    """The task of a name.
-
-    Raises:
-        ValueError: there is none; the names are listed.
-
-    Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("denoise").metric.unit
-        'dB'
-    """
-    if name not in _tasks:
-        raise ValueError(f"No task is called {name!r}. There are: {', '.join(_tasks)}.")
-    found = _tasks[name]
-    if isinstance(found, str):
-        module, _, attribute = found.partition(":")
-        found = _tasks[name] = vars(importlib.import_module(module))[attribute]()
-    return found
-
-
-def register(task: Task) -> None:
-    """Add a task of one's own, so that recipes and presets may name it.
-
-    Raises:
-        ValueError: another task has the name.
-
-    Example:
-        >>> from keras_pde.tasks import task
-        >>> task.register(task.get("solve"))  # a task that is there may be registered again
-    """
-    known = _tasks.get(task.name)
-    if known is not None and type(known) is not type(task):
-        raise ValueError(f"There is a task {task.name!r} already: choose another name.")
-    _tasks[task.name] = task
