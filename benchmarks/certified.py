@@ -26,7 +26,6 @@ from keras import ops
 from rich.console import Console
 from rich.table import Table
 
-import keras_pde
 from keras_pde import CertifiedClassifier, DenseOperator, DiffusionBlock
 from keras_pde.data.labelled import Labelled
 from keras_pde.models.classifier import Classifier
@@ -35,6 +34,7 @@ from keras_pde.tasks.classify import losses, sources
 from keras_pde.tasks.classify.attacks import pgd
 from keras_pde.tasks.classify.data import LabelledBatches
 from keras_pde.tasks.classify.settings import Settings
+from zoo.plain import Bounded, bounded, plain, train
 
 RADII = (0.141, 0.25, 0.5, 1.0)
 ROWS, BLOCKS = 96, 6
@@ -42,27 +42,6 @@ RATE, BATCH = 0.005, 64
 EPS, TEMPERATURE = 0.5, 0.25
 ATTACKED, ROUNDS = 1000, 30
 console = Console(width=100)
-
-
-class Bounded(Classifier):
-    """A functional model of Keras's layers with the constant that is proved of it."""
-
-    def __init__(self, model: keras.Model, constant: Callable[[], float] | None = None) -> None:
-        super().__init__(classes=int(model.output_shape[-1]))
-        self.model, self.constant = model, constant
-
-    def call(self, image: Any) -> Any:
-        """The model's output."""
-        return self.model(image)
-
-    def radius(self, x: Any) -> np.ndarray:
-        """The margin over √2 L, with L of all logits together."""
-        ordered = np.sort(self.logits(x).astype("float64"), axis=-1)
-        if self.constant is not None:
-            lipschitz = self.constant()
-        else:
-            lipschitz = keras_pde.certify(self.model).lipschitz
-        return (ordered[:, -1] - ordered[:, -2]) / (2**0.5 * lipschitz)
 
 
 def ours(step_size: str, normalize: Any = False, fraction: float = 1.0) -> Any:
@@ -78,32 +57,23 @@ def ours(step_size: str, normalize: Any = False, fraction: float = 1.0) -> Any:
     return make
 
 
-def plain(data: Labelled) -> Classifier:
-    """A residual network u + W₂σ(W₁u + b₁) of as many rows."""
-    x = inputs = keras.Input(data.images.shape[1:])
-    x = keras.layers.Flatten()(x)
-    width = x.shape[-1]
-    for _ in range(BLOCKS):
-        y = keras.layers.Dense(ROWS // 2, "relu")(x)
-        x = keras.layers.Add()([x, keras.layers.Dense(width)(y)])
-    return Bounded(keras.Model(inputs, keras.layers.Dense(len(data.classes))(x)))
+def unbounded(data: Labelled) -> Classifier:
+    """A plain residual network of as many weights, with the constant that `certify` composes."""
+    like = ours("auto")(data)
+    like.build((None, *data.images.shape[1:]))
+    return bounded(plain(like).model)
 
 
-def train(make: Callable[[Labelled], Classifier], data: Labelled, steps: int) -> Classifier:
+def trained(make: Callable[[Labelled], Classifier], data: Labelled, steps: int) -> Classifier:
     """A network trained by Adam with a rate that falls as a cosine."""
     keras.utils.set_random_seed(0)
     network = make(data)
     network.build((None, *data.images.shape[1:]))
     settings = Settings({"data": "any", "eps": EPS, "temperature": TEMPERATURE})
     batches = LabelledBatches(data, 1, settings, BATCH, 0, steps)
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=RATE, warmup_steps=100)
-    loss = losses.margin_loss(settings)
     if isinstance(network, Bounded):  # without a constant, a margin would only scale the logits
-        loss = losses.margin_loss(Settings({"data": "any"}))
-    network.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=loss)
-    network.fit(
-        (batches.batch(k) for k in range(steps)), steps_per_epoch=steps, verbose=0, shuffle=False
-    )
+        settings = Settings({"data": "any"})
+    train(network, batches, RATE, losses.margin_loss(settings))
     return network
 
 
@@ -153,7 +123,7 @@ def peer(data: Labelled, steps: int) -> Classifier:
     for layer, found, matrix in zip(dense, exported, matrices, strict=True):
         layer.set_weights([matrix.T, found.bias.detach().numpy()])
     norms = [float(np.linalg.norm(m.astype("float64"), 2)) for m in matrices]
-    return Bounded(net, lambda: float(np.prod(norms)) * (1 + 1e-9))
+    return Bounded(net, "l2", lambda: float(np.prod(norms)) * (1 + 1e-9))
 
 
 def measured(network: Classifier, test: Labelled) -> dict[str, Any]:
@@ -196,9 +166,9 @@ def contenders(data: Labelled, steps: int) -> dict[str, Callable[[], Classifier]
         "SLL": ours("scaled"),
         "AOL": ours("auto", normalize="columns"),
         "averaged, θ = ½": ours("auto", fraction=0.5),
-        "plain ResNet": plain,
+        "plain ResNet": unbounded,
     }
-    found = {name: (lambda make=make: train(make, data, steps)) for name, make in makers.items()}
+    found = {name: (lambda make=make: trained(make, data, steps)) for name, make in makers.items()}
     if importlib.util.find_spec("torch") and importlib.util.find_spec("deel"):
         found["deel-torchlip"] = lambda: peer(data, steps)
     else:

@@ -7,7 +7,6 @@ filtered by presets for images, slice by slice. The rows go into zoo/published.j
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from skimage.restoration import denoise_tv_chambolle
 
 from keras_pde import presets
 from keras_pde.data.recordings import load_recordings
+from zoo.published import add
 
 HERE = Path(__file__).resolve().parent
 SEED = 0
@@ -164,16 +164,7 @@ def rows(kind: str) -> list[dict[str, object]]:
 
 def main() -> None:
     """Measure, and write zoo/published.json."""
-    path = HERE / "published.json"
-    published = json.loads(path.read_text(encoding="utf-8"))
-    published |= {f"{kind}_test": rows(kind) for kind in AXES}
-    parts = [
-        f' "{test}": [\n'
-        + ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in found)
-        + "\n ]"
-        for test, found in published.items()
-    ]
-    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    add({f"{kind}_test": rows(kind) for kind in AXES})
 
 
 if __name__ == "__main__":

@@ -167,6 +167,22 @@ def test_goals_are_reached(name: str) -> None:
     assert {key: stated[key] for key, goal in GOALS[name].items() if stated[key] < goal} == {}
 
 
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_its_card_shows_a_plain_network_of_as_many_weights(name: str) -> None:
+    published = json.loads((presets.zoo_root() / "published.json").read_text(encoding="utf-8"))
+    entry = presets.index()[name]
+    row = next(r for r in published[f"classify/{name}"] if "plain" in r["method"])
+    assert row["parameters"] == pytest.approx(entry["params"], rel=0.05)
+    assert list(row["accuracy"]) == list(entry["accuracy"])
+    radii = [key for key in row["accuracy"] if key[0].isdigit()]
+    assert all(row["accuracy"][key] == 0 < entry["accuracy"][key] for key in radii)
+    last = f"PGD {radii[-1]}"
+    assert row["accuracy"][last] < entry["accuracy"][last]  # training for radii also resists
+    card = (presets.folder_of(name) / "README.md").read_text(encoding="utf-8")
+    shown = [line for line in card.splitlines() if f"| {row['parameters']:,} |" in line]
+    assert f"| {row['accuracy']['clean']:.1f} % | 0.0 % |" in shown[0]
+
+
 def test_a_recipe_is_complete() -> None:
     recipes = [Recipe.load(presets.folder_of(name)) for name in CLASSIFIERS]
     assert recipes

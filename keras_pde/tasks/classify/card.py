@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde import presets
 from keras_pde.tasks.classify.attacks import STEPS
 from keras_pde.tasks.classify.scores import ATTACKED
-from keras_pde.tasks.classify.settings import Settings
+from keras_pde.tasks.classify.settings import CLEAN, PGD, Settings
 from keras_pde.tasks.classify.sources import source
 from keras_pde.tasks.section import Section, sentence
 
@@ -82,6 +83,8 @@ def _results(network: Any, settings: Settings, entry: Mapping[str, Any]) -> str:
         proved, stands = scores[key], scores[f"PGD {key}"]
         rows.append(f"| {SYMBOLS[network.norm]} ≤ {key} | {proved:.1f} % | {stands:.1f} % |")
     table = "\n".join(rows)
+    others = beside(network.name, entry, settings)
+    table += f"\n\nBeside others on the same test images:\n\n{others}" * bool(others)
     tolerance = entry["metric"]["tolerance"]
     return f"""Accuracy on the test images of {settings.data}. Certified: the answer is right, and
 provably the same for every such perturbation. Under attack: {STEPS} steps of projected gradient
@@ -90,6 +93,41 @@ descent left it right, on the first {ATTACKED} images at most.
 {table}
 
 `keras-pde evaluate {network.name}` computes them again; tolerance: {tolerance:g} %."""
+
+
+def beside(name: str, entry: Mapping[str, Any], settings: Settings) -> str:
+    """A table of a preset and of other methods on the same test; "" where none is known.
+
+    Args:
+        name: of the preset.
+        entry: of the index.
+        settings: of its recipe.
+
+    Example:
+        >>> from keras_pde import presets
+        >>> from keras_pde.tasks.classify.card import beside
+        >>> from keras_pde.tasks.classify.settings import Settings
+        >>> entry = presets.index()["cpl_digits_2d"]
+        >>> settings = Settings({"data": "digits", "radii": [0.5]})
+        >>> print(beside("cpl_digits_2d", entry, settings).splitlines()[0])
+        | network | weights | clean | certified at 0.5 | under attack at 0.5 |
+    """
+    published = json.loads((presets.zoo_root() / "published.json").read_text(encoding="utf-8"))
+    others = published.get(f"classify/{name}", [])
+    if not others:
+        return ""
+    keys = [f"{eps:g}" for eps in settings.radii]
+    ways = ("certified", ""), ("under attack", PGD)
+    head = ["network", "weights", "clean", *[f"{way} at {key}" for way, _ in ways for key in keys]]
+    lines = [head, ["---"] * len(head)]
+    for method, weights, scores in (
+        (f"**{name}**", entry["params"], entry["accuracy"]),
+        *((o["method"], o["parameters"], o["accuracy"]) for o in others),
+    ):
+        columns = [CLEAN, *[f"{before}{key}" for _, before in ways for key in keys]]
+        numbers = [f"{scores[c]:.1f} %" if c in scores else "" for c in columns]
+        lines.append([method, f"{weights:,}", *numbers])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _made(
