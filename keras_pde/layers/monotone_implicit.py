@@ -20,7 +20,13 @@ from keras_pde.layers.solve_failures import SolveFailures
 from keras_pde.layers.well_posed_matrix import MATRICES, Contracting
 from keras_pde.runtime import gate
 from keras_pde.runtime.gated import Gated
-from keras_pde.runtime.precision import at_least_float32, drawn_wide, narrow, product
+from keras_pde.runtime.precision import (
+    at_least_float32,
+    drawn_wide,
+    narrow,
+    product,
+    summed_by_blocks,
+)
 from keras_pde.runtime.types import Shape, Tensor
 from keras_pde.schemes import solvers
 from keras_pde.schemes.solvers.equilibrium import Equilibrium
@@ -62,8 +68,8 @@ class MonotoneImplicit(Gated, Certified):
             with its input, and is slower to solve.
         solver: name or object of `keras_pde.solvers`; None takes "fixed_point" for "linf", where
             "anderson" takes fewer, dearer iterations, and "peaceman_rachford" for "l2".
-        tolerance: of the relative residual of z = Φ(Az + Bu + b), in the norm of the contraction,
-            and of the gradient's linear system.
+        tolerance: of the relative residual of z = Φ(Az + Bu + b), in the maximum norm or, for "l2",
+            the Euclidean one, and of the gradient's linear system.
         max_iterations: of the solver, and of the gradient's. Eager calls warn where they do not
             suffice.
 
@@ -177,7 +183,7 @@ class MonotoneImplicit(Gated, Certified):
     def equilibrium(self, u: Tensor, prepared: PreparedEquilibrium) -> Equilibrium:
         """The equation of z for an input, in the precision of the input, at least float32."""
         u, ready = at_least_float32(u), _in_precision(prepared, u)
-        f = product(u, ready.inputs) + ready.bias
+        f = summed_by_blocks(u, ready.inputs) + ready.bias
         return self.parametrization.equilibrium(f, ready.matrix, self.flux, ready.weights)
 
     def call(self, u: Tensor) -> Tensor:

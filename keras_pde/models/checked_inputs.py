@@ -31,6 +31,16 @@ class CheckedInputs(Gated, PresetModel):
             ValueError: one line that names the input, what came and what is expected.
         """
 
+    def arranged(self, inputs: Inputs) -> Inputs:
+        """Inputs in the order of a call; a subclass puts a dictionary into it by names."""
+        return inputs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras's call; inputs may be a dictionary by their names."""
+        if args and isinstance(args[0], dict):
+            args = (self.arranged(args[0]), *args[1:])
+        return super().__call__(*args, **kwargs)
+
     def check_call(self, *args: Any, **kwargs: Any) -> None:
         """Refuse wrong inputs of a call."""
         named = (x for key, x in kwargs.items() if key not in ("training", "mask"))
@@ -71,8 +81,9 @@ class CheckedInputs(Gated, PresetModel):
         return super().compute_loss(x, y, y_pred, *args, **kwargs)
 
     @contextlib.contextmanager
-    def _checked(self, x: Any, y: Any = None) -> Iterator[None]:
-        """Refuse wrong arrays; what is no array is looked at batch by batch."""
+    def _checked(self, x: Any, y: Any = None) -> Iterator[Any]:
+        """Refuse wrong arrays, and arrange them; what is none is looked at batch by batch."""
+        x = self.arranged(x)
         if x is None or isinstance(x, VALUES):
             self.check_inputs(x)
         parts = y if isinstance(y, list | tuple) else []
@@ -80,24 +91,24 @@ class CheckedInputs(Gated, PresetModel):
         if isinstance(y, VALUES) and not several:
             gate.facts(y, f"y of {self.name}")  # Keras would drop a mask
         try:
-            yield
+            yield x
         except ValueError:  # Keras would go on with a program that is half traced
             self.train_function = self.test_function = self.predict_function = None
             raise
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x, y):
+        with self._checked(x, y) as x:
             return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x, y):
+        with self._checked(x, y) as x:
             return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x):
+        with self._checked(x) as x:
             first = x[0] if isinstance(x, list | tuple) and x else x
             if isinstance(first, np.ndarray) and not len(first):
                 return self.predict_on_batch(x)  # Keras's own takes no batch at all
@@ -105,15 +116,15 @@ class CheckedInputs(Gated, PresetModel):
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x, y):
+        with self._checked(x, y) as x:
             return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x, y):
+        with self._checked(x, y) as x:
             return super().test_on_batch(x, y, *args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Keras's, of inputs that a call takes."""
-        with self._checked(x):
+        with self._checked(x) as x:
             return super().predict_on_batch(x)

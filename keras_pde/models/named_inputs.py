@@ -29,6 +29,30 @@ class NamedInputs(CheckedInputs):
         """Names of the inputs, in the order of a call."""
         return ("image", "noise") if self.noise_conditioned else ("image",)
 
+    def arranged(self, inputs: Inputs) -> Inputs:
+        """Inputs as a call takes them; a dictionary's are put in order by their names.
+
+        Raises:
+            ValueError: a name that the network has not, or one that it needs and that is missing.
+
+        Example:
+            >>> import keras_pde
+            >>> net = keras_pde.from_preset("gated_resnet_2d")
+            >>> net.arranged({"noise": 2, "image": 1})
+            [1, 2]
+        """
+        if not isinstance(inputs, dict):
+            return inputs
+        names = (*self.named_inputs, *self.optional_inputs)
+        found = names[: len(inputs)]
+        if set(found) != set(inputs) or len(found) < len(self.named_inputs):
+            raise ValueError(
+                f"{self.name} takes a dictionary of {', '.join(self.named_inputs)}"
+                + f", and {' and '.join(self.optional_inputs)} after" * bool(self.optional_inputs)
+                + f". Received: keys {gate.said(sorted(map(str, inputs)))}"
+            )
+        return inputs[found[0]] if len(found) == 1 else [inputs[name] for name in found]
+
     def check_inputs(self, inputs: Inputs) -> None:
         """Refuse inputs that are not those of `named_inputs`, by name.
 

@@ -96,6 +96,7 @@ class Network(NamedInputs, Certified):
         Raises:
             ValueError: inputs that the network cannot be called with.
         """
+        inputs = self.arranged(inputs)
         self.check_inputs(inputs)
         inputs = keras.tree.map_structure(
             lambda x: ops.convert_to_tensor(x, dtype=self.compute_dtype), inputs
@@ -131,6 +132,7 @@ class Network(NamedInputs, Certified):
             >>> len(backbone.outputs), len(backbone.trainable_weights)
             (4, 1)
         """
+        inputs = self.arranged(inputs)
         if any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs)):
             self._build_for(inputs)  # before the layer is, so that weights keep their paths
             more = f"_{self.feature_layers}" if self.feature_layers else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,22 @@ from keras import ops
 from keras_pde.certificates.contraction import Box, Contraction
 from keras_pde.fluxes.flux import Flux
 from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.precision import roundings
 
 UNITS = {"float32": 2.0**-24, "float64": 2.0**-53}  # roundoff; of 16 bits nothing is proved
 LAW = 8  # roundings of a flux
 LOOSE = 1.1  # by which the error's own rounding may enlarge it
+
+
+def gamma(k: int, unit: float) -> float:
+    """ku/(1 − ku): the part of its terms that a number may lose by k roundings; inf for too many.
+
+    Example:
+        >>> from keras_pde.models.robust_margins import gamma
+        >>> gamma(1, 0.5), gamma(2, 0.5)
+        (1.0, inf)
+    """
+    return k * unit / (1 - k * unit) if k * unit < 1 else math.inf
 
 
 @dataclass(frozen=True)
@@ -89,19 +102,21 @@ class RobustMargins:
     def _error(self, size: np.ndarray, inputs: Box, unit: float) -> np.ndarray:
         """|ẑ − z| of the state that the network computes, for |z| ≤ size, rows (batch, n).
 
-        Solves stop at the residual tolerance·max|f|/h, computed with the roundings of a product
-        with A and of one with B; A is itself made with as many. ẑ exceeds z by the error itself.
+        Solves stop at the residual tolerance·max|f|, computed with the roundings of products with
+        A and, by blocks, with B. A is itself made with as many as a product with it, where
+        aᵢᵢ = γ − s is of sums s = γ − aᵢᵢ ≤ 1 + |aᵢᵢ|. ẑ exceeds z by the error itself.
         """
         numbers = self.equilibrium
         features, n = numbers.inputs.shape[1], len(numbers.bias)
         largest = np.maximum(np.abs(inputs[0]), np.abs(inputs[1]))
         source = largest @ np.abs(numbers.inputs).T + np.abs(numbers.bias)
-        stop = self.tolerance * (source / numbers.weights).max(axis=-1, keepdims=True)
-        matrix = np.abs(numbers.matrix).T
+        stop = self.tolerance * source.max(axis=-1, keepdims=True)
+        matrix = np.abs(numbers.matrix).T + np.eye(n)
+        lost_of_source = gamma(roundings(features) + 2 * LAW, unit) * source
 
         def bound(size: np.ndarray) -> np.ndarray:
-            rounded = (features + LAW) * source + 2 * (n + LAW) * (size @ matrix + source)
-            found = numbers.errors(LOOSE * stop * numbers.weights + unit * rounded)
+            rounded = lost_of_source + 2 * gamma(n + LAW, unit) * (size @ matrix)
+            found = numbers.errors(LOOSE * stop + rounded)
             return np.full_like(size, np.inf) if found is None else found
 
         error = bound(size)

@@ -21,11 +21,18 @@ from keras_pde.presets.locating import is_own, locate
 from keras_pde.presets.metadata import agree, read_metadata
 from keras_pde.presets.reading import parse_json, read_bytes, refused, shown
 from keras_pde.presets.schema_parts import PRECISIONS
+from keras_pde.presets.values import with_dtype
 from keras_pde.runtime.one_line import one_line, shown_path
+from keras_pde.runtime.options import said
 
 
 def from_preset(
-    source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None
+    source: str | os.PathLike[str],
+    *,
+    load_weights: bool = True,
+    name: str | None = None,
+    sha256: str | None = None,
+    dtype: str | None = None,
 ) -> Any:
     r"""Load a network of any class from the zoo, a directory, or a URL.
 
@@ -36,6 +43,8 @@ def from_preset(
         source: a name of `list_presets`; a directory written by `save_to_preset`, as a path object
             or with a path separator ("./mine"); or a URL of a .zip or .tar.gz of one. A bare name
             is never a folder.
+        load_weights: False is the same network with new initial weights, to train from scratch.
+        name: of the network; the saved one by default.
         sha256: of the archive; required for a URL.
         dtype: precision to load in, such as "float64" or "mixed_bfloat16"; the saved one by
             default.
@@ -57,7 +66,7 @@ def from_preset(
         (1, 8, 8, 1)
     """
     directory, hashes = locate(source, sha256)
-    return load(directory, hashes, dtype)
+    return load(directory, hashes, dtype, load_weights=load_weights, name=name)
 
 
 @dataclass(frozen=True)
@@ -107,26 +116,40 @@ class Files:
         golden = _hashed(directory / GOLDEN, limits.GOLDEN_BYTES, hashes, follow)
         return cls(directory, metadata, config, stored, golden)
 
-    def network(self, dtype: str | None) -> Any:
-        """The network, in a precision or the saved one."""
+    def network(self, dtype: str | None, load_weights: bool = True, name: str | None = None) -> Any:
+        """The network, in a precision or the saved one; with its weights, or initial ones."""
         path, count = self.directory / CONFIG, self.metadata["parameter_count"]
-        network = _built(self.config, dtype, path, [a.shape for a in self.stored.values()])
+        config = self.config
+        if name is not None:
+            config = {**config, "config": {**config["config"], "name": name}}
+        network = _built(config, dtype, path, [a.shape for a in self.stored.values()])
         if (found := network.count_params()) != count:
             raise refused(
                 path, f"its network has {found:,} parameters, and {METADATA} states {count:,}"
             )
+        if not load_weights:
+            return network
         _fill(network, self.stored, self.directory / WEIGHTS, cast=dtype is not None)
         network.metadata = self.metadata
         return network
 
 
-def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
+def load(
+    directory: Path,
+    hashes: dict[str, str],
+    dtype: str | None,
+    *,
+    load_weights: bool = True,
+    name: str | None = None,
+) -> Any:
     """Load the network in a preset directory, once its files have the hashes that they must have.
 
     Args:
         directory: of the preset's files.
         hashes: sha256 by file name; `locate` finds both.
         dtype: precision to load in; None is the saved one.
+        load_weights: False leaves the initial weights.
+        name: of the network; None is the saved one.
 
     Raises:
         ValueError, FileNotFoundError: as `from_preset`.
@@ -140,7 +163,13 @@ def load(directory: Path, hashes: dict[str, str], dtype: str | None) -> Any:
         raise ValueError(
             f"dtype must be one of {', '.join(PRECISIONS)}, or None. Received: dtype={dtype!r}"
         )
-    return Files.read(directory, hashes).network(dtype)
+    named = name is None or (isinstance(name, str) and name and "/" not in name)
+    if not named or not isinstance(load_weights, bool):
+        raise ValueError(
+            "name must be a text without '/', or None, and load_weights a bool. Received:"
+            f" name={said(name)}, load_weights={said(load_weights)}"
+        )
+    return Files.read(directory, hashes).network(dtype, load_weights, name)
 
 
 def _hashed(path: Path, limit: int, hashes: dict[str, str], follow: bool) -> bytes:
@@ -215,21 +244,6 @@ def _compare(config: dict[str, Any], stored: dict[str, np.ndarray], count: int, 
             )
     if (found := sum(array.size for array in stored.values())) != count:
         raise refused(path, f"it does not fit {METADATA}: it holds {found:,} numbers, no {count:,}")
-
-
-def with_dtype(config: Any, dtype: str) -> Any:
-    """Return the configuration of a network with every layer's precision replaced by another.
-
-    Args:
-        config: what `keras.saving.serialize_keras_object` returns for the network.
-        dtype: the new precision, such as "float64" or "mixed_bfloat16".
-    """
-    if isinstance(config, dict):
-        return {
-            k: dtype if k == "dtype" and v is not None else with_dtype(v, dtype)
-            for k, v in config.items()
-        }
-    return [with_dtype(v, dtype) for v in config] if isinstance(config, list) else config
 
 
 def verify(source: str | os.PathLike[str]) -> float:

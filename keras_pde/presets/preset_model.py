@@ -80,7 +80,13 @@ class PresetModel(keras.Model):
 
     @classmethod
     def from_preset(
-        cls, source: str | os.PathLike[str], *, sha256: str | None = None, dtype: str | None = None
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        load_weights: bool = True,
+        name: str | None = None,
+        sha256: str | None = None,
+        dtype: str | None = None,
     ) -> Self:
         """Load a preset of this class (or of a subclass); see `keras_pde.from_preset`.
 
@@ -92,7 +98,9 @@ class PresetModel(keras.Model):
             >>> FEDResNet.from_preset("charbonnier_2d").count_params()
             0
         """
-        model = from_preset(source, sha256=sha256, dtype=dtype)
+        model = from_preset(
+            source, load_weights=load_weights, name=name, sha256=sha256, dtype=dtype
+        )
         if not isinstance(model, cls):
             raise ValueError(
                 f"{os.fspath(source)!r} is a {type(model).__name__}, no {cls.__name__}. Use"

@@ -215,3 +215,18 @@ def shape(value: Any, where: str) -> None:
     listed(either(none, whole(1, limits.SIZE)), 1, 6)(value, where)
     if len(value) > 1:
         either(none, whole(1, limits.CHANNELS))(value[-1], f"{where}[{len(value) - 1}]")
+
+
+def with_dtype(config: Any, dtype: str) -> Any:
+    """Return the configuration of a network with every layer's precision replaced by another.
+
+    Args:
+        config: what `keras.saving.serialize_keras_object` returns for the network.
+        dtype: the new precision, such as "float64" or "mixed_bfloat16".
+    """
+    if isinstance(config, dict):
+        return {
+            k: dtype if k == "dtype" and v is not None else with_dtype(v, dtype)
+            for k, v in config.items()
+        }
+    return [with_dtype(v, dtype) for v in config] if isinstance(config, list) else config

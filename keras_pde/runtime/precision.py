@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import keras
@@ -91,3 +93,35 @@ def product(x: Tensor, kernel: Tensor) -> Tensor:
     if keras.backend.standardize_dtype(x.dtype) == "float64":
         return ops.einsum("...i,ij->...j", x, kernel)
     return ops.matmul(x, kernel)
+
+
+BLOCK = 64  # terms that `summed_by_blocks` adds in one product
+
+
+def summed_by_blocks(x: Tensor, kernel: Tensor) -> Tensor:
+    """`product`, as a sum of products of 64 terms each: fewer roundings lie behind each other.
+
+    A sum of n terms in any order loses at most (n − 1) roundings of Σ|terms|, and this one
+    `roundings` of n: 76 instead of 783 for 784 terms.
+
+    Example:
+        >>> from keras_pde.runtime.precision import summed_by_blocks
+        >>> np.asarray(summed_by_blocks(ops.ones((1, 100)), ops.ones((100, 2)))).tolist()
+        [[100.0, 100.0]]
+    """
+    n = int(kernel.shape[0])
+    parts = [
+        product(x[..., k : k + BLOCK], kernel[k : k + BLOCK]) for k in range(0, max(n, 1), BLOCK)
+    ]
+    return functools.reduce(operator.add, parts)
+
+
+def roundings(n: int) -> int:
+    """How many roundings a term of `summed_by_blocks` of n terms passes, at most.
+
+    Example:
+        >>> from keras_pde.runtime.precision import roundings
+        >>> roundings(10), roundings(784)
+        (10, 76)
+    """
+    return min(n, BLOCK) + max(0, -(-n // BLOCK) - 1)

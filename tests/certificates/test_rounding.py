@@ -26,7 +26,7 @@ from keras_pde import (
     SplineFlux,
 )
 from keras_pde.operators import norms
-from keras_pde.presets.loading import with_dtype
+from keras_pde.presets.values import with_dtype
 from keras_pde.runtime import compiled
 from keras_pde.runtime.precision import UNITS, unit_roundoff
 
