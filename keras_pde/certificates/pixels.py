@@ -11,14 +11,14 @@ def costs(radii: np.ndarray) -> np.ndarray:
     """Sums of the smallest r²: entry k is the least ‖e‖² that changes k of the pixels.
 
     Args:
-        radii: of the pixels, in any order.
+        radii: of the pixels, in any order and of any shape.
 
     Example:
         >>> from keras_pde.certificates.pixels import costs
         >>> print(costs(np.array([0.2, 0.0, 0.1])).round(4))
         [0.   0.   0.01 0.05]
     """
-    squares = np.sort(np.square(np.asarray(radii, np.float64), dtype=np.float64))
+    squares = np.sort(np.square(np.asarray(radii, np.float64)), axis=None)
     return np.concatenate([[0.0], np.cumsum(squares) * (1 - SLACK)])
 
 

@@ -51,4 +51,4 @@ def segment(image: Path, out: Path, preset: str, numbers: bool) -> None:
         radii = (f"{np.median(mine):.3g}", f"{mine.min():.3g}") if mine.size else ("", "")
         table.add_row(name, f"{100 * mine.size / found.labels.size:.1f} %", *radii)
     show_table(table)
-    click.echo(f"{out}: no ‖e‖₂ ≤ 0.5 changes more than {found.changed_at_most(0.5)} pixels")
+    click.echo(f"No ‖e‖₂ ≤ 0.5 changes more than {found.changed_at_most(0.5)} pixels of the image.")

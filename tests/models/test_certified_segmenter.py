@@ -149,6 +149,7 @@ def test_k6_the_count_is_that_of_a_search() -> None:
         sets = [s for k in range(8) for s in itertools.combinations(range(7), k)]
         possible = [s for s in sets if sum(r[list(s)] ** 2) <= eps**2]
         assert pixels.changed(r, eps) == max(map(len, possible))
+        assert pixels.changed(np.stack([r, r + 9]).T, eps) == pixels.changed(r, eps)
         lost = max(int(right[list(s)].sum()) if s else 0 for s in possible)
         assert pixels.right_at_least(r, right, eps) == right.sum() - lost
 
@@ -264,12 +265,13 @@ def test_what_proves_nothing_is_refused(name: str) -> None:
         CertifiedSegmenter(CLASSES, **arguments()).build((None, None, None, 2))
 
 
-def test_too_small_an_image_and_16_bits_have_no_radius(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_small_an_image_and_16_bits_have_no_radius() -> None:
     net = CertifiedSegmenter(CLASSES, blocks=1)
-    monkeypatch.setattr(ConvOperator, "smallest_size", 5)
-    assert net.smallest_size == 9  # of which 5 patches of 2 are made
-    with pytest.raises(ValueError, match="holds from 9 pixels"):
-        net.radius(images())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConvOperator, "smallest_size", 5)
+        assert net.smallest_size == 9  # of which 5 patches of 2 are made
+        with pytest.raises(ValueError, match="holds from 9 pixels"):
+            net.radius(images())
     narrow = CertifiedSegmenter(CLASSES, blocks=1, dtype="mixed_bfloat16")
     with pytest.raises(ValueError, match="in bfloat16"):
         narrow.radius(images())
