@@ -165,7 +165,6 @@ KEPT = {
     "training::a_network_without_a_bound_starts_as_the_one_with_it": 0,
     "training::a_quick_recipe_end_to_end": 0,
     "evolve::the_published_number_of_a_time_stepper_is_recomputed": 4,
-    "segment::the_published_iou_of_a_segmenter_is_recomputed": 1,
     "classify_preset::the_published_numbers_of_a_classifier_are_recomputed": 1,
     "training::a_run_killed_while_it_writes_a_checkpoint_resumes_to_the_same_weights": 0,
     "export::the_requests_of_the_documentation_are_answered_by_the_saved_model_alone": 0,

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_pde.tasks.task import Entry, Task
 
-__all__ = ["FIRST", "Labelling"]
+__all__ = ["Labelling"]
 
 FIRST = "certified (for ε)"
 PGD = "PGD "  # a key of numbers under attack, followed by a radius

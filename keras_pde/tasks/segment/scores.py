@@ -109,6 +109,14 @@ def certified(
 
     Returns:
         Percent by key: each ε as text for the accuracy, "IoU ε" for the IoU.
+
+    Example:
+        >>> from keras_pde.data.masked import Masked
+        >>> from keras_pde.tasks.segment.scores import certified
+        >>> labels, r = np.array([[0, 0, 1]]), np.array([[0.3, 0.1, 0.4]])
+        >>> some = Masked([np.zeros((1, 3, 1))], [labels], ("a", "b"))
+        >>> certified([labels], [r], some, [0.2])
+        {'0.2': 66.667, 'IoU 0.2': 50.0}
     """
     found, images = {}, list(zip(radii_of, answers, data.labels, strict=True))
     for eps in radii:
