@@ -52,7 +52,7 @@ def idle(**options: Any) -> CertifiedSegmenter:
     net = segmenter(**options)
     for block in net.steps:
         for weight in block.weights:
-            weight.assign(ops.zeros_like(weight))
+            weight.assign(np.zeros(weight.shape, "float32"))
     return balanced(net)
 
 
