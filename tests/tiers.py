@@ -62,6 +62,8 @@ KEPT = {
     "certified_classifier::a_classifier_is_saved_twinned_and_compiled": 1,
     "certified_classifier::k1_no_two_logits_move_apart_faster_than_their_rows": 2,
     "certified_classifier::k2_ten_thousand_attacks_in_l2_change_no_class_inside_the_radius": 1,
+    "certified_segmenter::k5_no_attack_changes_a_pixel_inside_its_radius": 1,
+    "certified_segmenter::a_segmenter_is_exported": 1,
     # schemes of many equations: one of each kind
     "method_of_lines::e21_no_dense_step_exceeds_its_norm_gain": 6,
     "method_of_lines::e24_the_max_min_principle_is_that_of_the_dense_weights": 3,
