@@ -3,8 +3,8 @@
     python benchmarks/segmented.py [PRESET] [--steps N]
 
 Prints the IoU and pixel accuracy of Otsu's threshold, of a residual network of convolutions with
-about as many weights, which nothing bounds, trained on the same crops for as many steps unless told,
-and of the preset; and the pixel accuracy and IoU that are proved at the preset's radii, which are 0
+about as many weights, which nothing bounds, trained on the same crops for as many steps unless
+told, and of the preset; and the pixel accuracy and IoU that are proved at the preset's radii, which are 0
 for the first two. Otsu's threshold is each test image's own.
 """
 
