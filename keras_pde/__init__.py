@@ -10,6 +10,7 @@ from keras_pde.runtime.version import __version__ as __version__
 __all__ = [
     "Certificate",
     "CertifiedClassifier",
+    "CertifiedSegmenter",
     "Collision",
     "ConvOperator",
     "CoupledSplineFlux",
@@ -57,6 +58,7 @@ __all__ = [
     "problems",
     "restore",
     "schemes",
+    "segment",
     "smoothers",
     "solvers",
 ]
@@ -90,6 +92,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     )
     from keras_pde.models import (
         CertifiedClassifier,
+        CertifiedSegmenter,
         DiffusionResNet,
         DuFortFrankelResNet,
         FEDResNet,
@@ -118,6 +121,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.tasks.evolve.evolving import evolve
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore
+    from keras_pde.tasks.segment.segmenting import segment
     from keras_pde.tasks.training import callbacks, metrics, optimizers
 else:
 

@@ -62,6 +62,8 @@ KEPT = {
     "certified_classifier::a_classifier_is_saved_twinned_and_compiled": 1,
     "certified_classifier::k1_no_two_logits_move_apart_faster_than_their_rows": 2,
     "certified_classifier::k2_ten_thousand_attacks_in_l2_change_no_class_inside_the_radius": 1,
+    "certified_segmenter::k5_no_attack_changes_a_pixel_inside_its_radius": 1,
+    "certified_segmenter::a_segmenter_is_exported": 1,
     # schemes of many equations: one of each kind
     "method_of_lines::e21_no_dense_step_exceeds_its_norm_gain": 6,
     "method_of_lines::e24_the_max_min_principle_is_that_of_the_dense_weights": 3,
@@ -252,6 +254,7 @@ KEPT = {
     "collision::l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_momentum": 2,
     "lattice_boltzmann::l2_a_step_commutes_with_the_certified_symmetries_and_no_other": 4,
     "benchmarks::a_collision_is_learned_from_pairs": 0,
+    "benchmarks::a_segmenter_is_compared_with_a_threshold_and_a_plain_network": 0,
     "benchmarks::classifiers_are_trained_alike_and_no_attack_breaks_a_certificate": 0,
     "benchmarks::the_cavity_is_near_the_published_velocities": 0,
     "benchmarks::loops_agree_with_unrolled_steps": 0,

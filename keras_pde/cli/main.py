@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "restore": "keras_pde.cli.restore:restore",
     "evolve": "keras_pde.cli.evolve:evolve",
     "classify": "keras_pde.cli.classify:classify",
+    "segment": "keras_pde.cli.segment:segment",
     "certify": "keras_pde.cli.certify:certify",
     "verify": "keras_pde.cli.verify:verify",
     "evaluate": "keras_pde.cli.evaluate:evaluate",

@@ -172,10 +172,10 @@ def _of_split(folder: Path, split: str) -> Labelled | None:
     path = folder / f"{split}.npz"
     if not path.is_file():
         return None
-    arrays = _arrays(path)
+    arrays = arrays_of(path)
     for x, y in (("images", "labels"), ("x", "y")):
         if x in arrays and y in arrays:
-            white = float(arrays["white"]) if "white" in arrays else _white(arrays[x])
+            white = float(arrays["white"]) if "white" in arrays else white_of(arrays[x])
             return _made(folder, arrays[x], arrays[y], white, path)
     raise ValueError(f"{path} holds {', '.join(arrays)}: expected images and labels, or x and y")
 
@@ -183,10 +183,10 @@ def _of_split(folder: Path, split: str) -> Labelled | None:
 def _of_keras(folder: Path, split: str) -> Labelled | None:
     """One .npz, as Keras's loaders keep it."""
     for path in sorted(folder.glob("*.npz")):
-        arrays = _arrays(path)
+        arrays = arrays_of(path)
         x, y = f"x_{split}", f"y_{split}"
         if x in arrays and y in arrays:
-            return _made(folder, arrays[x], arrays[y].reshape(-1), _white(arrays[x]), path)
+            return _made(folder, arrays[x], arrays[y].reshape(-1), white_of(arrays[x]), path)
     return None
 
 
@@ -210,7 +210,8 @@ def _folders(place: Path) -> set[str]:
     return {p.name for p in place.iterdir() if p.is_dir()} if place.is_dir() else set()
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz by name; ValueError for a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -218,7 +219,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} cannot be read as arrays: {error}") from None
 
 
-def _white(images: np.ndarray) -> float:
+def white_of(images: np.ndarray) -> float:
+    """The value of white: the largest of an integer type, 1 of floats."""
     return float(np.iinfo(images.dtype).max) if images.dtype.kind in "ui" else 1.0
 
 

@@ -20,12 +20,14 @@ class UnitRows(keras.Layer):
     r"""The affine map z = C u + c to a number for each class, with ‖Cⱼ‖ = 1 for every weight.
 
     Rows are divided by their norms at each call. So z_y − z_j moves by at most ‖C_y − C_j‖‖e‖ ≤
-    2‖e‖ where u moves by e. All axes of u but the batch are one vector.
+    2‖e‖ where u moves by e. All axes of u but the batch are one vector, or each pixel has its own.
 
     Args:
         classes: number of rows.
+        pixelwise: whether the rows act on the channels of each pixel.
 
-    Shapes: (batch, ...) with fixed sizes → (batch, classes).
+    Shapes: (batch, ...) with fixed sizes → (batch, classes); pixelwise (batch, \*spatial, channels)
+    of any sizes → (batch, \*spatial, classes).
 
     Example:
         >>> from keras_pde.layers.unit_rows import UnitRows
@@ -36,13 +38,15 @@ class UnitRows(keras.Layer):
         [1. 1. 1.]
     """
 
-    def __init__(self, classes: int, **kwargs: Any) -> None:
+    def __init__(self, classes: int, pixelwise: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.classes = classes
+        self.pixelwise = pixelwise
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create rows that are orthogonal, as far as there is room, and biases of zero."""
-        known = [n for n in input_shape[1:] if n is not None]
+        acted_on = input_shape[-1:] if self.pixelwise else input_shape[1:]
+        known = [n for n in acted_on if n is not None]
         self.features = math.prod(known)
         self.kernel = self.add_weight(
             shape=(self.features, self.classes),
@@ -56,8 +60,9 @@ class UnitRows(keras.Layer):
         self.built = True
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """(batch, classes)."""
-        return (input_shape[0], self.classes)
+        """(batch, classes), with the sizes between them where rows act on pixels."""
+        kept = input_shape[:-1] if self.pixelwise else input_shape[:1]
+        return (*kept, self.classes)
 
     def columns(self) -> Tensor:
         """Cᵀ in use, (features, classes), in at least float32."""
@@ -73,7 +78,8 @@ class UnitRows(keras.Layer):
 
     def call(self, u: Tensor) -> Tensor:
         """z."""
-        u = ops.reshape(u, (-1, self.features))
+        if not self.pixelwise:
+            u = ops.reshape(u, (-1, self.features))
         bias = ops.cast(ops.convert_to_tensor(self.bias), u.dtype)
         return ops.matmul(u, ops.cast(self.columns(), u.dtype)) + bias
 

@@ -1,6 +1,7 @@
 """Architectures: each a numerical scheme, on one base that runs any schedule, and multigrid."""
 
 from keras_pde.models.certified_classifier import CertifiedClassifier
+from keras_pde.models.certified_segmenter import CertifiedSegmenter
 from keras_pde.models.diffusion_resnet import DiffusionResNet
 from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
 from keras_pde.models.fed_resnet import FEDResNet
@@ -13,6 +14,7 @@ from keras_pde.models.robust_implicit import RobustImplicit
 
 __all__ = [
     "CertifiedClassifier",
+    "CertifiedSegmenter",
     "DiffusionResNet",
     "DuFortFrankelResNet",
     "FEDResNet",

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
-import numpy as np
 
-from keras_pde import schemes
-from keras_pde.certificates.certificate import Certificate
-from keras_pde.certificates.evolution import evolution_certificate
-from keras_pde.certificates.margin import NOT_SQUARE, classified
 from keras_pde.layers.diffusion_block import DiffusionBlock
-from keras_pde.layers.diffusion_step import PreparedBlock
-from keras_pde.layers.stage_entry import StageEntry
-from keras_pde.layers.unit_rows import UnitRows
-from keras_pde.models import certified_radius, stages
+from keras_pde.models import stages
 from keras_pde.models.classifier import Classifier
-from keras_pde.models.describe_stages import describe, diagram
-from keras_pde.models.program import Program
-from keras_pde.operators.operator import Operator
-from keras_pde.operators.smooth_in_depth import at_depth
-from keras_pde.runtime.copying import MARK, copy_from, serialize_unbuilt
-from keras_pde.runtime.types import Inputs, Shape, Tensor
+from keras_pde.models.nonexpansive import Nonexpansive
+from keras_pde.runtime.copying import serialize_unbuilt
+from keras_pde.runtime.types import Shape
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class CertifiedClassifier(Classifier):
+class CertifiedClassifier(Nonexpansive, Classifier):
     r"""Logits z = C u + c of a state that isometries P u and steps u − τKᵀΦ(Ku + b) lead to.
 
     Every step is nonexpansive (S2), every P has norm 1, every row of C has norm 1. So the logits
@@ -98,7 +87,7 @@ class CertifiedClassifier(Classifier):
         self.channels = stages.or_tuple(channels)
         self.patch_size = stages.or_tuple(patch_size)
         self.pooling = stages.or_tuple(pooling)
-        self.stages = stages.staged(
+        found = stages.staged(
             {
                 "block": self.block_templates,
                 "blocks": self.blocks,
@@ -108,24 +97,7 @@ class CertifiedClassifier(Classifier):
             },
             [kind.operator.boundary is None for kind in kinds],
         )
-        self.entries = [
-            StageEntry(
-                stage.patch_size,
-                stage.pooling,
-                stage.channels,
-                stage.flat,
-                name=f"entry_{k}",
-                dtype=self.dtype_policy,
-            )
-            for k, stage in enumerate(self.stages)
-        ]
-        order = [stage.template for stage in self.stages for _ in range(stage.count)]
-        self.steps: Sequence[DiffusionBlock] = [
-            copy_from(at_depth(kind, (k + 0.5) / len(order)), f"block_{k}", self.dtype_policy)
-            for k, kind in enumerate(order)
-        ]
-        self.head = UnitRows(self.classes, name="head", dtype=self.dtype_policy)
-        self.step_count = len(self.steps)
+        self.make_layers(found)
 
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Build stages, blocks and head for images of one size.
@@ -135,70 +107,7 @@ class CertifiedClassifier(Classifier):
                 image that is smaller than a bound of ‖K‖ holds for.
         """
         super().build(input_shape)
-        shape = self.image_shape(input_shape)
-        rest = iter(self.steps)
-        for entry, stage in zip(self.entries, self.stages, strict=True):
-            entry.build(shape)
-            shape = entry.compute_output_shape(shape)
-            state = (None, *(None,) * (len(shape) - 2), shape[-1])
-            for _ in range(stage.count):
-                block = next(rest)
-                if not block.built:
-                    block.build(state)
-                stages.check_fit(block, shape)
-        self.head.build(shape)
-
-    # Computation
-
-    def call(self, inputs: Inputs) -> Tensor:
-        """The logits."""
-        return self.run(inputs)
-
-    def states(self, inputs: Inputs) -> list[Tensor]:
-        """The state behind each entry and each block, then the logits."""
-        states: list[Tensor] = []
-        logits = self.run(inputs, states=states)
-        return [*states, logits]
-
-    def run(
-        self,
-        image: Tensor,
-        prepared: Sequence[PreparedBlock] | None = None,
-        states: list[Tensor] | None = None,
-    ) -> Tensor:
-        """The logits, with the states on the way appended to a list.
-
-        Args:
-            image: a tensor.
-            prepared: what the blocks' `prepare` returned, to compute once for many images.
-            states: takes the state behind each entry and each block.
-        """
-        given = prepared or [block.prepare() for block in self.steps]
-        rest = iter(zip(self.steps, given, strict=True))
-        u, seen = image, [] if states is None else states
-        for entry, stage in zip(self.entries, self.stages, strict=True):
-            u = entry(u)
-            seen.append(u)
-            for _ in range(stage.count):
-                block, kept = next(rest)
-                u = block.step(u, kept, parameters=block.flux_parameters(kept, None, u))
-                seen.append(u)
-        return self.head(u)
-
-    @property
-    def operators(self) -> list[Operator]:
-        """The blocks' operators."""
-        return [block.operator for block in self.steps]
-
-    @property
-    def boundary(self) -> str | None:  # type: ignore[override]
-        """That of the first blocks; None where they act on vectors."""
-        return self.steps[0].operator.boundary
-
-    @property
-    def prefers_xla(self) -> bool:  # type: ignore[override]
-        """Whether XLA is the faster way to run the network on a CPU."""
-        return bool(self.steps[0].operator.prefers_xla)
+        self.head.build(self.build_stages(self.image_shape(input_shape)))
 
     @property
     def width(self) -> int:
@@ -213,53 +122,6 @@ class CertifiedClassifier(Classifier):
             numbers += [points * next(rest).operator.rows for _ in range(stage.count)]
         return -(-max(numbers) // math.prod(self.sizes))
 
-    def program(self, snapshot: bool = False) -> Program:
-        """What to compile of the network; a snapshot computes bounds of ‖K‖ once."""
-        if not snapshot:
-            return super().program()
-        self.require_weights()
-        twin = self.twin()
-        prepared = [block.prepare().constant() for block in twin.steps]
-        return Program(lambda x: twin.run(twin.tensors(x), prepared), self.prefers_xla)
-
-    # What is proved
-
-    def state_certificate(self) -> Certificate:
-        """The Lipschitz constant of image ↦ last state: entries have norm 1, blocks have facts."""
-        self.require_weights("A certificate is computed from weights")
-        facts = [block.facts() for block in self.steps]
-        found = evolution_certificate(self.subject, schemes.explicit(len(facts)), facts, tied=False)
-        reasons = dict.fromkeys(("norm", "averaged", "energy"), NOT_SQUARE)
-        reasons["lipschitz"] = found.reasons.get("lipschitz", "")
-        return Certificate(
-            self.subject,
-            lipschitz=found.lipschitz,
-            reasons=reasons,
-            assumptions=found.assumptions,
-        )
-
-    def certificate(self) -> Certificate:
-        """What is proved about image ↦ logits, from the weights at hand (K1, K2)."""
-        return classified(self.subject, self.state_certificate(), self.head.matrix())
-
-    def radius(self, x: Any) -> np.ndarray:
-        """r of each image (batch,): no ‖e‖ < r changes the class that is answered (K2, K3).
-
-        It is computed in float64, and its rounding errors are subtracted.
-
-        Raises:
-            ValueError: a network that computes in 16 bits.
-        """
-        return certified_radius.certified_radii(self, x)
-
-    def in_float64(self) -> Self:
-        """A copy that computes in float64, with the same weights."""
-        config = {k: v for k, v in self.get_config().items() if k != MARK}
-        copy = type(self).rebuilt({**config, "dtype": "float64"})
-        copy.build_from_config(self.get_build_config())
-        copy.set_weights(self.get_weights())
-        return copy
-
     # Configuration
 
     @property
@@ -267,13 +129,6 @@ class CertifiedClassifier(Classifier):
         """What it computes, in a few words."""
         stages = f" in {len(self.stages)} stages" if len(self.stages) > 1 else ""
         return f"{self.step_count} nonexpansive blocks{stages}, {self.classes} classes"
-
-    def diagram(self) -> str:
-        """The network as a mermaid flowchart."""
-        return diagram(self)
-
-    def __repr__(self) -> str:
-        return describe(self)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -285,13 +140,3 @@ class CertifiedClassifier(Classifier):
             "patch_size": stages.or_list(self.patch_size),
             "pooling": stages.or_list(self.pooling),
         }
-
-    @classmethod
-    def rebuilt(cls, config: dict[str, Any]) -> Self:
-        """Rebuild from `get_config`."""
-        block = config.get("block")
-        if isinstance(block, dict):
-            block = keras.saving.deserialize_keras_object(block)
-        elif isinstance(block, list | tuple):
-            block = [keras.saving.deserialize_keras_object(one) for one in block]
-        return cls(**{**config, "block": block})

@@ -31,11 +31,13 @@ from keras_pde.certificates.certified import damage
 from keras_pde.certificates.margin import radii
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
+from keras_pde.models.named_classes import together
 from keras_pde.runtime.compiling import double_precision, finest_roundoff
 from keras_pde.runtime.precision import SUMS, unit_roundoff
 
 FLUX_ROUNDINGS = 64
 BATCH = 64  # images at once, in float64
+PIXELS = 1 << 18  # of all images at once
 
 
 class BlockErrors(NamedTuple):
@@ -84,7 +86,7 @@ class Evaluation(NamedTuple):
     """What a radius needs besides the image: N, its numbers in use, and what is proved of them.
 
     Args:
-        network: N, a copy of a `CertifiedClassifier` that computes as finely as there is.
+        network: N, a copy of a `Nonexpansive` network that computes as finely as there is.
         prepared: kernels and step sizes in use, block by block.
         constants: what the rounding errors are computed from, block by block.
         apart: ‖C_y − C_j‖, (classes, classes).
@@ -129,9 +131,10 @@ def evaluation(network: Any) -> Evaluation:
 
 
 def certified_radii(network: Any, x: Any) -> np.ndarray:
-    """r of each image: no ‖e‖ < r changes the class that N answers, which is the network's.
+    """r of each answer: no ‖e‖ < r changes the class that N answers, which is the network's.
 
-    An image whose class N finds another than the network has r = 0.
+    Answers are of an image each, or of a pixel. Where N finds another class than the network does,
+    r = 0.
 
     Raises:
         ValueError: a network that computes in 16 bits, whose logits round by more than exact
@@ -145,15 +148,18 @@ def certified_radii(network: Any, x: Any) -> np.ndarray:
     x = np.asarray(x)
     answers = network.answers(x)
     if damage(network):  # a weight that is no number, of which nothing is proved
-        return np.zeros(len(x))
+        return np.zeros(answers.shape)
+    size = together(x, BATCH, PIXELS)
     with double_precision():
         exact = evaluation(network)
-        found = [logits_with_error(exact, x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+        found = [logits_with_error(exact, x[k : k + size]) for k in range(0, len(x), size)]
     if not found:
-        return np.zeros(0)
+        return np.zeros(answers.shape)
     logits, error = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    r = radii(logits, exact.apart, exact.lipschitz, error)
-    return np.where(logits.argmax(axis=1) == answers, r, 0.0)
+    rows = logits.reshape(-1, logits.shape[-1])
+    each = np.repeat(error, len(rows) // len(error))  # of an image, for all its pixels
+    r = radii(rows, exact.apart, exact.lipschitz, each).reshape(answers.shape)
+    return np.where(logits.argmax(axis=-1) == answers, r, 0.0)
 
 
 def logits_with_error(exact: Evaluation, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +174,7 @@ def logits_with_error(exact: Evaluation, x: np.ndarray) -> tuple[np.ndarray, np.
     for stage in network.stages:
         u = next(arrays)
         size = _norms(u)
-        error += 4 * stage.patch_size ** len(network.sizes) * unit * size  # a sum over a patch
+        error += 4 * stage.patch_size**network.ndim * unit * size  # a sum over a patch
         for _ in range(stage.count):
             error += next(rest).added(size, u[0, ..., 0].size)
             u = next(arrays)

@@ -7,15 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_pde.models.network import Network
+from keras_pde.models.named_classes import NamedClasses
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Shape, Tensor
 
-BATCH = 256  # images that are evaluated at once on the host's behalf
-NORMS = ("l2", "linf")
 
-
-class Classifier(Network):
+class Classifier(NamedClasses):
     r"""A map of images to logits (batch, classes), whose largest names the class it answers.
 
     The image (batch, \*spatial, channels) has values in [0, 1]; its sizes are fixed when the
@@ -52,9 +49,7 @@ class Classifier(Network):
     def __init__(
         self, classes: int, class_names: Sequence[str] | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self.classes = gate.whole(classes, "classes", low=2)
-        self.class_names = _checked_names(class_names, self.classes)
+        super().__init__(classes, class_names, **kwargs)
         self.sizes: tuple[int, ...] = ()
 
     # Shapes
@@ -82,16 +77,6 @@ class Classifier(Network):
     def input_shapes(self) -> dict[str, Shape]:
         """Shape of the image, whose sizes are fixed."""
         return {"image": (None, *self.sizes, self.input_channels)}
-
-    @property
-    def input_units(self) -> dict[str, str]:
-        """What the values of the image mean."""
-        return {"image": "floats, black 0 and white 1"}
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """The names of the classes, which an export states."""
-        return self.class_names
 
     @property
     def export_sizes(self) -> tuple[int | None, ...]:
@@ -134,19 +119,6 @@ class Classifier(Network):
         return {"input": image.astype("float32")}
 
     # What it answers, and what is proved of the answer
-
-    def logits(self, x: Any) -> np.ndarray:
-        """The logits (batch, classes) as a NumPy array, computed in batches."""
-        return np.asarray(self.predict(np.asarray(x), batch_size=BATCH, verbose=0))
-
-    def answers(self, x: Any) -> np.ndarray:
-        """The class of the largest logit of each image, the first of equal ones."""
-        return self.logits(x).argmax(axis=-1)
-
-    def names_of(self, answers: Sequence[int] | np.ndarray) -> list[str]:
-        """The names of classes; their numbers as text where classes have no names."""
-        names = self.class_names or tuple(map(str, range(self.classes)))
-        return [names[int(i)] for i in answers]
 
     def radius(self, x: Any) -> np.ndarray:
         """r of each image (batch,), in float64: no ‖e‖ < r changes the class that is answered.
@@ -193,23 +165,6 @@ class Classifier(Network):
             eps: size of e, which a schedule may raise from step to step.
         """
         return self(x, training=True)
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        names = None if self.class_names is None else list(self.class_names)
-        return {**super().get_config(), "classes": self.classes, "class_names": names}
-
-
-def _checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    if not texts or len(names) != classes or len(set(names)) < classes:
-        raise ValueError(
-            f"class_names must be {classes} different texts, one a class, or None. Received:"
-            f" class_names={gate.said(names)}"
-        )
-    return tuple(names)
 
 
 def _checked_labels(labels: Any, count: int) -> np.ndarray:

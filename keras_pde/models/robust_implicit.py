@@ -15,7 +15,8 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.equilibrium import contracting_certificate
 from keras_pde.certificates.margin import Margin
 from keras_pde.layers.monotone_implicit import MonotoneImplicit
-from keras_pde.models.classifier import BATCH, Classifier
+from keras_pde.models.classifier import Classifier
+from keras_pde.models.named_classes import BATCH
 from keras_pde.models.program import Program
 from keras_pde.models.robust_margins import RobustMargins
 from keras_pde.runtime.compiling import compiled

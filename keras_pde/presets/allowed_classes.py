@@ -55,6 +55,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "MethodOfLines": ("models.method_of_lines",),
     "RobustImplicit": ("models.robust_implicit",),
     "CertifiedClassifier": ("models.certified_classifier",),
+    "CertifiedSegmenter": ("models.certified_segmenter",),
     "PolynomialRightHandSide": ("layers.polynomial_right_hand_side",),
     "TwoLayerRightHandSide": ("layers.two_layer_right_hand_side",),
     "Equation": ("schemes.equations.equation",),

@@ -47,6 +47,15 @@ CLASSIFIERS: dict[str, dict[str, Check]] = {
         "patch_size": for_stages(PATCH),
         "pooling": for_stages(word),
     },
+    "CertifiedSegmenter": {
+        **LAYER,
+        "classes": CLASSES,
+        "class_names": CLASS_NAMES,
+        "block": BLOCK,
+        "blocks": whole(1, limits.BLOCKS // limits.STAGES),
+        "channels": optional(FILTERS),
+        "patch_size": PATCH,
+    },
     "RobustImplicit": {**EQUILIBRIUM, "classes": CLASSES, "class_names": CLASS_NAMES},
     "MonotoneImplicit": {
         **EQUILIBRIUM,

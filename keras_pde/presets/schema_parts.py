@@ -35,7 +35,7 @@ BLOCK_NETWORKS = (
     "ImplicitRecurrent",
 )
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
-CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "RobustImplicit")
+CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "CertifiedSegmenter", "RobustImplicit")
 NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS, *CLASSIFIERS)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

@@ -16,6 +16,7 @@ _tasks: dict[str, str | Task] = {
     "solve": "keras_pde.tasks.solve.task:Solve",
     "evolve": "keras_pde.tasks.evolve.task:Evolve",
     "classify": "keras_pde.tasks.classify.task:Classify",
+    "segment": "keras_pde.tasks.segment.task:Segment",
 }
 
 

@@ -70,6 +70,14 @@ def test_classifiers_are_trained_alike_and_no_attack_breaks_a_certificate(script
     assert (tmp_path / "certified.png").stat().st_size > 5_000
 
 
+def test_a_segmenter_is_compared_with_a_threshold_and_a_plain_network(script, capsys):
+    otsu, free, mine = script("segmented").main(["--steps", "2"])
+    assert mine["IoU"] > otsu["IoU"] > 50
+    assert 0.5 < free["weights"] / mine["weights"] < 2
+    assert mine["accuracy"] > mine["0.1"] > free["0.1"] == 0
+    assert "Otsu" in capsys.readouterr().out
+
+
 def test_loops_agree_with_unrolled_steps(script, capsys):
     script("loops").main(["--quick"])
     rows = [

@@ -90,6 +90,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
     ),
     "RobustImplicit": (lambda: keras_pde.RobustImplicit(3, 4), {"image": X}),
     "CertifiedClassifier": (lambda: keras_pde.CertifiedClassifier(3, blocks=1), {"image": X}),
+    "CertifiedSegmenter": (lambda: keras_pde.CertifiedSegmenter(3, blocks=1), {"image": X}),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
         {"state": np.concatenate([X] * 4 + [X[..., :1]], -1)},

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_pde.models.named_classes import together
 from keras_pde.runtime import gate
 from keras_pde.runtime.gradients import values_and_gradients
 from keras_pde.runtime.types import Tensor
@@ -20,6 +21,8 @@ __all__ = ["fgsm", "pgd"]
 INWARD = 1 - 1e-5  # by which perturbations are shortened, so that none is longer by rounding
 STEPS = 40
 BATCH = 256  # images that are attacked together
+PIXELS = 1 << 19  # of all of them
+WIDTH = 0.02  # of logits, over which a pixel's change from right to wrong is smoothed
 
 
 def fgsm(network: Any, x: Any, labels: Any, eps: Any) -> np.ndarray:
@@ -55,12 +58,14 @@ def pgd(
 ) -> np.ndarray:
     """Projected gradient descent on the margin in the ball ‖e‖ ≤ ε, from a random point of it.
 
-    Of each image the point with the least margin on the way is kept.
+    Of each image the point with the least margin on the way is kept. With a label for each pixel
+    the number of wrong pixels is raised in place of the margin, smoothed for its gradient, and the
+    point with the most is kept.
 
     Args:
-        network: a `Classifier`; its ``norm`` is that of the ball.
+        network: a `Classifier` or `CertifiedSegmenter`; its ``norm`` is that of the ball.
         x: images (batch, height, width, channels) in [0, 1].
-        labels: (batch,).
+        labels: (batch,), or of pixels (batch, height, width).
         eps: ε > 0, for all or for each image.
         steps: of descent, each of length 2.5 ε/steps.
         seed: of the first points.
@@ -99,11 +104,12 @@ def pgd(
 
 def _given(network: Any, x: Any, labels: Any, eps: Any) -> tuple[np.ndarray, ...]:
     x, labels = np.asarray(x, np.float32), np.asarray(labels, np.int32)
-    if labels.shape != x.shape[:1]:
+    if labels.shape not in (x.shape[:1], x.shape[:-1]):
         raise ValueError(
-            f"An attack needs a label for each image. Received: shapes {x.shape}, {labels.shape}"
+            "An attack needs a label for each image, or each pixel. Received: shapes"
+            f" {x.shape}, {labels.shape}"
         )
-    sizes = np.broadcast_to(np.asarray(eps, np.float64), labels.shape)
+    sizes = np.broadcast_to(np.asarray(eps, np.float64), x.shape[:1])
     if not (np.isfinite(sizes) & (sizes > 0)).all():
         raise ValueError(f"eps must be finite and > 0. Received: eps={gate.said(eps)}")
     if not network.built:
@@ -112,17 +118,24 @@ def _given(network: Any, x: Any, labels: Any, eps: Any) -> tuple[np.ndarray, ...
 
 
 def _lead(network: Any) -> Any:
-    """By how much the best other class is ahead of the right one, and its gradient, in batches."""
+    """By how much the best other class is ahead of the right one, and its gradient, in batches.
+
+    Of pixels it is the number that another class is ahead of, smoothed to have a gradient.
+    """
 
     def lead(x: Tensor, labels: Tensor) -> Tensor:
         z = network(x)
         right = ops.one_hot(labels, network.classes, dtype=z.dtype)
-        return ops.max(z - 1e9 * right, axis=-1) - ops.sum(z * right, axis=-1)
+        ahead = ops.max(z - 1e9 * right, axis=-1) - ops.sum(z * right, axis=-1)
+        if len(ahead.shape) == 1:
+            return ahead
+        return ops.sum(ops.sigmoid(ahead / WIDTH), axis=tuple(range(1, len(ahead.shape))))
 
     evaluate = values_and_gradients(lead)
 
     def run(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts = [evaluate(x[k : k + BATCH], labels[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+        size = together(x, BATCH, PIXELS)
+        parts = [evaluate(x[k : k + size], labels[k : k + size]) for k in range(0, len(x), size)]
         values, slopes = zip(*parts, strict=True)
         return np.concatenate(values), np.concatenate(slopes)
 

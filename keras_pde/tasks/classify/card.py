@@ -42,13 +42,18 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, recipe)}"),
         Section("Results", _results(network, settings, entry)),
         Section("Network", f"```\n{network}\n```"),
-        Section(
-            "Certificate",
-            f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
-            f"{network.certificate()}\n```",
-        ),
+        certificate(network),
         Section("Made", _made(folder, network, recipe, settings, entry)),
     ]
+
+
+def certificate(network: Any) -> Section:
+    """The certificate of a preset."""
+    return Section(
+        "Certificate",
+        f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
+        f"{network.certificate()}\n```",
+    )
 
 
 def _use(network: Any, recipe: Mapping[str, Any]) -> str:
@@ -133,16 +138,20 @@ def beside(name: str, entry: Mapping[str, Any], settings: Settings) -> str:
 def _made(
     folder: Path, network: Any, recipe: Mapping[str, Any], settings: Settings, entry: Any
 ) -> str:
-    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    minutes = f"{max(60, training['seconds']) / 60:.0f} min"
-    course = f"{training['steps']:,} steps of batches of {recipe.get('batch_size', 16)}"
-    where = f"{training['device']} ({training['backend']})"
     return f"""Trained on {source(settings.data).text}:
-{course}, {minutes} on {where}.
+{course(folder, recipe)}.
 Again: `keras-pde train {network.name}`.
 Licence: {entry["licence"]}.
 
 Cite: {LINES[network.norm]}."""
+
+
+def course(folder: Path, recipe: Mapping[str, Any]) -> str:
+    """How a preset was trained: steps, minutes, and on what."""
+    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    minutes = f"{max(60, training['seconds']) / 60:.0f} min"
+    steps = f"{training['steps']:,} steps of batches of {recipe.get('batch_size', 16)}"
+    return f"{steps}, {minutes} on {training['device']} ({training['backend']})"
 
 
 def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -81,12 +81,7 @@ def batched(images: Any, network: Classifier) -> np.ndarray:
     Raises:
         ValueError: another shape than the network's; floats outside [0, 1].
     """
-    values = gate.array(images, "images", integers=True)
-    if values.dtype.kind in "ui" and values.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"Images are uint8, uint16, or floats in [0, 1]. Received: {values.dtype.name}"
-        )
-    white = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    values = in_unit_range(images)
     shape = (*network.sizes, network.input_channels)
     if values.shape == network.sizes and network.input_channels == 1:
         values = values[None, ..., None]
@@ -97,6 +92,26 @@ def batched(images: Any, network: Classifier) -> np.ndarray:
             f"{network.name} is for images {shape}. Received: shape {values.shape}. Cut or resize"
             " them first."
         )
+    return values
+
+
+def in_unit_range(images: Any) -> np.ndarray:
+    """Images as float32 in [0, 1].
+
+    Raises:
+        ValueError: other types than uint8, uint16 and floats; floats outside [0, 1].
+
+    Example:
+        >>> from keras_pde.tasks.classify.classifying import in_unit_range
+        >>> in_unit_range(np.array([[0, 255]], "uint8")).tolist()
+        [[0.0, 1.0]]
+    """
+    values = gate.array(images, "images", integers=True)
+    if values.dtype.kind in "ui" and values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"Images are uint8, uint16, or floats in [0, 1]. Received: {values.dtype.name}"
+        )
+    white = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
     values = (values / white).astype(np.float32)
     if values.size and not 0 <= values.min() <= values.max() <= 1:
         raise ValueError(

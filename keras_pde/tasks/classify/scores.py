@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_pde.data.labelled import Labelled
 from keras_pde.tasks.classify.attacks import pgd
-from keras_pde.tasks.classify.settings import CLEAN, PGD
+from keras_pde.tasks.classify.settings import CLEAN
+from keras_pde.tasks.labelling import PGD
 
 __all__ = ["accuracies", "attacked", "unbroken"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_pde.runtime.options import flag, number, said, whole
 
-FIELDS = {"data", "radii", "eps", "temperature", "kappa", "ramp", "shift", "flip"}
 MOST_SHIFT = 64
-CLEAN, PGD = "clean", "PGD "  # keys of accuracies, the second followed by a radius
+CLEAN = "clean"  # a key of accuracies, without attack
 
 
 class Settings:
@@ -32,9 +31,21 @@ class Settings:
         (0.1, 0.5)
     """
 
+    fields: ClassVar[tuple[str, ...]] = (
+        "data",
+        "radii",
+        "eps",
+        "temperature",
+        "kappa",
+        "ramp",
+        "shift",
+        "flip",
+    )
+
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(set(options) - FIELDS):
-            raise ValueError(f"unknown {', '.join(unknown)}. Options: {', '.join(sorted(FIELDS))}.")
+        if unknown := sorted(set(options) - set(self.fields)):
+            known = ", ".join(sorted(self.fields))
+            raise ValueError(f"unknown {', '.join(unknown)}. Options: {known}.")
         data = options.get("data")
         if not isinstance(data, str) or not data:
             raise ValueError(f"data must name a set of labelled images. Received: {said(data)}")

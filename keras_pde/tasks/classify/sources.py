@@ -86,20 +86,30 @@ def load(name: str, split: str, folder: str | Path | None = None) -> Labelled:
         (1347, 450)
     """
     known = source(name)
-    if folder is not None:
-        place = Path(folder)
-    elif known.shipped:
-        from keras_pde import presets
+    found = load_labelled(place_of(name, folder, known.shipped), split)
+    return found.named(known.classes) if known.classes else found
 
-        place = presets.zoo_root() / "data"
-    else:
-        place = Path(__file__).resolve().parents[3].parent / "shared" / "data"
-    if known.shipped and folder is not None and not (place / name).is_dir():
-        return load(name, split)
+
+def place_of(name: str, folder: str | Path | None, shipped: bool) -> Path:
+    """The folder of a set, below the folder of the sets that is given or else is usual.
+
+    Raises:
+        FileNotFoundError: there is none.
+
+    Example:
+        >>> from keras_pde.tasks.classify.sources import place_of
+        >>> place_of("digits", None, shipped=True).name
+        'digits'
+    """
+    from keras_pde import presets
+
+    usual = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+    if shipped and (folder is None or not (Path(folder) / name).is_dir()):
+        usual, folder = presets.zoo_root() / "data", None
+    place = usual if folder is None else Path(folder)
     if not (place / name).is_dir():
         raise FileNotFoundError(
             f"There is no folder {place / name} with labelled images. Name the folder that holds"
             f" {name}: --data DIR."
         )
-    found = load_labelled(place / name, split)
-    return found.named(known.classes) if known.classes else found
+    return place / name

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.classify.settings import CLEAN, PGD
+from keras_pde.tasks.classify.settings import CLEAN
+from keras_pde.tasks.labelling import FIRST, PGD, Labelling
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section
-from keras_pde.tasks.task import SUPERVISED, Entry, Run, Task, TrainingData
+from keras_pde.tasks.task import SUPERVISED, Entry, Run, TrainingData
 
 ROBUST = "robust"
-FIRST = "certified (for ε)"
 NORMS = {"l2": "ℓ2", "linf": "ℓ∞"}
 
 
-class Classify(Task):
+class Classify(Labelling):
     """An image is given a class, and the largest perturbation that is proved to leave it so.
 
     The number is certified accuracy: the share of test images whose class is right and provably
@@ -34,6 +34,18 @@ class Classify(Task):
     target = "a number for each class, whose largest is the answer"
     data_source = "labelled images"
     licence = "Apache-2.0"
+
+    def parsed(self, options: Any) -> Any:
+        """The options of a recipe."""
+        from keras_pde.tasks.classify.settings import Settings
+
+        return Settings(options)
+
+    def draw(self, network: Any, settings: Any, folder: Path, data: str | Path | None) -> None:
+        """Test images with their radius, an attack within it, and one beyond that succeeds."""
+        from keras_pde.tasks.classify.pictures import write_pictures
+
+        write_pictures(network, settings, folder, data)
 
     def check(self, network: Any) -> None:
         """Refuse a network that is no classifier.
@@ -95,14 +107,6 @@ class Classify(Task):
 
         settings = self._settings(recipe)
         self._measurable(network, load(settings.data, "test", folder), settings)
-
-    def _settings(self, recipe: Any) -> Any:
-        from keras_pde.tasks.classify.settings import Settings
-
-        try:
-            return Settings(recipe.options)
-        except ValueError as error:
-            raise recipe.refusal("options", error) from None
 
     def _measurable(self, network: Any, test: Any, settings: Any) -> None:
         wanted = (*network.sizes, network.input_channels)
@@ -179,31 +183,6 @@ class Classify(Task):
         found = accuracies(network, test, settings.radii)
         return {**found, **attacked(network, few, settings.radii)}
 
-    def settings(self, network: Any, entry: Entry | None = None) -> Any:
-        """The set and the radii of a network, by what is known of it or the recipe of its preset.
-
-        Raises:
-            ValueError: a network that is no preset, and nothing is known of it.
-        """
-        from keras_pde import presets
-        from keras_pde.tasks.classify.settings import Settings
-
-        self.check(network)
-        options = dict((entry or {}).get("options") or {})
-        if not options and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
-        if not options:
-            raise ValueError(
-                f"Nothing says what {network.name} is to be measured on: put options with data and"
-                ' radii into the recipe beside the preset, or pass entry={"options": {...}}.'
-            )
-        return Settings(options)
-
-    def stated(self, entry: Entry) -> dict[str, float]:
-        """Accuracies in percent: "clean", by radius, and under attack."""
-        return dict(entry.get("accuracy") or {self.metric.name: entry["metric"]["value"]})
-
     def listed(self, entry: Entry) -> dict[str, float]:
         """Clean accuracy, and certified at the first radius, which differs between presets."""
         scores = dict(list(self.stated(entry).items())[:2])
@@ -213,12 +192,6 @@ class Classify(Task):
         """Clean and certified accuracy, and the radius."""
         radii = [key for key in self.stated(entry) if key != CLEAN and not key.startswith(PGD)]
         return super().row(entry) + (f" ({radii[0]})" if radii else "")
-
-    def label(self, key: str) -> str:
-        """What the accuracy is of."""
-        if key.startswith(PGD):
-            return f"attacked, ε = {key.removeprefix(PGD)}"
-        return key if key in (CLEAN, FIRST) else f"certified, ε = {key}"
 
     def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
         """The numbers of `evaluate`, into metrics.json."""
@@ -247,13 +220,6 @@ class Classify(Task):
 
         zoo = self.own_entries()
         return overview(zoo) if zoo else ""
-
-    def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
-        """Test images with their radius, an attack within it, and one beyond that succeeds."""
-        from keras_pde.tasks.classify.pictures import write_pictures
-
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        write_pictures(network, self.settings(network, recipe), folder, data)
 
     def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
         """What it answers, an example, its numbers, its certificate, and how it was made."""
