@@ -232,10 +232,7 @@ class CertifiedClassifier(Classifier):
         reasons = dict.fromkeys(("norm", "averaged", "energy"), NOT_SQUARE)
         reasons["lipschitz"] = found.reasons.get("lipschitz", "")
         return Certificate(
-            self.subject,
-            lipschitz=found.lipschitz,
-            reasons=reasons,
-            assumptions=found.assumptions,
+            self.subject, lipschitz=found.lipschitz, reasons=reasons, assumptions=found.assumptions
         )
 
     def certificate(self) -> Certificate:
@@ -251,6 +248,10 @@ class CertifiedClassifier(Classifier):
             ValueError: a network that computes in 16 bits.
         """
         return certified_radius.certified_radii(self, x)
+
+    def reader_facts(self) -> dict[str, Any] | None:
+        """The slopes of differences of logits, and the error of computed ones (K5)."""
+        return certified_radius.reader_facts(self)
 
     def in_float64(self) -> Self:
         """A copy that computes in float64, with the same weights."""
