@@ -1,6 +1,7 @@
 // The page: from a picture and the controls to a request for the worker, and from its answers to what is shown.
 import { explain } from "./certificate.js";
-import { accept, show } from "./viewer.js";
+import { accept } from "./files.js";
+import { show } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
 const LARGEST = 16e6, SMALLEST = 8; // pixels in all, and each way
@@ -168,7 +169,7 @@ function certificate() {
 }
 
 start();
-accept(open);
+accept(open, $("stage"));
 for (const button of document.querySelectorAll("[data-sample]")) button.addEventListener("click", () => sample(button.dataset.sample));
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("input", ({ target }) => {

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PAGE = ("index.html", "style.css", "filters.json", *(p.name for p in sorted(HERE.glob("*.js"))))
+PAGE = [p.name for kind in ("html", "css", "js") for p in sorted(HERE.glob(f"*.{kind}"))]
+PAGE += ["filters.json", "classifiers.json"]
 VENDOR = {
     "ort.wasm.min.mjs": "onnxruntime-web/dist/ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs": "onnxruntime-web/dist/ort-wasm-simd-threaded.mjs",
@@ -72,6 +74,44 @@ def models(folder: Path) -> dict[str, float]:
     return differences
 
 
+def classifiers(folder: Path) -> dict[str, float]:
+    """ONNX files of the presets in classifiers.json, and their differences from the originals.
+
+    They compute in float64, in which the radius that a reader finds is that of keras_pde.
+
+    Raises:
+        ValueError: a file above 1 MB, one that computes something else, or says nothing of a
+            radius.
+    """
+    from keras_pde.export import export, load_exported
+
+    differences = {}
+    for entry in json.loads((HERE / "classifiers.json").read_text(encoding="utf-8")):
+        name = entry["network"]
+        made = export(name, folder / f"{name}.onnx", "onnx", dtype="float64", verify=True)
+        if made.bytes > LARGEST or made.difference is None or made.difference > 1e-12:
+            raise ValueError(
+                f"{name} has {made.bytes:,} bytes and differs by {made.difference}: at most"
+                f" {LARGEST:,} and 1e-12 are wanted"
+            )
+        if "radius" not in load_exported(made.path)[1]:
+            raise ValueError(f"Nothing is proved of answers of {name}: choose another preset")
+        differences[name] = made.difference
+    return differences
+
+
+def digits() -> Any:
+    """The first test image of each digit, side by side, as a picture."""
+    import numpy as np
+    from PIL import Image
+
+    from keras_pde.tasks.classify.sources import load
+
+    data = load("digits", "test")
+    first = [data.images[np.argmax(data.labels == k), ..., 0] for k in range(10)]
+    return Image.fromarray(np.rint(255 * np.hstack(first)).astype("uint8"))
+
+
 def build(target: Path) -> dict[str, float]:
     """Write the page into a folder, whole or not at all; an earlier one is replaced.
 
@@ -98,6 +138,8 @@ def build(target: Path) -> dict[str, float]:
             shutil.copyfile(HERE / name, page / name)
         vendor(page / "vendor")
         differences = models(page / "models")
+        differences |= classifiers(page / "classifiers")
+        digits().save(page / "sample-digits.png")
         for name, sample in SAMPLES.items():
             Image.fromarray(getattr(data, sample)()).save(page / name)
         if target.exists():
@@ -115,7 +157,7 @@ def main() -> None:
     target = parser.parse_args().folder
     for name, difference in build(target).items():
         print(
-            f"{name}.onnx: {(target / 'models' / f'{name}.onnx').stat().st_size:,} bytes, largest"
+            f"{name}.onnx: {next(target.glob(f'*/{name}.onnx')).stat().st_size:,} bytes, largest"
             f" difference from the original {difference:.1e}"
         )
     print(f"Serve it: python -m http.server -d {target}, and open http://localhost:8000")

@@ -1,5 +1,5 @@
 // The picture before and after, behind one boundary that a slider, the pointer or the arrow keys move.
-const [frame, stage, split, divider] = ["frame", "stage", "split", "divider"].map((id) => document.getElementById(id));
+const [frame, split, divider] = ["frame", "split", "divider"].map((id) => document.getElementById(id));
 const canvases = { before: document.getElementById("before"), after: document.getElementById("after") };
 
 export function show({ width, height, before, after }) {
@@ -33,24 +33,3 @@ frame.addEventListener("pointerdown", (event) => {
 frame.addEventListener("pointermove", (event) => {
   if (frame.hasPointerCapture(event.pointerId)) follow(event);
 });
-
-// Files by choice, drop or paste, each to open(blob, name).
-export function accept(open) {
-  const file = document.getElementById("file");
-  file.addEventListener("change", () => {
-    if (file.files[0]) open(file.files[0]);
-    file.value = "";
-  });
-  addEventListener("dragover", (event) => {
-    event.preventDefault();
-    stage.classList.add("over");
-  });
-  for (const name of ["dragleave", "drop"]) addEventListener(name, () => stage.classList.remove("over"));
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
-  });
-  addEventListener("paste", (event) => {
-    if (event.clipboardData.files[0]) open(event.clipboardData.files[0]);
-  });
-}

@@ -246,6 +246,12 @@ KEPT = {
     "demo::the_keyboard_is_enough": 0,
     "demo::it_fits_small_and_large_windows_light_and_dark": 0,
     "demo::other_presets_run_in_the_browser_too": 0,
+    "demo::the_page_proves_the_radius_that_python_proves": 0,
+    "demo::an_answer_in_the_page_is_the_rule_of_python": 0,
+    "demo::a_drawn_digit_is_named_as_python_names_it": 0,
+    "demo::a_photographed_digit_is_cut_out_and_inverted": 0,
+    "demo::mistakes_on_the_page_of_digits_are_explained": 0,
+    "demo::the_page_of_digits_fits_small_and_large_windows_light_and_dark": 0,
     # files by the hundred, large ones, benchmarks
     "strangers::a_valid_file_of_196_megapixels_is_read": 0,
     "data::bsd_has_400_and_68_images_as_pillow_reads_them": 0,

@@ -393,6 +393,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "sigma": [*NUMBER, 0],
             "timed": FLAG,
             "uint8": FLAG,
+            "dtype": [*WORD, "bfloat16"],
             "size": [3, "8x8", (8,), (8, 0), (8, 2.5), (8, -1), ("8", 8), (True, 8)],
         },
     ),

@@ -52,6 +52,11 @@ def _size(text: str) -> tuple[int, ...]:
     "--size", type=_size, metavar="HxW", help="Fix the spatial sizes, which are dynamic otherwise."
 )
 @click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="Precision; in float64 a classifier's artifact proves the radius of keras-pde classify.",
+)
+@click.option(
     "--verify",
     is_flag=True,
     help="Run the artifact in its own runtime and print the largest difference from the original.",

@@ -21,6 +21,8 @@ from keras_pde.runtime.staging import staged
 from keras_pde.runtime.tf2onnx_fix import sound_conversion
 from keras_pde.runtime.writing import whole
 
+DTYPES = ("float32", "float64")
+
 
 class Exported(NamedTuple):
     """An artifact that was written.
@@ -54,6 +56,7 @@ def export(
     timed: bool = False,
     uint8: bool = False,
     size: Sequence[int] | None = None,
+    dtype: str | None = None,
     verify: bool = False,
 ) -> Exported:
     r"""Write a network as an artifact that needs no keras_pde: SavedModel, ONNX or LiteRT.
@@ -81,12 +84,15 @@ def export(
         uint8: images as uint8.
         size: spatial sizes, where they are to be fixed; a multigrid network with levels="auto"
             needs it.
+        dtype: precision that a preset is loaded in, "float32" or "float64", which its inputs have
+            too; the saved one unless given. In float64 a reader of a classifier finds the radius
+            that keras_pde proves, see "radius" in the metadata.
         verify: run the artifact in its own runtime (TensorFlow's plain loader, ONNX Runtime,
             LiteRT) on an example.
 
     Raises:
         ValueError: an unknown format, a suffix of another, sigma for a network without noise, sizes
-            that the network needs and lacks.
+            that the network needs and lacks, dtype for a network that is at hand.
         FileExistsError: the directory exists and is no SavedModel.
         ImportError: a converter or runtime is missing, with the line that installs it.
 
@@ -111,9 +117,16 @@ def export(
         )
     sigma = gate.number(sigma, "sigma", low=QUIETEST, high=LOUDEST, none=True)
     timed, uint8 = gate.flag(timed, "timed"), gate.flag(uint8, "uint8")
+    if dtype is not None:
+        gate.word(dtype, "dtype", DTYPES)
+        if isinstance(model, Network):
+            raise ValueError(
+                f"dtype is for presets, and {model.name} computes in {model.compute_dtype}: load it"
+                f" with dtype={dtype!r} instead"
+            )
     name = str(model) if isinstance(model, str | Path) else model.name
     entry = presets.index().get(name, {}) if isinstance(model, str) else {}
-    network = presets.from_preset(model) if isinstance(model, str | Path) else model
+    network = model if isinstance(model, Network) else presets.from_preset(model, dtype=dtype)
     network.require_weights("A network without weights cannot be exported")
     if network.fourier and format != "saved_model":
         raise ValueError(

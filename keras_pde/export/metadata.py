@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_pde.export.served import Served
+from keras_pde.models.classifier import Classifier
 from keras_pde.models.timed import Timed
 from keras_pde.runtime.version import __version__
 
@@ -12,7 +13,7 @@ from keras_pde.runtime.version import __version__
 def metadata(served: Served) -> dict[str, Any]:
     """Class, inputs with their units, outputs, noise level, times, influence and certificate.
 
-    All of it is for JSON.
+    Of a classifier also what its radius is computed from. All of it is for JSON.
 
     Example:
         >>> import keras_pde
@@ -34,6 +35,10 @@ def metadata(served: Served) -> dict[str, Any]:
         about["noise level"] = f"made for {served.level:g} grey levels of 255"
     if isinstance(network, Timed):
         about["time"] = {**network.facts(), "tuned for noise": served.times}
+    if isinstance(network, Classifier):
+        facts = network.reader_facts()
+        if facts is not None:
+            about["radius"] = facts
     if network.denoises:
         about["reach"] = _reach(served)
     return {**about, "certificate": served.certificate().as_json()}

@@ -204,4 +204,6 @@ class Served(Network):
         if self.uint8:
             given["input"] = np.rint(255 * given["input"].clip(0, 1)).astype("uint8")
             given["noise"] = given["noise"] * np.float32(255)
+        if self.variable_dtype == "float64":  # whose runtimes take nothing else
+            given = {k: x if x.dtype == "uint8" else x.astype("float64") for k, x in given.items()}
         return {name: given[name] for name in ("input", *self.named_inputs[1:])}

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_pde.layers.diffusion_block import DiffusionBlock
-from keras_pde.models import stages
+from keras_pde.models import certified_radius, stages
 from keras_pde.models.classifier import Classifier
 from keras_pde.models.nonexpansive import Nonexpansive
 from keras_pde.runtime.copying import serialize_unbuilt
@@ -121,6 +121,10 @@ class CertifiedClassifier(Nonexpansive, Classifier):
             points = math.prod(n for n in shape[1:-1] if n is not None)
             numbers += [points * next(rest).operator.rows for _ in range(stage.count)]
         return -(-max(numbers) // math.prod(self.sizes))
+
+    def reader_facts(self) -> dict[str, Any] | None:
+        """The slopes of differences of logits, and the error of computed ones (K8)."""
+        return certified_radius.reader_facts(self)
 
     # Configuration
 

@@ -19,6 +19,7 @@ it is evaluated in float32, and ε = 2⁻²⁴.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import weakref
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.certificates.certified import damage
-from keras_pde.certificates.margin import radii
+from keras_pde.certificates.margin import OUTWARD, radii
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.diffusion_step import PreparedBlock
 from keras_pde.models.named_classes import together
@@ -59,9 +60,13 @@ class BlockErrors(NamedTuple):
         step = self.step * (self.norm * inner + self.adjoint * q)
         return 2 * (step + 4 * self.unit * (self.step * self.norm * q + size))
 
+    def reached(self, size: float, points: int) -> float:
+        """Bound of a state behind the block, from one of that before it: ‖u‖ + τκL‖b‖."""
+        return size + self.step * self.norm * self.slope * self.bias * math.sqrt(points)
 
-def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
-    """The constants of a block in the finest precision that there is.
+
+def errors_of(block: DiffusionBlock, prepared: PreparedBlock, unit: float) -> BlockErrors:
+    """The constants of a block that computes with a unit roundoff.
 
     Raises:
         ValueError: an operator that does not say how it rounds.
@@ -69,7 +74,6 @@ def errors_of(block: DiffusionBlock, prepared: PreparedBlock) -> BlockErrors:
     rounding = block.operator.rounding_errors(SUMS)
     bias = np.array(ops.convert_to_numpy(block.bias)) if block.use_bias else np.zeros(1)
     squared = block.operator.squared_norm_bound(prepared.kernels)
-    unit = finest_roundoff()
     finer = unit / SUMS
     return BlockErrors(
         unit=unit,
@@ -117,13 +121,12 @@ def evaluation(network: Any) -> Evaluation:
     if kept is not None and kept[0] == digest.digest():
         return kept[1]
     exact = network.in_float64() if finest_roundoff() < SUMS else network.twin()
-    prepared = [block.prepare().constant() for block in exact.steps]
-    rows = exact.head.matrix()
+    prepared, unit = [block.prepare().constant() for block in exact.steps], finest_roundoff()
     made = Evaluation(
         exact,
         prepared,
-        [errors_of(block, kept) for block, kept in zip(exact.steps, prepared, strict=True)],
-        np.linalg.norm(rows[:, None] - rows[None], axis=2),
+        [errors_of(block, kept, unit) for block, kept in zip(exact.steps, prepared, strict=True)],
+        _apart(exact),
         exact.state_certificate().lipschitz,
     )
     _KEPT[network] = (digest.digest(), made)
@@ -174,14 +177,70 @@ def logits_with_error(exact: Evaluation, x: np.ndarray) -> tuple[np.ndarray, np.
     for stage in network.stages:
         u = next(arrays)
         size = _norms(u)
-        error += 4 * stage.patch_size**network.ndim * unit * size  # a sum over a patch
+        error += _patch_error(network, stage, unit) * size
         for _ in range(stage.count):
             error += next(rest).added(size, u[0, ..., 0].size)
             u = next(arrays)
             size = _norms(u)
+    return np.array(ops.convert_to_numpy(logits), "float64"), _in_logits(network, error, size, unit)
+
+
+def reader_facts(network: Any) -> dict[str, Any] | None:
+    """What a reader of the network's artifact computes radii from (K8), for JSON.
+
+    Returns:
+        The norm, the slopes L‖C_y − C_j‖, (classes, classes), and the error that differences of
+        logits have at most, for every image in [0, 1]. None where nothing is proved.
+    """
+    unit = unit_roundoff(network.compute_dtype)
+    if unit or damage(network):
+        return None
+    lipschitz = network.state_certificate().lipschitz
+    if not math.isfinite(lipschitz):
+        return None
+    double = keras.backend.standardize_dtype(network.compute_dtype) == "float64"
+    slopes = lipschitz * _apart(network) * OUTWARD
+    error = _largest_error(network, 2.0**-53 if double else SUMS)
+    return {
+        "norm": network.norm,
+        "slopes": slopes.tolist(),
+        "error": float(error),
+        "of": "no ‖e‖ < minⱼ (z_y − z_j − error)/slopes[y][j] changes the class y of the largest"
+        " logit; for images in [0, 1]",
+    }
+
+
+def _largest_error(network: Any, unit: float) -> Any:
+    """Bound of what `logits_with_error` finds, for all images in [0, 1]."""
+    shape = (None, *network.sizes, network.input_channels)
+    size, error = math.sqrt(math.prod(shape[1:])), np.zeros(())
+    rest = iter(network.steps)
+    for entry, stage in zip(network.entries, network.stages, strict=True):
+        shape = entry.compute_output_shape(shape)
+        points = math.prod(shape[1:-1])
+        error += _patch_error(network, stage, unit) * size
+        for block in itertools.islice(rest, stage.count):
+            constants = errors_of(block, block.prepare().constant(), unit)
+            error += constants.added(size + error, points)
+            size = constants.reached(size, points)
+    return _in_logits(network, error, size + error, unit)
+
+
+def _apart(network: Any) -> np.ndarray:
+    """‖C_y − C_j‖, (classes, classes)."""
+    rows = network.head.matrix()
+    return np.linalg.norm(rows[:, None] - rows[None], axis=2)
+
+
+def _patch_error(network: Any, stage: Any, unit: float) -> float:
+    """What a sum over a patch loses, relative to the state."""
+    return float(4 * stage.patch_size**network.ndim * unit)
+
+
+def _in_logits(network: Any, error: Any, size: Any, unit: float) -> Any:
+    """Bound of the error of a difference of logits, from that of the last state and its size."""
     bias = np.abs(np.array(ops.convert_to_numpy(network.head.bias))).max()
-    products = 2 * (network.head.features + 4) * unit * (size + bias)
-    return np.array(ops.convert_to_numpy(logits), "float64"), 2 * (error + products)
+    return 2 * (error + 2 * (network.head.features + 4) * unit * (size + bias))
 
 
 def _norms(u: np.ndarray) -> np.ndarray:

@@ -127,6 +127,14 @@ class Classifier(NamedClasses):
         """
         return np.zeros(len(x))
 
+    def reader_facts(self) -> dict[str, Any] | None:
+        """What a reader of an artifact computes `radius` from, without keras_pde; None is nothing.
+
+        A dictionary for JSON: "norm", "slopes" (classes, classes), "error", and "of", which says
+        what they are.
+        """
+        return None
+
     def certified(self, x: Any, labels: Any, eps: float | Sequence[float]) -> np.ndarray:
         """Whether each answer is right and stays so for every ‖e‖ ≤ eps, by proof.
 

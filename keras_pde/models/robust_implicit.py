@@ -158,6 +158,19 @@ class RobustImplicit(Classifier):
         exact = ops.sum(rows * middle[:, None], -1) + ops.sum(ops.abs(rows) * half[:, None], -1)
         return exact + offset - ops.take(offset, labels)[:, None]
 
+    def distances(self) -> Tensor:
+        """How fast logits y and j move apart with ‖e‖∞ at most, (classes, classes) (W2).
+
+        |C_y − C_j|(I − ⌈A⌉)⁻¹|B|1 for use inside a graph, with the roundings of the weights'
+        precision.
+        """
+        ready = self.equilibrium.prepare()
+        eye = ops.eye(self.units, dtype=ready.matrix.dtype)
+        system = eye - ops.where(eye > 0, ready.matrix, ops.abs(ready.matrix))
+        moved = ops.solve(system, ops.sum(ops.abs(ready.inputs), axis=0)[:, None])
+        rows = ops.transpose(self._head(ready.matrix)[0])
+        return ops.squeeze(ops.matmul(ops.abs(rows[:, None] - rows[None]), moved), -1)
+
     def training_logits(self, x: Tensor, labels: Tensor, eps: Tensor | float) -> Tensor:
         """The worst logits, of which a loss takes κ and of the network's own 1 − κ."""
         return self.robust_logits(x, labels, eps)

@@ -713,3 +713,18 @@ def test_a_network_of_one_s_own_has_features_an_example_and_no_guarantee(tmp_pat
     network.save(tmp_path / "mine.keras")
     loaded = keras.saving.load_model(tmp_path / "mine.keras", custom_objects={"Mean": Mean})
     np.testing.assert_array_equal(loaded(u), network(u))
+
+
+def test_a_preset_is_exported_in_float64(tmp_path: Path) -> None:
+    made = export.export("cpl_digits_2d", tmp_path / "served", dtype="float64", verify=True)
+    assert made.difference is not None
+    assert made.difference < 1e-12
+    network, (run, about) = from_preset("cpl_digits_2d"), export.load_exported(made.path)
+    x = network.example()["input"]
+    assert run(x.astype("float64")).dtype == np.float64
+    assert about["radius"]["error"] < 1e-9
+    with pytest.raises(ValueError, match="dtype is for presets"):
+        export.export(network, tmp_path / "other", dtype="float64")
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        export.export("cpl_digits_2d", tmp_path / "other", dtype="float16")
+    assert not (tmp_path / "other").exists()

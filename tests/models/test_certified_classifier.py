@@ -272,6 +272,51 @@ def test_k3_where_float64_answers_another_class_nothing_is_certified() -> None:
     assert not radii(np.eye(3), np.ones((3, 3)), 1.0, 1.0).any()
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_k8_a_reader_s_radius_is_below_the_network_s_by_the_error_stated(
+    name: str, dtype: str
+) -> None:
+    net, x = NETWORKS[name](), images(40)
+    x[0], x[1] = 0, 1  # the smallest and the largest
+    r, unit = net.radius(x), 2.0**-53 if dtype == "float64" else 2.0**-24
+    kind = net.in_float64() if dtype == "float64" else net
+    facts = json.loads(json.dumps(kind.reader_facts()))
+    with double_precision():
+        z, error = certified_radius.logits_with_error(certified_radius.evaluation(net), x)
+    # what an image costs in float64, in the precision at hand, is never more than for all images
+    assert (error * (unit / finest_roundoff()) <= facts["error"] * (1 + 1e-6)).all()
+    computed = z if dtype == "float64" else net.logits(x)
+    found = radii(computed, np.array(facts["slopes"]), 1.0, facts["error"])
+    assert (found <= r + 1e-12).all()
+    if dtype == "float64" and finest_roundoff() < 1e-10:
+        assert np.allclose(found, r, atol=1e-8)
+        assert (found > 0).all()
+    assert facts["norm"] == "l2"
+    assert np.array_equal(np.diag(facts["slopes"]), np.zeros(5))
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).eps > 1e-18, reason="NumPy has nothing finer than float64 here"
+)
+def test_k8_logits_of_float32_are_within_the_error_stated() -> None:
+    net, x = dense("auto", 6), images(200)
+    facts = net.reader_facts()
+    assert facts is not None
+    z, exact = net.logits(x).astype("float64"), InNumPy(net, np.longdouble)(x)[0]
+    off = np.abs((z[:, :, None] - z[:, None]) - (exact[:, :, None] - exact[:, None]))
+    assert 0 < off.max() < facts["error"]
+
+
+def test_k8_of_16_bits_and_of_broken_weights_a_reader_is_told_nothing() -> None:
+    net = dense(blocks=1, dtype="mixed_bfloat16")
+    assert net.reader_facts() is None
+    assert "radius" not in metadata(Served(net))
+    broken = dense(blocks=1)
+    broken.head.kernel.assign(np.full(broken.head.kernel.shape, np.nan, "float32"))
+    assert broken.reader_facts() is None
+
+
 @pytest.mark.parametrize("pooling", ["patches", "average"])
 @pytest.mark.parametrize("flat", [False, True])
 def test_k4_a_stage_is_entered_by_a_map_of_norm_1(pooling: str, flat: bool) -> None:
@@ -319,6 +364,7 @@ def test_an_artifact_states_the_constant_and_the_names() -> None:
     about = metadata(Served(net))
     assert about["outputs"] == ["a", "b", "c", "d", "e"]
     (found,) = (g for g in about["certificate"]["guarantees"] if g["key"] == "margin")
+    assert about["radius"] == net.reader_facts()
     # what a reader of the artifact computes is never more than the radius
     z = np.sort(net.logits(images(40)).astype("float64"), axis=1)
     readers = (z[:, -1] - z[:, -2]) / found["constant"]

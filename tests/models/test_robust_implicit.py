@@ -191,3 +191,75 @@ def test_an_export_gives_the_same_logits(tmp_path: Path) -> None:
 
 def test_it_is_public() -> None:
     assert issubclass(keras_pde.RobustImplicit, keras_pde.models.classifier.Classifier)
+
+
+def test_the_metric_counts_what_boxes_and_constants_certify() -> None:
+    net, x = drawn(), images(60)
+    answers = net.answers(x)
+    labels = np.where(np.arange(60) % 4 == 0, 0, answers)
+    margins = net.margins()
+    influence = margins.equilibrium.influence()
+    assert influence is not None
+    slopes, z = margins.slopes(influence), net.logits(x).astype("float64")
+    assert np.allclose(value(net.distances()), slopes, rtol=1e-4)
+    own, rows = np.eye(4, dtype=bool)[labels], np.arange(60)
+    linear = ((z[rows, labels][:, None] - z) / (slopes[labels] + own)) + np.where(own, np.inf, 0)
+    linear = linear.min(axis=1)  # the radius by the constant, negative where the answer is wrong
+
+    def between(radii: np.ndarray) -> float:
+        """An eps about the middle that is at no image's radius."""
+        some = np.sort(radii)[20:35]
+        k = int(np.diff(some).argmax())
+        return float(some[k : k + 2].mean())
+
+    small, large = between(linear), between(net.radius(x))
+    assert 0 < small < large
+
+    def counted(eps: float, images: bool, weights: np.ndarray | None = None) -> float:
+        metric = keras_pde.metrics.CertifiedLinfAccuracy(eps, net)
+        for part in (slice(40), slice(40, 60)):
+            target = metric.targets(labels[part], x[part]) if images else labels[part, None]
+            given = None if weights is None else weights[part]
+            metric.update_state(target, net(x[part]), given)
+        return float(metric.result())
+
+    for eps in (small, large):
+        boxes, constant = counted(eps, True), counted(eps, False)
+        assert abs(boxes - net.certified(x, labels, eps).mean()) < 1e-6
+        assert abs(constant - (linear > eps).mean()) < 1e-6
+        assert constant < boxes <= (answers == labels).mean()
+    assert counted(small, False) > 0.3
+    ones = (labels == 0).astype("float32")
+    assert abs(counted(0.0, False, ones) - (answers[labels == 0] == 0).mean()) < 1e-6
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX shows a metric no weights")
+def test_the_metric_in_the_maximum_norm_is_one_of_evaluate() -> None:
+    net, x = drawn(), images(12)
+    labels = net.answers(x)
+    metric = keras_pde.metrics.CertifiedLinfAccuracy(0.02, net)
+
+    def loss(y_true: object, y_pred: object) -> object:
+        return ops.sparse_categorical_crossentropy(y_true[:, 0], y_pred, from_logits=True)
+
+    net.compile("sgd", loss, metrics=[metric])
+    found = net.evaluate(x, metric.targets(labels, x), batch_size=6, verbose=0, return_dict=True)
+    expected = net.certified(x, labels, 0.02).mean()
+    assert abs(found["certified_linf_accuracy"] - expected) < 1e-6
+
+
+def test_the_metric_in_the_maximum_norm_refuses_what_it_cannot_count() -> None:
+    net, x = drawn(), images()
+    metric = keras_pde.metrics.CertifiedLinfAccuracy(0.1, net)
+    with pytest.raises(ValueError, match="17 numbers each"):
+        metric.update_state(np.zeros((6, 5), "float32"), net(x))
+    loaded = keras.metrics.deserialize(keras.metrics.serialize(metric))
+    assert loaded.eps == 0.1
+    with pytest.raises(ValueError, match="make the metric with its network"):
+        loaded.update_state(np.zeros(6, int), net(x))
+    with pytest.raises(ValueError, match="network must be a RobustImplicit"):
+        keras_pde.metrics.CertifiedLinfAccuracy(0.1, keras_pde.CertifiedClassifier(3))
+    with pytest.raises(ValueError, match="network must be a CertifiedClassifier"):
+        keras_pde.metrics.CertifiedAccuracy(0.1, net)
+    with pytest.raises(ValueError, match="eps"):
+        keras_pde.metrics.CertifiedLinfAccuracy(-0.1, net)

@@ -26,12 +26,15 @@ import pytest
 from conftest import DATA, ROOT
 from PIL import Image
 
+import keras_pde
 from keras_pde import export, from_preset, presets
+from keras_pde.certificates.margin import radii
 from keras_pde.data import noise
 from keras_pde.export.metadata import metadata
 from keras_pde.export.served import Served
 from keras_pde.models.timed import Timed
 from keras_pde.tasks import quality as qualities
+from keras_pde.tasks.classify.sources import load
 from keras_pde.tasks.denoise import choosing
 from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
@@ -61,6 +64,22 @@ pytestmark = pytest.mark.skipif(
 )
 SECOND = 1000
 PATIENCE = 240 * SECOND
+# of text and what is behind it, of each element that is shown
+CONTRASTS = """(selector) => {
+    const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+    const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const weights = [0.2126, 0.7152, 0.0722];
+    const light = (c) => weights.reduce((sum, w, i) => sum + w * linear(c[i] / 255), 0);
+    const shown = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
+    return shown.map((e) => {
+        let behind = e, ground;
+        do ground = rgb(getComputedStyle(behind).backgroundColor);
+        while (ground[3] === 0 && (behind = behind.parentElement));
+        const pair = [light(rgb(getComputedStyle(e).color)), light(ground)];
+        const [a, b] = pair.sort((x, y) => y - x);
+        return (a + 0.05) / (b + 0.05);
+    });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -538,23 +557,9 @@ def test_it_fits_small_and_large_windows_light_and_dark(
     page.tab.set_viewport_size({"width": width, "height": 800})
     page.tab.emulate_media(color_scheme=scheme)
     assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    script = """(selector) => {
-        const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-        const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-        const weights = [0.2126, 0.7152, 0.0722];
-        const light = (c) => weights.reduce((sum, w, i) => sum + w * linear(c[i] / 255), 0);
-        const shown = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
-        return shown.map((e) => {
-            let behind = e, ground;
-            do ground = rgb(getComputedStyle(behind).backgroundColor);
-            while (ground[3] === 0 && (behind = behind.parentElement));
-            const pair = [light(rgb(getComputedStyle(e).color)), light(ground)];
-            const [a, b] = pair.sort((x, y) => y - x);
-            return (a + 0.05) / (b + 0.05);
-        });
-    }"""
     ratios = page.tab.evaluate(
-        script, "h1, p, legend, label, small, dt, dd, dt span, .hint, li, button, summary, output"
+        CONTRASTS,
+        "h1, p, legend, label, small, dt, dd, dt span, .hint, li, button, summary, output",
     )
     assert len(ratios) > 30
     assert min(ratios) >= 4.5  # WCAG AA
@@ -597,6 +602,213 @@ def test_other_presets_run_in_the_browser_too(
         np.testing.assert_allclose(np.reshape(out, image.shape), run(image, *more), atol=1e-5)
     finally:
         path.unlink()
+
+
+class Classifying:
+    """The page that names digits, with what it asked for and what went wrong."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.tab, self.asked, self.errors = browser.new_page(), [], []
+        self.tab.set_default_timeout(PATIENCE)
+        self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.goto(f"{address}classify.html")
+        self.tab.wait_for_selector("#starting", state="detached")
+        self.settle()
+
+    def settle(self) -> str:
+        self.tab.wait_for_selector("body:not([aria-busy])")
+        return self.tab.text_content("#status")
+
+    def open(self, path: Path) -> str:
+        name = self.tab.text_content("#source")
+        self.tab.set_input_files("#file", str(path))
+        self.tab.wait_for_function(
+            "(name) => !document.getElementById('error').hidden"
+            " || document.getElementById('source').textContent !== name",
+            arg=name,
+        )
+        return self.settle()
+
+    def draw(self, *strokes: list[tuple[float, float]]) -> str:
+        """Lines on a canvas of 1 × 1, by the mouse."""
+        self.tab.click("#clear")
+        mouse, box = self.tab.mouse, self.tab.locator("#pad").bounding_box()
+        left, top, side = box["x"], box["y"], box["width"]
+        for stroke in strokes:
+            places = [(left + side * x, top + side * y) for x, y in stroke]
+            mouse.move(*places[0])
+            mouse.down()
+            for place in places[1:]:
+                mouse.move(*place, steps=3)
+            mouse.up()
+        return self.settle()
+
+    def found(self) -> dict[str, Any]:
+        """The answer behind the text, and the numbers that the network got, (8, 8)."""
+        script = "() => ({ ...demo.found(), distances: null, numbers: demo.numbers() })"
+        found = self.tab.evaluate(script)
+        return {**found, "numbers": np.reshape(found["numbers"], (8, 8))}
+
+
+@pytest.fixture(scope="module")
+def naming(browser: Any, address: str) -> Iterator[Classifying]:
+    page = Classifying(browser, address)
+    yield page
+    assert not page.errors
+    assert all(url.startswith((address, f"blob:{address}", "data:")) for url in page.asked)
+    page.tab.close()
+
+
+@pytest.mark.parametrize(("key", "name"), [("cpl", "cpl_digits_2d"), ("sll", "sll_digits_2d")])
+def test_the_page_proves_the_radius_that_python_proves(
+    naming: Classifying, tmp_path: Path, key: str, name: str
+) -> None:
+    """Of test images, of noise and of an even grey, in float64: to 1e-8, and never more."""
+    naming.tab.set_viewport_size({"width": 1280, "height": 900})
+    naming.tab.check(f"input[value={key}]")
+    network, images = from_preset(name), load("digits", "test").images[:6, ..., 0]
+    rng = np.random.default_rng(0)
+    pictures = np.rint(255 * images).astype("uint8")
+    noise = rng.integers(0, 256, (1, 8, 8), "uint8")
+    for k, pixels in enumerate([*pictures, *noise, np.full((8, 8), 77, "uint8")]):
+        Image.fromarray(pixels).save(tmp_path / f"{k}.png")
+        status, found = naming.open(tmp_path / f"{k}.png"), naming.found()
+        expected = keras_pde.classify(pixels, network)
+        assert np.array_equal(found["numbers"], pixels / 255)
+        assert naming.tab.text_content("#name") == expected.names[0]
+        assert found["margin"] == pytest.approx(expected.margin[0], abs=1e-5)
+        assert found["radius"] == pytest.approx(expected.radius[0], abs=1e-5)
+        assert found["radius"] <= expected.radius[0] + 1e-7  # whose picture is one of float32
+        shown = float(re.search(r"radius ([\d.e-]+)", status)[1])
+        assert 0.99 * found["radius"] <= shown <= found["radius"]
+        assert f"< {shown:g} changes the answer {expected.names[0]}" in naming.tab.text_content(
+            "#proof"
+        )
+    naming.tab.click("summary")
+    assert presets.index()[name]["licence"] in naming.tab.inner_text("#certificate")
+    naming.tab.click("summary")
+
+
+def test_an_answer_in_the_page_is_the_rule_of_python(naming: Classifying) -> None:
+    """Random logits and slopes, ties, a slope of 0, and numbers that are none."""
+    rng = np.random.default_rng(1)
+    z = rng.standard_normal((30, 4))
+    slopes = rng.uniform(0.5, 2, (4, 4))
+    slopes[0, 1] = 0.0
+    z[0], z[1], z[2] = 1.0, [np.nan, 0, 0, 0], [np.inf, 0, 0, 0]
+    script = """async ({ z, slopes }) => {
+        const { answer } = await import('./radius.js');
+        const number = (v) => ({ nan: NaN, inf: Infinity })[v] ?? Number(v);
+        return z.map((row) => answer(row.map(number), { slopes, error: 0.01 }).radius);
+    }"""
+    given = {"z": [[str(v) for v in row] for row in z], "slopes": slopes.tolist()}
+    expected = radii(z, slopes, 1.0, 0.01)
+    np.testing.assert_allclose(naming.tab.evaluate(script, given), expected, rtol=1e-9)
+    assert not expected[:3].any()
+    assert (expected[3:] > 0).mean() > 0.8
+
+
+def test_a_drawn_digit_is_named_as_python_names_it(naming: Classifying) -> None:
+    naming.tab.set_viewport_size({"width": 1280, "height": 900})
+    naming.tab.check("input[value=cpl]")
+    network = from_preset("cpl_digits_2d")
+    angles = np.linspace(0, 2 * np.pi, 20)
+    circle = [(0.5 + 0.18 * np.sin(t), 0.5 - 0.28 * np.cos(t)) for t in angles]
+    drawings: dict[str, list[list[tuple[float, float]]]] = {
+        "0": [circle],
+        "4": [[(0.6, 0.12), (0.25, 0.6), (0.75, 0.6)], [(0.58, 0.38), (0.58, 0.88)]],
+        "7": [[(0.25, 0.2), (0.72, 0.2), (0.44, 0.84)]],
+    }
+    for digit, strokes in drawings.items():
+        naming.draw(*strokes)
+        found = naming.found()
+        expected = keras_pde.classify(found["numbers"].astype("float32"), network)
+        assert naming.tab.text_content("#name") == expected.names[0] == digit
+        assert found["radius"] == pytest.approx(expected.radius[0], abs=1e-6)
+        assert found["numbers"].min() >= 0
+        assert 0.9 < found["numbers"].max() <= 1
+    # the place and the size of a drawing do not matter
+    naming.draw([(0.5 * x + 0.4, 0.5 * y + 0.05) for x, y in circle])
+    assert naming.tab.text_content("#name") == "0"
+    naming.tab.click("#clear")
+    assert naming.settle() == "No picture yet."
+    assert naming.tab.text_content("#name") == "–"
+
+
+def test_a_photographed_digit_is_cut_out_and_inverted(naming: Classifying, tmp_path: Path) -> None:
+    """Dark ink on paper, of any size, gives what the same ink on black gives."""
+    naming.tab.check("input[value=cpl]")
+    pixels = np.zeros((240, 400), "uint8")
+    pixels[40:60, 100:180] = pixels[40:200, 160:180] = 250
+    found = []
+    for name, picture in (("ink", pixels), ("paper", 255 - pixels)):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+        naming.open(tmp_path / f"{name}.png")
+        assert naming.tab.is_checked("#invert") == (name == "paper")
+        found.append(naming.found()["numbers"])
+    np.testing.assert_allclose(*found, atol=1e-12)
+    # the ink fills the height: 20 pixels a point, so the bar is one point wide
+    assert found[0].shape == (8, 8)
+    np.testing.assert_allclose(found[0][0], [0, 0, 1, 1, 1, 1, 0, 0])
+    np.testing.assert_allclose(found[0][1:], [[0, 0, 0, 0, 0, 1, 0, 0]] * 7)
+    naming.tab.uncheck("#invert")
+    naming.settle()
+    assert not np.allclose(naming.found()["numbers"], found[1])
+
+
+def test_mistakes_on_the_page_of_digits_are_explained(
+    browser: Any, naming: Classifying, address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    Image.fromarray(np.zeros((5000, 5000), "uint8")).save(tmp_path / "huge.png")
+    for name, words in {"notes.png": "no picture that", "huge.png": "16 million at most"}.items():
+        naming.open(tmp_path / name)
+        naming.tab.wait_for_function(
+            "(words) => document.getElementById('error').textContent.includes(words)", arg=words
+        )
+    naming.tab.click("[aria-label='Digit 3']")
+    naming.tab.wait_for_selector("#error", state="hidden")
+    naming.settle()
+    assert naming.tab.text_content("#name") == "3"
+    tab = browser.new_page()
+    tab.set_default_timeout(PATIENCE)
+    for pattern, words in (
+        ("**/classifiers/*", "could not be loaded (404"),
+        ("**/vendor/*.wasm", "could not start"),
+    ):
+        tab.route(pattern, lambda route: route.fulfill(status=404))
+        tab.goto(f"{address}classify.html")
+        tab.wait_for_selector("#error:not([hidden])")
+        assert words in tab.text_content("#error")
+        tab.unroute(pattern)
+    tab.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_the_page_of_digits_fits_small_and_large_windows_light_and_dark(
+    naming: Classifying, width: int, scheme: str
+) -> None:
+    naming.tab.set_viewport_size({"width": width, "height": 800})
+    naming.tab.emulate_media(color_scheme=scheme)
+    naming.tab.click("[aria-label='Digit 5']")
+    naming.settle()
+    assert naming.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    selector = "h1, p, a, legend, label, small, dt, dd, .hint, li, button, summary, output, td, th"
+    ratios = naming.tab.evaluate(CONTRASTS, selector)
+    assert len(ratios) > 50
+    assert min(ratios) >= 4.5  # WCAG AA
+    pad = naming.tab.locator("#pad").bounding_box()
+    assert pad["width"] == pytest.approx(pad["height"], abs=1)
+    assert pad["width"] > 250
+    named = "(e) => e.labels?.length || e.ariaLabel || e.textContent.trim()"
+    unnamed = (
+        "[...document.querySelectorAll('input, button, a, meter')].filter((e) =>"
+        f" !({named})(e)).length"
+    )
+    assert naming.tab.evaluate(unnamed) == 0
+    naming.tab.emulate_media(color_scheme="light")
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
