@@ -221,7 +221,7 @@ class Denoise(Task):
         from keras_pde.tasks.denoise.results import overview
 
         tables = {title: overview(test) for test, title in titles().items()}
-        return "\n\n".join(f"{title}\n\n{table}" for title, table in tables.items() if table)
+        return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items() if table)
 
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """A photograph with noise and without; fluxes and kernels of a network of blocks."""
