@@ -151,7 +151,6 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     from keras_pde.data import noise
     from keras_pde.data.photograph import sample
     from keras_pde.tasks import quality as qualities
-    from keras_pde.tasks import task as tasks
     from keras_pde.tasks.denoise import levels as levels_of
 
     index, clean = keras_pde.presets.index(), sample(1, 2)[0]
@@ -168,7 +167,7 @@ def test_readme_numbers_are_the_zoo_s() -> None:
             if entry["metric"]["value"] < 1:
                 value = f"{entry['metric']['value']:g}"
             assert re.search(rf"`{name}`: [^|]*\b{re.escape(value)}", text), (name, value)
-    for task in tasks.names():
+    for task in sorted({entry["task"] for entry in index.values()}):
         count = sum(entry["task"] == task for entry in index.values())
         assert re.search(rf"^\| \[{task}\]\(.*\| {count} \|", text, re.MULTILINE), (task, count)
 
