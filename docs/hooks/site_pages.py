@@ -23,7 +23,7 @@ NEXT = {  # where a page that does not say it itself leads to
 def on_files(files: Files, config: Any) -> Files:
     """Add what is generated, and every file of the repository that a page links to."""
     made: dict[str, str | bytes | Path] = {**zoo.pages(), **notebooks.pages(), **api.pages()}
-    made |= {site: ROOT / path for path, site in PAGES.items() if (ROOT / path).is_file()}
+    made |= {site: ROOT / path for path, site in PAGES.items() if path.endswith(".md")}
     del made["index.md"]  # the README is for hosts of repositories; the site has its own
     linked = notebooks.linked()
     for file in files.documentation_pages():

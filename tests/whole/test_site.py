@@ -104,9 +104,11 @@ def test_search_finds_a_page_without_a_server(site: Path) -> None:
     with playwright.sync_playwright() as runner:
         browser = runner.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         try:
-            page = browser.new_page(viewport={"width": 400, "height": 900})
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto((site / "index.html").as_uri())
-            page.locator("label[for=__search]").first.click()
+            page.locator(".md-search").first.wait_for(state="attached")
+            page.wait_for_function("typeof __md_get === 'function'")
+            page.keyboard.press("s")  # the theme's key for its search
             page.locator("input[name=query]").fill("diffusivity")
             page.locator(".md-search-result__link").first.wait_for(timeout=120_000)
             page.goto((site / "zoo.html").as_uri())
