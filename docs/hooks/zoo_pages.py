@@ -91,13 +91,14 @@ def row(name: str, entry: Mapping[str, Any]) -> str:
     """A preset's line."""
     about, proved = entry["metric"], str(entry["certified"])
     unit = f" {about['unit']}" if about.get("unit") else ""
+    value = f"{about['value']:{'.2f' if unit in (' dB', ' %') else '.3g'}}{unit}"
     licence = "non-commercial" if "non-commercial" in entry["licence"] else "Apache-2.0"
     small = ""
     if picture(name, entry):
         small = f"<br>![](zoo/thumbnails/{name}.png){{ loading=lazy .thumbnail }}"
     return (
         f"| [`{name}`](zoo/{name}.md){small} | {entry['description']} |"
-        f" {about['value']:.4g}{unit}, {measure(about['name'])} | {PROVED.get(proved, proved)} |"
+        f" {value}, {measure(about['name'])} | {PROVED.get(proved, proved)} |"
         f" {entry['params']:,} | {licence} |"
     )
 
