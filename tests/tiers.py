@@ -208,7 +208,6 @@ KEPT = {
     "site::pages_lead_on_and_every_link_leads_somewhere": 0,
     "site::nothing_is_fetched_from_elsewhere": 0,
     "site::every_public_name_has_a_place": 0,
-    "site::the_pictures_of_concepts_are_those_of_the_script": 0,
     "site::search_finds_a_page_without_a_server": 0,
     "tutorials::a_tutorial_runs_and_shows_what_is_stored": 0,
     # processes that are killed and started again, clusters, browsers, wheels, other backends

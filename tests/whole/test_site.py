@@ -14,8 +14,6 @@ from urllib.parse import unquote
 import pytest
 from conftest import ROOT
 
-pytest.importorskip("mkdocs")
-
 LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
 LINKED = {"a": "href", **LOADED}
 
@@ -44,6 +42,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as CI and everybody else builds it."""
+    pytest.importorskip("mkdocs")  # pip install '.[docs]'
     folder = tmp_path_factory.mktemp("docs") / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
