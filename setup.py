@@ -30,7 +30,7 @@ fuzz = ['atheris>=3; sys_platform == "linux"']
 sbom = ["cyclonedx-bom>=7.5"]
 mutation = ["cosmic-ray>=8.3", "coverage>=7.6"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
-docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"]
+docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0", "latex2mathml>=3.81"]
 
 
 class BuildWithZoo(build_py):

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from repository import ROOT, for_site, targets
+from latex2mathml.converter import convert
+from repository import FENCED, ROOT, for_site, targets
 
 FOLDER = ROOT / "tutorials"
+FORMULA = re.compile(r"\$\$?([^$]+?)\$\$?")
 
 
 def linked() -> set[str]:
@@ -45,24 +47,40 @@ def pages() -> dict[str, str | bytes | Path]:
     return made
 
 
+def formula(found: re.Match[str]) -> str:
+    """A formula within its line; else one that begins a line would be a paragraph."""
+    return f"<span>{convert(found[1])}</span>"
+
+
+def with_formulas(text: str) -> str:
+    """Markdown whose LaTeX is MathML, which browsers draw without a program that is fetched."""
+    parts = FENCED.split(text)
+    parts[::2] = [FORMULA.sub(formula, part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def page(stem: str, cells: list[Mapping[str, Any]]) -> tuple[str, dict[str, bytes]]:
     """A notebook as Markdown, and its pictures by their place on the site."""
     parts, pictures = [], {}
     for cell in cells:
         source = "".join(cell["source"]).strip()
         if cell["cell_type"] == "markdown":
-            parts.append(for_site(source, f"tutorials/{stem}.ipynb", f"tutorials/{stem}.md"))
+            text = for_site(source, f"tutorials/{stem}.ipynb", f"tutorials/{stem}.md")
+            parts.append(with_formulas(text))
             continue
         parts.append(f"```python\n{source}\n```")
+        printed = ""
         for output in cell.get("outputs", []):
             data = output.get("data", {})
+            if output.get("name") == "stderr":
+                continue
             if "image/png" in data:
                 name = f"{stem}_{len(pictures)}.png"
                 encoded = data["image/png"]
                 pictures[f"tutorials/{name}"] = base64.b64decode("".join(encoded))
                 parts.append(f"![output]({name})")
                 continue
-            text = "".join(output.get("text", data.get("text/plain", "")))
-            if text.strip():
-                parts.append(f"```text\n{text.rstrip()}\n```")
+            printed += "".join(output.get("text", data.get("text/plain", "")))
+        if printed.strip():
+            parts.append(f"```text\n{printed.rstrip()}\n```")
     return "\n\n".join(parts) + "\n", pictures
