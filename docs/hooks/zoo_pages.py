@@ -15,13 +15,7 @@ from repository import ROOT
 MARK = "<!-- the zoo's tables -->"
 HEIGHT = 72  # of thumbnails, in pixels
 PROVED = {"no": "", "norm": "norm stable"}
-TASKS = {
-    "denoise": "Denoise",
-    "inpaint": "Inpaint",
-    "solve": "Solve",
-    "evolve": "Evolve",
-    "classify": "Classify",
-}
+FIRST = ("denoise", "inpaint", "solve", "evolve", "classify")  # other tasks come behind these
 
 
 def entries() -> dict[str, Mapping[str, Any]]:
@@ -35,8 +29,9 @@ def folder(name: str, entry: Mapping[str, Any]) -> Path:
 
 
 def picture(name: str, entry: Mapping[str, Any]) -> Path | None:
-    """The first picture of a card, where it has one."""
-    places = (folder(name, entry) / file for file in ("example.png", "rollout.png"))
+    """The first picture of a card, or one that docs/pictures/thumbnails.py made."""
+    places = [folder(name, entry) / file for file in ("example.png", "rollout.png")]
+    places.append(ROOT / "docs" / "pictures" / "zoo" / f"{name}.jpg")
     return next((path for path in places if path.is_file()), None)
 
 
@@ -64,11 +59,12 @@ def tables() -> str:
     """A table of presets for each task, the best of each measure first."""
     parts = []
     index = entries()
-    for task in sorted({str(entry["task"]) for entry in index.values()}, key=list(TASKS).index):
+    tasks = {str(entry["task"]) for entry in index.values()}
+    for task in [*FIRST, *sorted(tasks.difference(FIRST))]:
         mine = {name: entry for name, entry in index.items() if entry["task"] == task}
         rows = [row(name, mine[name]) for name in sorted(mine, key=lambda n: order(mine[n]))]
         parts.append(
-            f"## {TASKS[task]}\n\n"
+            f"## {task.capitalize()}\n\n"
             "| preset | what it is | measured | proved | parameters | licence |\n"
             "|---|---|---|---|---|---|\n" + "\n".join(rows)
         )

@@ -173,10 +173,12 @@ def test_readme_numbers_are_the_zoo_s() -> None:
 
 
 def test_the_tables_of_results_are_those_of_the_index() -> None:
+    from keras_pde.tasks import task as tasks
     from keras_pde.tasks.training.publish import with_tables
 
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert text.count("<!-- table of ") == 3
+    for task in tasks.names():
+        assert f"<!-- table of {task} -->" in text or not tasks.get(task).overview(), task
     assert with_tables(text) == text, (
         "python -m keras_pde.tasks.training.publish --table docs/results.md writes them"
     )
