@@ -30,6 +30,7 @@ fuzz = ['atheris>=3; sys_platform == "linux"']
 sbom = ["cyclonedx-bom>=7.5"]
 mutation = ["cosmic-ray>=8.3", "coverage>=7.6"]
 tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
+docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0", "latex2mathml>=3.81"]
 
 
 class BuildWithZoo(build_py):
@@ -122,7 +123,8 @@ setup(
         "fuzz": fuzz,
         "sbom": sbom,
         "mutation": mutation,
-        "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1"],
+        "docs": docs,
+        "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1", "pre-commit>=3.5"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli.main:main"]},
     classifiers=[

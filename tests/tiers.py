@@ -204,8 +204,13 @@ KEPT = {
     "tiles::noise_conditioned_model_in_tiles": 0,
     # examples in docstrings, module by module, and in notebooks
     "docs::docstring_examples_run": 20,
-    "docs::readme_python_runs": 0,
+    "docs::python_on_a_page_runs": 0,
     "docs::readme_numbers_are_the_zoo_s": 0,
+    "docs::the_tables_of_results_are_those_of_the_index": 0,
+    "site::pages_lead_on_and_every_link_leads_somewhere": 0,
+    "site::nothing_is_fetched_from_elsewhere": 0,
+    "site::every_public_name_has_a_place": 0,
+    "site::search_finds_a_page_without_a_server": 0,
     "tutorials::a_tutorial_runs_and_shows_what_is_stored": 0,
     # processes that are killed and started again, clusters, browsers, wheels, other backends
     "collection::a_run_that_is_killed_is_taken_up_and_bad_images_are_named": 0,

@@ -215,7 +215,7 @@ class Task(ABC):
         return self.metric.text(*(self.listed(entry).values() or [entry["metric"]["value"]]))
 
     def overview(self) -> str:
-        """The README's tables of the task's presets, in Markdown; "" where there are none."""
+        """The site's tables of the task's presets, in Markdown; "" where there are none."""
         return ""
 
     def own_entries(self) -> dict[str, Entry]:

@@ -201,12 +201,12 @@ print("RESULT" + json.dumps({
 
 
 def documented_requests() -> list[dict[str, Any]]:
-    """Bodies of the requests that the README and the tutorial send to TensorFlow Serving."""
+    """Bodies of the requests that the site and the tutorial send to TensorFlow Serving."""
     notebook = json.loads(
         (ROOT / "tutorials" / "03_export_and_serve.ipynb").read_text(encoding="utf-8")
     )
     texts = [
-        (ROOT / "README.md").read_text(encoding="utf-8"),
+        (ROOT / "docs" / "how-to" / "export.md").read_text(encoding="utf-8"),
         *("".join(cell["source"]) for cell in notebook["cells"]),
     ]
     return [

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import ROOT
 from keras import ops
 
 import keras_pde
@@ -560,13 +559,6 @@ def test_what_has_fourier_transforms_is_exported_where_they_are(tmp_path: Path) 
     with pytest.raises(ValueError, match="Fourier transforms, which onnx does not have"):
         export.export("heat_1d", tmp_path / "n.onnx", "onnx")
     assert not keras_pde.from_preset("heat_2d").fourier
-
-
-def test_the_readme_has_the_table_of_time_steppers() -> None:
-    table = tasks.get("evolve").overview()
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), (
-        "python -m keras_pde.tasks.training.publish --table prints it"
-    )
 
 
 def test_an_untrained_fed_cycle_of_3_steps_has_the_error_2e_3_after_200_steps() -> None:

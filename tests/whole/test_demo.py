@@ -84,7 +84,7 @@ CONTRASTS = """(selector) => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page, built as the README says, and beside its networks one more to try."""
+    """The page, built as the site says, and beside its networks one more to try."""
     folder = tmp_path_factory.mktemp("demo") / "site"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

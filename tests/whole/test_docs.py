@@ -1,4 +1,4 @@
-"""Every public name is documented, and every example in the docstrings and the README runs."""
+"""Every public name is documented; every example in docstrings, README and site runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 from types import ModuleType
 from typing import Any
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -97,28 +98,48 @@ def test_exported_names_are_all_there() -> None:
             assert hasattr(module, public), (name, public)
 
 
-def readme_blocks(language: str) -> list[str]:
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if path.name != "CHANGELOG.md"
+)
+
+
+def blocks(page: str, language: str) -> list[str]:
     return re.findall(
-        rf"```{language}\n(.*?)```",
-        (ROOT / "README.md").read_text(encoding="utf-8"),
-        flags=re.DOTALL,
+        rf"^```{language}\n(.*?)^```$",
+        (ROOT / page).read_text(encoding="utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
     )
 
 
-def test_readme_python_runs(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_python_on_a_page_runs(
+    page: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = readme_blocks("python")
-    assert blocks
     names: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
-    assert "Certificate of" in capsys.readouterr().out
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), names)
+    if page == "README.md":
+        assert "Certificate of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_a_page_have_the_options_that_it_gives_them(page: str) -> None:
+    from keras_pde.cli.main import main
+
+    text = "".join(blocks(page, "(?:sh)?"))
+    for line in re.findall(r"(?:^|&& )keras-pde +([a-z].*?)(?: +#.*)?$", text, re.MULTILINE):
+        name, *words = line.split(" && ")[0].split()
+        command = main.get_command(click.Context(main), name)
+        assert command is not None, line
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
 
 
 def test_readme_commands_are_the_ones_ci_runs() -> None:
-    first, second = readme_blocks("sh")[:2]
+    first, second = blocks("README.md", "sh")[:2]
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "readme_block 1" in script
     assert "readme_block 2" in script
@@ -131,8 +152,6 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     from keras_pde.data.photograph import sample
     from keras_pde.tasks import quality as qualities
     from keras_pde.tasks.denoise import levels as levels_of
-    from keras_pde.tasks.denoise.evaluate import NAMES
-    from keras_pde.tasks.denoise.results import overview
 
     index, clean = keras_pde.presets.index(), sample(1, 2)[0]
     best = levels_of.choose_preset(index, 1, 25)
@@ -142,10 +161,27 @@ def test_readme_numbers_are_the_zoo_s() -> None:
     )
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"`{best}`: {before:.2f} dB become {after:.2f} dB" in text
-    for test in NAMES:
-        assert overview(test) in text, (
-            f"python -m keras_pde.tasks.training.publish --table prints the table of {test}"
-        )
+    for name, entry in index.items():
+        if f"| `{name}`: " in text:
+            value = f"{entry['metric']['value']:{'.2f' if entry['metric']['unit'] else ''}}"
+            if entry["metric"]["value"] < 1:
+                value = f"{entry['metric']['value']:g}"
+            assert re.search(rf"`{name}`: [^|]*\b{re.escape(value)}", text), (name, value)
+    for task in sorted({entry["task"] for entry in index.values()}):
+        count = sum(entry["task"] == task for entry in index.values())
+        assert re.search(rf"^\| \[{task}\]\(.*\| {count} \|", text, re.MULTILINE), (task, count)
+
+
+def test_the_tables_of_results_are_those_of_the_index() -> None:
+    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks.training.publish import with_tables
+
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for task in tasks.names():
+        assert f"<!-- table of {task} -->" in text or not tasks.get(task).overview(), task
+    assert with_tables(text) == text, (
+        "python -m keras_pde.tasks.training.publish --table docs/results.md writes them"
+    )
 
 
 def test_source_files_stay_readable() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from keras_pde import presets
 from keras_pde.tasks.classify.attacks import STEPS
 from keras_pde.tasks.classify.scores import ATTACKED
-from keras_pde.tasks.classify.settings import CLEAN, PGD, Settings
+from keras_pde.tasks.classify.settings import CLEAN, Settings
 from keras_pde.tasks.classify.sources import source
+from keras_pde.tasks.labelling import PGD
 from keras_pde.tasks.section import Section, sentence
 
 LINES = {

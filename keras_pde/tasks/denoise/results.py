@@ -49,7 +49,7 @@ def results(
 
 
 def overview(test: str) -> str:
-    """The README's table of a test set: trained presets, the best classical filter, best first.
+    """The site's table of a test set: trained presets, the best classical filter, best first.
 
     It is "" where none is trained.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_pde.tasks.denoise.kinds import KINDS, titles
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
+from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.task import Entry, Run, Task, TrainingData
 
 TRAINING = "training.json"  # which a folder has of a network that was trained
@@ -221,7 +221,9 @@ class Denoise(Task):
         from keras_pde.tasks.denoise.results import overview
 
         tables = {title: overview(test) for test, title in titles().items()}
-        return "\n\n".join(f"{title}\n\n{table}" for title, table in tables.items() if table)
+        return "\n\n".join(
+            f"### {sentence(title)}\n\n{table}" for title, table in tables.items() if table
+        )
 
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """A photograph with noise and without; fluxes and kernels of a network of blocks."""

@@ -1,16 +1,17 @@
 """A trained network as a preset: its files, its measured numbers, its card, its index entry.
 
     python -m keras_pde.tasks.training.publish [--data DIR] [PRESET ...]
-    python -m keras_pde.tasks.training.publish --table
+    python -m keras_pde.tasks.training.publish --table docs/results.md
 
 The first measures presets of the zoo again, by default all that are trained, and rewrites their
-cards and index entries. The second prints the README's tables.
+cards and index entries. The second writes the tables of all tasks into a page.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,6 +95,27 @@ def trained(task: str = "*") -> list[str]:
     return sorted(path.parent.name for path in presets.zoo_root().glob(f"{task}/*/{TRAINING}"))
 
 
+def with_tables(page: str) -> str:
+    r"""A page with the tables of tasks where it has places for them.
+
+    A place is what stands between the lines ``<!-- table of NAME -->`` and ``<!-- end -->``.
+
+    Raises:
+        ValueError: a place for a task that there is not.
+
+    Example:
+        >>> from keras_pde.tasks.training.publish import with_tables
+        >>> page = "<!-- table of evolve -->\n<!-- end -->"
+        >>> print(with_tables(page).splitlines()[1][:29])
+        | preset | what it computes |
+    """
+
+    def table(found: re.Match[str]) -> str:
+        return f"<!-- table of {found[1]} -->\n{tasks.get(found[1]).overview()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table of (\w+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -103,13 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data")
     parser.add_argument(
         "--table",
-        action="store_true",
-        help="only print the README's tables, from the index and the weights",
+        metavar="PAGE",
+        type=Path,
+        help="only write the tables into a page that has places for them",
     )
     args = parser.parse_args(arguments)
     if args.table:
-        found = [tasks.get(name).overview() for name in tasks.names()]
-        print("\n\n".join(table for table in found if table))
+        args.table.write_text(with_tables(args.table.read_text("utf-8")), encoding="utf-8")
         return
     for name in args.preset or trained():
         made = describe(presets.folder_of(name), args.data)
