@@ -15,7 +15,14 @@ from repository import ROOT
 MARK = "<!-- the zoo's tables -->"
 HEIGHT = 72  # of thumbnails, in pixels
 PROVED = {"no": "", "norm": "norm stable"}
-FIRST = ("denoise", "inpaint", "solve", "evolve", "classify", "segment")  # other tasks come behind these
+FIRST = (
+    "denoise",
+    "inpaint",
+    "solve",
+    "evolve",
+    "classify",
+    "segment",
+)  # other tasks come behind these
 
 
 def entries() -> dict[str, Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a classifier of stages says when printed, and its flowchart."""
+"""What a classifier says when printed: its stages, or its equilibrium; and a flowchart."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ def describe(network: Any) -> str:
         [
             *lines,
             f"  head             {network.classes} rows of norm 1",
+            f"  parameters       {count}",
+        ]
+    )
+
+
+def describe_equilibrium(network: Any) -> str:
+    """The lines of ``print(network)`` of a classifier by an equilibrium."""
+    count = f"{network.count_params():,}" if network.built else "counted when built"
+    return "\n".join(
+        [
+            f"{type(network).__name__} {network.name!r}",
+            f"  equilibrium      z = Φ(Az + Bu + b) of {network.units} units, Φ {network.flux.law}",
+            f"  contraction      matrix measure of A at most {1 - network.margin:.4g}",
+            f"  solver           {network.solver!r}, to {network.tolerance:g}",
+            f"  head             {network.classes} logits Cz + c",
             f"  parameters       {count}",
         ]
     )

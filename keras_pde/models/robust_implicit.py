@@ -16,6 +16,7 @@ from keras_pde.certificates.equilibrium import contracting_certificate
 from keras_pde.certificates.margin import Margin
 from keras_pde.layers.monotone_implicit import MonotoneImplicit
 from keras_pde.models.classifier import Classifier
+from keras_pde.models.describe_stages import describe_equilibrium
 from keras_pde.models.named_classes import BATCH
 from keras_pde.models.program import Program
 from keras_pde.models.robust_margins import RobustMargins
@@ -276,6 +277,9 @@ class RobustImplicit(Classifier):
         why = "c = max Σ|C_y − C_j|(I − ⌈A⌉)⁻¹|B|1 (W2)"
         slopes = float(margins.slopes(influence).max())
         return found.with_guarantees(Margin(slopes, why, math.inf, norm="linf"))
+
+    def __repr__(self) -> str:
+        return describe_equilibrium(self)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -263,3 +263,10 @@ def test_the_metric_in_the_maximum_norm_refuses_what_it_cannot_count() -> None:
         keras_pde.metrics.CertifiedAccuracy(0.1, net)
     with pytest.raises(ValueError, match="eps"):
         keras_pde.metrics.CertifiedLinfAccuracy(-0.1, net)
+
+
+def test_it_says_what_it_is() -> None:
+    said = str(drawn())
+    assert "z = Φ(Az + Bu + b) of 15 units" in said
+    assert f"parameters       {drawn().count_params():,}" in said
+    assert "counted when built" in str(RobustImplicit(3))
