@@ -15,14 +15,7 @@ from repository import ROOT
 MARK = "<!-- the zoo's tables -->"
 HEIGHT = 72  # of thumbnails, in pixels
 PROVED = {"no": "", "norm": "norm stable"}
-FIRST = (
-    "denoise",
-    "inpaint",
-    "solve",
-    "evolve",
-    "classify",
-    "segment",
-)  # other tasks come behind these
+FIRST = ("denoise", "inpaint", "solve", "evolve", "classify", "segment")  # then the others
 
 
 def entries() -> dict[str, Mapping[str, Any]]:

@@ -35,10 +35,11 @@ def describe(network: Any) -> str:
 def describe_equilibrium(network: Any) -> str:
     """The lines of ``print(network)`` of a classifier by an equilibrium."""
     count = f"{network.count_params():,}" if network.built else "counted when built"
+    units, flux = network.units, network.flux.name
     return "\n".join(
         [
             f"{type(network).__name__} {network.name!r}",
-            f"  equilibrium      z = Φ(Az + Bu + b) of {network.units} units, Φ {network.flux.law}",
+            f"  equilibrium      z = Φ(Az + Bu + b) of {units} units, Φ {flux}",
             f"  contraction      matrix measure of A at most {1 - network.margin:.4g}",
             f"  solver           {network.solver!r}, to {network.tolerance:g}",
             f"  head             {network.classes} logits Cz + c",
