@@ -20,13 +20,7 @@ from keras_pde.layers.solve_failures import SolveFailures
 from keras_pde.layers.well_posed_matrix import MATRICES, Contracting
 from keras_pde.runtime import gate
 from keras_pde.runtime.gated import Gated
-from keras_pde.runtime.precision import (
-    at_least_float32,
-    drawn_wide,
-    narrow,
-    product,
-    summed_by_blocks,
-)
+from keras_pde.runtime.precision import at_least_float32, block_sums, drawn_wide, narrow, product
 from keras_pde.runtime.types import Shape, Tensor
 from keras_pde.schemes import solvers
 from keras_pde.schemes.solvers.equilibrium import Equilibrium
@@ -183,7 +177,7 @@ class MonotoneImplicit(Gated, Certified):
     def equilibrium(self, u: Tensor, prepared: PreparedEquilibrium) -> Equilibrium:
         """The equation of z for an input, in the precision of the input, at least float32."""
         u, ready = at_least_float32(u), _in_precision(prepared, u)
-        f = summed_by_blocks(u, ready.inputs) + ready.bias
+        f = block_sums(u, ready.inputs) + ready.bias
         return self.parametrization.equilibrium(f, ready.matrix, self.flux, ready.weights)
 
     def call(self, u: Tensor) -> Tensor:

@@ -95,18 +95,18 @@ def product(x: Tensor, kernel: Tensor) -> Tensor:
     return ops.matmul(x, kernel)
 
 
-BLOCK = 64  # terms that `summed_by_blocks` adds in one product
+BLOCK = 64  # terms that `block_sums` adds in one product
 
 
-def summed_by_blocks(x: Tensor, kernel: Tensor) -> Tensor:
+def block_sums(x: Tensor, kernel: Tensor) -> Tensor:
     """`product`, as a sum of products of 64 terms each: fewer roundings lie behind each other.
 
     A sum of n terms in any order loses at most (n − 1) roundings of Σ|terms|, and this one
     `roundings` of n: 76 instead of 783 for 784 terms.
 
     Example:
-        >>> from keras_pde.runtime.precision import summed_by_blocks
-        >>> np.asarray(summed_by_blocks(ops.ones((1, 100)), ops.ones((100, 2)))).tolist()
+        >>> from keras_pde.runtime.precision import block_sums
+        >>> np.asarray(block_sums(ops.ones((1, 100)), ops.ones((100, 2)))).tolist()
         [[100.0, 100.0]]
     """
     n = int(kernel.shape[0])
@@ -117,7 +117,7 @@ def summed_by_blocks(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def roundings(n: int) -> int:
-    """How many roundings a term of `summed_by_blocks` of n terms passes, at most.
+    """How many roundings a term of `block_sums` of n terms passes, at most.
 
     Example:
         >>> from keras_pde.runtime.precision import roundings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def entry(
             one of accuracies by size of perturbation (accuracy).
     """
     files, best = (CONFIG, WEIGHTS, GOLDEN), network.certificate().best()
+    margin = 0.0 if best is None else best.tolerance  # inf is of exact solves, and no number
     return {
         "class": type(network).__name__,
         "task": facts["task"],
@@ -64,7 +66,7 @@ def entry(
         "params": network.count_params(),
         "bytes": sum((folder / name).stat().st_size for name in files),
         "certified": "no" if best is None else best.word,
-        **({"tolerance": best.tolerance} if best is not None and best.tolerance else {}),
+        **({"tolerance": margin} if margin and math.isfinite(margin) else {}),
         **{key: facts[key] for key in TABLES if facts.get(key)},
         "metric": metric,
         "data": facts["data"],
@@ -89,5 +91,5 @@ def write_index(entries: dict[str, Any], root: Path | None = None) -> None:
         **{n: e for n, e in present.items() if (root / e["task"] / n / CONFIG).is_file()},
         **entries,
     }
-    text = json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n"
-    write_bytes(path, text.encode())
+    text = json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())

@@ -139,7 +139,7 @@ def arrays(x: np.ndarray) -> dict[str, Callable[[], Any]]:
         "a list of numbers": lambda: [1.0, 2.0],
         "a string": lambda: "image",
         "nothing": lambda: None,
-        "a dictionary": lambda: {"image": x},
+        "a dictionary": lambda: {"picture": x},
         "symbolic integers": lambda: keras.KerasTensor(x.shape, "uint8"),
     }
     if keras.backend.backend() == "tensorflow":
@@ -251,7 +251,7 @@ def in_networks() -> Iterator[tuple[str, Callable[[], str]]]:
         for key, several in {
             "too many": [X, X, X, X],
             "none": [],
-            "by name": dict(inputs),
+            "by other names": {f"{name}s": x for name, x in inputs.items()},
             "one of several": given[0] if len(given) > 1 else [X, X, X],
         }.items():
             yield (
