@@ -30,7 +30,7 @@ class Solution:
     """What `MultigridUNet.solve` returns.
 
     Args:
-        x: the solution, float64, shape of b.
+        x: the solution, float64, shape of b; ``np.asarray(solution)`` is it too.
         residuals: ‖b − Ax‖/‖b‖ before the first and after each cycle, shape (cycles + 1, batch).
         tolerance: what was asked for.
         converged: whether every sample reached it.
@@ -38,8 +38,8 @@ class Solution:
     Example:
         >>> from keras_pde import MultigridUNet
         >>> solution = MultigridUNet("poisson").solve(np.ones((1, 31, 31, 1)))
-        >>> solution.converged, solution.factor < 0.1
-        (True, True)
+        >>> solution.converged, solution.factor < 0.1, np.asarray(solution).shape
+        (True, True, (1, 31, 31, 1))
     """
 
     x: np.ndarray = field(repr=False)
@@ -58,6 +58,10 @@ class Solution:
         first, last = self.residuals[0], self.residuals[-1]
         ratios = last[first > 0] / first[first > 0]
         return float(ratios.max() ** (1 / self.cycles)) if self.cycles and ratios.size else 0.0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """x, so that NumPy takes a solution for its array."""
+        return np.array(self.x, dtype=dtype, copy=copy)
 
     def __str__(self) -> str:
         how = "converged" if self.converged else f"NOT converged to {self.tolerance:g}"

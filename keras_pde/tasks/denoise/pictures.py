@@ -31,11 +31,11 @@ def write_pictures(network: Network, folder: Path) -> None:
         write_bytes(folder / "example.png", _panels(denoiser))
     if not isinstance(network, BlockNetwork):
         return
-    _save(plotting.plot_learned_fluxes(network), folder / "fluxes.png")
+    _save(plotting.plot_learned_fluxes(network)[0].figure, folder / "fluxes.png")
     if network.ndim == 2:
         operator = network.blocks[0].operator
         kernels = plotting.plot_kernels(operator, 64, patch_size=network.patch_size)
-        _save(kernels, folder / "kernels.png")
+        _save(kernels[0].figure, folder / "kernels.png")
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -65,7 +65,7 @@ def train(
             package, damaged checkpoints.
         OSError: folders that cannot be written, or that another training uses.
     """
-    from keras_pde.models.plotting import check_installed
+    from keras_pde.models.plotting.canvas import check_installed
     from keras_pde.tasks.training.publish import publish, rehearse
 
     group = group or Alone()
