@@ -149,10 +149,10 @@ class Collision(Gated, Certified):
         x = SCALE * ops.expand_dims(centred, -1)  # slices by None are none of LiteRT's
         *hidden, last = zip(self.orbit_layers, prepared, strict=True)
         for layer, weights in hidden:
-            a, b = ops.split(layer.apply(x, weights), 2, axis=-1)
+            a, b = ops.split(layer.transformed(x, weights), 2, axis=-1)
             x = a * (1 + b)
         layer, weights = last
-        return layer.apply(x, weights)[..., 0] / SCALE
+        return layer.transformed(x, weights)[..., 0] / SCALE
 
     def call(self, u: Tensor) -> Tensor:
         """u⁺."""

@@ -146,7 +146,7 @@ class OrbitDense(Gated, Certified):
         bias = at_least_float32(ops.convert_to_tensor(self.bias))
         return matrix, ops.take(bias, self.places, axis=0)
 
-    def apply(self, u: Tensor, weights: tuple[Tensor, Tensor | None]) -> Tensor:
+    def transformed(self, u: Tensor, weights: tuple[Tensor, Tensor | None]) -> Tensor:
         """A u + b by what `weights_in_use` returned."""
         matrix, bias = weights
         sizes = ops.shape(u)[:-2]
@@ -162,7 +162,7 @@ class OrbitDense(Gated, Certified):
 
     def call(self, u: Tensor) -> Tensor:
         """A u + b."""
-        return narrow(self.apply(at_least_float32(u), self.weights_in_use()), u)
+        return narrow(self.transformed(at_least_float32(u), self.weights_in_use()), u)
 
     def certificate(self) -> Certificate:
         """‖A‖ by its singular values, and the permutations that the layer commutes with."""
