@@ -33,7 +33,7 @@ from rich.table import Table
 
 from keras_pde import MethodOfLines
 from keras_pde.data.trajectories import Trajectories
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.evolve.metrics import rollout_errors
 from keras_pde.tasks.evolve.scenario import Scenario
 

@@ -22,7 +22,7 @@ from skimage.filters import threshold_otsu
 import keras_pde
 from keras_pde import presets
 from keras_pde.data.masked import Masked
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.segment import scores, sources
 from keras_pde.tasks.training.recipes import Recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from keras_pde.tasks import task
+from keras_pde.tasks import registry
 from keras_pde.tasks.index_entry import describe, write_index
 
 
@@ -21,6 +21,6 @@ def write_catalogue(folders: Iterable[Path], data: Path | None = None) -> None:
     entries = {}
     for folder in folders:
         entries[folder.name] = made = describe(folder, data)
-        number = task.get(made["task"]).row(made)
+        number = registry.get(made["task"]).row(made)
         print(f"{folder.name:<32} {made['certified']:<13} {number}", flush=True)
     write_index(entries)

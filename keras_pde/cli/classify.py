@@ -36,7 +36,7 @@ def classify(paths: tuple[Path, ...], preset: str, resize: bool) -> None:
             raise ValueError(f"{path} does not exist")
     directory, hashes = presets.locate(preset, None)
     load_networks()
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
     from keras_pde.tasks.classify.classifying import classify as answer
 
     network = tasks.get("classify").network_of(presets.load(directory, hashes, None))

@@ -32,7 +32,7 @@ def evaluate(names: tuple[str, ...], data: Path | None, limit: int | None) -> No
     state in time is compared with an independent solution of its equation.
     """
     from keras_pde import presets
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
 
     found = {name: presets.locate(name, None) for name in names}
     load_networks()

@@ -58,7 +58,7 @@ def list_presets(pattern: str, task: str | None) -> None:
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
     from keras_pde.tasks.listing import certified
 
     return {
@@ -88,7 +88,7 @@ def _left_out(rows: Sequence[Mapping[str, str]], limit: int) -> list[str]:
 
 def _metrics(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """What the column "metric" holds, a line a task."""
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
 
     keys: dict[str, tuple[str, ...]] = {}
     for entry in entries:

@@ -37,7 +37,7 @@ def segment(image: Path, out: Path, preset: str, numbers: bool) -> None:
         raise ValueError(f"OUT is a PNG, which keeps classes exactly. Received: {out}")
     directory, hashes = presets.locate(preset, None)
     load_networks()
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
     from keras_pde.tasks.segment.segmenting import segment as answer
 
     network = tasks.get("segment").network_of(presets.load(directory, hashes, None))

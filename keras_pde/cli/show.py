@@ -17,7 +17,7 @@ def show(preset: str) -> None:
     their hashes.
     """
     from keras_pde import presets
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
 
     directory, hashes = presets.locate(preset, None)
     model = load_preset(preset)

@@ -121,7 +121,7 @@ def _columns() -> tuple[Any, ...]:
 
 def _scores(name: str, logs: dict[str, float]) -> str:
     """The task's numbers of a validation, with their unit."""
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
     from keras_pde.tasks.training.validation import prefix
 
     task = tasks.get(name)

@@ -15,7 +15,7 @@ from typing import Any
 
 from keras_pde import presets
 from keras_pde.runtime.writing import write_bytes
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.section import Section
 
 CARD = "README.md"

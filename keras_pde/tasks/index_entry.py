@@ -14,7 +14,7 @@ from keras_pde.presets.index import INDEX
 from keras_pde.presets.metadata import state_license
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks import cards
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 
 TRAINING = "training.json"
 TABLES = ("noise", "psnr", "rollout", "accuracy")  # that an entry may have, in this order

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.task import Entry, Task
 
 __all__ = ["Labelling"]
@@ -19,8 +20,8 @@ class Labelling(Task):
     """A task of labelled images: its recipes' options name a set, and radii to measure at.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("classify").label("PGD 0.5"), task.get("segment").label("0.5")
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("classify").label("PGD 0.5"), registry.get("segment").label("0.5")
         ('attacked, ε = 0.5', 'certified, ε = 0.5')
     """
 
@@ -31,6 +32,22 @@ class Labelling(Task):
         """The options of a recipe; ValueError for others."""
 
     @abstractmethod
+    def source(self, settings: Any) -> Any:
+        """Where the set of the options comes from, with its ``text`` and ``licence``."""
+
+    @abstractmethod
+    def load(self, settings: Any, part: str, folder: str | Path | None) -> Any:
+        """The part "train" or "test" of the set of the options."""
+
+    @abstractmethod
+    def measurable(self, network: Any, test: Any, settings: Any) -> None:
+        """Refuse, by ValueError, test images that are none for a network."""
+
+    @abstractmethod
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """The name and the value of the number that networks are compared by."""
+
+    @abstractmethod
     def draw(self, network: Any, settings: Any, folder: Path, data: str | Path | None) -> None:
         """Write the pictures of a card, from a network and the options of its recipe."""
 
@@ -39,6 +56,52 @@ class Labelling(Task):
             return self.parsed(recipe.options)
         except ValueError as error:
             raise recipe.refusal("options", error) from None
+
+    def training_set(self, recipe: Any, folder: str | Path | None) -> tuple[Any, Any]:
+        """The options of a recipe and the images of its set, which fit its classes.
+
+        Raises:
+            ValueError: options that are none of the task's; another number of classes; as many
+                held out as there are.
+            FileNotFoundError: no such set.
+        """
+        settings = self._settings(recipe)
+        images = self.load(settings, "train", folder)
+        if recipe.model.get("classes") != len(images.classes):
+            text = f"{settings.data} has {len(images.classes)} classes: give classes so many"
+            raise recipe.refusal("model", text)
+        if not 0 < recipe.validation < len(images):
+            text = f"of {len(images)} images 1 to {len(images) - 1} can be held out"
+            raise recipe.refusal("validation", text)
+        return settings, images
+
+    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
+        """Refuse a set whose test images are none for the network."""
+        settings = self._settings(recipe)
+        self.measurable(network, self.load(settings, "test", folder), settings)
+
+    def test_set(
+        self, network: Any, folder: str | Path | None, limit: int | None, entry: Entry | None
+    ) -> tuple[Any, Any]:
+        """The options that a network is measured by, and its test images."""
+        settings = self.settings(network, entry)
+        test = self.load(settings, "test", folder)
+        self.measurable(network, test, settings)
+        return settings, test.part(slice(limit))
+
+    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
+        """The numbers of `evaluate`, into metrics.json."""
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        scores = self.evaluate(network, data, entry=recipe)
+        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
+        settings = self.settings(network, recipe)
+        known = self.source(settings)
+        return {
+            "metric": self.metric.entry(*self.number(network, settings, scores)),
+            "accuracy": scores,
+            "data": known.text,
+            "licence": known.licence,
+        }
 
     def settings(self, network: Any, entry: Entry | None = None) -> Any:
         """The set and the radii of a network, by what is known of it or the recipe of its preset.
@@ -63,6 +126,11 @@ class Labelling(Task):
     def stated(self, entry: Entry) -> dict[str, float]:
         """The numbers of `evaluate`, in percent."""
         return dict(entry.get("accuracy") or {self.metric.name: entry["metric"]["value"]})
+
+    def row(self, entry: Entry) -> str:
+        """The numbers listed, and the radius of the one that is certified."""
+        radii = [key for key in self.stated(entry) if key[:1].isdigit()]
+        return super().row(entry) + (f" ({radii[0]})" if radii else "")
 
     def label(self, key: str) -> str:
         """What the number is of."""

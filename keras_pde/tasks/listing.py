@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_pde.presets.index import index
 from keras_pde.runtime.printed import rounded
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 
 __all__ = ["PresetList", "certified", "list_presets"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from keras_pde.tasks.task import Task
+from keras_pde.tasks.task import Task
 
 __all__ = ["get", "names", "register"]
 
@@ -24,8 +22,8 @@ def names() -> list[str]:
     """Names of all tasks.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.names()[:3]
+        >>> from keras_pde.tasks import registry
+        >>> registry.names()[:3]
         ['denoise', 'inpaint', 'solve']
     """
     return list(_tasks)
@@ -38,8 +36,8 @@ def get(name: str) -> Task:
         ValueError: there is none; the names are listed.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("denoise").metric.unit
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("denoise").metric.unit
         'dB'
     """
     if name not in _tasks:
@@ -58,8 +56,8 @@ def register(task: Task) -> None:
         ValueError: another task has the name.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.register(task.get("solve"))  # a task that is there may be registered again
+        >>> from keras_pde.tasks import registry
+        >>> registry.register(registry.get("solve"))  # a task that is there may be registered again
     """
     known = _tasks.get(task.name)
     if known is not None and type(known) is not type(task):

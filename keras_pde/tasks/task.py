@@ -1,8 +1,8 @@
 """What a network is for: the contract of a task.
 
 All that trains, measures, lists or describes networks asks a `Task`. One's own is a subclass and a
-call of `register`; `keras_pde.tasks.registry` lists them. This file and the tasks' own import no
-Keras or TensorFlow before they need it.
+call of `keras_pde.tasks.registry.register`. This file and the tasks' own import no Keras or
+TensorFlow before they need it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ import numpy as np
 from keras_pde.runtime.options import said
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.registry import get, names, register
 from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.training_data import TrainingData
 
-__all__ = ["Metric", "Section", "Task", "TrainingData", "get", "names", "register"]
+__all__ = ["Metric", "Section", "Task", "TrainingData"]
 
 SUPERVISED = "supervised"  # the loss of a recipe that names none
 Run = Callable[[Any], np.ndarray]
@@ -74,8 +73,8 @@ class Task(ABC):
             ValueError: no network, one of another task, or one without weights.
 
         Example:
-            >>> from keras_pde.tasks import task
-            >>> task.get("evolve").network_of("heat_2d").ndim
+            >>> from keras_pde.tasks import registry
+            >>> registry.get("evolve").network_of("heat_2d").ndim
             2
         """
         from keras_pde import presets

@@ -26,7 +26,7 @@ from keras_pde.data import images, noise
 from keras_pde.data.images import Image
 from keras_pde.data.side_by_side import comparison
 from keras_pde.runtime import run_compiled
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.denoise import levels as levels_of
 from keras_pde.tasks.denoise.denoiser import Denoiser
 

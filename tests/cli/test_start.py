@@ -20,7 +20,7 @@ from conftest import ROOT
 from keras_pde import presets
 from keras_pde.cli.main import SUBCOMMANDS
 from keras_pde.runtime.quiet import started_as_command
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 
 HEAVY = {"keras", "tensorflow", "jax", "torch", "skimage", "scipy", "matplotlib"}
 # arguments, exit code, and words of what is printed

@@ -15,6 +15,7 @@ from keras_pde import MonotoneImplicit, activations, solvers
 from keras_pde.certificates.l_infinity import LInfinity
 from keras_pde.certificates.well_posedness import WellPosedness
 from keras_pde.runtime import compiled
+from keras_pde.runtime.precision import block_sums, roundings
 
 FEATURES = 6
 
@@ -303,3 +304,18 @@ def test_guarantees_compose_and_print() -> None:
     assert WellPosedness(1.0).formula == "μ(A) ≤ 1"
     model = keras.Sequential([keras.Input((FEATURES,)), drawn(), MonotoneImplicit(3)])
     assert keras_pde.certify(model)["linf"].known
+
+
+@pytest.mark.parametrize("n", [0, 1, 64, 65, 784])
+def test_w7_sums_by_blocks_lose_no_more_roundings_than_counted(n: int) -> None:
+    rng = np.random.default_rng(n)
+    assert roundings(n) <= max(n, 1)
+    for x, kernel in (
+        (rng.random((3, n)), rng.standard_normal((n, 4))),
+        (np.full((3, n), 1 / 3), np.full((n, 4), 0.1)),  # every rounding to one side
+    ):
+        x, kernel = x.astype("float32"), kernel.astype("float32")
+        found = value(block_sums(ops.convert_to_tensor(x), ops.convert_to_tensor(kernel)))
+        exact, terms = (a.astype("float64") @ b for a, b in ((x, kernel), (x, np.abs(kernel))))
+        assert found.shape == (3, 4)
+        assert (np.abs(found - exact) <= roundings(n) * 2.0**-24 * terms).all()

@@ -19,7 +19,7 @@ from textbook import biharmonic, inpainted, poisson, screened
 
 import keras_pde
 from keras_pde import FEDResNet, FSIResNet, presets
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.denoise.evaluate import photograph_psnr
 
 NAMES = sorted(presets.index())

@@ -20,7 +20,7 @@ import keras_pde
 from keras_pde.data.labelled import Labelled
 from keras_pde.models.classifier import Classifier
 from keras_pde.runtime.gradients import values_and_gradients
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.classify import attacks, losses, scores, sources
 from keras_pde.tasks.classify.data import LabelledBatches, shifted
 from keras_pde.tasks.classify.settings import Settings
@@ -306,3 +306,15 @@ def test_a_set_of_one_s_own_is_measured_and_shown_where_it_is(tmp_path: Path) ->
         with pytest.raises(FileNotFoundError, match="leaves"):
             task.pictures(net, folder)
     assert heights[0] > 2 * heights[1]  # attacks are shown where there is something to attack
+
+
+def test_what_is_held_out_is_of_every_source_that_a_set_alternates_between() -> None:
+    numbers = np.arange(600)
+    images = np.broadcast_to(numbers[:, None, None, None], (600, 2, 2, 1)).astype("float32")
+    some = Labelled(images, numbers % 2, ("hard", "easy"))
+    data = LabelledBatches(some, 50, Settings({"data": "some"}), 4, 0, 10)
+    assert 15 <= data.validation.labels.sum() <= 35  # every 12th image is of one source alone
+    out, kept = (x.images[:, 0, 0, 0].tolist() for x in (data.validation, data.images))
+    assert sorted(out + kept) == numbers.tolist()
+    again = LabelledBatches(some, 50, Settings({"data": "some"}), 4, 0, 10)
+    assert np.array_equal(again.validation.images, data.validation.images)

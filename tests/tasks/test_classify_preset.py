@@ -15,7 +15,7 @@ from conftest import DATA
 import keras_pde
 from keras_pde import presets
 from keras_pde.data import images
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.classify import sources
 from keras_pde.tasks.training.recipes import Recipe
 from keras_pde.tasks.training.train import train

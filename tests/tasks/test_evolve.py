@@ -21,7 +21,7 @@ from keras_pde.cli.main import main
 from keras_pde.data.trajectories import Trajectories, load_trajectories
 from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.presets.allowed_classes import allow
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.evolve.data import EvolvingData, Settings
 from keras_pde.tasks.evolve.equations import EQUATIONS, equation
 from keras_pde.tasks.evolve.grid import PeriodicGrid

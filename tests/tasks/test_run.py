@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_pde.data import images
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.denoise.data import NoisyPatches
 from keras_pde.tasks.training.distributed import Alone
 from keras_pde.tasks.training.recipes import Recipe

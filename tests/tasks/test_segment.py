@@ -15,7 +15,7 @@ import keras_pde
 from keras_pde import presets
 from keras_pde.data import images
 from keras_pde.data.masked import Masked, load_masked
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.segment import scores, sources
 from keras_pde.tasks.segment.data import MaskedBatches
 from keras_pde.tasks.segment.settings import Settings

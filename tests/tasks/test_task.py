@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from keras_pde import from_preset, presets
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.denoise.task import Denoise
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.task import Task

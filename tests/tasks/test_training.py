@@ -23,7 +23,7 @@ from conftest import ROOT
 
 from keras_pde import presets
 from keras_pde.data import images
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.denoise.data import find_data
 from keras_pde.tasks.denoise.denoiser import Denoiser
 from keras_pde.tasks.denoise.evaluate import evaluate, noisy_image, psnr_of

@@ -173,7 +173,7 @@ def test_readme_numbers_are_the_zoo_s() -> None:
 
 
 def test_the_tables_of_results_are_those_of_the_index() -> None:
-    from keras_pde.tasks import task as tasks
+    from keras_pde.tasks import registry as tasks
     from keras_pde.tasks.training.publish import with_tables
 
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from keras_pde.fluxes.flux import Flux
 from keras_pde.models.network import Network
 from keras_pde.operators.operator import Operator
 from keras_pde.presets.allowed_classes import allow
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.task import Metric, Task, TrainingData
 from keras_pde.tasks.training.recipes import Recipe
 from keras_pde.tasks.training.train import train

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_pde.models.classifier import Classifier
 from keras_pde.runtime import gate
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 
 __all__ = ["Answer", "classify"]
 

@@ -48,10 +48,10 @@ class LabelledBatches(TrainingData):
         steps: int,
         with_images: bool = False,
     ) -> None:
-        from keras_pde.data import split
-
-        kept, out = split(range(len(images)), held_out)
-        self.images, self.validation = images.part(kept), images.part(out)
+        # at random: some sets alternate between sources, as MNIST between an easy and a hard one
+        drawn = _random(seed, 0, 2).permutation(len(images))
+        out, kept = np.sort(drawn[:held_out]), np.sort(drawn[held_out:])
+        self.images, self.validation = (images.part(x.tolist()) for x in (kept, out))
         self.held_out = list(self.validation.images)
         self.settings = settings
         self.batch_size = batch_size

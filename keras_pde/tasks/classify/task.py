@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from keras_pde.tasks.classify.settings import CLEAN
-from keras_pde.tasks.labelling import FIRST, PGD, Labelling
+from keras_pde.tasks.labelling import FIRST, Labelling
 from keras_pde.tasks.metric import Metric
 from keras_pde.tasks.section import Section
 from keras_pde.tasks.task import SUPERVISED, Entry, Run, TrainingData
@@ -23,8 +22,8 @@ class Classify(Labelling):
     stays so under each perturbation of at most the recipe's first radius, in the network's norm.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("classify").row({"accuracy": {"clean": 97.6, "0.141": 93.24, "0.5": 72.0}})
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("classify").row({"accuracy": {"clean": 97.6, "0.141": 93.24, "0.5": 72.0}})
         '97.6 / 93.2 % (0.141)'
     """
 
@@ -46,6 +45,18 @@ class Classify(Labelling):
         from keras_pde.tasks.classify.pictures import write_pictures
 
         write_pictures(network, settings, folder, data)
+
+    def source(self, settings: Any) -> Any:
+        """Where the set comes from."""
+        from keras_pde.tasks.classify.sources import source
+
+        return source(settings.data)
+
+    def load(self, settings: Any, part: str, folder: str | Path | None) -> Any:
+        """Images and labels."""
+        from keras_pde.tasks.classify.sources import load
+
+        return load(settings.data, part, folder)
 
     def check(self, network: Any) -> None:
         """Refuse a network that is no classifier.
@@ -77,20 +88,12 @@ class Classify(Labelling):
             FileNotFoundError: no such set.
         """
         from keras_pde.tasks.classify.data import LabelledBatches
-        from keras_pde.tasks.classify.sources import load
 
-        settings = self._settings(recipe)
-        images = load(settings.data, "train", folder)
+        settings, images = self.training_set(recipe, folder)
         shape, wanted = images.images.shape[1:], self.input_shape(recipe, None)[1:]
         if shape != wanted:
             text = f"images of {settings.data} are {shape}; with channels it says {wanted}"
             raise recipe.refusal("patch_size", text)
-        if recipe.model.get("classes") != len(images.classes):
-            text = f"{settings.data} has {len(images.classes)} classes: give classes so many"
-            raise recipe.refusal("model", text)
-        if not 0 < recipe.validation < len(images):
-            text = f"of {len(images)} images 1 to {len(images) - 1} can be held out"
-            raise recipe.refusal("validation", text)
         return LabelledBatches(
             images,
             recipe.validation,
@@ -101,14 +104,8 @@ class Classify(Labelling):
             with_images=recipe.loss == ROBUST,
         )
 
-    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
-        """Refuse a set without test images of the network's size."""
-        from keras_pde.tasks.classify.sources import load
-
-        settings = self._settings(recipe)
-        self._measurable(network, load(settings.data, "test", folder), settings)
-
-    def _measurable(self, network: Any, test: Any, settings: Any) -> None:
+    def measurable(self, network: Any, test: Any, settings: Any) -> None:
+        """Refuse test images of another size than the network's, or of more classes."""
         wanted = (*network.sizes, network.input_channels)
         # a test set may lack the last classes
         if test.images.shape[1:] != wanted or len(test.classes) > network.classes:
@@ -173,12 +170,8 @@ class Classify(Labelling):
             AssertionError: an attack changed a class that is certified.
         """
         from keras_pde.tasks.classify.scores import ATTACKED, accuracies, attacked
-        from keras_pde.tasks.classify.sources import load
 
-        settings = self.settings(network, entry)
-        test = load(settings.data, "test", folder)
-        self._measurable(network, test, settings)
-        test = test.part(slice(limit))
+        settings, test = self.test_set(network, folder, limit, entry)
         few = test.part(slice(ATTACKED))
         found = accuracies(network, test, settings.radii)
         return {**found, **attacked(network, few, settings.radii)}
@@ -188,29 +181,11 @@ class Classify(Labelling):
         scores = dict(list(self.stated(entry).items())[:2])
         return dict(zip((CLEAN, FIRST), scores.values(), strict=False))
 
-    def row(self, entry: Entry) -> str:
-        """Clean and certified accuracy, and the radius."""
-        radii = [key for key in self.stated(entry) if key != CLEAN and not key.startswith(PGD)]
-        return super().row(entry) + (f" ({radii[0]})" if radii else "")
-
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The numbers of `evaluate`, into metrics.json."""
-        from keras_pde.runtime.writing import write_bytes
-        from keras_pde.tasks.classify.sources import source
-
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        scores = self.evaluate(network, data, entry=recipe)
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        settings = self.settings(network, recipe)
-        known = source(settings.data)
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """Accuracy that is certified at the first radius; clean where there is none."""
         first = f"{settings.radii[0]:g}" if settings.radii else "clean"
         what = f"certified at ε = {first}, {NORMS[network.norm]}" if settings.radii else "clean"
-        return {
-            "metric": self.metric.entry(f"accuracy on {settings.data}, {what}", scores[first]),
-            "accuracy": scores,
-            "data": known.text,
-            "licence": known.licence,
-        }
+        return f"accuracy on {settings.data}, {what}", scores[first]
 
     # --- showing ---
 

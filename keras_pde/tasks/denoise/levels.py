@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_pde.data import ranges
-from keras_pde.tasks import task
+from keras_pde.tasks import registry
 
 REFERENCE = 25.0
 STRETCHED = 0.25  # of the range: data that occupy less are stretched
@@ -170,7 +170,7 @@ def check_fit(model: Any, shape: tuple[int, ...]) -> None:
         ...
         ValueError: The preset filters 1-D data, and an image is 2-D: ...
     """
-    task.get("denoise").check(model)
+    registry.get("denoise").check(model)
     if model.ndim != len(shape) - 1:
         data, ending = {1: ("a signal", "_1d"), 2: ("an image", "_2d or _color")}.get(
             len(shape) - 1, ("a volume", "_3d")

@@ -21,8 +21,8 @@ class Denoise(Task):
     Training minimises the negative PSNR of a patch, so that all noise levels count alike.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("denoise").row({"psnr": {"5": 37.2, "15": 31.1, "25": 28.6, "50": 25.58}})
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("denoise").row({"psnr": {"5": 37.2, "15": 31.1, "25": 28.6, "50": 25.58}})
         '31.10 / 28.60 / 25.58 dB'
     """
 

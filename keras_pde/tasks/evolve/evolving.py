@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_pde.models.time_stepper import TimeStepper
 from keras_pde.runtime import gate
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 
 __all__ = ["evolve"]
 

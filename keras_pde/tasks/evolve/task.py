@@ -23,9 +23,9 @@ class Evolve(Task):
     number of steps.
 
     Example:
-        >>> from keras_pde.tasks import task
+        >>> from keras_pde.tasks import registry
         >>> entry = {"metric": {"value": 2.34e-7, "name": "nRMSE after 200 steps"}}
-        >>> task.get("evolve").row(entry)
+        >>> registry.get("evolve").row(entry)
         '2.3e-07'
     """
 

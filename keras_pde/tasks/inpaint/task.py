@@ -25,8 +25,8 @@ class Inpaint(Task):
     """Unknown pixels are filled in; PSNR is measured of a photograph from a tenth of its pixels.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("inpaint").row({"metric": {"value": 24.814}})
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("inpaint").row({"metric": {"value": 24.814}})
         '24.81 dB'
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_pde.certificates import pixels
 from keras_pde.runtime import gate
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.classify.classifying import in_unit_range
 
 __all__ = ["Segmentation", "segment"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ class Segment(Labelling):
     classes that an image's labels hold.
 
     Example:
-        >>> from keras_pde.tasks import task
+        >>> from keras_pde.tasks import registry
         >>> entry = {"accuracy": {"IoU": 91.2, "accuracy": 98.6, "0.5": 97.0}}
-        >>> task.get("segment").row(entry)
+        >>> registry.get("segment").row(entry)
         '91.2 / 97.0 % (0.5)'
     """
 
@@ -36,6 +35,18 @@ class Segment(Labelling):
         from keras_pde.tasks.segment.settings import Settings
 
         return Settings(options)
+
+    def source(self, settings: Any) -> Any:
+        """Where the set comes from."""
+        from keras_pde.tasks.segment.sources import source
+
+        return source(settings.data)
+
+    def load(self, settings: Any, part: str, folder: str | Path | None) -> Any:
+        """Images and masks."""
+        from keras_pde.tasks.segment.sources import load
+
+        return load(settings.data, part, folder)
 
     def check(self, network: Any) -> None:
         """Refuse a network that is no segmenter.
@@ -67,10 +78,8 @@ class Segment(Labelling):
         """
         from keras_pde.data.windows import sizes
         from keras_pde.tasks.segment.data import MaskedBatches
-        from keras_pde.tasks.segment.sources import load
 
-        settings = self._settings(recipe)
-        images = load(settings.data, "train", folder)
+        settings, images = self.training_set(recipe, folder)
         if recipe.ndim != 2 or any(x.shape[-1] != recipe.channels for x in images.images):
             text = f"images of {settings.data} have other axes or channels than the recipe says"
             raise recipe.refusal("channels", text)
@@ -79,24 +88,12 @@ class Segment(Labelling):
         if any(n < m for n, m in zip(least, crop, strict=True)):
             text = f"images of {settings.data} have {least[0]} × {least[1]} pixels at least"
             raise recipe.refusal("patch_size", text)
-        if recipe.model.get("classes") != len(images.classes):
-            text = f"{settings.data} has {len(images.classes)} classes: give classes so many"
-            raise recipe.refusal("model", text)
-        if not 0 < recipe.validation < len(images):
-            text = f"of {len(images)} images 1 to {len(images) - 1} can be held out"
-            raise recipe.refusal("validation", text)
         return MaskedBatches(
             images, recipe.validation, settings, recipe.batch_size, crop, recipe.seed
         )
 
-    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
-        """Refuse a set without test images of the network's channels."""
-        from keras_pde.tasks.segment.sources import load
-
-        settings = self._settings(recipe)
-        self._measurable(network, load(settings.data, "test", folder), settings)
-
-    def _measurable(self, network: Any, test: Any, settings: Any) -> None:
+    def measurable(self, network: Any, test: Any, settings: Any) -> None:
+        """Refuse test images of other channels than the network's, or of more classes."""
         channels = {x.shape[-1] for x in test.images}
         # a test set may lack the last classes
         if channels != {network.input_channels} or len(test.classes) > network.classes:
@@ -165,12 +162,8 @@ class Segment(Labelling):
     ) -> tuple[dict[str, float], Any, Any]:
         """The numbers without attacks, the images, and the options."""
         from keras_pde.tasks.segment import scores
-        from keras_pde.tasks.segment.sources import load
 
-        settings = self.settings(network, entry)
-        test = load(settings.data, "test", folder)
-        self._measurable(network, test, settings)
-        test = test.part(slice(limit))
+        settings, test = self.test_set(network, folder, limit, entry)
         answers = scores.each(network.answers, test.images)
         radii = scores.each(network.radius, test.images)
         proved = scores.certified(answers, radii, test, settings.radii)
@@ -192,28 +185,9 @@ class Segment(Labelling):
         proved = [value for key, value in stated.items() if key[:1].isdigit()]
         return dict(zip(("IoU", FIRST), (stated["IoU"], *proved), strict=False))
 
-    def row(self, entry: Entry) -> str:
-        """IoU and certified pixel accuracy, and the radius."""
-        radii = [key for key in self.stated(entry) if key[:1].isdigit()]
-        return super().row(entry) + (f" ({radii[0]})" if radii else "")
-
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The numbers of `evaluate`, into metrics.json."""
-        from keras_pde.runtime.writing import write_bytes
-        from keras_pde.tasks.segment.sources import source
-
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        scores = self.evaluate(network, data, entry=recipe)
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        settings = self.settings(network, recipe)
-        known = source(settings.data)
-        name = f"IoU on {settings.data}, mean over images and their classes"
-        return {
-            "metric": self.metric.entry(name, scores["IoU"]),
-            "accuracy": scores,
-            "data": known.text,
-            "licence": known.licence,
-        }
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """Intersection over union."""
+        return f"IoU on {settings.data}, mean over images and their classes", scores["IoU"]
 
     # --- showing ---
 

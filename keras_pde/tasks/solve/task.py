@@ -19,8 +19,8 @@ class Solve(Task):
     """An equation is solved by an iterated network; its convergence factor is measured.
 
     Example:
-        >>> from keras_pde.tasks import task
-        >>> task.get("solve").row({"metric": {"value": 0.0276}})
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("solve").row({"metric": {"value": 0.0276}})
         '0.028 a cycle'
     """
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_pde import presets
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.index_entry import TRAINING, describe, write_index
 from keras_pde.tasks.training.recipes import Recipe
 

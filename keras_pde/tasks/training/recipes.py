@@ -16,7 +16,8 @@ from keras_pde.presets import limits
 from keras_pde.presets.reading import parse_json, read_bytes
 from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import one_line
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
+from keras_pde.tasks.task import SUPERVISED
 from keras_pde.tasks.training.constructing import construct, merged
 from keras_pde.tasks.training.fields import FIELDS, STATED, check_names
 
@@ -86,7 +87,7 @@ class Recipe:
     test: str = "bsd68_gray"
     validation: int = 20
     noise: tuple[float, float] | float | dict[str, float] = (5.0, 55.0)
-    loss: str = tasks.SUPERVISED
+    loss: str = SUPERVISED
     patch_size: int | tuple[int, ...] = 63
     batch_size: int = 16
     steps: int = 10000

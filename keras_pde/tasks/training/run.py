@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_pde.data import batches
 from keras_pde.runtime.interrupts import deferred
-from keras_pde.tasks import task as tasks
+from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.training.checkpoint import Checkpoint, Patience
 from keras_pde.tasks.training.distributed import Alone
 from keras_pde.tasks.training.progress import Progress, Show

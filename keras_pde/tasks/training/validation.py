@@ -87,9 +87,9 @@ def prefix(task: Task) -> str:
     """What the task's numbers begin with in the log.
 
     Example:
-        >>> from keras_pde.tasks import task
+        >>> from keras_pde.tasks import registry
         >>> from keras_pde.tasks.training.validation import prefix
-        >>> prefix(task.get("denoise"))
+        >>> prefix(registry.get("denoise"))
         'val_psnr_'
     """
     return f"val_{task.metric.name.lower().replace(' ', '_')}_"
