@@ -94,6 +94,28 @@ def test_w7_bounds_hold_the_roundings_of_float32() -> None:
     assert (short.radius(x) == 0).all()
 
 
+@pytest.mark.parametrize("spread", [1, 15])  # trained weights h of the contraction differ by 10³
+@pytest.mark.parametrize("tolerance", [0.3, 0.03])
+def test_w7_bounds_hold_what_a_loose_solve_leaves(tolerance: float, spread: float) -> None:
+    net, x = drawn(seed=3, tolerance=tolerance), images(20)
+    scaling = net.equilibrium.raw["log_scaling"]
+    scaling.assign(spread * scaling)
+    exact = drawn(seed=3, tolerance=1e-12, dtype="float64")
+    exact.set_weights(net.get_weights())
+    labels, flat = net.answers(x), x.reshape(len(x), -1).astype("float64")
+    z = value(exact.equilibrium(flat)).astype("float64")
+    proved = net.margins().margins((z, z), (flat, flat), labels)
+    others = np.isfinite(proved)
+
+    def ahead(logits: np.ndarray) -> np.ndarray:
+        logits = logits.astype("float64")
+        return np.take_along_axis(logits, labels[:, None], 1) - logits
+
+    computed, true = ahead(net.logits(x)), ahead(exact.logits(x.astype("float64")))
+    assert (proved[others] <= computed[others]).all()
+    assert (computed[others] < true[others] - 1e-4).any()  # a bound of exact solves would be broken
+
+
 def test_w7_certified_is_what_the_radius_says() -> None:
     net, x = drawn(), images(12)
     radius, labels = net.radius(x), net.answers(x)

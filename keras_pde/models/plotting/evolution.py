@@ -18,7 +18,7 @@ __all__ = ["animate_evolution", "plot_energy", "plot_evolution"]
 def plot_evolution(model: BlockNetwork, image: Tensor, most: int = 6, ax: Any = None) -> np.ndarray:
     """States of a network's evolution of one 2-D image, from input to output.
 
-    The states shown are the input and equally many steps apart, up to the output.
+    The input comes first, the output last, and equally many steps lie between the others.
 
     Args:
         model: a 2-D network of blocks; the input's channels must match.
@@ -50,7 +50,7 @@ def plot_evolution(model: BlockNetwork, image: Tensor, most: int = 6, ax: Any = 
 
 
 def equally_spaced(last: int, most: int) -> list[int]:
-    """0, and numbers at the smallest equal distance up to ``last``, at most so many in all.
+    """0, then numbers up to ``last`` at the smallest equal distance that keeps them to ``most``.
 
     Example:
         >>> from keras_pde.models.plotting.evolution import equally_spaced

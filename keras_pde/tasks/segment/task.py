@@ -19,9 +19,9 @@ class Segment(Labelling):
 
     Example:
         >>> from keras_pde.tasks import registry
-        >>> entry = {"accuracy": {"IoU": 91.2, "accuracy": 98.6, "0.5": 97.0}}
+        >>> entry = {"accuracy": {"IoU": 91.2, "accuracy": 98.6, "0.5": 97.0, "IoU 0.5": 80.1}}
         >>> registry.get("segment").row(entry)
-        '91.2 / 97.0 % (0.5)'
+        '91.2 / 80.1 % (0.5)'
     """
 
     name = "segment"
@@ -178,12 +178,12 @@ class Segment(Labelling):
         )
 
     def listed(self, entry: Entry) -> dict[str, float]:
-        """IoU, and pixel accuracy that is certified at the first radius."""
+        """IoU, and what is certified of it at the first radius."""
         from keras_pde.tasks.labelling import FIRST
 
         stated = self.stated(entry)
-        proved = [value for key, value in stated.items() if key[:1].isdigit()]
-        return dict(zip(("IoU", FIRST), (stated["IoU"], *proved), strict=False))
+        proved = [stated[f"IoU {key}"] for key in stated if f"IoU {key}" in stated]
+        return dict(zip(("clean", FIRST), (stated["IoU"], *proved), strict=False))
 
     def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
         """Intersection over union."""
