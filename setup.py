@@ -29,7 +29,13 @@ collection = ["ray[data]>=2.51"]
 fuzz = ['atheris>=3; sys_platform == "linux"']
 sbom = ["cyclonedx-bom>=7.5"]
 mutation = ["cosmic-ray>=8.3", "coverage>=7.6"]
-tutorials = ["matplotlib>=3.8", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]
+tutorials = [
+    "matplotlib>=3.8",
+    "jupytext>=1.16",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "ipykernel>=6.29",
+]
 docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0", "latex2mathml>=3.81"]
 
 

@@ -13,6 +13,7 @@ nbformat = pytest.importorskip("nbformat")
 
 FOLDER = ROOT / "tutorials"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 
 
 def pictures(notebook) -> int:
@@ -51,5 +52,15 @@ def test_a_tutorial_runs_and_shows_what_is_stored(
     )
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_is_its_source(path: Path) -> None:
+    jupytext = pytest.importorskip("jupytext")
+    made = [(cell.cell_type, cell.source) for cell in jupytext.read(path).cells]
+    stored = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    kept = [(cell.cell_type, cell.source) for cell in stored.cells]
+    assert kept == made, f"run: python tutorials/execute.py {path.stem}"
+
+
 def test_there_are_tutorials() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+    assert [path.stem for path in SOURCES] == [path.stem for path in NOTEBOOKS]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(1, 13)]
