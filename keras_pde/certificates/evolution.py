@@ -260,10 +260,13 @@ def _why_lipschitz(
         return "no theorem: the frozen diffusivity depends on the state without a global bound"
     slope = min(b.slope[0] for b in blocks)
     law = "Φ is monotone" if slope >= 0 else f"Φ is not monotone: Φ′ ≥ {slope:.4g}"
-    driven = any(b.guidance for b in blocks)
-    if slope >= 0 and lipschitz > 1 and symmetric and not driven and not schedule.extrapolates:
-        source = "2β + " if any(b.data for b in blocks) else ""
-        law = f"a step size exceeds 2/({source}L‖K‖²), though Φ is monotone"
+    strengths = [b.data + times(b.strength, b.slope[1]) for b in blocks]
+    longer = f"a step size exceeds 2/({'2β + ' if any(b.data for b in blocks) else ''}L‖K‖²)"
+    plain = symmetric and not schedule.extrapolates and not any(b.guidance for b in blocks)
+    if plain and slope >= 0 and lipschitz > 1:
+        law = f"{longer}, though Φ is monotone"
+    elif plain and max(map(operator.mul, schedule.step_sizes, strengths)) > 2 * (1 + ROUNDING):
+        law += f", and {longer}"
     most = max(times(b.strength, b.asymmetry) + b.guided for b in blocks)
     if math.isinf(most):
         return UNBOUNDED

@@ -381,7 +381,8 @@ def test_reasons_state_the_theorem_or_its_end():
         "lipschitz": [
             (schemes.explicit(2), facts(2.0), "Φ is monotone (S2)"),
             (schemes.explicit(2), facts(3.0), "a step size exceeds 2/(L‖K‖²), though Φ is mono"),
-            (schemes.explicit(2), facts(2.0, 0.0, PERONA_MALIK), "Φ′ ≥ -0.125"),
+            (schemes.explicit(2), facts(2.0, 0.0, PERONA_MALIK), "Φ′ ≥ -0.125 (S2)"),
+            (schemes.explicit(2), facts(3.0, 0.0, PERONA_MALIK), "-0.125, and a step size exceeds"),
             (schemes.fed(2), facts(2.0), "no theorem"),
             (schemes.dufort_frankel(2), facts(2.0), "worst case of the extrapolation"),
         ],
