@@ -1,4 +1,4 @@
-"""Bounds and adjoints that an operator declares, checked on samples for those that are not ours."""
+"""What an operator that is not ours declares is checked on samples: adjoint, bounds, support."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from keras_pde.runtime.registry import own
 
 if TYPE_CHECKING:
     from keras_pde.operators.operator import Operator
+    from keras_pde.runtime.types import Tensor
 
 ITERATIONS, SIZE, LARGEST_GRID = 12, 9, 4096
 LOOSE = 1e-3
 
 
 def check_operator(operator: Operator) -> None:
-    """Refuse a built operator whose adjoint or norm contradicts what it declares.
+    """Refuse a built operator whose adjoint, norm or support contradicts what it declares.
 
     The adjoint is compared by ⟨Ku, v⟩ = ⟨u, Kᵀv⟩ on random u and v, the norm with that which some
-    power iterations on a small grid find: at most ‖K‖, and mostly near it.
+    power iterations on a small grid find: at most ‖K‖, and mostly near it. The support is compared
+    with where KᵀK carries the point in the middle of that grid.
 
     Raises:
         ValueError: with what is declared and what is found.
@@ -66,6 +68,23 @@ def check_operator(operator: Operator) -> None:
                 f" axis has ‖Ku‖ = {np.sqrt(squared):.6g}‖u‖. Correct the bound: certificates would"
                 " rest on it."
             )
+    apart = _farthest(operator, weights, shape[1:])
+    if apart > operator.support:
+        raise ValueError(
+            f"{name}.support declares that KᵀK joins points at most {operator.support} apart, and"
+            f" on {size} points an axis it joins points {apart} apart. Correct it: large images"
+            " would be cut into tiles that miss what lies beyond."
+        )
+
+
+def _farthest(operator: Operator, weights: list[Tensor], shape: tuple[int, ...]) -> int:
+    """How far KᵀK carries the point in the middle of a grid, on the axis where it is farthest."""
+    middle = tuple(n // 2 for n in shape[:-1])
+    u = np.zeros((1, *shape))
+    u[(0, *middle)] = 1
+    found = np.abs(_value(operator.adjoint_of(operator.parts(_tensor(u), weights), weights)))[0]
+    reached = np.argwhere(found.max(axis=-1) > LOOSE * found.max()) - middle
+    return int(np.abs(reached).max(initial=0))
 
 
 def _unit(u: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ class Operator(Gated):
 
     @property
     def support(self) -> int:
-        """Pixels that KᵀK joins at most: the width of K − 1."""
+        """How far apart points are at most that KᵀK joins: the width of K − 1."""
         return 0
 
     @property

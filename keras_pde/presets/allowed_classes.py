@@ -212,7 +212,7 @@ def _check_class(value: dict[str, Any], where: str) -> bool:
 
 def _foreign(name: str, module: str | None, registered: str | None) -> ForeignClassError:
     """The error of a class that is not made."""
-    called = f"{module}.{name}"
+    called = f"{module}.{name}" if module else (registered or name)
     if len(called) > 100 or not called.isprintable():
         called = shown(called, 100)
     if name in MODULES and registered == f"keras_pde>{name}":

@@ -176,6 +176,25 @@ def test_an_operator_that_contradicts_what_it_declares_is_refused(options, what)
         keras_pde.certify(wrong)
 
 
+class Apart(Twice):
+    """(Ku)ᵢ = uᵢ₊₂ − uᵢ on a periodic line, whose KᵀK joins points that are 2 apart."""
+
+    def parts(self, u: Any, weights: Any = None) -> list[Any]:
+        return [ops.roll(u, -2, axis=1) - u]
+
+    def adjoint_of(self, parts: list[Any], weights: Any = None) -> Any:
+        return ops.roll(parts[0], 2, axis=1) - parts[0]
+
+
+def test_an_operator_that_joins_points_beyond_its_support_is_refused() -> None:
+    Apart.support = 2
+    DiffusionBlock(Apart(), "charbonnier", 0.1).build((None, 16, 1))
+    for declared in (0, 1):
+        Apart.support = declared
+        with pytest.raises(ValueError, match=f"at most {declared} apart.* it joins points 2 apart"):
+            DiffusionBlock(Apart(), "charbonnier", 0.1).build((None, 16, 1))
+
+
 class Third(schemes.Scheme):
     """Three quarters of the limit, with what is stated as class attributes."""
 

@@ -24,7 +24,7 @@ from keras_pde.cli.main import main
 from keras_pde.fluxes.flux import Flux
 from keras_pde.models.network import Network
 from keras_pde.operators.operator import Operator
-from keras_pde.presets.allowed_classes import allow
+from keras_pde.presets.allowed_classes import allow, check_network
 from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.task import Metric, Task, TrainingData
 from keras_pde.tasks.training.recipes import Recipe
@@ -40,7 +40,7 @@ class Jump(Operator):
 
     fixed = True
     boundary = "periodic"
-    support = 4
+    support = 2
 
     def build(self, input_shape: Any) -> None:
         self.ndim = len(input_shape) - 2
@@ -268,6 +268,9 @@ def test_what_is_not_allowed_is_not_loaded(folder: Path) -> None:
     network.save_to_preset(folder.parent / "sum")
     with pytest.raises(ValueError, match=r"Sum, neither keras_pde's nor Keras's own: refused"):
         keras_pde.from_preset(folder.parent / "sum")
+    config = keras.saving.serialize_keras_object(network)
+    with pytest.raises(ValueError, match="it names other>Sum, neither"):
+        check_network({**config, "module": None})  # as of a class that a notebook defines
 
 
 def test_it_is_certified_by_a_guarantee_of_its_own(folder: Path) -> None:
