@@ -21,7 +21,7 @@ version = next(
     .splitlines()
     if line.startswith("__version__")
 )
-compare = ["scipy>=1.11", "pyamg>=5"]
+compare = ["pyamg>=5"]
 # etils, which tensorflow-datasets builds on, imports importlib_resources and does not ask for it
 data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1.2"]
@@ -98,6 +98,7 @@ setup(
         "pillow>=11.0",
         "rich>=13",
         "scikit-image>=0.22",
+        "scipy>=1.11",
         "tifffile>=2024.5.22",
     ],
     extras_require={

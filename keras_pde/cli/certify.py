@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from keras_pde.cli.arguments import PresetName
 from keras_pde.cli.plumbing import load_preset
+from keras_pde.cli.statements import show_certificate
+from keras_pde.cli.tables import JSON, show_json
 
 
 @click.command(short_help="Compute and print the certificate of a preset.")
-@click.argument("preset")
-@click.option(
-    "--json", "as_json", is_flag=True, help="As JSON; a bound that does not exist is null."
-)
+@click.argument("preset", type=PresetName())
+@JSON
 def certify(preset: str, as_json: bool) -> None:
     """Compute and print the certificate of a PRESET (a name, or a directory).
 
     It says what is proved, with which constant, and why.
-    """
+
+    \b
+      read it:
+        keras-pde certify certified_resnet_2d
+      for another program:
+        keras-pde certify ./runs/mine --json
+    """  # noqa: D301 - click wants the real \b
     certificate = load_preset(preset).certificate()
-    if not as_json:
-        click.echo(str(certificate))
+    if as_json:
+        show_json({"preset": preset, **certificate.as_json()})
         return
-    facts = {"preset": preset, **certificate.as_json()}
-    click.echo(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False))
+    show_certificate(certificate)

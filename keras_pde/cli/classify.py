@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from keras_pde.cli.arguments import preset_option
 from keras_pde.cli.plumbing import load_networks
-from keras_pde.cli.printing import new_table, show_table
+from keras_pde.cli.progress import counted
+from keras_pde.cli.tables import JSON, show_json, show_rows
 
 SYMBOLS = {"l2": "‖e‖₂", "linf": "‖e‖∞"}
 
@@ -17,18 +19,23 @@ SYMBOLS = {"l2": "‖e‖₂", "linf": "‖e‖∞"}
 @click.argument(
     "paths", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path)
 )
-@click.option(
-    "--preset", default="cpl_digits_2d", metavar="NAME", help="Name or directory.  [cpl_digits_2d]"
-)
+@preset_option("cpl_digits_2d", "Name or directory.", "classify")
 @click.option("--resize", is_flag=True, help="Resize images to the preset's size first.")
-def classify(paths: tuple[Path, ...], preset: str, resize: bool) -> None:
+@JSON
+def classify(paths: tuple[Path, ...], preset: str, resize: bool, as_json: bool) -> None:
     """Print class, margin and certified radius of each IMAGE (PNG, JPEG or TIFF).
 
     The radius is for values from black 0 to white 1: no change of the image that is smaller, in the
     preset's norm, can change the class. That is proved, and needs no attack. Images must have the
     size that the preset was trained for; --resize makes them so, and the radius is then that of the
     resized image.
-    """
+
+    \b
+      a digit, scanned or drawn:
+        keras-pde classify three.png --preset cpl_mnist_2d --resize
+      many, for another program:
+        keras-pde classify digits/*.png --json
+    """  # noqa: D301 - click wants the real \b
     from keras_pde import presets
 
     for path in paths:
@@ -41,12 +48,21 @@ def classify(paths: tuple[Path, ...], preset: str, resize: bool) -> None:
 
     network = tasks.get("classify").network_of(presets.load(directory, hashes, None))
     symbol = SYMBOLS[network.norm]
-    table = new_table(("image", "class", ">margin", f">certified radius ({symbol})"))
-    for path in paths:
-        found = answer(_read(path, network, resize), network)
-        radius = f"{found.radius[0]:.3g}" if found.radius[0] > 0 else "nothing is proved"
-        table.add_row(path.name, found.names[0], f"{found.margin[0]:.3g}", radius)
-    show_table(table)
+    head = f"certified radius ({symbol})"
+    found, rows = [], []
+    for path in counted(paths, "reading"):
+        said = answer(_read(path, network, resize), network)
+        name, margin, radius = said.names[0], float(said.margin[0]), float(said.radius[0])
+        found.append(
+            {"image": str(path), "class": name, "margin": margin, "radius": max(radius, 0.0)}
+        )
+        proved = f"{radius:.3g}" if radius > 0 else "nothing is proved"
+        row = {"image": path.name, "class": name, "margin": f"{margin:.3g}", head: proved}
+        rows.append(row)
+    if as_json:
+        show_json({"preset": preset, "norm": network.norm, "images": found})
+        return
+    show_rows(rows, right=("margin", head), dropped=("margin",))
 
 
 def _read(path: Path, network: Any, resize: bool) -> Any:

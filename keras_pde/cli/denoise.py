@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import files, sensor, stacks
+from keras_pde.cli import files, folders, pipes, sensor, stacks
+from keras_pde.cli.arguments import preset_option
+from keras_pde.cli.denoise_report import Report, report_of
 from keras_pde.cli.denoise_request import Request
 from keras_pde.cli.plumbing import (
     level_or_sensor,
@@ -17,29 +19,25 @@ from keras_pde.cli.plumbing import (
     positive,
     refused,
 )
-from keras_pde.cli.printing import show_quality, staged_bar
+from keras_pde.cli.progress import staged_bar
 from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
     import numpy as np
 
     from keras_pde.data.images import Image
-    from keras_pde.tasks.denoise.calibrating import Calibrated
-    from keras_pde.tasks.denoise.denoiser import Denoised, Denoiser
-    from keras_pde.tasks.denoise.noisy_image import NoisyImage
     from keras_pde.tasks.quality import Quality
 
 STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 
 
 @click.command(short_help="Remove the noise of an image.")
-@click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[IN]... OUT", type=click.Path(path_type=Path))
 @files.SAMPLE
-@click.option(
-    "--preset",
-    default="auto",
-    metavar="NAME",
-    help="Preset name or directory; auto is the best certified one for the image.  [auto]",
+@preset_option(
+    "auto",
+    "Preset name or directory; auto is the best certified one for the image.",
+    "denoise",
 )
 @click.option(
     "--noise",
@@ -91,11 +89,13 @@ STAGES = ("reading", "loading the preset", "filtering", "measuring", "writing")
 @files.FRAMES
 @files.SPACING
 @files.MAX_PIXELS
-def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None:
+@click.pass_context
+def denoise(
+    ctx: click.Context, /, paths: tuple[Path, ...], sample: str | None, **options: Any
+) -> None:
     """Denoise the image IN and write OUT.
 
-    Both are PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept. There are three
-    ways:
+    Both are PNG, JPEG or TIFF, 8 or 16 bit or float, grey or colour; alpha is kept. Some ways:
 
     \b
       try it, without a file:
@@ -104,6 +104,11 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
         keras-pde denoise noisy.png out.png --noise 15
       measure, with a clean image:
         keras-pde denoise clean.png out.png --add-noise 25
+      a folder, or some files, into a folder:
+        keras-pde denoise photos out/
+        keras-pde denoise "scan*.png" more.tif out/
+      in a pipe, OUT as a PNG or, by tif:- or jpg:-, another kind:
+        convert a.png - | keras-pde denoise - - | display
 
     A stack, hyperstack or time series is denoised plane by plane and written as one, with its tags;
     with a preset for volumes its slices are one volume.
@@ -111,7 +116,6 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
     With --add-noise or --clean a table shows PSNR (peak 255, result clipped) and SSIM. --calibrate
     estimates the same PSNR from IN alone, if its noise is white, Gaussian and not clipped.
     """  # noqa: D301 - click wants the real \b
-    source, out = files.in_and_out(paths, sample)
     if options["add_noise"] and options["clean"]:
         raise click.UsageError(
             "--add-noise makes IN noisy, --clean is for an IN that is noisy already: use one or the"
@@ -121,11 +125,24 @@ def denoise(paths: tuple[Path, ...], sample: str | None, **options: Any) -> None
         raise click.UsageError(
             "--noise states the noise that IN has, and the samples are clean: --add-noise adds it."
         )
-    run(Request(source, out, **options))
+    if sample is None and folders.are_many(paths):
+        ctx.exit(folders.denoise_each(paths, run, options))
+    source, out = files.in_and_out(paths, sample)
+    with pipes.streams(source, out) as (source, out):
+        report = run(Request(source, out, **options))
+        if report is not None:
+            report.show()
 
 
-def run(request: Request) -> None:
+def run(request: Request, prefix: str = "") -> Report | None:
     """Denoise an image file as requested; nothing is written unless everything went well.
+
+    Args:
+        request: what to do.
+        prefix: of the progress bar's text.
+
+    Returns:
+        What to say of it; None of a stack, which was said.
 
     Raises:
         ValueError, OSError: bad input, output or preset, each with one sentence.
@@ -140,9 +157,9 @@ def run(request: Request) -> None:
     with files.opened(request.source, request.max_pixels) as stack:
         if stack.count > 1 and request.frames == "each":
             stacks.run(request, stack)
-            return
+            return None
         image, which = files.one_of(stack, request.frames)
-    with staged_bar(STAGES) as advance:
+    with staged_bar(STAGES, prefix) as advance:
         images.check_output(request.out, image)
         clean = _clean(request, image)
         if request.preset != "auto":
@@ -196,9 +213,8 @@ def run(request: Request) -> None:
             written[request.compare] = _picture(seen, measured)
         write_all(written)
         advance()
-    if which:
-        click.echo(which)
-    _report(request, image, known, chosen, result, measured, fitted)
+    report = report_of(request, image, known, chosen, result, measured, fitted)
+    return replace(report, notes=[*([which] if which else []), *report.notes], seen=seen)
 
 
 def _clean(request: Request, image: Image) -> np.ndarray | None:
@@ -223,54 +239,3 @@ def _picture(seen: dict[str, np.ndarray], measured: dict[str, Quality]) -> bytes
     notes = {name: f"{q.psnr:.2f} dB" for name, q in measured.items()}
     panels = comparison(seen["noisy"], seen["denoised"], seen.get("clean"), notes)
     return comparison_png(panels)
-
-
-def _report(
-    request: Request,
-    image: Image,
-    known: NoisyImage,
-    chosen: Denoiser,
-    result: Denoised,
-    measured: dict[str, Quality],
-    fitted: Calibrated | None,
-) -> None:
-    from keras_pde.tasks.denoise.composed import composed
-
-    name, model, tuned = chosen.name, chosen.network, chosen.tuned
-    about = known.about
-    if request.add_noise:
-        told = f", told as {request.noise}" if request.noise else ""
-        about = f"noise {request.add_noise:g} added, seed {request.seed}{told}"
-    elif request.noise is None and known.level:
-        about += " (--noise tells another level)"
-    if known.sensor is not None:
-        about += f": {known.sensor.times(image.unit)}"
-    about += files.say_range(known.unit, image)
-    if known.grey and model.input_channels == 1:
-        about += "; three equal channels, filtered as one"
-    click.echo(f"{request.source}: {image}; {about}")
-    for question in known.questions:
-        click.echo(question.replace("noise=", "--noise "))
-    how = (
-        ""
-        if known.grey or model.input_channels == image.pixels.shape[-1]
-        else ", each colour channel by itself"
-    )
-    click.echo(f"{name}: {model.description}{how}")
-    certificate = model.certificate() if fitted is None else fitted.certificate()
-    if known.sensor is not None:
-        certificate = composed(certificate, known.sensor, known.range.high)
-    proved = certificate.claims()
-    click.echo(f"proved: {', '.join(proved) or 'nothing; this filter has no stability guarantee'}")
-    if not tuned and not model.noise_conditioned:
-        click.echo(f"{name} has no table of noise levels: the network was used as it is")
-    if fitted is not None:
-        click.echo(fitted.summary())
-    if measured:
-        show_quality(measured)
-    if result.tiling.count > 1:
-        click.echo(str(result.tiling))
-    click.echo(f"wrote {request.out}" + (f" and {request.compare}" if request.compare else ""))
-    files.say_dropped(request.out, image)
-    if result.diagnosis is not None:
-        click.echo(result.diagnosis.summary())

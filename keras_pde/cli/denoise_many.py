@@ -7,18 +7,18 @@ from pathlib import Path
 import click
 
 from keras_pde.cli import files
+from keras_pde.cli.arguments import preset_option
 from keras_pde.cli.plumbing import level_or_sensor, load_networks, refused
-from keras_pde.cli.printing import progress_bar
+from keras_pde.cli.progress import progress_bar
 
 
 @click.command("denoise-many", short_help="Denoise a folder of images, by many workers.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option(
-    "--preset",
-    default="auto",
-    metavar="NAME",
-    help="Preset name or directory; auto is for each image the best certified one.  [auto]",
+@preset_option(
+    "auto",
+    "Preset name or directory; auto is for each image the best certified one.",
+    "denoise",
 )
 @click.option(
     "--noise",
@@ -63,10 +63,16 @@ def denoise_many(
     SOURCE may also be a Parquet or TFRecord file, or a folder of such: encoded images in the column
     image, their names in name.
 
+    \b
+      all cores of this machine:
+        keras-pde denoise-many photos out --workers 8
+      a cluster:
+        keras-pde denoise-many photos out --cluster auto
+
     Results that are in TARGET already are kept, so after an interruption the same command goes on.
     Images that cannot be filtered are listed with the reason, and the others are done; exit code 1
     then.
-    """
+    """  # noqa: D301 - click wants the real \b
     from keras_pde import presets
 
     if preset != "auto":

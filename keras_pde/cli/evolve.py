@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_pde.cli.arguments import PresetName
 from keras_pde.cli.plumbing import load_networks
-from keras_pde.cli.printing import new_table, progress_bar, show_table
+from keras_pde.cli.progress import progress_bar
+from keras_pde.cli.tables import show_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,7 @@ STATE = "state"
 
 
 @click.command(short_help="Advance a state in time, and write it as a film or as numbers.")
-@click.argument("preset")
+@click.argument("preset", type=PresetName("evolve"))
 @click.argument("paths", nargs=-1, metavar="[IN] OUT", type=click.Path(path_type=Path))
 @click.option(
     "--steps", type=click.IntRange(1, 10**7), default=200, metavar="N", help="Steps.  [200]"
@@ -236,10 +238,11 @@ def _written(out: Path, states: np.ndarray, every: int, network: Any) -> bytes:
 def _report(states: np.ndarray, every: int) -> None:
     import numpy as np
 
-    table = new_table((">step", ">smallest", ">mean", ">largest", ">root mean square"))
+    heads, rows = ("step", "smallest", "mean", "largest", "root mean square"), []
     shown = np.unique(np.linspace(0, len(states) - 1, min(ROWS, len(states))).round().astype(int))
     for i in shown:
         u = states[i].astype("float64")
         numbers = (u.min(), u.mean(), u.max(), np.sqrt((u**2).mean()))
-        table.add_row(f"{i * every:,}", *[f"{value:.6g}" for value in numbers])
-    show_table(table)
+        cells = (f"{i * every:,}", *[f"{value:.6g}" for value in numbers])
+        rows.append(dict(zip(heads, cells, strict=True)))
+    show_rows(rows, right=heads)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from keras_pde.cli.arguments import PresetName
 from keras_pde.cli.plumbing import load_networks, noise_level, refused
 
 
@@ -19,7 +20,7 @@ def _size(text: str) -> tuple[int, ...]:
 
 
 @click.command(short_help="Write a preset as SavedModel, ONNX or LiteRT.")
-@click.argument("preset")
+@click.argument("preset", type=PresetName())
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--format",

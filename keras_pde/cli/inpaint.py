@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import files
+from keras_pde.cli import files, pipes
 from keras_pde.cli.plumbing import load_networks, positive, share
-from keras_pde.cli.printing import residual_bar, show_quality
+from keras_pde.cli.progress import residual_bar
+from keras_pde.cli.tables import show_quality
 from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def inpaint(
         raise click.UsageError(
             "--seed chooses the pixels of --keep; with --mask there is nothing to choose."
         )
-    reached = run(Request(source, out, order=int(order), seed=seed or 0, **options))
+    with pipes.streams(source, out) as (source, out):
+        reached = run(Request(source, out, order=int(order), seed=seed or 0, **options))
     ctx.exit(0 if reached else 1)
 
 
@@ -140,10 +142,11 @@ def run(request: Request) -> bool:
     image = files.read(files.path_of(request.source), request.max_pixels, True)
     images.check_output(request.out, image)
     known = _mask(request, image)
-    load_networks()
     from keras_pde.data import ranges
     from keras_pde.tasks.inpaint import image as inpainting
 
+    if known.size > inpainting.AT_ONCE:
+        load_networks()
     used = ranges.range_of(image.pixels, image.in_pixels(request.range), image.white, image.depth)
     start = time.perf_counter()
     with residual_bar(request.tolerance) as show:

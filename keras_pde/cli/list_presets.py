@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 
-from keras_pde.cli.printing import new_table, show_table, width
+from keras_pde.cli.tables import JSON, folded_line, show_json, show_rows
 
 # the columns that a narrow terminal does without, in this order
-LEFT_OUT_FIRST = ("class", "task", "params", "input", "what it is")
-# a description is folded, but not to less than this
-LEAST_TEXT = 30
-# blanks between two columns
-GAP = 3
+LEFT_OUT_FIRST = ("class", "task", "params", "input", "what it is", "metric", "certified")
 
 
 @click.command("list", short_help="List the presets.")
 @click.argument("pattern", default="*")
 @click.option("--task", help="Only presets for this task, such as denoise.")
-def list_presets(pattern: str, task: str | None) -> None:
+@click.option("--names", is_flag=True, help="Names only, a line each.")
+@JSON
+def list_presets(pattern: str, task: str | None, names: bool, as_json: bool) -> None:
     """List the presets whose names match a shell PATTERN ("*_2d").
 
     Presets of your own are listed too, if the environment variable KERAS_PDE_PRESETS names their
     folder; in it they are TASK/NAME, beside a presets.json.
 
+    \b
+      what there is for images:
+        keras-pde list "*_2d" --task denoise
+      for a loop in a shell:
+        for p in $(keras-pde list --names); do keras-pde certify $p; done
+      for another program:
+        keras-pde list --json
+
     A narrow terminal shows fewer columns; in a pipe the table is whole.
-    """
+    """  # noqa: D301 - click wants the real \b
     from keras_pde import presets
     from keras_pde.tasks import listing
 
+    if names and as_json:
+        raise click.UsageError("--names prints lines, --json prints JSON: use one or the other.")
     index = presets.index()
-    names = listing.list_presets(pattern, task=task)
-    if not names:
+    found = listing.list_presets(pattern, task=task)
+    if not found:
         tasks = sorted({entry["task"] for entry in index.values()})
         of_task = f" of task {task!r}" if task else ""
         raise ValueError(
             f"No preset{of_task} matches {pattern!r}. There are: {', '.join(sorted(index))};"
             f" tasks: {', '.join(tasks)}."
         )
-    entries = {name: index[name] for name in names}
-    rows = [_row(name, entry) for name, entry in entries.items()]
-    left_out = _left_out(rows, width())
-    columns = tuple(c for c in rows[0] if c not in left_out)
-    table = new_table(tuple(f">{c}" if c in ("params", "metric") else c for c in columns))
-    for row in rows:
-        table.add_row(*[row[c] for c in columns])
-    show_table(table)
-    for line in _metrics(entries.values()):
-        click.echo(line)
-    for line in _licences(entries):
-        click.echo(textwrap.fill(line, width(), subsequent_indent="  ", break_on_hyphens=False))
+    entries = {name: index[name] for name in found}
+    if names:
+        click.echo("\n".join(entries))
+        return
+    if as_json:
+        show_json(entries)
+        return
+    left_out = show_rows(
+        [_row(name, entry) for name, entry in entries.items()],
+        right=("params", "metric"),
+        dropped=LEFT_OUT_FIRST,
+        folded="what it is",
+    )
+    for line in [*_metrics(entries.values()), *_licences(entries)]:
+        click.echo(folded_line(line))
     if left_out:
-        click.echo(f"\nnot shown, for want of width: {', '.join(left_out)}")
+        click.echo(folded_line(f"\nnot shown, for want of width: {', '.join(left_out)}"))
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
@@ -71,19 +81,6 @@ def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
         "metric": tasks.get(entry["task"]).row(entry),
         "what it is": entry["description"],
     }
-
-
-def _left_out(rows: Sequence[Mapping[str, str]], limit: int) -> list[str]:
-    """The columns without which the table is no wider than the terminal."""
-    widths = {c: max(len(c), *(len(row[c]) for row in rows)) + GAP for c in rows[0]}
-    widths["what it is"] = min(widths["what it is"], LEAST_TEXT + GAP)
-    left_out: list[str] = []
-    for column in LEFT_OUT_FIRST:
-        if sum(widths.values()) <= limit:
-            break
-        left_out.append(column)
-        del widths[column]
-    return left_out
 
 
 def _metrics(entries: Iterable[Mapping[str, Any]]) -> list[str]:

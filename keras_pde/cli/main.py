@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "list": "keras_pde.cli.list_presets:list_presets",
     "show": "keras_pde.cli.show:show",
     "denoise": "keras_pde.cli.denoise:denoise",
+    "gallery": "keras_pde.cli.gallery:gallery",
     "denoise-many": "keras_pde.cli.denoise_many:denoise_many",
     "inpaint": "keras_pde.cli.inpaint:inpaint",
     "restore": "keras_pde.cli.restore:restore",
@@ -29,6 +30,7 @@ SUBCOMMANDS = {
     "evaluate": "keras_pde.cli.evaluate:evaluate",
     "export": "keras_pde.cli.export:export",
     "train": "keras_pde.cli.train:train",
+    "completion": "keras_pde.cli.completion:completion",
 }
 
 

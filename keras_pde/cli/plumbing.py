@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,9 +47,32 @@ class Stop(click.ClickException):
         click.echo(f"keras-pde: {self.message}", err=True)
 
 
+def in_options(text: str, names: Collection[str]) -> str:
+    """Advice in the command's own words: "noise=25" is "--noise 25" where that is an option.
+
+    Args:
+        text: a sentence of the library's.
+        names: of the options' parameters.
+
+    Example:
+        >>> from keras_pde.cli.plumbing import in_options
+        >>> in_options("told by noise=25 or max_pixels=9", {"noise"})
+        'told by --noise 25 or max_pixels=9'
+    """
+
+    def said(found: re.Match[str]) -> str:
+        return f"--{found[1].replace('_', '-')} " if found[1] in names else found[0]
+
+    return re.sub(r"(?<![\w.-])(\w+)=", said, text)
+
+
 @contextlib.contextmanager
-def one_line() -> Iterator[None]:
-    """Turn every error that the user can mend into a `Mistake`, and a signal into a `Stop`."""
+def one_line(options: Callable[[], Collection[str]] = frozenset) -> Iterator[None]:
+    """Turn every error that the user can mend into a `Mistake`, and a signal into a `Stop`.
+
+    Args:
+        options: names of those of the command, in whose words advice is given.
+    """
     try:
         yield
     except (Mistake, Stop, BrokenPipeError):
@@ -63,7 +89,7 @@ def one_line() -> Iterator[None]:
             if isinstance(error, OSError) and named
             else str(error)
         )
-        raise Mistake(" ".join(text.split())) from error
+        raise Mistake(in_options(" ".join(text.split()), options())) from error
 
 
 class Commands(click.Group):
@@ -77,6 +103,7 @@ class Commands(click.Group):
     def __init__(self, *, subcommands: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)
         self.subcommands = subcommands
+        self.asked: click.Command | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
@@ -88,7 +115,13 @@ class Commands(click.Group):
             return None
         module, _, attribute = self.subcommands[cmd_name].partition(":")
         command: click.Command = vars(importlib.import_module(module))[attribute]
+        self.asked = command
         return command
+
+    def options(self) -> set[str]:
+        """Names of the options of the command that was asked for last."""
+        params = [] if self.asked is None else self.asked.params
+        return {str(param.name) for param in params if isinstance(param, click.Option)}
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Parse the options before the command."""
@@ -97,7 +130,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with one_line(), stoppable():
+        with one_line(self.options), stoppable():
             return super().invoke(ctx)
 
 
@@ -107,6 +140,7 @@ def load_networks() -> None:
     This takes seconds. A command calls it once no mistake is left that can be found without it.
     """
     import_keras_quietly()
+    keep_programs()
     import keras_pde.fluxes
     import keras_pde.layers
     import keras_pde.models
@@ -114,6 +148,23 @@ def load_networks() -> None:
     import keras_pde.schemes.solvers
     import keras_pde.tasks.training.metrics
     import keras_pde.tasks.training.optimizers  # noqa: F401
+
+
+def keep_programs() -> None:
+    """Let JAX keep the programs that it compiles, so that the next run of a size finds them.
+
+    They are in the folder that JAX_COMPILATION_CACHE_DIR names, else in the user's cache. Other
+    backends have nothing that saves time: TensorFlow's own cache of XLA's programs was measured.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    import jax
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(cache / "keras-pde" / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def load_preset(name: str) -> Any:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_pde.cli import files
+from keras_pde.cli import files, pipes
+from keras_pde.cli.arguments import preset_option
 from keras_pde.cli.degrading import Degrading, cut
 from keras_pde.cli.plumbing import load_networks, not_negative, positive, share
-from keras_pde.cli.printing import residual_bar, show_quality
+from keras_pde.cli.progress import residual_bar
+from keras_pde.cli.tables import show_quality
 from keras_pde.runtime.writing import write_all
 
 if TYPE_CHECKING:
@@ -58,12 +60,7 @@ UNKNOWN = 1.0  # grey levels of noise where it is neither told nor estimated
     default="neumann",
     help="Beyond IN's border: its reflection, black, or its other side.  [neumann]",
 )
-@click.option(
-    "--preset",
-    default="auto",
-    metavar="NAME",
-    help="Denoiser, name or directory; auto is the best averaged one.  [auto]",
-)
+@preset_option("auto", "Denoiser, name or directory; auto is the best averaged one.", "denoise")
 @click.option(
     "--noise",
     type=positive,
@@ -139,7 +136,8 @@ def restore(
     how.check(degraded=options["degrade"] is None)
     if options["noise"] and options["degrade"] is not None:
         raise click.UsageError("--degrade says the noise that it adds, so --noise has no use.")
-    reached = run(Request(source, out, how, **options))
+    with pipes.streams(source, out) as (source, out):
+        reached = run(Request(source, out, how, **options))
     ctx.exit(0 if reached else 1)
 
 

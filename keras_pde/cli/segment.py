@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 import numpy as np
 
+from keras_pde.cli.arguments import preset_option
 from keras_pde.cli.plumbing import load_networks
-from keras_pde.cli.printing import new_table, show_table
+from keras_pde.cli.tables import show_rows
+
+HEADS = ("class", "pixels", "median radius", "least radius")
 
 
 @click.command(short_help="Name what pixels show, with proved radii.")
 @click.argument("image", metavar="IMAGE", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT.png", type=click.Path(path_type=Path))
-@click.option(
-    "--preset", default="sll_cells_2d", metavar="NAME", help="Name or directory.  [sll_cells_2d]"
-)
+@preset_option("sll_cells_2d", "Name or directory.", "segment")
 @click.option(
     "--numbers", is_flag=True, help="Write the numbers of the classes, not shades of grey."
 )
@@ -26,7 +27,13 @@ def segment(image: Path, out: Path, preset: str, numbers: bool) -> None:
     The first class is black and the last one white. A table is printed of the share of each class
     and the proved radii of its pixels: no change of the image that is smaller, in the Euclidean
     norm of all its values from black 0 to white 1, can change the class of the pixel.
-    """
+
+    \b
+      cells, to look at:
+        keras-pde segment cells.png labels.png
+      for a program, whose classes are 0, 1, ...:
+        keras-pde segment cells.png labels.png --numbers
+    """  # noqa: D301 - click wants the real \b
     from keras_pde import presets
     from keras_pde.data import images
     from keras_pde.data.folders import read_pixels
@@ -45,10 +52,11 @@ def segment(image: Path, out: Path, preset: str, numbers: bool) -> None:
     scale = 1 if numbers else 255 // (network.classes - 1)
     values = found.labels[..., None] * scale / 255
     images.write(out, images.Image(values.astype("float32")))
-    table = new_table(("class", ">pixels", ">median radius", ">least radius"))
+    rows = []
     for kind, name in enumerate(found.classes):
         mine = found.radius[found.labels == kind]
+        share = f"{100 * mine.size / found.labels.size:.1f} %"
         radii = (f"{np.median(mine):.3g}", f"{mine.min():.3g}") if mine.size else ("", "")
-        table.add_row(name, f"{100 * mine.size / found.labels.size:.1f} %", *radii)
-    show_table(table)
+        rows.append(dict(zip(HEADS, (name, share, *radii), strict=True)))
+    show_rows(rows, right=HEADS[1:])
     click.echo(f"No ‖e‖₂ ≤ 0.5 changes more than {found.changed_at_most(0.5)} pixels of the image.")

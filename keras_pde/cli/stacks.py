@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from keras_pde.cli import files
-from keras_pde.cli.plumbing import load_networks
-from keras_pde.cli.printing import progress_bar
+from keras_pde.cli.plumbing import in_options, load_networks
+from keras_pde.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from keras_pde.cli.denoise_request import Request
@@ -85,7 +85,7 @@ def _report(request: Request, stack: Stack, result: Filtered) -> None:
         click.echo(f"{channel}{common.about}{about}")
     questions = {text for common in result.channels.values() for text in common.questions}
     for question in sorted(questions):
-        click.echo(question.replace("noise=", "--noise "))
+        click.echo(in_options(question, {"noise"}))
     for denoiser in list(result.denoisers.values())[:SHOWN]:
         name, model, which = denoiser.name, denoiser.network, ""
         certificate = model.certificate()
@@ -132,7 +132,7 @@ def _of_volumes(request: Request, stack: Stack, asked: Asked) -> None:
     how = "" if request.noise else " estimated"
     click.echo(f"{count} {sizes}, noise {level}{how}{files.say_range(result.unit, result.first)}")
     for question in result.questions:
-        click.echo(question.replace("noise=", "--noise "))
+        click.echo(in_options(question, {"noise"}))
     if result.spacing is not None:
         by = "as told" if request.spacing else "by the file"
         click.echo(f"spacing {', '.join(f'{h:.4g}' for h in result.spacing)}, {by}")

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from keras_pde.cli.arguments import PresetName
 from keras_pde.cli.files import DATA
 from keras_pde.cli.plumbing import Stop, load_networks
-from keras_pde.cli.printing import progress_bar
+from keras_pde.cli.progress import progress_bar
 
 
 @click.command(short_help="Train a preset by its recipe, or go on with it.")
-@click.argument("recipe")
+@click.argument("recipe", type=PresetName())
 @DATA
 @click.option(
     "--out",
@@ -46,12 +47,18 @@ def train(
     preset into a folder of the current one: weights, golden outputs, measured numbers, card. In a
     checkout, --out zoo/TASK/NAME puts it into the zoo and its index.
 
+    \b
+      a preset of the zoo, anew:
+        keras-pde train certified_resnet_2d --out runs/again
+      a recipe of yours, on your pictures:
+        keras-pde train mine.json --data pictures
+
     Ctrl-C, or SIGTERM, stops a run, and the same command goes on from its last checkpoint, or the
     one before where that is damaged.
 
     KERAS_BACKEND=jax trains on JAX, and then on several machines: start it on each with
     --distribute, and again on all when one has failed. Process 0 writes the files.
-    """
+    """  # noqa: D301 - click wants the real \b
     from keras_pde import presets
 
     path = Path(recipe)

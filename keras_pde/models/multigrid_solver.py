@@ -100,8 +100,8 @@ class MultigridSolver(Network):
             return super().export_sizes
         if self.problem.masked or None in self.built_sizes:
             raise ValueError(
-                f"{self.name}: levels='auto' follows from the sizes, which must be fixed:"
-                " keras_pde.export.export(…, size=…), or --size HxW"
+                f"{self.name}: the number of levels follows from the sizes, which must be fixed:"
+                " size in Python, --size HxW in the command"
             )
         return self.built_sizes
 

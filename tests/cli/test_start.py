@@ -95,6 +95,13 @@ def test_what_needs_no_network_imports_no_backend(name: str, tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+def test_inpainting_waits_for_no_backend(tmp_path: Path) -> None:
+    args = ("inpaint", "--sample", "coins", "out.png", "--keep", "0.3")
+    done = run("-X", "importtime", "-m", "keras_pde", *args, cwd=tmp_path)
+    assert "wrote out.png" in done.stdout
+    assert not imported(done.stderr) & {"keras", "tensorflow", "jax", "torch"}
+
+
 def test_the_installed_script_starts_at_once_too(tmp_path: Path) -> None:
     (tmp_path / "keras-pde").write_text("from keras_pde.cli.main import main\nmain()\n")
     done = run("-X", "importtime", str(tmp_path / "keras-pde"), "list", cwd=tmp_path)
@@ -202,7 +209,7 @@ def test_help_fits_80_columns(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_hidden_bar_says_what_it_is_told_and_nothing_else(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from keras_pde.cli.printing import progress_bar
+    from keras_pde.cli.progress import progress_bar
 
     with progress_bar() as bar:
         bar.add_task("hidden", total=3)

@@ -501,3 +501,18 @@ def test_a_mask_that_marks_nothing_or_all_is_refused(
     assert found.exit_code == 2
     assert words in found.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_matrices_and_the_network_find_the_same(
+    order: int, camera: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keras_pde.tasks.inpaint import image
+
+    known = inpainting.random_mask(camera.shape[:2], 0.2, 3)
+    at_once = inpainting.solve(camera, known, order, tolerance=1e-9)
+    monkeypatch.setattr(image, "AT_ONCE", 0)
+    compiled = inpainting.solve(camera, known, order, tolerance=1e-9)
+    assert at_once.converged
+    assert compiled.converged
+    np.testing.assert_allclose(at_once.pixels, compiled.pixels, atol=1e-6)

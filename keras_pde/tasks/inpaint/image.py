@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_pde.runtime import gate
+from keras_pde.tasks.inpaint import galerkin
 
 __all__ = ["Inpainted", "inpaint", "random_mask", "solve"]
 
 MOST = 300  # cycles
+AT_ONCE = 1 << 22  # pixels up to which matrices are kept, and nothing needs to be compiled
 
 
 class Inpainted(NamedTuple):
@@ -122,11 +124,18 @@ def solve(
             f" callback={gate.said(callback)}"
         )
     order = gate.whole(order, "order", low=2, high=4)
-    _solver(order)  # refuses order 3
+    if order == 3:
+        raise ValueError(
+            "Inpainting is of order 2 (homogeneous diffusion) or 4 (biharmonic). Received: order=3"
+        )
     if known.all():
         return Inpainted(f, 0, 0.0, True)
     # NaN times 0 is NaN: what is unknown must not reach the solver
     f = np.where(known[..., None], f, 0.0)
+    if known.size <= AT_ONCE:
+        u, cycles, residual = galerkin.solve(f, known, order, tolerance, MOST, callback)
+        u = np.where(known[..., None], f, u)
+        return Inpainted(u, cycles, residual, residual <= tolerance)
     found = _solver(order).solve(
         [f[None], known[None, ..., None]],
         tolerance,
