@@ -186,6 +186,14 @@ def test_a_sensor_is_estimated_from_one_image(
     assert noise.estimate_sensor(3 * image[..., None]).gain == pytest.approx(3 * found.gain)
 
 
+def test_a_grey_image_needs_no_axis_of_channels() -> None:
+    image = np.random.default_rng(0).poisson(np.tile(np.linspace(5, 40, 96), (96, 1)))
+    for estimate in (noise.estimate, noise.estimate_sensor):
+        assert estimate(image) == estimate(image[..., None])
+        with pytest.raises(ValueError, match=r"pixels must have 2 to 3 axes.*shape \(96,\)"):
+            estimate(image[0])
+
+
 def test_the_inverse_of_the_transform_is_unbiased() -> None:
     for sensor, light in ((Sensor(1.0), 2.0), (Sensor(2.0, 10.0, 3.0), 25.0), (Sensor(0.1), 0.8)):
         rng = np.random.default_rng(0)

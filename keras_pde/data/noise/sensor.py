@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_pde.data import ranges
-from keras_pde.data.noise.white import CELLS, bands_of, cells, quietest
+from keras_pde.data.noise.white import CELLS, bands_of, cells, quietest, with_channels
 
 __all__ = ["Sensor", "estimate_sensor"]
 
@@ -107,12 +107,13 @@ def estimate_sensor(
     0, or for −b where b < 0.
 
     Args:
-        pixels: (height, width, channels), in any units.
+        pixels: (height, width) or (height, width, channels), in any units.
         offset: if it is known.
         readout: if it is known.
 
     Raises:
-        ValueError: an image whose noise does not grow with the brightness, or that is too small.
+        ValueError: an image whose noise does not grow with the brightness, or that is too small;
+            pixels that are no finite real numbers, or of another number of axes.
 
     Example:
         >>> import numpy as np
@@ -122,6 +123,7 @@ def estimate_sensor(
         >>> abs(estimate_sensor(photons).gain - 1) < 0.1
         True
     """
+    pixels = with_channels(pixels)
     planes = [
         band[..., channel].astype(np.float64)
         for band in bands_of(pixels)

@@ -58,8 +58,8 @@ def estimate(pixels: np.ndarray) -> float:
     Texture in all of the image counts as noise: clean photographs give 0.3 to 2, a lawn 11.
 
     Args:
-        pixels: (height, width, channels); floats with black 0 and white 1, or integers with white
-            at their type's maximum.
+        pixels: (height, width) or (height, width, channels); floats with black 0 and white 1, or
+            integers with white at their type's maximum.
 
     Returns:
         The level; 0 for images without details, such as flat ones and those less than 4 pixels
@@ -77,7 +77,7 @@ def estimate(pixels: np.ndarray) -> float:
         >>> round(noise.estimate(noise.add_noise(np.full((200, 200, 1), 0.5), sigma=25)))
         25
     """
-    pixels = gate.array(pixels, "pixels", ranks=(3,), integers=True)
+    pixels = with_channels(pixels)
     peak = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
     bands = [band / np.float64(peak) for band in bands_of(pixels)]
     levels = [_level([band[..., channel] for band in bands]) for channel in range(pixels.shape[-1])]
@@ -85,6 +85,12 @@ def estimate(pixels: np.ndarray) -> float:
     # of an image without noise the coefficients are roundings
     largest = max((float(np.abs(band).max(initial=0)) for band in bands), default=0.0)
     return 255 * level if level > ROUNDINGS * largest else 0.0
+
+
+def with_channels(pixels: np.ndarray) -> np.ndarray:
+    """Real numbers (height, width, channels), with one channel where an image states none."""
+    pixels = gate.array(pixels, "pixels", ranks=(2, 3), integers=True)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def bands_of(pixels: np.ndarray) -> list[np.ndarray]:
