@@ -26,8 +26,12 @@ def linked() -> set[str]:
     return found
 
 
-def pages() -> dict[str, str | bytes | Path]:
-    """A page for each notebook, its pictures, and a page that lists them."""
+def pages(repo_url: str | None = None) -> dict[str, str | bytes | Path]:
+    """A page for each notebook, its pictures, and a page that lists them.
+
+    Args:
+        repo_url: address of the repository, as mkdocs.yml states it, or None.
+    """
     made: dict[str, str | bytes | Path] = {}
     lines = []
     for path in sorted(FOLDER.glob("*.ipynb")):
@@ -35,6 +39,8 @@ def pages() -> dict[str, str | bytes | Path]:
         text, pictures = page(path.stem, cells)
         made[f"tutorials/{path.stem}.md"] = text
         made |= pictures
+        if repo_url and (link := in_colab(repo_url, path.stem)):
+            made[f"tutorials/{path.stem}.md"] = text.replace("\n\n", f"\n\n{link}\n\n", 1)
         title = re.search(r"^# (.*)$", text, re.MULTILINE)
         first = next((p for p in text.split("\n\n")[1:] if p[:1].isalpha()), "")
         lines.append(f"* [{title[1] if title else path.stem}]({path.stem}.md): {first.strip()}")
@@ -45,6 +51,18 @@ def pages() -> dict[str, str | bytes | Path]:
         + "\n\n**Next:** [how to do one thing](../how-to/index.md), or [the zoo](../zoo.md).\n"
     )
     return made
+
+
+def in_colab(repo_url: str, stem: str) -> str | None:
+    """A link that opens a notebook in Colab, which reads GitHub only; None for other hosts."""
+    found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(\.git)?/?", repo_url)
+    if not found:
+        return None
+    address = (
+        f"https://colab.research.google.com/github/{found[1]}/blob/main/tutorials/{stem}.ipynb"
+    )
+    install = f"%pip install git+https://github.com/{found[1]}"
+    return f"[Open in Colab]({address}); there run `{install}` first."
 
 
 def formula(found: re.Match[str]) -> str:

@@ -22,7 +22,8 @@ NEXT = {  # where a page that does not say it itself leads to
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what is generated, and every file of the repository that a page links to."""
-    made: dict[str, str | bytes | Path] = {**zoo.pages(), **notebooks.pages(), **api.pages()}
+    tutorials = notebooks.pages(config.repo_url)
+    made: dict[str, str | bytes | Path] = {**zoo.pages(), **tutorials, **api.pages()}
     made |= {site: ROOT / path for path, site in PAGES.items() if path.endswith(".md")}
     del made["index.md"]  # the README is for hosts of repositories; the site has its own
     linked = notebooks.linked()

@@ -98,6 +98,32 @@ def test_the_pictures_of_concepts_are_those_of_the_script() -> None:
         assert (ROOT / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8") == drawn
 
 
+@pytest.mark.parametrize(
+    ("repo_url", "shown"),
+    [
+        ("https://github.com/someone/keras_pde", True),
+        ("https://github.com/someone/keras_pde.git", True),
+        ("https://gitlab.com/someone/keras_pde", False),  # Colab reads GitHub
+        (None, False),
+    ],
+)
+def test_a_tutorial_opens_in_colab_where_the_repository_has_an_address(
+    repo_url: str | None, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("latex2mathml")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+    import notebook_pages
+
+    made = notebook_pages.pages(repo_url)
+    stem = "02_denoise_with_the_zoo"
+    place = f"github/someone/keras_pde/blob/main/tutorials/{stem}.ipynb"
+    title, first, *_ = made[f"tutorials/{stem}.md"].split("\n\n")
+    assert title.startswith("# ")
+    assert (f"[Open in Colab](https://colab.research.google.com/{place})" in first) is shown
+    assert "Colab" not in made["tutorials/index.md"]
+    assert (ROOT / "tutorials" / f"{stem}.ipynb").is_file()
+
+
 def test_search_finds_a_page_without_a_server(site: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as runner:
