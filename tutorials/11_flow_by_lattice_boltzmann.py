@@ -1,9 +1,12 @@
 # %% [markdown]
 # # Flow by a lattice Boltzmann network
 #
-# A fluid as populations $u_i(x)$ that move along the velocities $c_i$ of a lattice: a step is a collision $C$ at each point, then streaming $K$,
+# A network without weights that is a fluid. This notebook measures its viscosity on decaying vortices, reads what is conserved for certain, and compares
+# the flow in a cavity with published tables.
+#
+# The fluid is made of populations $u_i(x)$ that move along the velocities $c_i$ of a lattice: a step is a collision $C$ at each point, then streaming $K$,
 # $u^{k+1} = K\,C(u^k)$. Density and velocity are $\rho = \sum_i u_i$ and $v = \sum_i c_i u_i/\rho$. With the collision of Bhatnagar, Gross and Krook
-# (BGK) they follow the Navier-Stokes equations. The network has no weights.
+# (BGK) they follow the Navier-Stokes equations ([L4](../docs/theorems.md#l4-the-fluid-of-bgk)).
 
 # %%
 import matplotlib.pyplot as plt
@@ -28,7 +31,8 @@ print(network.certificate())
 
 
 # %% [markdown]
-# What is conserved, and the symmetries, are proved; of stability BGK has no theorem but near rest. The vortices of Taylor and Green keep their shape
+# What is conserved ([L3](../docs/theorems.md#l3-mass-and-momentum)) and the symmetries ([L2](../docs/theorems.md#l2-weights-on-orbits)) are proved. Of
+# stability BGK has a theorem near rest only ([L5](../docs/theorems.md#l5-bgk-near-rest)). The vortices of Taylor and Green keep their shape
 # and decay like $e^{-2\nu k^2 t}$, so the flow itself measures the viscosity.
 
 
@@ -41,17 +45,19 @@ def vorticity(v):
 
 fields = [network.moments(state)[1][0] for state in states]
 energy = np.array([np.sum(v**2) for v in fields])
-fig, axes = plt.subplots(1, 4, figsize=(12, 3))
-for axis, step in zip(axes, (0, 2, 5), strict=False):
-    axis.imshow(vorticity(fields[step]).T, cmap="RdBu", vmin=-0.02, vmax=0.02, origin="lower")
+fig, axes = plt.subplots(1, 4, figsize=(12, 2.9), layout="constrained")
+for axis, step in zip(axes[:3], (0, 2, 5), strict=True):
+    shown = axis.imshow(
+        vorticity(fields[step]).T, cmap="RdBu", vmin=-0.02, vmax=0.02, origin="lower"
+    )
     axis.set_title(f"vorticity, step {100 * step}")
     axis.axis("off")
+fig.colorbar(shown, ax=axes[:3], shrink=0.8, label="a step")
 times = 100 * np.arange(6)
 axes[3].semilogy(times, energy / energy[0], "o", label="network")
 axes[3].semilogy(times, np.exp(-4 * viscosity * k**2 * times), label="exact")
-axes[3].set(xlabel="step", title="energy")
+axes[3].set(xlabel="step", title="energy over that at the start")
 axes[3].legend()
-fig.tight_layout()
 plt.show()
 measured = np.log(energy[0] / energy[-1]) / (4 * k**2 * times[-1])
 print(f"viscosity measured over exact: {measured / viscosity:.4f}")
@@ -103,14 +109,14 @@ fine = np.linspace(0, 1, 1001)
 fig, axes = plt.subplots(1, 3, figsize=(12, 3.6))
 inside = points[1:-1]
 axes[0].streamplot(inside, inside, flow[..., 0].T, flow[..., 1].T, density=1.2, linewidth=0.7)
-axes[0].set(title="stream lines", aspect="equal", xlim=(0, 1), ylim=(0, 1))
-axes[1].plot(u(fine), fine)
+axes[0].set(xlabel="x", ylabel="y", title="streamlines", aspect="equal", xlim=(0, 1), ylim=(0, 1))
+axes[1].plot(u(fine), fine, label="network")
 axes[1].plot(ghia_u, height, "o", fillstyle="none", label="Ghia et al.")
-axes[1].set(xlabel="u on the vertical centre line", ylabel="y")
+axes[1].set(xlabel="u over the lid's velocity", ylabel="y", title="vertical centre line")
 axes[1].legend()
-axes[2].plot(fine, v(fine))
+axes[2].plot(fine, v(fine), label="network")
 axes[2].plot(place, ghia_v, "o", fillstyle="none", label="Ghia et al.")
-axes[2].set(xlabel="x", ylabel="v on the horizontal centre line")
+axes[2].set(xlabel="x", ylabel="v over the lid's velocity", title="horizontal centre line")
 axes[2].legend()
 fig.tight_layout()
 plt.show()

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Your own flux, operator, scheme, task and preset
 #
-# Data on a globe fit none of the library's operators, which live on pixels. This notebook adds what is missing in five short classes: differences
+# Data on a globe fit none of the library's operators, which live on pixels. This notebook adds what is missing in four short classes: differences
 # between neighbouring points of a sphere, a flux that keeps coasts sharp, a rule for the step sizes, and a task that measures the result. The
 # network that they make is certified like any other, and it is saved and loaded as a preset.
 
