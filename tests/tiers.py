@@ -204,6 +204,7 @@ KEPT = {
     "tiles::receptive_radius_is_where_the_output_stops_changing": 2,
     "tiles::tiled_is_the_whole_to_rounding": 1,
     "tiles::noise_conditioned_model_in_tiles": 0,
+    "keras_hub::keras_hub_s_own_loader_reads_a_preset": 0,
     # examples in docstrings, module by module, and in notebooks
     "docs::docstring_examples_run": 20,
     "docs::python_on_a_page_runs": 0,
