@@ -372,7 +372,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
         keras_pde.certify,
         {"certify": [None, 3, "model", keras_pde.DiffusionBlock, np.ones((99, 9)), [np.ones(99)]]},
     ),
-    "estimate": (noise.estimate, {"pixels": [*PIXELS, np.ones((8, 8)), B * np.nan]}),
+    "estimate": (noise.estimate, {"pixels": [*PIXELS, np.ones(8), B * np.nan]}),
     "a preset": (
         lambda preset: keras_pde.from_preset(preset),
         {"preset": [*PATHS, [], "x" * 5000]},

@@ -75,6 +75,8 @@ def denoise_each(
         ValueError, OSError: no image; two of one name; results that would replace their images.
         click.UsageError: options that are about one image.
     """
+    from keras_pde.data.images.image import EXTENSIONS
+
     *inputs, out = paths
     given = [f"--{name}" for name in FOR_ONE if options[name]]
     if given:
@@ -87,8 +89,10 @@ def denoise_each(
         other = by_name.setdefault(path.name, path)
         if other != path:
             raise ValueError(f"{other} and {path} have one name: denoise them into two folders.")
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file, and for {len(found)} images OUT is a folder.")
+    if not out.is_dir() and (out.exists() or out.suffix.lower() in EXTENSIONS):
+        raise ValueError(
+            f"IN is a folder, or several files, so OUT is a folder, and {out} names a file."
+        )
     out.mkdir(exist_ok=True)
     failed, networks, rows = {}, dict[str, None](), []
     start = time.monotonic()

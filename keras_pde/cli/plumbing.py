@@ -56,14 +56,18 @@ def in_options(text: str, names: Collection[str]) -> str:
 
     Example:
         >>> from keras_pde.cli.plumbing import in_options
-        >>> in_options("told by noise=25 or max_pixels=9", {"noise"})
-        'told by --noise 25 or max_pixels=9'
+        >>> in_options("told by noise='sensor' or max_pixels=9. Received: noise=None", {"noise"})
+        'told by --noise sensor or max_pixels=9. Received: no --noise'
     """
 
     def said(found: re.Match[str]) -> str:
-        return f"--{found[1].replace('_', '-')} " if found[1] in names else found[0]
+        name, value = found.groups()
+        if name not in names:
+            return found[0]
+        option = f"--{name.replace('_', '-')}"
+        return f"no {option}" if value == "None" else f"{option} {value.strip(chr(39))}"
 
-    return re.sub(r"(?<![\w.-])(\w+)=", said, text)
+    return re.sub(r"(?<![\w.-])(\w+)=('[^']*'|None\b|)", said, text)
 
 
 @contextlib.contextmanager

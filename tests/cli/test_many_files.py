@@ -61,6 +61,7 @@ def test_a_damaged_image_does_not_keep_others(folder: Path, tmp_path: Path) -> N
     ("inputs", "options", "words"),
     [
         (["*.jpg"], (), "No file matches"),
+        (["."], ("out.png",), "OUT is a folder, and out.png names a file"),
         (["."], ("--compare", "c.png"), "--compare is about one image"),
         (["a.png", "sub/a.png"], (), "have one name"),
     ],
@@ -71,7 +72,8 @@ def test_what_is_refused(
     (folder / "sub").mkdir()
     (folder / "sub" / "a.png").write_bytes((folder / "a.png").read_bytes())
     names = [folder / name for name in inputs]
-    result = call("denoise", *names, tmp_path / "out", *options, code=2)
+    out = () if options == ("out.png",) else (tmp_path / "out",)
+    result = call("denoise", *names, *out, *options, code=2)
     assert words in result.stderr
     assert not (tmp_path / "out").exists()
 
