@@ -133,9 +133,7 @@ for name in ("convex_equilibrium_2d", "certified_resnet_2d"):
 fig, axis = plt.subplots(figsize=(6, 3))
 for name, found in changes.items():
     axis.semilogy(found.changes, label=name)
-axis.set(
-    xlabel="iteration", ylabel="‖change of the image‖", title="two pictures on top of each other"
-)
+axis.set(xlabel="iteration", ylabel="‖change of the image‖", title="a double exposure, restored")
 axis.legend()
 plt.show()
 

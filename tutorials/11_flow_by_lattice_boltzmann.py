@@ -52,7 +52,7 @@ for axis, step in zip(axes[:3], (0, 2, 5), strict=True):
     )
     axis.set_title(f"vorticity, step {100 * step}")
     axis.axis("off")
-fig.colorbar(shown, ax=axes[:3], shrink=0.8, label="a step")
+fig.colorbar(shown, ax=axes[:3], shrink=0.8).ax.set_title("1/step", fontsize=9)
 times = 100 * np.arange(6)
 axes[3].semilogy(times, energy / energy[0], "o", label="network")
 axes[3].semilogy(times, np.exp(-4 * viscosity * k**2 * times), label="exact")
