@@ -45,6 +45,22 @@ def double() -> Iterator[None]:
 
 
 @pytest.fixture
+def without_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`solve` by TensorFlow's own graphs: XLA takes longer to compile a cycle than to run all.
+
+    For claims about the iteration. XLA's programs are compared with direct solvers, as they are.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        from keras_pde.schemes.multigrid import iteration
+
+        monkeypatch.setattr(iteration, "compiled", lambda f: tf.function(f, autograph=False))
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """A seeded generator."""
     import numpy as np

@@ -24,7 +24,6 @@ from keras_pde import (
     smoothers,
 )
 from keras_pde.models.multigrid_inputs import checked_arrays, consistent
-from keras_pde.schemes.multigrid import iteration
 from keras_pde.schemes.multigrid.iteration import Solution
 
 tensorflow_only = pytest.mark.skipif(
@@ -36,18 +35,6 @@ SIZES = {
     "neumann": [(8,), (9,), (8, 5), (4, 5, 6)],
     "periodic": [(8,), (7,), (8, 12), (4, 4, 8)],
 }
-
-
-@pytest.fixture
-def without_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`solve` by TensorFlow's own graphs: XLA takes longer to compile a cycle than to run all.
-
-    For claims about the iteration. XLA's programs are compared with direct solvers, as they are.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        monkeypatch.setattr(iteration, "compiled", lambda f: tf.function(f, autograph=False))
 
 
 def as_vector(x: Any) -> np.ndarray:
