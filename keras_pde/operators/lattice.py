@@ -98,7 +98,7 @@ class Lattice(Operator):
     def from_face(self, u: Tensor, axis: int, low: bool) -> Tensor:
         r"""Which populations come from beyond the low or the high face of an axis, (1, \*…, q)."""
         size = ops.shape(u)[axis + 1]
-        places = ops.arange(size)
+        places = ops.arange(size, dtype="int32")
         last = places == (0 if low else size - 1)
         shape = [1] * (self.ndim + 2)
         shape[axis + 1] = -1

@@ -169,6 +169,19 @@ def test_what_does_not_converge_is_reported(rng: np.random.Generator) -> None:
     assert "NOT CONVERGED: 2 of 4 solves" in str(diagnosis)
 
 
+def test_a_solve_is_traced_where_float64_is_the_default() -> None:
+    usual = keras.config.floatx()
+    keras.config.set_floatx("float64")  # by which Keras also chooses the integers of arange
+    try:
+        solution = ImplicitDiffusion("forward", step_size=2.0).solve(
+            np.eye(8)[None, ..., None], trace=True
+        )
+    finally:
+        keras.config.set_floatx(usual)
+    count = int(solution.iterations[0])
+    assert solution.trace[count, 0] == solution.residual[0] <= 1e-5 < solution.trace[count - 1, 0]
+
+
 def test_diagnosis_traces_every_solve(rng: np.random.Generator) -> None:
     f = rng.random((2, 12, 12, 1)).astype("float32")
     net = ImplicitRecurrent(

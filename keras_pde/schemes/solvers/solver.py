@@ -115,7 +115,7 @@ class Solver(Configured):
         r = equation.residual(u)
         size = equation.relative(r)
         fresh = ops.ones_like(size) > 0
-        steps = ops.arange(max_iterations + 1)[:, None]
+        steps = ops.arange(max_iterations + 1, dtype="int32")[:, None]  # not int64 by floatx
         traces = [ops.where(steps == 0, size[None], -ops.ones_like(size)[None])] if trace else []
         state = (
             ops.zeros((), "int32"),
