@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from keras_pde.cli import pipes
 from keras_pde.cli.denoise_report import Report
 from keras_pde.cli.denoise_request import Request
 from keras_pde.cli.tables import show_rows
@@ -81,6 +82,8 @@ def denoise_each(
     given = [f"--{name}" for name in FOR_ONE if options[name]]
     if given:
         raise click.UsageError(f"{given[0]} is about one image: give one IN, and a file as OUT.")
+    if pipes.extension(out) is not None or any(str(path) == "-" for path in inputs):
+        raise click.UsageError("A pipe has one image: give one IN, and - for it or for OUT.")
     found = sources(inputs)
     by_name: dict[str, Path] = {}
     for path in found:

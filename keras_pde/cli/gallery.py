@@ -71,7 +71,7 @@ def gallery(
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(names):
             left = folders.time_left(start, number, len(names))
-            target = Path(folder, f"{name}.png")
+            target = Path(folder, f"{name}.tif")  # which has room for every depth
             request = Request(
                 source,
                 target,

@@ -149,7 +149,8 @@ def run(request: Request) -> bool:
         load_networks()
     used = ranges.range_of(image.pixels, image.in_pixels(request.range), image.white, image.depth)
     start = time.perf_counter()
-    with residual_bar(request.tolerance) as show:
+    first = "compiling" if known.size > inpainting.AT_ONCE else "building grids"
+    with residual_bar(request.tolerance, first=first) as show:
         result = inpainting.solve(image.pixels, known, request.order, request.tolerance, show)
     seconds = time.perf_counter() - start
     quality = None

@@ -55,7 +55,7 @@ def list_presets(pattern: str, task: str | None, names: bool, as_json: bool) -> 
     if as_json:
         show_json(entries)
         return
-    left_out = show_rows(
+    show_rows(
         [_row(name, entry) for name, entry in entries.items()],
         right=("params", "metric"),
         dropped=LEFT_OUT_FIRST,
@@ -63,8 +63,6 @@ def list_presets(pattern: str, task: str | None, names: bool, as_json: bool) -> 
     )
     for line in [*_metrics(entries.values()), *_licences(entries)]:
         click.echo(folded_line(line))
-    if left_out:
-        click.echo(folded_line(f"\nnot shown, for want of width: {', '.join(left_out)}"))
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:

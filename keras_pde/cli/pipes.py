@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -64,7 +65,7 @@ def streams(source: str | Path, out: Path) -> Iterator[tuple[str | Path, Path]]:
         IN and OUT to read and write.
 
     Raises:
-        click.UsageError: standard output is a terminal; nothing is on standard input.
+        click.UsageError: standard output is a terminal, or OUT names no kind of image.
     """
     kind = extension(out)
     if kind is None and str(source) != "-":
@@ -73,7 +74,7 @@ def streams(source: str | Path, out: Path) -> Iterator[tuple[str | Path, Path]]:
     if kind is not None and sys.stdout.isatty():
         raise click.UsageError("OUT is standard output, and that is a terminal: add > FILE.")
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder, prefix = Path(name), f"{name}/"
+        folder, prefix = Path(name), f"{name}{os.sep}"
         sink = sys.stdout.buffer
         if str(source) == "-":
             source = folder / "stdin"
@@ -90,7 +91,6 @@ def streams(source: str | Path, out: Path) -> Iterator[tuple[str | Path, Path]]:
             raise OSError(text.replace(prefix, "")) from error
         except ValueError as error:
             raise ValueError(str(error).replace(prefix, "")) from error
-        finally:
-            if kind is not None and out.exists():
-                sink.write(out.read_bytes())
-                sink.flush()
+        if kind is not None:
+            sink.write(out.read_bytes())
+            sink.flush()

@@ -157,8 +157,8 @@ def load_networks() -> None:
 def keep_programs() -> None:
     """Let JAX keep the programs that it compiles, so that the next run of a size finds them.
 
-    They are in the folder that JAX_COMPILATION_CACHE_DIR names, else in the user's cache. Other
-    backends have nothing that saves time: TensorFlow's own cache of XLA's programs was measured.
+    They are in the folder that JAX_COMPILATION_CACHE_DIR names, else in the user's cache. On
+    other backends nothing is kept: TensorFlow's cache of XLA programs saved no time when measured.
     """
     import keras
 
@@ -168,7 +168,7 @@ def keep_programs() -> None:
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(cache / "keras-pde" / "programs"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def load_preset(name: str) -> Any:

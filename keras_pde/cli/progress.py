@@ -48,7 +48,9 @@ def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
 
 
 @contextlib.contextmanager
-def residual_bar(tolerance: float, what: str = "cycle") -> Iterator[Callable[[int, float], None]]:
+def residual_bar(
+    tolerance: float, what: str = "cycle", first: str = "compiling"
+) -> Iterator[Callable[[int, float], None]]:
     """A bar of the residual's way to the tolerance, in decades.
 
     Yields the solver's callback, a function of the cycle and its residual.
@@ -56,12 +58,13 @@ def residual_bar(tolerance: float, what: str = "cycle") -> Iterator[Callable[[in
     Args:
         tolerance: that the residual is to reach.
         what: a step of the solver is called.
+        first: what is said before the first step.
     """
     from rich.progress import TimeElapsedColumn, TimeRemainingColumn
 
     with progress_bar(TimeElapsedColumn(), TimeRemainingColumn()) as bar:
         decades = max(-math.log10(tolerance), 1e-9)
-        task = bar.add_task("compiling", total=decades)
+        task = bar.add_task(first, total=decades)
 
         def show(count: int, residual: float) -> None:
             done = min(max(-math.log10(max(residual, 1e-300)), 0.0), decades)

@@ -36,23 +36,21 @@ def show_rows(
     right: Collection[str] = (),
     dropped: Sequence[str] = (),
     folded: str | None = None,
-) -> list[str]:
+) -> None:
     """Print rows as a table no wider than the terminal; in a pipe the table is whole.
 
     Where the terminal is too narrow, columns are left out in a stated order, and at last each row
-    is printed as lines of a head and a value. The first column is never left out, folded or cut.
+    is printed as lines of a head and a value. The first column is never left out, folded or cut,
+    and heads that are left out are named below the table.
 
     Args:
         rows: a value for each head, the same heads in each.
         right: heads of columns of numbers.
         dropped: heads of columns that may be left out, the first of them first.
         folded: head of the one column whose text may be folded.
-
-    Returns:
-        The heads that were left out.
     """
     if not rows:
-        return []
+        return
     limit, left_out = width(), list[str]()
     widths = {head: max(len(head), *(len(row[head]) for row in rows)) + GAP for head in rows[0]}
     if folded is not None:
@@ -64,7 +62,7 @@ def show_rows(
         del widths[head]
     if sum(widths.values()) > limit + GAP:
         _show_records(rows, limit)
-        return []
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -76,7 +74,8 @@ def show_rows(
     for row in rows:
         table.add_row(*[row[head] for head in widths])
     Console(width=limit, highlight=False, markup=False).print(table)
-    return left_out
+    if left_out:
+        click.echo(folded_line(f"not shown, for want of width: {', '.join(left_out)}\n", limit))
 
 
 def _show_records(rows: Sequence[Mapping[str, str]], limit: int) -> None:

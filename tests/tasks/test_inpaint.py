@@ -522,3 +522,13 @@ def test_cycles_reach_the_solution_of_a_direct_solver(
     found = inpainting.solve(f, known, order, tolerance=1e-10)
     assert found.converged
     np.testing.assert_allclose(found.pixels.reshape(-1), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(("order", "most"), [(2, 9), (4, 40)])
+def test_cycles_are_few_on_every_size(order: int, most: int) -> None:
+    rng = np.random.default_rng(0)
+    for n in (64, 256):
+        known = inpainting.random_mask((n, n), 0.02, 1)
+        found = inpainting.solve(rng.random((n, n, 1)), known, order)
+        assert found.converged
+        assert found.cycles <= most, (n, found.cycles)

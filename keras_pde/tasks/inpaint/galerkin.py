@@ -73,9 +73,8 @@ def solve(
         correction = _cycle(levels, coarsest, residual)
         new = (residual * correction).sum(axis=0)
         direction = correction + _quotient(new, energy) * direction * (count > 0)
-        image = free * (stiff @ direction)
-        step = _quotient(new, (direction * image).sum(axis=0))
-        x = x + step * direction
+        # the direction is 0 on known pixels, so ⟨p, Lᵏp⟩ = ⟨p, Ap⟩
+        x = x + _quotient(new, (direction * (stiff @ direction)).sum(axis=0)) * direction
         residual = free * (right - stiff @ x)  # not by the recursion, which rounding leaves behind
         energy, count, worst = new, count + 1, _largest(residual, size)
         best, since = (worst, 0) if worst < 0.9 * best else (best, since + 1)
