@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from keras_pde.runtime.quiet import import_keras_quietly, started_as_command
@@ -51,6 +52,7 @@ __all__ = [
     "equations",
     "evolve",
     "from_preset",
+    "inpaint",
     "list_presets",
     "metrics",
     "optimizers",
@@ -119,10 +121,15 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise
     from keras_pde.tasks.evolve.evolving import evolve
+    from keras_pde.tasks.inpaint import inpaint
     from keras_pde.tasks.listing import list_presets
     from keras_pde.tasks.restore import degradations, restore
     from keras_pde.tasks.segment.segmenting import segment
     from keras_pde.tasks.training import callbacks, metrics, optimizers
+
+    for _name in __all__:  # so that `from keras_pde.metrics import CertifiedAccuracy` finds them
+        if isinstance(globals()[_name], ModuleType):
+            sys.modules.setdefault(f"{__name__}.{_name}", globals()[_name])
 else:
 
     def __getattr__(name: str) -> object:

@@ -320,7 +320,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
                 np.ones((8, 8, 1), bool),
                 np.ones((8, 8, 1), object),
                 np.ma.masked_array(np.ones((8, 8, 1))),
-                np.ones((8, 8)),
+                np.ones((2, 8, 8, 1)),
                 np.ones((0, 8, 1)),
                 np.full((8, 8, 1), np.nan),
             ]

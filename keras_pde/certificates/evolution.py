@@ -296,5 +296,5 @@ def _why_averaged(
         return "needs a spectrum above −1, which steps up to 2/(L‖K‖²) may reach (S4)"
     if schedule.frozen or schedule.extrapolates:
         return "no rule for frozen diffusivities and extrapolations"
-    steps = "step sizes < 2/(L‖K‖²), monotone flux (S4)"
-    return steps if proved else f"needs {steps}"
+    steps = "step sizes < 2/(L‖K‖²)"
+    return f"{steps}, monotone flux (S4)" if proved else f"a step is too long: needs {steps} (S4)"

@@ -188,7 +188,7 @@ def test_random_masks() -> None:
         ({"mask": np.zeros((8, 9), bool)}, "no known pixel"),
         ({"mask": np.ones((9, 8), bool)}, r"height and width \(8, 9\)"),
         ({"mask": np.ones((8, 9))}, "mask is of bool"),
-        ({"pixels": np.zeros((8, 9))}, r"\(height, width, channels\)"),
+        ({"pixels": np.zeros((2, 8, 9, 1))}, r"\(height, width, channels\)"),
         (
             {"pixels": np.zeros((0, 9, 1)), "mask": np.zeros((0, 9), bool)},
             r"pixels is empty.*\(0, 9, 1\)",

@@ -91,3 +91,26 @@ def test_other_names_are_refused_in_one_line(net: Any, keys: tuple[str, ...]) ->
         with pytest.raises(ValueError, match="takes a dictionary of image, noise") as error:
             call(given)
         assert "\n" not in str(error.value)
+
+
+def test_parts_are_imported_by_their_names() -> None:
+    """`from keras_pde.metrics import ...` finds what `keras_pde.metrics` is."""
+    import keras_pde.activations
+    from keras_pde.metrics import CertifiedAccuracy
+    from keras_pde.problems import Poisson
+
+    assert keras_pde.activations.Charbonnier is keras_pde.activations.get("charbonnier").__class__
+    assert CertifiedAccuracy is keras_pde.metrics.CertifiedAccuracy
+    assert Poisson is keras_pde.problems.Poisson
+
+
+def test_grey_images_are_inpainted_without_a_channel_axis() -> None:
+    ramp = np.tile(np.arange(12.0), (9, 1))
+    known = np.zeros((9, 12), bool)
+    known[:, [0, 11]] = True
+    damaged = np.where(known, ramp, np.nan)
+    filled = keras_pde.inpaint(damaged, known)
+    np.testing.assert_allclose(filled, ramp, atol=1e-4)
+    np.testing.assert_array_equal(keras_pde.inpaint(damaged[..., None], known)[..., 0], filled)
+    with pytest.raises(ValueError, match=r"\(height, width\)"):
+        keras_pde.inpaint(damaged[0], known)

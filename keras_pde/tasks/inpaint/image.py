@@ -62,8 +62,8 @@ def inpaint(
     sparse matrices make the cycles at once; larger images are solved by a network that is compiled.
 
     Args:
-        pixels: f, (height, width, channels) in [0, 1]. What the unknown ones hold, NaN included,
-            does not matter.
+        pixels: f, (height, width) or (height, width, channels), in any units. What the unknown
+            ones hold, NaN included, does not matter.
         mask: (height, width) bool, true where f is known.
         order: 2, homogeneous diffusion, or 4, biharmonic.
         tolerance: relative residual ‖b − Au‖/‖b‖ to reach.
@@ -81,11 +81,12 @@ def inpaint(
     et al. (2012).
 
     Example:
-        >>> from keras_pde.tasks import inpaint as inpainting
-        >>> ramp = np.linspace(0, 1, 9)[None, :, None] * np.ones((9, 1, 1))
-        >>> mask = np.zeros((9, 9), bool)
-        >>> mask[:, [0, 8]] = True
-        >>> bool(np.allclose(inpainting.inpaint(ramp * mask[..., None], mask), ramp, atol=1e-5))
+        >>> import keras_pde
+        >>> ramp = np.tile(np.arange(9), (9, 1))
+        >>> known = np.zeros((9, 9), bool)
+        >>> known[:, [0, 8]] = True
+        >>> filled = keras_pde.inpaint(np.where(known, ramp, 255), known)
+        >>> bool(np.allclose(filled, ramp, atol=1e-4))
         True
     """
     result = solve(pixels, mask, order, tolerance, callback)
@@ -118,6 +119,9 @@ def solve(
         True
     """
     f, known = _checked(pixels, mask)
+    if f.ndim == 2:
+        grey = solve(f[..., None], known, order, tolerance, callback)
+        return grey._replace(pixels=grey.pixels[..., 0])
     tolerance = gate.number(tolerance, "tolerance", low=0, low_open=True, high=1, high_open=True)
     if callback is not None and not callable(callback):
         raise ValueError(
@@ -163,8 +167,11 @@ def _solver(order: int) -> Any:
 
 def _checked(pixels: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     f = gate.array(pixels, "pixels", integers=True, finite=False).astype(np.float64)
-    if f.ndim != 3:
-        raise ValueError(f"pixels must be (height, width, channels). Received: shape {f.shape}")
+    if f.ndim not in (2, 3):
+        raise ValueError(
+            "pixels must be (height, width) or (height, width, channels). Received: shape"
+            f" {f.shape}"
+        )
     if isinstance(mask, np.ma.MaskedArray):
         raise ValueError(
             "mask is a masked array, whose own mask would be lost: give mask.filled(False)"
