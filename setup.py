@@ -26,6 +26,7 @@ compare = ["pyamg>=5"]
 data = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 export = ["onnx>=1.16", "tf2onnx>=1.17", "onnxruntime>=1.19", "ai-edge-litert>=1.2"]
 collection = ["ray[data]>=2.51"]
+sbml = ["python-libsbml>=5.20"]
 fuzz = ['atheris>=3; sys_platform == "linux"']
 sbom = ["cyclonedx-bom>=7.5"]
 mutation = ["cosmic-ray>=8.3", "coverage>=7.6"]
@@ -108,12 +109,14 @@ setup(
         "jax": ["jax>=0.4.30"],
         "torch": ["torch>=2.4"],
         "export": export,
+        "sbml": sbml,
         "tutorials": tutorials,
         "bench": [*compare, "matplotlib>=3.8"],
         "test": [
             *compare,
             *data,
             *export,
+            *sbml,
             *collection,
             *tutorials,
             *fuzz,

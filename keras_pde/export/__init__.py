@@ -9,5 +9,7 @@ in the foreign runtime.
 from keras_pde.export.exporting import Exported, export
 from keras_pde.export.formats import FORMATS as FORMATS
 from keras_pde.export.formats import load_exported
+from keras_pde.export.reaction_network import ReactionNetwork as ReactionNetwork
+from keras_pde.export.reactions import to_reactions
 
-__all__ = ["Exported", "export", "load_exported"]
+__all__ = ["Exported", "export", "load_exported", "to_reactions"]

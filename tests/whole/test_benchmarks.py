@@ -78,6 +78,18 @@ def test_a_segmenter_is_compared_with_a_threshold_and_a_plain_network(script, ca
     assert "Otsu" in capsys.readouterr().out
 
 
+def test_reactions_name_digits_as_their_network_does(script, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "reactions.png"
+    found = script("reactions").main(["--images", "15", "--picture", str(picture)])
+    assert found.network > 0.95
+    assert found.agree == 1
+    assert found.difference < 1e-8
+    assert found.settled < 10
+    assert picture.stat().st_size > 10_000
+    assert "2230 reactions" in capsys.readouterr().out
+
+
 def test_loops_agree_with_unrolled_steps(script, capsys):
     script("loops").main(["--quick"])
     rows = [
