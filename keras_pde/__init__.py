@@ -29,6 +29,8 @@ __all__ = [
     "Lattice",
     "LatticeBoltzmann",
     "Lifting",
+    "MessagePassing",
+    "MessagePassingNetwork",
     "MethodOfLines",
     "MonotoneImplicit",
     "MultigridUNet",
@@ -43,6 +45,7 @@ __all__ = [
     "Stencil",
     "TwoLayerRightHandSide",
     "activations",
+    "allocate",
     "calibrate",
     "callbacks",
     "certify",
@@ -85,6 +88,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         DiffusionBlock,
         ImplicitDiffusion,
         Lifting,
+        MessagePassing,
         MonotoneImplicit,
         OrbitDense,
         PolynomialRightHandSide,
@@ -101,6 +105,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         FSIResNet,
         ImplicitRecurrent,
         LatticeBoltzmann,
+        MessagePassingNetwork,
         MethodOfLines,
         MultigridUNet,
         RobustImplicit,
@@ -117,6 +122,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.presets import from_preset
     from keras_pde.schemes import Schedule, equations, solvers
     from keras_pde.schemes.multigrid import problems, smoothers
+    from keras_pde.tasks.allocate.allocating import allocate
     from keras_pde.tasks.classify.classifying import classify
     from keras_pde.tasks.denoise.calibrating import calibrate
     from keras_pde.tasks.denoise.image import denoise

@@ -268,6 +268,7 @@ KEPT = {
     "collision::l2_l3_a_collision_of_random_weights_is_equivariant_and_keeps_mass_and_momentum": 2,
     "lattice_boltzmann::l2_a_step_commutes_with_the_certified_symmetries_and_no_other": 4,
     "benchmarks::a_collision_is_learned_from_pairs": 0,
+    "message_passing::y1_no_attack_breaks_the_permutations": 1,
     "benchmarks::a_segmenter_is_compared_with_a_threshold_and_a_plain_network": 0,
     "benchmarks::classifiers_are_trained_alike_and_no_attack_breaks_a_certificate": 0,
     "benchmarks::the_cavity_is_near_the_published_velocities": 0,

@@ -25,6 +25,7 @@ TITLES = {  # the house from the top down; what is longest has a page for each o
     "tasks.evolve": "Time stepping",
     "tasks.classify": "Classification",
     "tasks.segment": "Segmentation",
+    "tasks.allocate": "Powers of interfering links",
     "tasks.training": "Training",
     "tasks.many": "Collections and clusters",
     "export": "Export",

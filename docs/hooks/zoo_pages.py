@@ -15,7 +15,15 @@ from repository import ROOT
 MARK = "<!-- the zoo's tables -->"
 HEIGHT = 72  # of thumbnails, in pixels
 PROVED = {"no": "", "norm": "norm stable"}
-FIRST = ("denoise", "inpaint", "solve", "evolve", "classify", "segment")  # then the others
+FIRST = (
+    "denoise",
+    "inpaint",
+    "solve",
+    "evolve",
+    "classify",
+    "segment",
+    "allocate",
+)  # then the others
 
 
 def entries() -> dict[str, Mapping[str, Any]]:
@@ -74,7 +82,8 @@ def tables() -> str:
 def order(entry: Mapping[str, Any]) -> tuple[bool, str, float]:
     """Trained ones first, those of one measure together, the better first."""
     about = entry["metric"]
-    sign = -1 if entry["task"] in ("denoise", "inpaint", "classify", "segment") else 1
+    higher = ("denoise", "inpaint", "classify", "segment", "allocate")
+    sign = -1 if entry["task"] in higher else 1
     return not entry["params"], measure(about["name"]), sign * about["value"]
 
 

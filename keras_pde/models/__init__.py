@@ -8,6 +8,7 @@ from keras_pde.models.fed_resnet import FEDResNet
 from keras_pde.models.fsi_resnet import FSIResNet
 from keras_pde.models.implicit_recurrent import ImplicitRecurrent
 from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
+from keras_pde.models.message_passing_network import MessagePassingNetwork
 from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
 from keras_pde.models.robust_implicit import RobustImplicit
@@ -21,6 +22,7 @@ __all__ = [
     "FSIResNet",
     "ImplicitRecurrent",
     "LatticeBoltzmann",
+    "MessagePassingNetwork",
     "MethodOfLines",
     "MultigridUNet",
     "RobustImplicit",

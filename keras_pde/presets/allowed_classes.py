@@ -66,6 +66,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "Collision": ("layers.collision",),
     "OrbitDense": ("layers.orbit_dense",),
     "MonotoneImplicit": ("layers.monotone_implicit",),
+    "MessagePassing": ("layers.message_passing",),
+    "MessagePassingNetwork": ("models.message_passing_network",),
     "Lifting": ("layers.lifting",),
     "Restriction": ("layers.transfer",),
     "Prolongation": ("layers.transfer",),

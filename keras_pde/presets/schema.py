@@ -10,6 +10,7 @@ from typing import Any
 from keras_pde.presets import limits
 from keras_pde.presets.schema_classifiers import CLASSIFIERS
 from keras_pde.presets.schema_evolution import EVOLUTION
+from keras_pde.presets.schema_graphs import GRAPHS
 from keras_pde.presets.schema_parts import (
     BLOCK_NETWORKS,
     FILTERS,
@@ -123,6 +124,8 @@ SCHEMA: dict[str, dict[str, Check]] = {
     **EVOLUTION,
     # classifiers
     **CLASSIFIERS,
+    # graphs
+    **GRAPHS,
     # steps and what is around them
     "DiffusionBlock": {
         **STEP,

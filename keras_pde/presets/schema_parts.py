@@ -36,7 +36,14 @@ BLOCK_NETWORKS = (
 )
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
 CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "CertifiedSegmenter", "RobustImplicit")
-NETWORKS = (*BLOCK_NETWORKS, "MultigridUNet", *TIME_STEPPERS, *CLASSIFIERS)
+GRAPH_NETWORKS: tuple[str, ...] = ("MessagePassingNetwork",)
+NETWORKS = (
+    *BLOCK_NETWORKS,
+    "MultigridUNet",
+    *TIME_STEPPERS,
+    *CLASSIFIERS,
+    *GRAPH_NETWORKS,
+)
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (
     *(*VARIANCE, "LecunUniform", "VarianceScaling", "RandomNormal", "RandomUniform"),

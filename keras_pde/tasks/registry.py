@@ -15,6 +15,7 @@ _tasks: dict[str, str | Task] = {
     "evolve": "keras_pde.tasks.evolve.task:Evolve",
     "classify": "keras_pde.tasks.classify.task:Classify",
     "segment": "keras_pde.tasks.segment.task:Segment",
+    "allocate": "keras_pde.tasks.allocate.task:Allocate",
 }
 
 

@@ -1,0 +1,1 @@
+"""Sharing a resource between the nodes of a network: the power of interfering links."""
