@@ -37,6 +37,7 @@ __all__ = [
     "OrbitDense",
     "PolynomialRightHandSide",
     "Prolongation",
+    "RBFFlux",
     "Restriction",
     "RobustImplicit",
     "Schedule",
@@ -82,6 +83,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
     from keras_pde.fluxes.flux_activation import FluxActivation
     from keras_pde.fluxes.gated_flux import GatedFlux
+    from keras_pde.fluxes.rbf_flux import RBFFlux
     from keras_pde.fluxes.spline_flux import SplineFlux
     from keras_pde.layers import (
         Collision,

@@ -160,6 +160,17 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "grading": [*NUMBER, 0, None],
         },
     ),
+    "RBFFlux": (
+        keras_pde.RBFFlux,
+        {
+            "centers": [*COUNT, None, 10**6],
+            "extent": [*NUMBER, 0, None],
+            "width": [*NUMBER, 0, 1e3, 1e-3],
+            "largest_slope": [*NUMBER, 0, None],
+            "start": [*WORD, None],
+            "forward": FLAG,
+        },
+    ),
     "CoupledSplineFlux": (
         keras_pde.CoupledSplineFlux,
         {"neighbourhood": [*COUNT, 4, None], "groups": COUNT},

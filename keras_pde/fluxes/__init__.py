@@ -36,6 +36,7 @@ from keras_pde.fluxes.fab import FAB
 from keras_pde.fluxes.flux import Flux
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gated_flux import GatedFlux
+from keras_pde.fluxes.rbf_flux import RBFFlux
 from keras_pde.fluxes.registry import (
     charbonnier,
     fab,
@@ -64,6 +65,7 @@ __all__ = [
     "Linear",
     "PeronaMalik",
     "PeronaMalikExponential",
+    "RBFFlux",
     "ReLU",
     "SmoothReLU",
     "SplineFlux",

@@ -3,6 +3,7 @@
 from keras_pde.fluxes.coupled_spline_flux import CoupledSplineFlux
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.fluxes.gated_flux import GatedFlux
+from keras_pde.fluxes.rbf_flux import RBFFlux
 from keras_pde.fluxes.spline_flux import SplineFlux
 from keras_pde.layers.collision import Collision
 from keras_pde.layers.diffusion_block import DiffusionBlock
@@ -28,6 +29,7 @@ __all__ = [
     "OrbitDense",
     "PolynomialRightHandSide",
     "Prolongation",
+    "RBFFlux",
     "Restriction",
     "SplineFlux",
     "TwoLayerRightHandSide",

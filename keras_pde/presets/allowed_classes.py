@@ -31,6 +31,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "FluxActivation": ("fluxes.flux_activation", "layers.flux_activation"),
     "SplineFlux": ("fluxes.spline_flux", "layers.spline_flux"),
     "CoupledSplineFlux": ("fluxes.coupled_spline_flux", "layers.coupled_spline_flux"),
+    "RBFFlux": ("fluxes.rbf_flux",),
     "GatedFlux": ("fluxes.gated_flux", "layers.gated_flux"),
     "Accelerated": ("schemes.solvers.accelerated", "solvers.accelerated"),
     "Anderson": ("schemes.solvers.anderson", "solvers.anderson"),

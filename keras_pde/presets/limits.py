@@ -35,6 +35,7 @@ KERNEL_SIZE = 63
 CHANNELS = 1024
 SIZE = 1 << 16  # pixels an axis
 KNOTS = 4096
+CENTERS = 256  # of radial basis functions
 PATCH_SIZE = 16
 CONSTANTS = 1 << 22  # numbers of a fixed stencil's kernel
 

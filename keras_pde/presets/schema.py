@@ -185,6 +185,18 @@ SCHEMA: dict[str, dict[str, Check]] = {
         "coupling": optional(real),
     },
     "SplineFlux": SPLINE,
+    "RBFFlux": {
+        **LAYER,
+        "centers": whole(2, limits.CENTERS),
+        "extent": real,
+        "width": optional(real),
+        "largest_slope": real,
+        "start": either(word, Part(*FLUXES)),
+        "forward": flag,
+        "contrast": optional(real),
+        "learn_contrast": flag,
+        "noise_conditioned": flag,
+    },
     "CoupledSplineFlux": {
         **SPLINE,
         "neighbourhood": KERNEL_SIZE,

@@ -21,7 +21,7 @@ from keras_pde.presets.values import (
 PRECISIONS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 _FLUXES = ("Linear", "Charbonnier", "TruncatedTV", "PeronaMalik", "PeronaMalikExponential")
 FLUXES = (*_FLUXES, "Weickert", "TruncatedBFB", "FAB", "ReLU", "SmoothReLU")
-FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux")
+FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux", "RBFFlux")
 OPERATORS = ("ConvOperator", "DenseOperator", "FiniteDifference", "Lattice")
 SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
 SPLITTINGS = ("ForwardBackward", "PeacemanRachford")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from arrays import by_differences, value
 
-from keras_pde import CoupledSplineFlux, FluxActivation, GatedFlux, SplineFlux
+from keras_pde import CoupledSplineFlux, FluxActivation, GatedFlux, RBFFlux, SplineFlux
 from keras_pde.fluxes.flux_layer import FluxLayer
 
 LEARNED = {"learn_contrast": True, "contrast": 0.5}
@@ -32,6 +32,10 @@ KINDS: dict[str, Callable[..., FluxLayer]] = {
     "coupled spline": lambda **o: CoupledSplineFlux(4, 2.5, (-0.4, 1.0), **{**LEARNED, **o}),
     "coupled spline, wide, in groups": lambda **o: CoupledSplineFlux(
         4, 2.5, (0.0, 1.0), grading=1.3, neighbourhood=5, groups=2, **{**LEARNED, **o}
+    ),
+    "Gaussians": lambda **o: RBFFlux(9, 2.0, **{**LEARNED, **o}),
+    "free Gaussians, wide": lambda **o: RBFFlux(
+        8, 2.0, 0.7, 2.5, "fab", forward=False, **{**LEARNED, **o}
     ),
     "gated": lambda **o: GatedFlux(**{"contrast": 0.5, **o}),
     "gated, wide, per channel": lambda **o: GatedFlux(

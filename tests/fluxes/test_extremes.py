@@ -17,6 +17,7 @@ from keras_pde import (
     DiffusionBlock,
     FluxActivation,
     GatedFlux,
+    RBFFlux,
     SplineFlux,
     activations,
 )
@@ -123,6 +124,8 @@ def test_a_spline_is_right_for_huge_states(low: float, contrast: float) -> None:
         *(FluxActivation(name, 0.1, coupled=True) for name in NAMES if "relu" not in name),
         GatedFlux("charbonnier", 0.1),
         CoupledSplineFlux(knots=4, slopes=(-0.3, 1.0), contrast=0.1),
+        RBFFlux(5, contrast=0.1),
+        RBFFlux(5, contrast=0.1, forward=False),
     ],
     ids=lambda layer: f"{type(layer).__name__} {layer.law} {layer.coupled}",
 )
@@ -163,6 +166,7 @@ def test_a_gate_over_a_window_of_zeros_is_no_gate() -> None:
 BROKEN = {
     "explicit": lambda: keras_pde.DiffusionResNet(2, 4, 3),
     "spline": lambda: DiffusionBlock(4, SplineFlux(4)),
+    "Gaussians": lambda: DiffusionBlock(4, RBFFlux(5)),
     "learned contrast": lambda: DiffusionBlock(
         "forward", FluxActivation("charbonnier", learn_contrast=True)
     ),

@@ -230,6 +230,7 @@ VALUES: dict[str, list[Any]] = {
         own("SplineFlux", "fluxes.spline_flux", {"knots": 10**9}),
         own("SplineFlux", "fluxes.spline_flux", {"slopes": [0.0] * 100}),
         own("CoupledSplineFlux", "fluxes.coupled_spline_flux", {"neighbourhood": 9999}),
+        own("RBFFlux", "fluxes.rbf_flux", {"centers": 10**6}),
         own("GatedFlux", "fluxes.gated_flux", {"neighbourhood": 63}),
     ],
     "block": [

@@ -28,6 +28,7 @@ from keras_pde import (
     MonotoneImplicit,
     OrbitDense,
     Prolongation,
+    RBFFlux,
     Restriction,
     SplineFlux,
 )
@@ -63,10 +64,11 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "flux": (FluxActivation, "s"),
     "gated flux": (GatedFlux, "s"),
     "spline": (lambda: SplineFlux(3), "s"),
+    "Gaussians": (lambda: RBFFlux(3), "s"),
     "coupled spline": (lambda: CoupledSplineFlux(3), "s"),
 }
 ANY_CHANNELS = ("restriction", "prolongation", "flux")
-ANY_RANK = ("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline")
+ANY_RANK = ("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline", "Gaussians")
 
 
 def noisy(block: Any = DiffusionBlock, **options: Any) -> Any:
