@@ -153,7 +153,7 @@ CASES = [
             "width": 0.9,
             "largest_slope": 1.5,
             "start": "fab",
-            "forward": False,
+            "nonnegative": False,
             "contrast": 0.5,
             "learn_contrast": True,
             "noise_conditioned": True,

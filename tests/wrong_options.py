@@ -168,7 +168,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "width": [*NUMBER, 0, 1e3, 1e-3],
             "largest_slope": [*NUMBER, 0, None],
             "start": [*WORD, None],
-            "forward": FLAG,
+            "nonnegative": FLAG,
         },
     ),
     "CoupledSplineFlux": (

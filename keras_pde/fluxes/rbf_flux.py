@@ -31,7 +31,7 @@ class RBFFlux(FluxLayer):
     ``largest_slope`` = L for every weight: w is divided by max(1, b/L) with a differentiable bound
     b of sup|Φ′| from samples and third derivatives (X4). So S2 and S5 hold with L and μ ≤ L, and
     the bounds of g and Φ′ at hand are computed to about 1 %. Φ is smooth, becomes constant beyond
-    the centers, and so is never monotone. forward=True makes Φ odd with weights ≥ 0: then g ≥ 0
+    the centers, and so is never monotone. nonnegative=True makes Φ odd with weights ≥ 0: then g ≥ 0
     (forward diffusion), and S1 holds for every weight. Cost: an exponential an entry and center,
     two where Φ is odd.
 
@@ -41,7 +41,7 @@ class RBFFlux(FluxLayer):
         width: γ in units of λ; None is the distance of two centers.
         largest_slope: L > 0.
         start: flux that the weights are fitted to.
-        forward: w₋ᵢ = −wᵢ, wᵢ ≥ 0 for μᵢ > 0; False leaves all weights free, as in TNRD.
+        nonnegative: w₋ᵢ = −wᵢ, wᵢ ≥ 0 for μᵢ > 0; False leaves all weights free, as in TNRD.
         contrast, learn_contrast, noise_conditioned: as in `FluxActivation`; λ scales the centers,
             not the slopes. A learned contrast is one per channel.
 
@@ -71,7 +71,7 @@ class RBFFlux(FluxLayer):
         largest_slope: float = 1.0,
         start: str | activations.Flux = "perona_malik",
         *,
-        forward: bool = True,
+        nonnegative: bool = True,
         contrast: float = 1.0,
         learn_contrast: bool = False,
         noise_conditioned: bool = False,
@@ -89,7 +89,7 @@ class RBFFlux(FluxLayer):
         self.width = gate.number(width, "width", low=0, low_open=True, none=True)
         self.largest_slope = gate.number(largest_slope, "largest_slope", low=0, low_open=True)
         self.start = activations.get(start, "start")
-        self.forward = gate.flag(forward, "forward")
+        self.nonnegative = gate.flag(nonnegative, "nonnegative")
         apart = 2 * self.extent / (self.centers - 1)
         gamma = apart if self.width is None else self.width
         if not apart / 2 <= gamma <= 4 * apart:
@@ -97,7 +97,7 @@ class RBFFlux(FluxLayer):
                 f"width must be from half the distance {apart:g} of two centers to four of"
                 f" it, for Gaussians that overlap and differ. Received: width={width}"
             )
-        self.basis = RadialBasis(self.centers, self.extent, gamma, self.forward)
+        self.basis = RadialBasis(self.centers, self.extent, gamma, self.nonnegative)
         x = np.linspace(-self.extent, self.extent, 8 * self.centers + 1)
         target = np.asarray(
             ops.convert_to_numpy(self.start(ops.convert_to_tensor(x), 1.0)), "float64"
@@ -117,7 +117,7 @@ class RBFFlux(FluxLayer):
         )
 
     def _start_weights(self, shape: Any, dtype: Any = None) -> Any:
-        found = inverse_softplus(self._fitted) if self.forward else self._fitted
+        found = inverse_softplus(self._fitted) if self.nonnegative else self._fitted
         return ops.convert_to_tensor(
             np.repeat(np.asarray(found)[:, None], shape[-1], axis=1), dtype=dtype
         )
@@ -128,9 +128,9 @@ class RBFFlux(FluxLayer):
         at, bent = self.basis.sampled
         if xp is np:
             raw = np.array(ops.convert_to_numpy(raw), dtype=np.float64)
-            free = np.logaddexp(0, raw) if self.forward else raw
+            free = np.logaddexp(0, raw) if self.nonnegative else raw
         else:
-            free = softplus(raw) if self.forward else raw
+            free = softplus(raw) if self.nonnegative else raw
             at, bent = (ops.convert_to_tensor(x, dtype=raw.dtype) for x in (at, bent))
         found, sizes = xp.abs(xp.matmul(at, free)), xp.abs(free)
         highest = xp.max(xp.maximum(found[1:], found[:-1]) + xp.matmul(bent, sizes), axis=0)
@@ -142,7 +142,8 @@ class RBFFlux(FluxLayer):
         """w, and the coefficients of the series around 0."""
         weights = self.weights_now()
         rows = ops.convert_to_tensor(self.basis.series, dtype=weights.dtype)
-        return [weights, ops.matmul(rows, weights)]
+        # not ops.matmul, which computes in float32 on PyTorch
+        return [weights, ops.sum(rows[:, :, None] * weights[None], axis=1)]
 
     def flux_parameters(self, noise: Any = None, rank: int = 4) -> list[Any]:
         """λ, w and the series."""
@@ -165,7 +166,7 @@ class RBFFlux(FluxLayer):
         total, inverse = ops.zeros_like(x), 1 / self.basis.width
         for i, mean in enumerate(self._means):
             here = function((x - mean) * inverse)
-            if self.forward:
+            if self.nonnegative:
                 here = here - function((x + mean) * inverse)
             total = total + weights[i] * here
         return total
@@ -230,7 +231,7 @@ class RBFFlux(FluxLayer):
     @property
     def diffusivity_bounds(self) -> tuple[float, float]:
         """(inf g, sup g) of the sum at hand; g is a mean of slopes."""
-        least = 0.0 if self.forward else -self.largest_slope
+        least = 0.0 if self.nonnegative else -self.largest_slope
         if not self.built:
             return least, self.largest_slope
         low, high = self.basis.diffusivities(self.weights_now(np))
@@ -249,7 +250,7 @@ class RBFFlux(FluxLayer):
     @property
     def law(self) -> str:
         """What the sum is made of."""
-        kind = "g ≥ 0, " if self.forward else ""
+        kind = "g ≥ 0, " if self.nonnegative else ""
         return f"{self.centers} Gaussians, {kind}slopes up to {self.largest_slope:g}"
 
     def get_config(self) -> dict[str, Any]:
@@ -260,7 +261,7 @@ class RBFFlux(FluxLayer):
             "extent": self.extent,
             "width": self.width,
             "largest_slope": self.largest_slope,
-            "forward": self.forward,
+            "nonnegative": self.nonnegative,
         }
         del config["per_channel"]
         return {**config, "start": activations.serialize(self.start)}

@@ -88,7 +88,9 @@ class SmoothReLU(Flux):
         larger: no square overflows, and each formula above is free of cancellation.
         """
         wide = at_least_float32(s)
-        size, corner = ops.abs(wide), 2 * self._contrast(contrast, wide)
+        # a tensor: of a number where makes float32 on PyTorch
+        corner = ops.convert_to_tensor(2 * self._contrast(contrast, wide), dtype=wide.dtype)
+        size = ops.abs(wide)
         far = size > corner
         small = ops.where(far, corner, size)
         q = small / ops.where(far, size, corner)

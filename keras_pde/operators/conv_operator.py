@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -231,9 +232,9 @@ class ConvOperator(NormedConvolution):
         """The kernels, zero-mean and normalised where asked for."""
         kernels = [at_least_float32(ops.convert_to_tensor(k)) for k in self.kernels]
         if self.zero_mean:
-            kernels[0] = kernels[0] - ops.mean(
-                kernels[0], axis=tuple(range(self.ndim)), keepdims=True
-            )
+            axes, points = tuple(range(self.ndim)), math.prod(kernels[0].shape[: self.ndim])
+            # not ops.mean, which sums in float32 on JAX
+            kernels[0] = kernels[0] - ops.sum(kernels[0], axes, keepdims=True) / points
         return normalized(kernels, self.boundary, self.normalize)
 
     def parts(self, u: Tensor, weights: list[Tensor] | None = None) -> list[Tensor]:

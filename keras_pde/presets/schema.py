@@ -192,7 +192,7 @@ SCHEMA: dict[str, dict[str, Check]] = {
         "width": optional(real),
         "largest_slope": real,
         "start": either(word, Part(*FLUXES)),
-        "forward": flag,
+        "nonnegative": flag,
         "contrast": optional(real),
         "learn_contrast": flag,
         "noise_conditioned": flag,

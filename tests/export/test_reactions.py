@@ -40,6 +40,11 @@ def cascade(rng: np.random.Generator, sizes: tuple[int, ...] = (6, 5, 3)) -> ker
     return net
 
 
+def output(net: keras.Model, x: np.ndarray) -> np.ndarray:
+    """In float64; of an array PyTorch's backend would make float32."""
+    return value(net(keras.ops.convert_to_tensor(x, dtype="float64")))
+
+
 def residual(rng: np.random.Generator) -> keras.Model:
     """Every kind of layer that a graph may have."""
     u = image = keras.Input((2, 3), **D)
@@ -67,7 +72,7 @@ def test_x1_the_steady_state_is_the_network_s_output_from_four_starts(
     rng: np.random.Generator,
 ) -> None:
     net, x = cascade(rng), rng.random(4)
-    chemistry, expected = to_reactions(net), value(net(x[None]))[0]
+    chemistry, expected = to_reactions(net), output(net, x[None])[0]
     assert chemistry.species[4:10] == tuple(f"H1_{i}" for i in range(1, 7))
     starts = (0.0, 0.01, 10.0, rng.random(14) * 3)
     found = [chemistry.simulate(x, units=start, tolerance=1e-12) for start in starts]
@@ -89,7 +94,7 @@ def test_x2_a_cascade_settles_at_the_rate_that_was_measured() -> None:
         chemistry, times = to_reactions(net, signed_inputs=True), np.linspace(0, 25, 251)
         start = rng.random(14) * 2
         run = chemistry.simulate(x, 25, units=start, tolerance=1e-13, times=times)
-        error = np.abs(run.outputs - value(net(x[None]))).max(axis=1)
+        error = np.abs(run.outputs - output(net, x[None])).max(axis=1)
         seen = (error < 1e-4) & (error > 1e-10)
         rates.append(np.polyfit(times[seen], np.log(error[seen]), 1)[0])
         assert chemistry.decay_rate == pytest.approx(2 * ROOT_H)
@@ -127,7 +132,7 @@ def test_x3_signed_inputs_and_outputs_are_differences(
     x = rng.normal(size=(2, 3))
     image = x[None] if make is residual else x[None, ..., None]
     run = chemistry.simulate(image[0], tolerance=1e-12)
-    np.testing.assert_allclose(run.outputs[-1], value(net(image))[0], atol=1e-11)
+    np.testing.assert_allclose(run.outputs[-1], output(net, image)[0], atol=1e-11)
     assert run.states.min() >= 0
     assert all(r.rate > 0 and len(r.reactants) <= 2 for r in chemistry.reactions)
 

@@ -35,7 +35,7 @@ KINDS: dict[str, Callable[..., FluxLayer]] = {
     ),
     "Gaussians": lambda **o: RBFFlux(9, 2.0, **{**LEARNED, **o}),
     "free Gaussians, wide": lambda **o: RBFFlux(
-        8, 2.0, 0.7, 2.5, "fab", forward=False, **{**LEARNED, **o}
+        8, 2.0, 0.7, 2.5, "fab", nonnegative=False, **{**LEARNED, **o}
     ),
     "gated": lambda **o: GatedFlux(**{"contrast": 0.5, **o}),
     "gated, wide, per channel": lambda **o: GatedFlux(

@@ -125,7 +125,7 @@ def test_a_spline_is_right_for_huge_states(low: float, contrast: float) -> None:
         GatedFlux("charbonnier", 0.1),
         CoupledSplineFlux(knots=4, slopes=(-0.3, 1.0), contrast=0.1),
         RBFFlux(5, contrast=0.1),
-        RBFFlux(5, contrast=0.1, forward=False),
+        RBFFlux(5, contrast=0.1, nonnegative=False),
     ],
     ids=lambda layer: f"{type(layer).__name__} {layer.law} {layer.coupled}",
 )

@@ -15,8 +15,8 @@ D: dict[str, Any] = {"dtype": "float64"}
 CASES = {
     "odd": {"centers": 9, "extent": 2.0},
     "odd, wide": {"centers": 12, "extent": 3.0, "width": 1.5},
-    "free": {"centers": 9, "extent": 2.0, "forward": False},
-    "free, narrow": {"centers": 7, "extent": 4.0, "width": 0.7, "forward": False},
+    "free": {"centers": 9, "extent": 2.0, "nonnegative": False},
+    "free, narrow": {"centers": 7, "extent": 4.0, "width": 0.7, "nonnegative": False},
 }
 
 
@@ -33,7 +33,7 @@ def extremes(layer: RBFFlux) -> tuple[float, float, float, float]:
     basis, weights = layer.basis, layer.weights_now(np)
     x = np.linspace(-basis.end, basis.end, 40_001)
     mu = np.linspace(-layer.extent, layer.extent, layer.centers)
-    if layer.forward:
+    if layer.nonnegative:
         weights = np.concatenate([-weights[::-1], np.zeros((layer.centers % 2, 3)), weights])
     z = (x[:, None] - mu) / basis.width
     slope = (-z * np.exp(-z * z / 2) / basis.width) @ weights
@@ -97,7 +97,7 @@ def test_x4_of_odd_sums_the_diffusivity_is_never_negative_and_s1_holds(
         u = rng.normal(size=(20, 8, 8, 2)) * 10.0 ** rng.uniform(-2, 2, (20, 1, 1, 1))
         norms = [np.sqrt(np.sum(x**2, axis=(1, 2, 3))) for x in (run(block, u), u)]
         assert np.all(norms[0] <= norms[1] * (1 + 1e-12))
-    free = RBFFlux(9, 1.0, forward=False, **D)
+    free = RBFFlux(9, 1.0, nonnegative=False, **D)
     free.build((None, 2))
     free.raw_weights.assign(-value(free.raw_weights))
     assert free.diffusivity_bounds[0] < 0
@@ -107,11 +107,11 @@ def test_x4_of_odd_sums_the_diffusivity_is_never_negative_and_s1_holds(
 def test_the_start_is_the_flux_that_it_is_fitted_to() -> None:
     s = np.linspace(-3.5, 3.5, 141)[:, None]
     for start, error in (("perona_malik", 0.01), ("weickert", 0.05), ("fab", 0.01)):
-        for forward in (True, False):
-            layer = RBFFlux(33, 4.0, None, 3.0, start, forward=forward, **D)
+        for odd in (True, False):
+            layer = RBFFlux(33, 4.0, None, 3.0, start, nonnegative=odd, **D)
             found = run(layer, s)
-            if not (forward and start == "fab"):  # of which g < 0
-                assert np.abs(found - value(layer.start(s))).max() < error, (start, forward)
+            if not (odd and start == "fab"):  # of which g < 0
+                assert np.abs(found - value(layer.start(s))).max() < error, (start, odd)
 
 
 def tnrd(
@@ -144,7 +144,7 @@ def tnrd(
 def test_x5_tnrd_s_map_is_ours(boundary: str, pad: str, rng: np.random.Generator) -> None:
     """Everywhere on tori; with reflected images but for the pixels that see the border."""
     operator = ConvOperator(6, 5, boundary=boundary, zero_mean=True, **D)
-    flux = RBFFlux(63, 3.1, 0.1, 1e3, forward=False, **D)
+    flux = RBFFlux(63, 3.1, 0.1, 1e3, nonnegative=False, **D)
     block = DiffusionBlock(operator, flux, 1.0, data_weight="learned", **D)
     net = DiffusionResNet(3 if boundary == "periodic" else 1, block=block)
     net.build((None, None, None, 1))
