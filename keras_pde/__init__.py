@@ -41,6 +41,8 @@ __all__ = [
     "Restriction",
     "RobustImplicit",
     "Schedule",
+    "Sinusoidal",
+    "SinusoidalNetwork",
     "SmoothInDepth",
     "SplineFlux",
     "Stencil",
@@ -62,6 +64,7 @@ __all__ = [
     "optimizers",
     "plotting",
     "problems",
+    "represent",
     "restore",
     "schemes",
     "segment",
@@ -96,6 +99,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         PolynomialRightHandSide,
         Prolongation,
         Restriction,
+        Sinusoidal,
         TwoLayerRightHandSide,
     )
     from keras_pde.models import (
@@ -111,6 +115,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         MethodOfLines,
         MultigridUNet,
         RobustImplicit,
+        SinusoidalNetwork,
         plotting,
     )
     from keras_pde.operators import (
@@ -131,6 +136,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
     from keras_pde.tasks.evolve.evolving import evolve
     from keras_pde.tasks.inpaint import inpaint
     from keras_pde.tasks.listing import list_presets
+    from keras_pde.tasks.represent.representing import represent
     from keras_pde.tasks.restore import degradations, restore
     from keras_pde.tasks.segment.segmenting import segment
     from keras_pde.tasks.training import callbacks, metrics, optimizers

@@ -27,6 +27,7 @@ from keras_pde import (
     MultigridUNet,
     RBFFlux,
     Restriction,
+    Sinusoidal,
     SplineFlux,
     activations,
     problems,
@@ -358,6 +359,15 @@ CASES += [
         },
         elsewhere={
             "maximum norm": lambda: {"units": 7, "flux": "charbonnier", "solver": "anderson"},
+        },
+    ),
+    Case(
+        Sinusoidal,
+        lambda: {
+            "units": 5,
+            "omega": 0.6,
+            "initializer": "he_normal",
+            "bias_initializer": "random_normal",
         },
     ),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),

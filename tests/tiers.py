@@ -14,12 +14,12 @@ from collections.abc import Iterable
 # "file::test", less their common "test_": cases that the quick tier keeps
 KEPT = {
     # all variants in all precisions: the quick tier takes every argument once
-    "conformance::every_weight_gets_a_gradient": 19,
+    "conformance::every_weight_gets_a_gradient": 20,
     "conformance::a_stateless_call_computes_in_the_model_s_precision": 2,
-    "conformance::any_spatial_rank": 19,
+    "conformance::any_spatial_rank": 20,
     "conformance::keras_layer_suite_with_training": 3,
     "conformance::compiled_with_dynamic_sizes_equals_eager": 4,
-    "conformance::precisions_agree": 17,
+    "conformance::precisions_agree": 18,
     "conformance::saved_models_load_in_a_fresh_process": 0,
     "accelerators::a_model_and_its_gradient_lower_whole": 0,
     "accelerators::a_preset_lowers_whole": 1,
@@ -269,6 +269,7 @@ KEPT = {
     "lattice_boltzmann::l2_a_step_commutes_with_the_certified_symmetries_and_no_other": 4,
     "benchmarks::a_collision_is_learned_from_pairs": 0,
     "message_passing::y1_no_attack_breaks_the_permutations": 1,
+    "benchmarks::layers_of_sines_are_compared_with_siren": 0,
     "benchmarks::a_segmenter_is_compared_with_a_threshold_and_a_plain_network": 0,
     "benchmarks::classifiers_are_trained_alike_and_no_attack_breaks_a_certificate": 0,
     "benchmarks::the_cavity_is_near_the_published_velocities": 0,

@@ -26,6 +26,7 @@ TITLES = {  # the house from the top down; what is longest has a page for each o
     "tasks.classify": "Classification",
     "tasks.segment": "Segmentation",
     "tasks.allocate": "Powers of interfering links",
+    "tasks.represent": "Representation",
     "tasks.training": "Training",
     "tasks.many": "Collections and clusters",
     "export": "Export",

@@ -23,6 +23,7 @@ FIRST = (
     "classify",
     "segment",
     "allocate",
+    "represent",
 )  # then the others
 
 
@@ -82,7 +83,7 @@ def tables() -> str:
 def order(entry: Mapping[str, Any]) -> tuple[bool, str, float]:
     """Trained ones first, those of one measure together, the better first."""
     about = entry["metric"]
-    higher = ("denoise", "inpaint", "classify", "segment", "allocate")
+    higher = ("denoise", "inpaint", "classify", "segment", "allocate", "represent")
     sign = -1 if entry["task"] in higher else 1
     return not entry["params"], measure(about["name"]), sign * about["value"]
 

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "evolve": "keras_pde.cli.evolve:evolve",
     "classify": "keras_pde.cli.classify:classify",
     "segment": "keras_pde.cli.segment:segment",
+    "represent": "keras_pde.cli.represent:represent",
     "certify": "keras_pde.cli.certify:certify",
     "verify": "keras_pde.cli.verify:verify",
     "evaluate": "keras_pde.cli.evaluate:evaluate",

@@ -13,6 +13,7 @@ from keras_pde.layers.message_passing import MessagePassing
 from keras_pde.layers.monotone_implicit import MonotoneImplicit
 from keras_pde.layers.orbit_dense import OrbitDense
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
+from keras_pde.layers.sinusoidal import Sinusoidal
 from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.layers.two_layer_right_hand_side import TwoLayerRightHandSide
 
@@ -31,6 +32,7 @@ __all__ = [
     "Prolongation",
     "RBFFlux",
     "Restriction",
+    "Sinusoidal",
     "SplineFlux",
     "TwoLayerRightHandSide",
 ]

@@ -12,6 +12,7 @@ from keras_pde.models.message_passing_network import MessagePassingNetwork
 from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
 from keras_pde.models.robust_implicit import RobustImplicit
+from keras_pde.models.sinusoidal_network import SinusoidalNetwork
 
 __all__ = [
     "CertifiedClassifier",
@@ -26,4 +27,5 @@ __all__ = [
     "MethodOfLines",
     "MultigridUNet",
     "RobustImplicit",
+    "SinusoidalNetwork",
 ]

@@ -61,6 +61,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "TwoLayerRightHandSide": ("layers.two_layer_right_hand_side",),
     "Equation": ("schemes.equations.equation",),
     "LatticeBoltzmann": ("models.lattice_boltzmann",),
+    "SinusoidalNetwork": ("models.sinusoidal_network",),
+    "Sinusoidal": ("layers.sinusoidal",),
     "Features": ("models.features",),
     "DiffusionBlock": ("layers.diffusion_block",),
     "ImplicitDiffusion": ("layers.implicit_diffusion",),

@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_pde.presets import limits
 from keras_pde.presets.schema_classifiers import CLASSIFIERS
+from keras_pde.presets.schema_coordinates import COORDINATES
 from keras_pde.presets.schema_evolution import EVOLUTION
 from keras_pde.presets.schema_graphs import GRAPHS
 from keras_pde.presets.schema_parts import (
@@ -126,6 +127,8 @@ SCHEMA: dict[str, dict[str, Check]] = {
     **CLASSIFIERS,
     # graphs
     **GRAPHS,
+    # functions of coordinates
+    **COORDINATES,
     # steps and what is around them
     "DiffusionBlock": {
         **STEP,

@@ -37,12 +37,14 @@ BLOCK_NETWORKS = (
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
 CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "CertifiedSegmenter", "RobustImplicit")
 GRAPH_NETWORKS: tuple[str, ...] = ("MessagePassingNetwork",)
+COORDINATE_NETWORKS: tuple[str, ...] = ("SinusoidalNetwork",)
 NETWORKS = (
     *BLOCK_NETWORKS,
     "MultigridUNet",
     *TIME_STEPPERS,
     *CLASSIFIERS,
     *GRAPH_NETWORKS,
+    *COORDINATE_NETWORKS,
 )
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

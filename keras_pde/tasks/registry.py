@@ -16,6 +16,7 @@ _tasks: dict[str, str | Task] = {
     "classify": "keras_pde.tasks.classify.task:Classify",
     "segment": "keras_pde.tasks.segment.task:Segment",
     "allocate": "keras_pde.tasks.allocate.task:Allocate",
+    "represent": "keras_pde.tasks.represent.task:Represent",
 }
 
 

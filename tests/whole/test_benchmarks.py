@@ -70,6 +70,15 @@ def test_classifiers_are_trained_alike_and_no_attack_breaks_a_certificate(script
     assert (tmp_path / "certified.png").stat().st_size > 5_000
 
 
+def test_layers_of_sines_are_compared_with_siren(script, tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = script("represented").main(["--quick", "--picture", str(tmp_path / "u.png")])
+    assert rows["ω = 16"][0] > rows["ω = 1"][0]  # too small an ω learns no detail
+    assert rows["ω = 64"][1] < rows["ω = 16"][1]  # and too large a one swings between the points
+    assert any(name.startswith("SIREN") for name in rows)
+    assert (tmp_path / "u.png").stat().st_size > 5_000
+
+
 def test_a_segmenter_is_compared_with_a_threshold_and_a_plain_network(script, capsys):
     otsu, free, mine = script("segmented").main(["--steps", "2"])
     assert mine["IoU"] > otsu["IoU"] > 50

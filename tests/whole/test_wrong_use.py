@@ -30,6 +30,7 @@ from keras_pde import (
     Prolongation,
     RBFFlux,
     Restriction,
+    Sinusoidal,
     SplineFlux,
 )
 from keras_pde.models.timed import Timed
@@ -50,6 +51,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "dense layer on orbits": (lambda: OrbitDense([[7, *range(7)]], 3), "u"),
     "dense operator": (lambda: DenseOperator(3), "u"),
     "equilibrium": (lambda: MonotoneImplicit(3), "u"),
+    "sines": (lambda: Sinusoidal(3), "u"),
     "equation": (lambda: keras_pde.PolynomialRightHandSide(keras_pde.equations.burgers(2)), "u"),
     "derivatives": (lambda: FiniteDifference([(1, 0), (0, 2)]), "u"),
     "learned derivatives": (lambda: FiniteDifference("gradient", learned=True), "u"),
@@ -68,7 +70,10 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "coupled spline": (lambda: CoupledSplineFlux(3), "s"),
 }
 ANY_CHANNELS = ("restriction", "prolongation", "flux")
-ANY_RANK = ("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline", "Gaussians")
+ANY_RANK = (
+    *("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline", "Gaussians"),
+    "sines",
+)
 
 
 def noisy(block: Any = DiffusionBlock, **options: Any) -> Any:
@@ -93,6 +98,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
     "RobustImplicit": (lambda: keras_pde.RobustImplicit(3, 4), {"image": X}),
     "CertifiedClassifier": (lambda: keras_pde.CertifiedClassifier(3, blocks=1), {"image": X}),
     "CertifiedSegmenter": (lambda: keras_pde.CertifiedSegmenter(3, blocks=1), {"image": X}),
+    "SinusoidalNetwork": (lambda: keras_pde.SinusoidalNetwork((4,)), {"coordinates": X}),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
         {"state": np.concatenate([X] * 4 + [X[..., :1]], -1)},

@@ -1,0 +1,1 @@
+"""Representing a picture, a signal or a distance as a function of coordinates."""
