@@ -23,7 +23,7 @@ from keras_pde.runtime.precision import drawn_wide
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import Level
 from keras_pde.schemes.multigrid.problems import Problem
-from keras_pde.schemes.multigrid.smoothers import Step
+from keras_pde.schemes.multigrid.smoother import Smoother, Step
 
 KERNEL_SIZE = 3
 LOOSENESS = 1.15
@@ -44,13 +44,14 @@ class LearnedLevel(LimitedLayer):
         problem: Problem,
         index: int,
         channels: int,
+        smoother: Smoother,
         steps: tuple[list[Step], list[Step]],
         last: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.problem, self.index, self.channels, self.last = problem, index, channels, last
-        self.plan = steps
+        self.smoother, self.plan = smoother, steps
         law = problem.flux
         self.flux = FluxActivation(
             "linear" if law is None else law.flux,
@@ -109,9 +110,16 @@ class LearnedLevel(LimitedLayer):
             for side, steps in zip(("before", "after"), self.plan, strict=True)
             for k, step in enumerate(steps)
         ]
-        self.step_weights = [
-            filled(f"weight_{name}", self.channels, step.weight) for name, step in named
-        ]
+        self.step_weights = []
+        for name, step in named:
+            start = self.smoother.start(step.weight, self.ndim, self.channels)
+            self.step_weights.append(
+                self.add_weight(
+                    shape=start.shape,
+                    initializer=functools.partial(_given, start),
+                    name=f"weight_{name}",
+                )
+            )
         self.built = True
 
     def on(self, grid: Grid, dtype: str) -> BoundLevel:
@@ -176,6 +184,10 @@ class BoundLevel(Level):
         """b/D; an isolated point of a reflecting grid has D = 0 and stays."""
         return b / ops.where(diagonal > 0, diagonal, ops.ones_like(diagonal))
 
+    def update(self, residual: Any, weight: Any) -> Any:
+        """What the smoother makes of D⁻¹(b − Ax)."""
+        return self.layer.smoother.update(residual, weight, self.layer.boundary)
+
     def restrict(self, r: Any) -> Any:
         """Learned restriction."""
         return self.layer.restriction(r)
@@ -183,6 +195,10 @@ class BoundLevel(Level):
     def prolong(self, e: Any) -> Any:
         """Learned prolongation."""
         return self.layer.prolongation(e, sizes=self.grid.sizes)
+
+
+def _given(start: np.ndarray, shape: Any, dtype: Any = None) -> Any:
+    return ops.convert_to_tensor(start, dtype=dtype)
 
 
 def smallest_size(levels: int, boundary: str) -> int:

@@ -62,7 +62,7 @@ def describe(model: MultigridSolver, outputs: int | None) -> str:
 
 
 def _damping(model: MultigridSolver, ndim: int) -> str:
-    if model.smoother.needs_colours or model.problem.screening:
+    if model.smoother.learned or model.smoother.needs_colours or model.problem.screening:
         return ""
     bounds = (1 / ndim ** (model.problem.order // 2), 2.0 ** (model.problem.order // 2))
     before, after = model.smoother.steps(

@@ -124,6 +124,8 @@ class MultigridUNet(MultigridSolver):
             raise ValueError(
                 "Inpainting has coarse operators of corrections only: use fas=False, or None"
             )
+        if self.channels is None and self.smoother.learned:
+            raise ValueError(f"{self.smoother!r} is for a learned net: give channels as well")
         if self.channels is None and self.outputs is not None:
             raise ValueError("outputs is for a learned net: give channels as well")
         if self.channels is None and self.noise_conditioned:
@@ -182,6 +184,7 @@ class MultigridUNet(MultigridSolver):
                 self.problem,
                 index,
                 int(self.channels or 1),
+                self.smoother,
                 steps,
                 index == count - 1,
                 dtype=self.dtype_policy,

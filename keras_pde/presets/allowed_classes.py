@@ -47,6 +47,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "Jacobi": _SMOOTHERS,
     "Chebyshev": _SMOOTHERS,
     "RedBlack": _SMOOTHERS,
+    "MgNet": ("schemes.multigrid.smoothers",),
     "DiffusionResNet": ("models.diffusion_resnet",),
     "FEDResNet": ("models.fed_resnet",),
     "FSIResNet": ("models.fsi_resnet",),

@@ -215,6 +215,7 @@ SCHEMA: dict[str, dict[str, Check]] = {
     },
     "Jacobi": {"weight": optional(real)},
     "RedBlack": {"weight": optional(real)},
+    "MgNet": {"activation": either(word, Part(*FLUXES)), "kernel_size": KERNEL_SIZE},
     "Chebyshev": {"share": optional(real), "symmetric": flag},
     "Poisson": BOUNDARY,
     "Biharmonic": BOUNDARY,

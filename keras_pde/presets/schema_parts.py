@@ -25,7 +25,7 @@ FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux",
 OPERATORS = ("ConvOperator", "DenseOperator", "FiniteDifference", "Lattice")
 SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
 SPLITTINGS = ("ForwardBackward", "PeacemanRachford")
-SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack")
+SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack", "MgNet")
 PROBLEMS = ("Poisson", "ScreenedPoisson", "Biharmonic", "Inpainting", "Diffusion")
 BLOCK_NETWORKS = (
     "DiffusionResNet",

@@ -15,7 +15,7 @@ from keras import ops
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.multigrid.level import Level
-from keras_pde.schemes.multigrid.smoothers import Step
+from keras_pde.schemes.multigrid.smoother import Step
 from keras_pde.schemes.multigrid.smoothing import smooth
 
 SWEEPS_OF_THE_COARSEST = 10  # where no dense matrix solves: nonlinear or learned

@@ -37,6 +37,10 @@ class Level(ABC):
         """b/D, for a diagonal without zeros."""
         return b / diagonal
 
+    def update(self, residual: Tensor, weight: Number) -> Tensor:
+        """What a smoothing step adds to x, from D⁻¹(b − Ax) and the step's weight."""
+        return residual * weight
+
     def restrict(self, r: Tensor) -> Tensor:
         """A residual on the next coarser grid."""
         return self.grid.restrict(r)

@@ -11,6 +11,8 @@ steps damp it by
 * `RedBlack`: Gauss-Seidel over two colours, the best of them: 1/4 for a step in 2-D, less with
   overrelaxation.
 
+`MgNet` is for learned nets: kernels in the place of weights, and an activation (X6).
+
 A V(ν₁, ν₂) cycle takes the first ν₁ of ν₁ + ν₂ weights before the coarse correction and the others
 after it: of steps that commute, its factor depends on their product only (M1).
 
@@ -21,64 +23,24 @@ arXiv:2107.14742 (2021).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from keras_pde import fluxes as activations
+from keras_pde.operators.boundary import extend
 from keras_pde.runtime import gate
-from keras_pde.runtime.registry import Configured, find
-from keras_pde.runtime.types import Number
+from keras_pde.runtime.precision import as_in
+from keras_pde.runtime.registry import find
+from keras_pde.runtime.types import Number, Tensor
+from keras_pde.schemes.multigrid.smoother import Smoother, Step
 
-__all__ = ["Chebyshev", "Jacobi", "RedBlack", "Smoother", "get"]
+__all__ = ["Chebyshev", "Jacobi", "MgNet", "RedBlack", "Smoother", "get"]
 
+WIDEST = 63  # kernels of `MgNet`
 _REGISTERED = keras.saving.register_keras_serializable(package="keras_pde")
-
-
-class Step(NamedTuple):
-    """One smoothing step: its weight, and the colour it acts on (None: all points)."""
-
-    weight: Number
-    colour: int | None = None
-
-    @property
-    def sign(self) -> float | None:
-        """1 for colour 0, −1 for colour 1, as `Level.parity` has it; None for all points."""
-        return None if self.colour is None else 1.0 - 2.0 * self.colour
-
-
-class Smoother(Configured):
-    """Base: x⁺ = x + ωₖD⁻¹(b − Ax).
-
-    A subclass lists the steps before and after the coarse correction, and says whether they act on
-    the points of one colour at a time.
-
-    Example:
-        >>> from keras_pde import smoothers
-        >>> smoothers.get("jacobi").name
-        'jacobi'
-    """
-
-    key: str = ""
-    needs_colours: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name by which `get` finds it; of a smoother that `get` does not know, its class's."""
-        return self.key or type(self).__name__
-
-    def steps(
-        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
-    ) -> tuple[list[Step], list[Step]]:
-        """The steps before and after the coarse correction.
-
-        Args:
-            before: number of steps before it.
-            after: number of steps after it.
-            bounds: (low, high), where the rough part of the spectrum of D⁻¹A lies.
-            ndim: number of spatial dimensions.
-        """
-        raise NotImplementedError
 
 
 @_REGISTERED
@@ -213,7 +175,68 @@ class RedBlack(Smoother):
         return {"weight": self.weight}
 
 
-_BY_NAME: dict[str, type[Smoother]] = {cls.key: cls for cls in (Jacobi, Chebyshev, RedBlack)}
+@_REGISTERED
+class MgNet(Smoother):
+    """x⁺ = x + σ(Bₖ ∗ σ(D⁻¹(b − Ax))), with learned kernels Bₖ between all channels.
+
+    For a learned `MultigridUNet`, which is then the network MgNet with the way back up. Bₖ = ωₖδ at
+    first, with the weights of `Chebyshev`, so with σ = "linear" it starts as the cycle itself (X6).
+
+    Args:
+        activation: σ, a flux or its name.
+        kernel_size: of Bₖ, odd.
+
+    Raises:
+        ValueError: an unknown flux, an even width.
+
+    Source: He, Xu, arXiv:1901.10415 (2019).
+
+    Example:
+        >>> from keras_pde import MultigridUNet, smoothers
+        >>> net = MultigridUNet("screened_poisson", smoother=smoothers.MgNet("relu"), channels=4)
+        >>> tuple(net(np.ones((1, 32, 32, 1), "float32")).shape)
+        (1, 32, 32, 1)
+    """
+
+    key = "mgnet"
+    learned = True
+
+    def __init__(self, activation: str | activations.Flux = "relu", kernel_size: int = 3) -> None:
+        self.activation = activations.get(activation, "activation")
+        if gate.count(kernel_size, "kernel_size", high=WIDEST) % 2 == 0:
+            raise ValueError(
+                f"A kernel around a point has an odd width. Received: kernel_size={kernel_size}"
+            )
+        self.kernel_size = kernel_size
+
+    def steps(
+        self, before: int, after: int, bounds: tuple[Number, Number], ndim: int = 2
+    ) -> tuple[list[Step], list[Step]]:
+        """Those of `Chebyshev`, from which the kernels start."""
+        return Chebyshev().steps(before, after, bounds, ndim)
+
+    def start(self, weight: float, ndim: int, channels: int) -> np.ndarray:
+        """ωδ, which leaves every channel by itself."""
+        kernel = np.zeros((*(self.kernel_size,) * ndim, channels, channels))
+        kernel[(self.kernel_size // 2,) * ndim] = weight * np.eye(channels)
+        return kernel
+
+    def update(self, residual: Tensor, weight: Tensor, boundary: str) -> Tensor:
+        """σ(B ∗ σ(r))."""
+        reach = [(self.kernel_size // 2,) * 2] * (len(residual.shape) - 2)
+        wide = extend(self.activation(residual), reach, boundary)
+        return self.activation(ops.conv(wide, as_in(weight, wide), data_format="channels_last"))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            "activation": activations.serialize(self.activation),
+            "kernel_size": self.kernel_size,
+        }
+
+
+_KINDS: tuple[type[Smoother], ...] = (Jacobi, Chebyshev, RedBlack, MgNet)
+_BY_NAME: dict[str, type[Smoother]] = {cls.key: cls for cls in _KINDS}
 
 
 def get(smoother: str | Smoother | dict[str, Any]) -> Smoother:

@@ -10,7 +10,7 @@ from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.types import DType, Number, Tensor
 from keras_pde.schemes.multigrid.cycle_type import CycleType
 from keras_pde.schemes.multigrid.level import ClassicalLevel, Level
-from keras_pde.schemes.multigrid.smoothers import Smoother, Step
+from keras_pde.schemes.multigrid.smoother import Smoother, Step
 
 
 def smooth(level: Level, steps: Sequence[Step], b: Tensor, x: Tensor | None) -> Tensor | None:
@@ -51,7 +51,8 @@ def _tensor(weight: Number, dtype: DType) -> Tensor:
 
 def _step(level: Level, b: Tensor, x: Tensor | None, weight: Number, sign: Number | None) -> Tensor:
     residual = b if x is None else b - level.operator(x)
-    update = level.divide(residual, level.diagonal(ops.zeros_like(b) if x is None else x)) * weight
+    diagonal = level.diagonal(ops.zeros_like(b) if x is None else x)
+    update = level.update(level.divide(residual, diagonal), weight)
     if sign is not None:
         update = update * ((1 + sign * level.parity()) / 2)
     return update if x is None else x + update
