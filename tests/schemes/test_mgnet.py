@@ -31,6 +31,7 @@ def test_x6_mgnet_with_linear_weights_is_the_cycle_itself(
     smoother = smoothers.MgNet("linear")
     scheme = MultigridUNet(problem, cycle, levels, "chebyshev", **D)
     net = MultigridUNet(problem, cycle, levels, smoother, channels=3, **D)
+    net.build(b.shape)
     expected = run(scheme, b)
     np.testing.assert_allclose(run(net, b), expected, atol=1e-11)
     weighted = MultigridUNet(problem, cycle, levels, "chebyshev", channels=3, **D)
