@@ -9,6 +9,7 @@ from keras_pde.runtime.quiet import import_keras_quietly, started_as_command
 from keras_pde.runtime.version import __version__ as __version__
 
 __all__ = [
+    "AdversarialEstimator",
     "Certificate",
     "CertifiedClassifier",
     "CertifiedSegmenter",
@@ -103,6 +104,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         TwoLayerRightHandSide,
     )
     from keras_pde.models import (
+        AdversarialEstimator,
         CertifiedClassifier,
         CertifiedSegmenter,
         DiffusionResNet,

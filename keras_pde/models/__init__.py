@@ -1,5 +1,6 @@
 """Architectures: each a numerical scheme, on one base that runs any schedule, and multigrid."""
 
+from keras_pde.models.adversarial_estimator import AdversarialEstimator
 from keras_pde.models.certified_classifier import CertifiedClassifier
 from keras_pde.models.certified_segmenter import CertifiedSegmenter
 from keras_pde.models.diffusion_resnet import DiffusionResNet
@@ -15,6 +16,7 @@ from keras_pde.models.robust_implicit import RobustImplicit
 from keras_pde.models.sinusoidal_network import SinusoidalNetwork
 
 __all__ = [
+    "AdversarialEstimator",
     "CertifiedClassifier",
     "CertifiedSegmenter",
     "DiffusionResNet",

@@ -59,6 +59,18 @@ def test_a_collision_is_learned_from_pairs(script, capsys):
     assert "learned collision" in capsys.readouterr().out
 
 
+def test_the_game_has_a_fifth_of_ordinary_regression_s_error_at_most(script, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    found = script("instruments").main(["--quick", "--picture", str(tmp_path / "iv.png")])
+    assert set(found) == {"abs", "sin", "step"}
+    for name, row in found.items():
+        assert row["adversarial"] <= row["ordinary regression"] / 5, name
+        assert row["two-stage least squares"] < row["ordinary regression"]
+        assert row["Tikhonov"] < row["ordinary regression"]
+    assert "of ordinary regression's error" in capsys.readouterr().out
+    assert (tmp_path / "iv.png").stat().st_size > 5_000
+
+
 def test_classifiers_are_trained_alike_and_no_attack_breaks_a_certificate(script, tmp_path):
     pytest.importorskip("matplotlib")
     rows = script("certified").main(["--quick", "--picture", str(tmp_path / "certified.png")])

@@ -18,10 +18,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_pde.models.primal_dual_adam import PrimalDualAdam
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 
-__all__ = ["DepthAdam", "DepthSGD"]
+__all__ = ["DepthAdam", "DepthSGD", "PrimalDualAdam"]
 
 BLOCK = re.compile(r"(?<![^/])block_\d+(?![^/])")
 
