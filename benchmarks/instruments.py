@@ -29,6 +29,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 METHODS = ("ordinary regression", "two-stage least squares", "Tikhonov", "adversarial")
 DEGREES, PARAMETERS = range(1, 9), np.geomspace(1e-4, 1, 13)
 BATCH, HATS = 256, 30
+TOGETHER = 1 if keras.backend.backend() == "torch" else 20  # all that Keras takes there
 Estimate = Callable[[np.ndarray], np.ndarray]
 
 
@@ -60,7 +61,7 @@ def regression(x: np.ndarray, y: np.ndarray, steps: int) -> Estimate:
     """E[y | x] by a network, which is not f."""
     net = player()
     rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
-    net.compile(keras.optimizers.Adam(rate), "mse", steps_per_execution=20)
+    net.compile(keras.optimizers.Adam(rate), "mse", steps_per_execution=TOGETHER)
     net.fit(x, y, batch_size=BATCH, epochs=epochs_of(steps, len(x)), verbose=0)
     return lambda t: net.predict(t, batch_size=4096, verbose=0)
 
@@ -69,7 +70,7 @@ def adversarial(x: np.ndarray, z: np.ndarray, y: np.ndarray, steps: int) -> Esti
     """The game between f and u."""
     game = keras_pde.AdversarialEstimator(player(), player(), regularization=0.01)
     rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
-    game.compile(keras_pde.optimizers.PrimalDualAdam(rate), steps_per_execution=20)
+    game.compile(keras_pde.optimizers.PrimalDualAdam(rate), steps_per_execution=TOGETHER)
     game.fit([x, z], y, batch_size=BATCH, epochs=epochs_of(steps, len(x)), verbose=0)
     return lambda t: game.predict(t, batch_size=4096, verbose=0)
 

@@ -45,14 +45,14 @@ class AdversarialEstimator(Gated, keras.Model):
     Source: Liao, Chen, Yang, Dai, Wang, Kolar, arXiv:2007.01290 (2020).
 
     Example:
-        >>> from keras_pde import AdversarialEstimator
+        >>> from keras_pde import AdversarialEstimator, optimizers
         >>> rng = np.random.default_rng(0)
         >>> z, e = rng.standard_normal((2, 60000, 1)).astype("float32")
         >>> x = z + e  # moved by z, and by what disturbs y
         >>> line = lambda: keras.Sequential([keras.layers.Dense(1, use_bias=False)])
         >>> game = AdversarialEstimator(line(), line())
-        >>> game.compile(steps_per_execution=50)
-        >>> history = game.fit([x, z], 2 * x + e, batch_size=30, verbose=0)
+        >>> game.compile(optimizers.PrimalDualAdam(0.01))
+        >>> history = game.fit([x, z], 2 * x + e, batch_size=100, verbose=0)
         >>> bool(abs(game.predict(np.ones((1, 1)), verbose=0) - 2) < 0.2)  # regression finds 2.5
         True
     """
