@@ -96,11 +96,14 @@ class MessagePassing(Gated, Certified):
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         """Create the weights of φ and ψ."""
-        shapes: list[Any] = [tuple(shape) for shape in input_shape]
-        if not 2 <= len(shapes) <= 3 or None in (shapes[0][-1], shapes[1][-1]):
+        shapes: list[Any] = [
+            x if x is None or isinstance(x, int) else tuple(x) for x in input_shape
+        ]
+        pairs = all(isinstance(shape, tuple) for shape in shapes)
+        if not (pairs and 2 <= len(shapes) <= 3) or None in (shapes[0][-1], shapes[1][-1]):
             raise ValueError(
-                f"{self.name} needs the shapes of nodes and links, with fixed channels. Received:"
-                f" shapes {shapes}"
+                f"{self.name} needs an input_shape of nodes and one of links, with fixed channels."
+                f" Received: {shapes}"
             )
         self.input_channels, self.link_channels = int(shapes[0][-1]), int(shapes[1][-1])
         self.message.build((None, 2 * self.input_channels + self.link_channels))

@@ -183,6 +183,8 @@ def test_inputs_that_are_no_graph_are_refused() -> None:
         (lambda: MessagePassing(aggregate="min"), "aggregate must be one of"),
         (lambda: MessagePassingNetwork(rounds=0), "rounds must be"),
         (lambda: MessagePassingNetwork().build((None, 4, 2)), "needs the shapes"),
+        (lambda: layer.build((None, 4, 2)), "one of links"),
+        (lambda: layer.build([(None, 4, 2)]), "one of links"),
     ):
         with pytest.raises(ValueError, match=said):
             wrong()
