@@ -9,6 +9,7 @@ from keras_pde.runtime.quiet import import_keras_quietly, started_as_command
 from keras_pde.runtime.version import __version__ as __version__
 
 __all__ = [
+    "SPINN",
     "AdversarialEstimator",
     "Certificate",
     "CertifiedClassifier",
@@ -30,6 +31,7 @@ __all__ = [
     "Lattice",
     "LatticeBoltzmann",
     "Lifting",
+    "MeshlessBasis",
     "MessagePassing",
     "MessagePassingNetwork",
     "MethodOfLines",
@@ -94,6 +96,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         DiffusionBlock,
         ImplicitDiffusion,
         Lifting,
+        MeshlessBasis,
         MessagePassing,
         MonotoneImplicit,
         OrbitDense,
@@ -104,6 +107,7 @@ if TYPE_CHECKING or _asked or not started_as_command(sys.orig_argv):
         TwoLayerRightHandSide,
     )
     from keras_pde.models import (
+        SPINN,
         AdversarialEstimator,
         CertifiedClassifier,
         CertifiedSegmenter,

@@ -23,6 +23,7 @@ from keras_pde import (
     ImplicitDiffusion,
     ImplicitRecurrent,
     Lifting,
+    MeshlessBasis,
     MonotoneImplicit,
     MultigridUNet,
     RBFFlux,
@@ -368,6 +369,19 @@ CASES += [
             "omega": 0.6,
             "initializer": "he_normal",
             "bias_initializer": "random_normal",
+        },
+    ),
+    Case(
+        MeshlessBasis,
+        lambda: {
+            "centres": [[0.0, 0.5], [0.5, -0.5], [-0.5, 0.0]],
+            "width": [1.0, 1.5, 2.0],
+            "kernel": "softplus",
+            "partition_of_unity": True,
+            "learned": False,
+        },
+        elsewhere={
+            "learned": lambda: {"centres": [[0.0, 0.5], [0.5, -0.5]], "kernel": "softplus"},
         },
     ),
     Case(Restriction, lambda: {"boundary": "neumann", "learned": True}),

@@ -9,6 +9,7 @@ from keras_pde.layers.collision import Collision
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
 from keras_pde.layers.lifting import Lifting
+from keras_pde.layers.meshless_basis import MeshlessBasis
 from keras_pde.layers.message_passing import MessagePassing
 from keras_pde.layers.monotone_implicit import MonotoneImplicit
 from keras_pde.layers.orbit_dense import OrbitDense
@@ -25,6 +26,7 @@ __all__ = [
     "GatedFlux",
     "ImplicitDiffusion",
     "Lifting",
+    "MeshlessBasis",
     "MessagePassing",
     "MonotoneImplicit",
     "OrbitDense",

@@ -14,8 +14,10 @@ from keras_pde.models.method_of_lines import MethodOfLines
 from keras_pde.models.multigrid_unet import MultigridUNet
 from keras_pde.models.robust_implicit import RobustImplicit
 from keras_pde.models.sinusoidal_network import SinusoidalNetwork
+from keras_pde.models.spinn import SPINN
 
 __all__ = [
+    "SPINN",
     "AdversarialEstimator",
     "CertifiedClassifier",
     "CertifiedSegmenter",

@@ -64,6 +64,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "LatticeBoltzmann": ("models.lattice_boltzmann",),
     "SinusoidalNetwork": ("models.sinusoidal_network",),
     "Sinusoidal": ("layers.sinusoidal",),
+    "SPINN": ("models.spinn",),
+    "MeshlessBasis": ("layers.meshless_basis",),
     "Features": ("models.features",),
     "DiffusionBlock": ("layers.diffusion_block",),
     "ImplicitDiffusion": ("layers.implicit_diffusion",),

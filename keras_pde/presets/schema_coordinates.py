@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_pde.presets import limits
 from keras_pde.presets.schema_parts import FILTERS, INITIALIZERS, LAYER, Part, optional
-from keras_pde.presets.values import Check, either, listed, real, word
+from keras_pde.presets.values import Check, either, flag, listed, real, word
 
 WEIGHTS = optional(either(word, Part(*INITIALIZERS)))
 
@@ -23,5 +23,14 @@ COORDINATES: dict[str, dict[str, Check]] = {
         "omega": real,
         "initializer": WEIGHTS,
         "bias_initializer": WEIGHTS,
+    },
+    "SPINN": {**LAYER, "basis": Part("MeshlessBasis"), "outputs": FILTERS},
+    "MeshlessBasis": {
+        **LAYER,
+        "centres": listed(listed(real, 1, 8), 1, limits.FILTERS),
+        "width": either(listed(real, 1, limits.FILTERS), real),
+        "kernel": word,
+        "partition_of_unity": flag,
+        "learned": flag,
     },
 }

@@ -37,7 +37,7 @@ BLOCK_NETWORKS = (
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
 CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "CertifiedSegmenter", "RobustImplicit")
 GRAPH_NETWORKS: tuple[str, ...] = ("MessagePassingNetwork",)
-COORDINATE_NETWORKS: tuple[str, ...] = ("SinusoidalNetwork",)
+COORDINATE_NETWORKS: tuple[str, ...] = ("SinusoidalNetwork", "SPINN")
 NETWORKS = (
     *BLOCK_NETWORKS,
     "MultigridUNet",

@@ -91,6 +91,15 @@ def test_layers_of_sines_are_compared_with_siren(script, tmp_path):
     assert (tmp_path / "u.png").stat().st_size > 5_000
 
 
+def test_nodes_without_a_mesh_follow_the_solution(script, tmp_path):
+    pytest.importorskip("matplotlib")
+    found = script("meshless").main(["--quick", "--picture", str(tmp_path / "nodes.png")])
+    assert found["sharp bump, 3 nodes, L∞"] < 1e-4
+    assert found["heat, 16 nodes, 80 steps, L∞"] < 1e-5
+    assert found["Burgers, 60 nodes, L1"] < 0.02
+    assert (tmp_path / "nodes.png").stat().st_size > 5_000
+
+
 def test_a_segmenter_is_compared_with_a_threshold_and_a_plain_network(script, capsys):
     otsu, free, mine = script("segmented").main(["--steps", "2"])
     assert mine["IoU"] > otsu["IoU"] > 50

@@ -25,6 +25,7 @@ from keras_pde import (
     GatedFlux,
     ImplicitDiffusion,
     Lifting,
+    MeshlessBasis,
     MonotoneImplicit,
     OrbitDense,
     Prolongation,
@@ -52,6 +53,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "dense operator": (lambda: DenseOperator(3), "u"),
     "equilibrium": (lambda: MonotoneImplicit(3), "u"),
     "sines": (lambda: Sinusoidal(3), "u"),
+    "meshless basis": (MeshlessBasis, "x"),
     "equation": (lambda: keras_pde.PolynomialRightHandSide(keras_pde.equations.burgers(2)), "u"),
     "derivatives": (lambda: FiniteDifference([(1, 0), (0, 2)]), "u"),
     "learned derivatives": (lambda: FiniteDifference("gradient", learned=True), "u"),
@@ -72,7 +74,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
 ANY_CHANNELS = ("restriction", "prolongation", "flux")
 ANY_RANK = (
     *("dense layer on orbits", "dense operator", "equilibrium", "flux", "spline", "Gaussians"),
-    "sines",
+    *("sines", "meshless basis"),
 )
 
 
@@ -98,6 +100,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
     "RobustImplicit": (lambda: keras_pde.RobustImplicit(3, 4), {"image": X}),
     "CertifiedClassifier": (lambda: keras_pde.CertifiedClassifier(3, blocks=1), {"image": X}),
     "CertifiedSegmenter": (lambda: keras_pde.CertifiedSegmenter(3, blocks=1), {"image": X}),
+    "SPINN": (keras_pde.SPINN, {"coordinates": X}),
     "SinusoidalNetwork": (lambda: keras_pde.SinusoidalNetwork((4,)), {"coordinates": X}),
     "LatticeBoltzmann": (
         lambda: keras_pde.LatticeBoltzmann(boundary="walls", lids={"y+": (0.1, 0)}, hidden=(2,)),
