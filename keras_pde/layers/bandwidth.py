@@ -78,7 +78,7 @@ def suggested_omega(values: Any, extent: Any = None) -> float:
         >>> from keras_pde.layers.bandwidth import suggested_omega
         >>> x = np.linspace(-1, 1, 256)[:, None]
         >>> round(suggested_omega(np.sin(2 * np.pi * 4 * x)), 1), suggested_omega(0 * x)
-        (12.4, 1.0)
+        (12.0, 1.0)
     """
     data = np.asarray(gate.array(values, "values"), np.float64)
     sizes = data.shape[:-1]

@@ -50,7 +50,7 @@ class SPINN(Network):
         >>> from keras_pde import SPINN, MeshlessBasis
         >>> from keras_pde.schemes.collocation import Condition
         >>> x = np.linspace(0, 1, 40)[:, None]
-        >>> basis = MeshlessBasis(np.linspace(0, 1, 9)[:, None].tolist(), width=0.15)
+        >>> basis = MeshlessBasis(np.linspace(-0.1, 1.1, 13)[:, None].tolist(), width=0.2)
         >>> net = SPINN(basis, dtype="float64")
         >>> load = Condition(x, {(2,): -1.0}, np.pi**2 * np.sin(np.pi * x[:, 0]))
         >>> residual = net.solve([load, Condition(x[[0, -1]], {(0,): 1.0}, weight=100.0)])

@@ -12,7 +12,6 @@ from keras_pde.schemes.collocation import Condition, equidistributed
 if TYPE_CHECKING:
     from keras_pde.models.spinn import SPINN
 
-__all__ = ["follow"]
 
 FINE = 40  # points a centre, where the solution is looked at
 SMOOTHED = 4  # times that places and widths are averaged with their neighbours

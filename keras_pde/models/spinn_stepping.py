@@ -12,7 +12,6 @@ from keras_pde.schemes.collocation import Condition, Law, least_squares
 if TYPE_CHECKING:
     from keras_pde.models.spinn import SPINN
 
-__all__ = ["implicit_steps"]
 
 NEWTON = 20  # iterations of a step, at most
 ENOUGH = 1e-10  # change of the state that ends them

@@ -14,7 +14,6 @@ from keras_pde.schemes.collocation import Condition, least_squares
 if TYPE_CHECKING:
     from keras_pde.models.spinn import SPINN
 
-__all__ = ["projected_refinement", "projected_training"]
 
 WIDTHS = (0.01, 2.0)  # of a refinement, beside the size of the box
 

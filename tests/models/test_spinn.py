@@ -56,7 +56,7 @@ def test_a_few_nodes_gather_at_a_sharp_bump_and_leave_little(nodes: int, error: 
     trained = net.train(conditions, steps=100, learning_rate=0.02)
     assert trained < before / 3
     assert net.solve(conditions) == pytest.approx(trained)  # the step that left least is kept
-    refined = net.refine(conditions, 120 // nodes)
+    refined = net.refine(conditions, 60)
     assert refined < trained / 50
     fine = line(0, 1, 501)
     assert np.abs(values(net, fine) - bump(fine[:, 0])[0]).max() < error
