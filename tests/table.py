@@ -26,6 +26,7 @@ from keras_pde import (
     MeshlessBasis,
     MonotoneImplicit,
     MultigridUNet,
+    MultilevelKernel,
     RBFFlux,
     Restriction,
     Sinusoidal,
@@ -370,6 +371,9 @@ CASES += [
             "initializer": "he_normal",
             "bias_initializer": "random_normal",
         },
+        MultilevelKernel,
+        lambda: {"near_field": 2, "boundary": "periodic", "initializer": "he_normal"},
+        elsewhere={"neumann": lambda: {"near_field": 0, "boundary": "neumann"}},
     ),
     Case(
         MeshlessBasis,

@@ -44,6 +44,45 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
     "filters": (keras_pde.ConvOperator, {"filters": [*FILTERS, (), (3, 2.5), (3, -1)]}),
     "a stencil": (keras_pde.ConvOperator, {"initializer": [*WORD, "he_normal"]}),
     "Stencil": (keras_pde.Stencil, {"name": [*WORD, None]}),
+    "MultilevelKernel": (
+        keras_pde.MultilevelKernel,
+        {
+            "near_field": [2.5, "3", True, -1, 17, None],
+            "boundary": [*WORD, None],
+            "initializer": [*WORD, None],
+        },
+    ),
+    "LearnedKernel": (
+        keras_pde.LearnedKernel,
+        {
+            "hidden": [*COUNT, None],
+            "order": [2.5, "3", True, -1, 5, None],
+            "levels": [*COUNT, None],
+            "boundary": [*WORD, None],
+        },
+    ),
+    "KernelNetwork": (
+        keras_pde.KernelNetwork,
+        {
+            "filters": [*COUNT, None],
+            "hidden": [*COUNT, None],
+            "cycles": [*COUNT, None],
+            "levels": [*COUNT, None],
+            "positions": FLAG,
+            "source": ["3", True, float("nan"), None],
+        },
+    ),
+    "KernelPropagator": (
+        keras_pde.KernelPropagator,
+        {
+            "steps": [*COUNT, None],
+            "filters": [*COUNT, None],
+            "hidden": [*COUNT, None],
+            "levels": [*COUNT, None],
+            "boundary": [*WORD, None],
+            "positions": FLAG,
+        },
+    ),
     "DenseOperator": (
         keras_pde.DenseOperator,
         {"rows": [*COUNT, None], "initializer": [*WORD, None], "normalize": FLAG},

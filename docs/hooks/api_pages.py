@@ -27,6 +27,7 @@ TITLES = {  # the house from the top down; what is longest has a page for each o
     "tasks.segment": "Segmentation",
     "tasks.allocate": "Powers of interfering links",
     "tasks.represent": "Representation",
+    "tasks.operate": "Learned operators",
     "tasks.training": "Training",
     "tasks.many": "Collections and clusters",
     "export": "Export",

@@ -24,6 +24,7 @@ FIRST = (
     "segment",
     "allocate",
     "represent",
+    "operate",
 )  # then the others
 
 

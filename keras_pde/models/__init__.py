@@ -8,6 +8,8 @@ from keras_pde.models.dufort_frankel_resnet import DuFortFrankelResNet
 from keras_pde.models.fed_resnet import FEDResNet
 from keras_pde.models.fsi_resnet import FSIResNet
 from keras_pde.models.implicit_recurrent import ImplicitRecurrent
+from keras_pde.models.kernel_network import KernelNetwork
+from keras_pde.models.kernel_propagator import KernelPropagator
 from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.message_passing_network import MessagePassingNetwork
 from keras_pde.models.method_of_lines import MethodOfLines
@@ -26,6 +28,8 @@ __all__ = [
     "FEDResNet",
     "FSIResNet",
     "ImplicitRecurrent",
+    "KernelNetwork",
+    "KernelPropagator",
     "LatticeBoltzmann",
     "MessagePassingNetwork",
     "MethodOfLines",

@@ -7,6 +7,7 @@ from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.dense import DenseOperator
 from keras_pde.operators.finite_difference import FiniteDifference
 from keras_pde.operators.lattice import Lattice
+from keras_pde.operators.multilevel_kernel import MultilevelKernel
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.registry import get
 from keras_pde.operators.smooth_in_depth import SmoothInDepth
@@ -17,6 +18,7 @@ __all__ = [
     "DenseOperator",
     "FiniteDifference",
     "Lattice",
+    "MultilevelKernel",
     "Operator",
     "SmoothInDepth",
     "Stencil",

@@ -47,6 +47,7 @@ FIELDS: dict[str, Check] = {
     "psnr": table_of(real),
     "rollout": table_of(real),
     "accuracy": table_of(real),
+    "errors": table_of(real),
     "data": either(one_of(""), line),
     "licence": line,
     "sha256": table_of(line),

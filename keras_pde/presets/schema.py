@@ -12,6 +12,7 @@ from keras_pde.presets.schema_classifiers import CLASSIFIERS
 from keras_pde.presets.schema_coordinates import COORDINATES
 from keras_pde.presets.schema_evolution import EVOLUTION
 from keras_pde.presets.schema_graphs import GRAPHS
+from keras_pde.presets.schema_kernels import KERNELS
 from keras_pde.presets.schema_parts import (
     BLOCK_NETWORKS,
     FILTERS,
@@ -123,6 +124,8 @@ SCHEMA: dict[str, dict[str, Check]] = {
     },
     # time stepping
     **EVOLUTION,
+    # learned operators
+    **KERNELS,
     # classifiers
     **CLASSIFIERS,
     # graphs

@@ -22,7 +22,7 @@ PRECISIONS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mix
 _FLUXES = ("Linear", "Charbonnier", "TruncatedTV", "PeronaMalik", "PeronaMalikExponential")
 FLUXES = (*_FLUXES, "Weickert", "TruncatedBFB", "FAB", "ReLU", "SmoothReLU")
 FLUX_LAYERS = ("FluxActivation", "SplineFlux", "CoupledSplineFlux", "GatedFlux", "RBFFlux")
-OPERATORS = ("ConvOperator", "DenseOperator", "FiniteDifference", "Lattice")
+OPERATORS = ("ConvOperator", "DenseOperator", "FiniteDifference", "Lattice", "MultilevelKernel")
 SOLVERS = ("Accelerated", "Anderson", "FixedPoint", "LaggedDiffusivity")
 SPLITTINGS = ("ForwardBackward", "PeacemanRachford")
 SMOOTHERS = ("Jacobi", "Chebyshev", "RedBlack", "MgNet")
@@ -35,6 +35,7 @@ BLOCK_NETWORKS = (
     "ImplicitRecurrent",
 )
 TIME_STEPPERS: tuple[str, ...] = ("LatticeBoltzmann", "MethodOfLines")
+KERNEL_NETWORKS: tuple[str, ...] = ("KernelNetwork", "KernelPropagator")
 CLASSIFIERS: tuple[str, ...] = ("CertifiedClassifier", "CertifiedSegmenter", "RobustImplicit")
 GRAPH_NETWORKS: tuple[str, ...] = ("MessagePassingNetwork",)
 COORDINATE_NETWORKS: tuple[str, ...] = ("SinusoidalNetwork", "SPINN")
@@ -45,6 +46,7 @@ NETWORKS = (
     *CLASSIFIERS,
     *GRAPH_NETWORKS,
     *COORDINATE_NETWORKS,
+    *KERNEL_NETWORKS,
 )
 VARIANCE = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal")
 INITIALIZERS = (

@@ -17,7 +17,7 @@ from keras_pde.tasks import cards
 from keras_pde.tasks import registry as tasks
 
 TRAINING = "training.json"
-TABLES = ("noise", "psnr", "rollout", "accuracy")  # that an entry may have, in this order
+TABLES = ("noise", "psnr", "rollout", "accuracy", "errors")  # that an entry may have, in this order
 
 
 def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def entry(
         metric: its name, value, unit and tolerance.
         facts: task, description, data, licence, and where there are, a table of stopping times
             (noise), one of PSNR by noise level (psnr), one of errors by number of steps (rollout),
-            one of accuracies by size of perturbation (accuracy).
+            one of accuracies by size of perturbation (accuracy), one of errors by grid (errors).
     """
     files, best = (CONFIG, WEIGHTS, GOLDEN), network.certificate().best()
     margin = 0.0 if best is None else best.tolerance  # inf is of exact solves, and no number

@@ -17,6 +17,7 @@ _tasks: dict[str, str | Task] = {
     "segment": "keras_pde.tasks.segment.task:Segment",
     "allocate": "keras_pde.tasks.allocate.task:Allocate",
     "represent": "keras_pde.tasks.represent.task:Represent",
+    "operate": "keras_pde.tasks.operate.task:Operate",
 }
 
 

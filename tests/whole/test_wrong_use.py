@@ -57,6 +57,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "equation": (lambda: keras_pde.PolynomialRightHandSide(keras_pde.equations.burgers(2)), "u"),
     "derivatives": (lambda: FiniteDifference([(1, 0), (0, 2)]), "u"),
     "learned derivatives": (lambda: FiniteDifference("gradient", learned=True), "u"),
+    "kernel on levels": (keras_pde.MultilevelKernel, "u"),
     "restriction": (Restriction, "u"),
     "learned restriction": (lambda: Restriction(learned=True), "u"),
     "prolongation": (lambda: functools.partial(Prolongation(), sizes=(17, 17)), "u"),
@@ -85,6 +86,8 @@ def noisy(block: Any = DiffusionBlock, **options: Any) -> Any:
 # network, and its inputs by name
 NETWORKS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray]]] = {
     "DiffusionResNet": (lambda: keras_pde.DiffusionResNet(2, filters=3), {"image": X}),
+    "KernelNetwork": (lambda: keras_pde.KernelNetwork(3, 4, 2), {"coefficient": X}),
+    "KernelPropagator": (lambda: keras_pde.KernelPropagator(2, 3, 4), {"state": X[..., :1]}),
     "FEDResNet": (lambda: keras_pde.FEDResNet(1, 3, filters=3), {"image": X}),
     "FSIResNet": (lambda: keras_pde.FSIResNet(1, 3, filters=3), {"image": X}),
     "DuFortFrankelResNet": (lambda: keras_pde.DuFortFrankelResNet(2, filters=3), {"image": X}),

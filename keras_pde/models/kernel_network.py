@@ -1,0 +1,242 @@
+"""KernelNetwork: the solution of −∇·(a∇u) = 1 from a, by learned fluxes and a learned kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pde.layers.learned_kernel import LearnedKernel
+from keras_pde.layers.windows import WindowFeatures
+from keras_pde.models.network import Network
+from keras_pde.operators.boundary import cut, zeros_around
+from keras_pde.runtime import gate
+from keras_pde.runtime.loops import repeat
+from keras_pde.runtime.types import Inputs, Shape, Tensor
+
+
+@keras.saving.register_keras_serializable(package="keras_pde")
+class KernelNetwork(Network):
+    r"""uᵏ⁺¹ = uᵏ + ∫κ_θ(x, y; a)(f − A_θ(a)uᵏ)(y)dy, from u⁰ = 0: an operator a ↦ u, learned.
+
+    A_θ is −∇·(c∇u) by differences: c > 0 of an edge is the exponential of a network of the
+    coefficients a around its two ends, the same for both directions, so that A_θ is symmetric and
+    positive definite for all weights (J3). κ_θ is a `LearnedKernel`, an inverse of A_θ that is
+    nearly right; cycles of it leave little of the error. No weight belongs to a size, and all
+    levels share theirs, so a network that learned on one grid is for finer ones too.
+
+    The points are i/n with i = 0, …, n − 1 along each axis of the unit cube; u = 0 at its walls,
+    of which i = 0 is one. f is one number, learned as a multiple of ``source``. Cost: linear in the
+    points, about 40 products a point and cycle.
+
+    Args:
+        filters: channels of what is known of a around a point.
+        hidden: units of the networks of edges and of bands.
+        cycles: K, how often the kernel is applied.
+        levels: of the kernel, at most.
+        positions: whether the networks see where a point is; then they are of one domain.
+        source: f where its learned factor is 1.
+
+    Shapes: a (batch, \*spatial, channels) → u (batch, \*spatial, 1), 1-D to 3-D, at least 3 points
+    an axis.
+
+    Raises:
+        ValueError: counts below 1.
+
+    Source: Li et al., arXiv:2006.09535 (2020), the multipole graph kernel, here between points of
+    a grid; with residuals: Huang, Zhang et al., arXiv:2102.12071 (2021), learned iterative solvers.
+
+    Example:
+        >>> from keras_pde import KernelNetwork
+        >>> net = KernelNetwork(filters=4, hidden=8, cycles=3)
+        >>> a = np.zeros((1, 16, 16, 1), "float32")
+        >>> u = np.array(net(a))[0, :, :, 0]
+        >>> u.shape, bool((u[0] == 0).all()), bool((u[1:, 1:] > 0).all())
+        ((16, 16), True, True)
+    """
+
+    prefers_xla = False  # which would compile every cycle
+    smallest_size = 3
+    boundary = "dirichlet"
+
+    def __init__(
+        self,
+        filters: int = 12,
+        hidden: int = 32,
+        cycles: int = 8,
+        levels: int = 6,
+        positions: bool = False,
+        source: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = gate.count(filters, "filters")
+        self.hidden = gate.count(hidden, "hidden")
+        self.cycles = gate.count(cycles, "cycles")
+        self.levels = gate.count(levels, "levels")
+        self.positions = gate.flag(positions, "positions")
+        self.source = gate.number(source, "source")
+        self.step_count = self.cycles
+        policy = self.dtype_policy
+        self.windows = WindowFeatures(filters, "dirichlet", positions, dtype=policy)
+        self.kernel = LearnedKernel(hidden, 2, levels, "dirichlet", dtype=policy, name="kernel")
+        self.edge = keras.layers.Dense(hidden, activation="silu", dtype=policy, name="edge")
+        self.flow = keras.layers.Dense(
+            1,
+            kernel_initializer=keras.initializers.VarianceScaling(0.02),
+            dtype=policy,
+            name="flow",
+        )
+
+    @property
+    def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The coefficient alone."""
+        return ("coefficient",)
+
+    @property
+    def width(self) -> int:
+        """Numbers a point: three bands, or the hidden units of the edges."""
+        return max(3 ** (self.ndim + 1), self.hidden * self.ndim)
+
+    @property
+    def description(self) -> str:
+        """What it computes."""
+        return f"{self.cycles} cycles of a learned kernel"
+
+    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
+        """Create the weights for so many channels of a."""
+        super().build(input_shape)
+        inner = (None,) * (self.ndim + 1)
+        self.windows.build((*inner, self.input_channels))
+        count = self.filters
+        self.edge.build((*inner, 2 * count))
+        self.flow.build((*inner, self.hidden))
+        self.kernel.build((*inner, 1), (*inner, count))
+        self.factor = self.add_weight(shape=(), initializer="ones", name="factor")
+
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
+        """One number a point."""
+        return (*self.image_shape(input_shape)[:-1], 1)
+
+    def call(self, coefficient: Tensor) -> Tensor:
+        """u after all cycles."""
+        cycle, u = self._start(coefficient)
+        u = repeat(lambda u, _: cycle(u), u, [ops.zeros((self.cycles,))])
+        return self._with_walls(u)
+
+    def states(self, inputs: Inputs) -> list[Tensor]:
+        """u¹, …, uᴷ."""
+        cycle, u = self._start(inputs)
+        found = []
+        for _ in range(self.cycles):
+            u = cycle(u)
+            found.append(self._with_walls(u))
+        return found
+
+    def _start(self, inputs: Inputs) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+        """A cycle u ↦ u⁺, and u⁰."""
+        z, flows = self._prepare(inputs)
+        diagonal = _diagonal(flows)
+        bands = self.kernel.bands(z, diagonal)
+        right = self._right_hand_side(inputs) + 0 * diagonal
+
+        def cycle(u: Tensor) -> Tensor:
+            return u + self.kernel.apply(right - laplacian(u, flows), bands)
+
+        return cycle, 0 * diagonal
+
+    def conductances(self, coefficient: Any) -> tuple[list[np.ndarray], float]:
+        """The numbers c of all edges, axis by axis, and f over n²: A_θu = f as an equation.
+
+        Along its own axis an array has an edge before each inner point and one after the last.
+
+        Args:
+            coefficient: a, as the network is called with.
+
+        Example:
+            >>> from keras_pde import KernelNetwork
+            >>> net = KernelNetwork(filters=4, hidden=8, cycles=3)
+            >>> (down, across), f = net.conductances(np.zeros((1, 8, 8, 1), "float32"))
+            >>> down.shape, across.shape, bool((down > 0).all())
+            ((1, 8, 7, 1), (1, 7, 8, 1), True)
+        """
+        a = self.tensors(coefficient)
+        _, flows = self._prepare(a)
+        found = [np.asarray(ops.convert_to_numpy(c), np.float64) for c in flows]
+        return found, float(ops.convert_to_numpy(self._right_hand_side(a)))
+
+    def _prepare(self, a: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The features of inner points, and the numbers of the edges between all points."""
+        z = a
+        for axis in range(1, self.ndim + 1):  # the wall behind the last point
+            z = ops.concatenate([z, cut(z, axis, -1, None)], axis)
+        z = self.windows(z)
+        flows = []
+        for axis in range(1, self.ndim + 1):
+            line = z
+            for other in range(1, self.ndim + 1):
+                line = line if other == axis else cut(line, other, 1, -1)
+            one, two = cut(line, axis, None, -1), cut(line, axis, 1, None)
+            ends = ops.concatenate([one + two, ops.abs(one - two)], -1)
+            flows.append(ops.exp(self.flow(self.edge(ends))))
+        for axis in range(1, self.ndim + 1):
+            z = cut(z, axis, 1, -1)
+        return z, flows
+
+    def _right_hand_side(self, a: Tensor) -> Tensor:
+        """f over n², n that of the first axis."""
+        n = ops.cast(ops.shape(a)[1], a.dtype)
+        return self.source * ops.cast(ops.convert_to_tensor(self.factor), a.dtype) / (n * n)
+
+    def _with_walls(self, u: Tensor) -> Tensor:
+        return ops.pad(u, [(0, 0), *[(1, 0)] * self.ndim, (0, 0)])
+
+    def example(self) -> dict[str, np.ndarray]:
+        """Two phases of random shape, 0 and 1."""
+        rng = np.random.default_rng(20260)
+        waves = rng.standard_normal((4, self.ndim, self.input_channels))
+        sizes = (16, 16, 8)[: self.ndim]
+        x = np.stack(np.meshgrid(*(np.arange(n) / n for n in sizes), indexing="ij"), -1)
+        values = sum(np.cos(2 * np.pi * (x @ w) + k) for k, w in enumerate(waves))
+        return {"input": (values > 0)[None].astype("float32")}
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "hidden": self.hidden,
+            "cycles": self.cycles,
+            "levels": self.levels,
+            "positions": self.positions,
+            "source": self.source,
+        }
+
+
+def laplacian(u: Tensor, flows: list[Tensor]) -> Tensor:
+    """−∇·(c∇u) of inner points times the squared spacing, u = 0 at the walls.
+
+    Example:
+        >>> from keras_pde.models.kernel_network import laplacian
+        >>> u = np.float32([1, 2, 1])[None, :, None]
+        >>> print(np.array(laplacian(u, [np.ones((1, 4, 1), "float32")]))[0, :, 0])
+        [0. 2. 0.]
+    """
+    total = None
+    for axis, flow in enumerate(flows, start=1):
+        wide = zeros_around(u, axis, 1, 1)
+        along = flow * (cut(wide, axis, 1, None) - cut(wide, axis, None, -1))
+        part = cut(along, axis, None, -1) - cut(along, axis, 1, None)
+        total = part if total is None else total + part
+    return total
+
+
+def _diagonal(flows: list[Tensor]) -> Tensor:
+    parts = [cut(c, k, None, -1) + cut(c, k, 1, None) for k, c in enumerate(flows, start=1)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,212 @@
+"""The task "operate": a coefficient, or a first state, to the solution of an equation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_pde.runtime.writing import write_bytes
+from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.section import Section
+from keras_pde.tasks.task import Entry, Run, Task, TrainingData
+
+
+class Operate(Task):
+    """A network is an operator between functions, learned from pairs, and measured on others.
+
+    The number is ‖u − v‖₂/‖v‖₂, the mean over the test samples, on the grid of the training; beside
+    it stand finer grids that the training never saw, and an exact solver on the same points.
+
+    Example:
+        >>> from keras_pde.tasks import registry
+        >>> registry.get("operate").row({"metric": {"value": 6.7}})
+        '6.7 %'
+    """
+
+    name = "operate"
+    metric = Metric("error", unit="%", digits=1, higher_is_better=False, tolerance=0.05)
+    inputs = ("coefficient or first state at the points i/n",)
+    target = "solution at the same points"
+    licence = "Apache-2.0"
+
+    def check(self, network: Any) -> None:
+        """Refuse what is no learned operator.
+
+        Raises:
+            ValueError: a network of another task.
+        """
+        from keras_pde.models.kernel_network import KernelNetwork
+        from keras_pde.models.kernel_propagator import KernelPropagator
+
+        if not isinstance(network, KernelNetwork | KernelPropagator):
+            raise ValueError(
+                f"{network.name} is a {type(network).__name__}, which is no learned operator."
+                " keras-pde list --task operate shows those that are."
+            )
+
+    # --- training ---
+
+    def input_shape(self, recipe: Any, network: Any) -> Any:
+        """Grids of any size."""
+        return (None, *(None,) * recipe.ndim, recipe.channels)
+
+    def data(self, recipe: Any, folder: str | Path | None) -> TrainingData:
+        """The pairs of the recipe's set that are to train on.
+
+        Raises:
+            ValueError: options that are none of the task's; as many held out as there are.
+            FileNotFoundError: no such set.
+        """
+        from keras_pde.tasks.operate.data import PairBatches
+        from keras_pde.tasks.operate.sources import load_train
+
+        settings = self._settings(recipe)
+        pairs = load_train(settings.data, folder)
+        if pairs.inputs.ndim != recipe.ndim + 2:
+            raise recipe.refusal("ndim", f"{settings.data} has {pairs.inputs.ndim - 2} axes")
+        if not 0 < recipe.validation < len(pairs):
+            text = f"of {len(pairs)} pairs 1 to {len(pairs) - 1} can be held out"
+            raise recipe.refusal("validation", text)
+        return PairBatches(pairs, recipe.validation, settings, recipe.batch_size, recipe.seed)
+
+    def _settings(self, recipe: Any) -> Any:
+        from keras_pde.tasks.operate.settings import Settings
+
+        try:
+            return Settings(recipe.options)
+        except ValueError as error:
+            raise recipe.refusal("options", error) from None
+
+    def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
+        """Refuse a set whose test pairs are none for the network."""
+        from keras_pde.tasks.operate.sources import load_test
+
+        settings = self._settings(recipe)
+        self._measurable(network, settings.data, load_test(settings.data, folder))
+
+    def _measurable(self, network: Any, name: str, parts: Any) -> None:
+        shape = next(iter(parts.values())).outputs.shape
+        wanted = network.compute_output_shape((None, *shape[1:-1], 1))
+        if len(wanted) != len(shape) or wanted[-1] != shape[-1]:
+            raise ValueError(
+                f"{network.name} gives {wanted[-1]} values at a point in {network.ndim}-D, and the"
+                f" outputs of {name} are {shape[-1]} values in {len(shape) - 2}-D"
+            )
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """‖u − v‖₂/‖v‖₂ of each sample."""
+        from keras import ops
+
+        axes = tuple(range(1, len(output.shape)))
+        target = ops.cast(target, output.dtype)
+        error = ops.sum(ops.square(output - target), axes)
+        return ops.sqrt(error / ops.sum(ops.square(target), axes) + 1e-12)
+
+    def validate(self, network: Any, run: Run, data: TrainingData, recipe: Any) -> dict[str, float]:
+        """The error on the held-out pairs."""
+        from keras_pde.tasks.operate.data import PairBatches
+        from keras_pde.tasks.operate.scores import ERROR, relative
+
+        assert isinstance(data, PairBatches)
+        return {ERROR: relative(run(data.validation.inputs), data.validation.outputs)}
+
+    # --- measuring ---
+
+    def evaluate(
+        self,
+        network: Any,
+        folder: str | Path | None = None,
+        limit: int | None = None,
+        entry: Entry | None = None,
+    ) -> dict[str, float]:
+        """The errors on the test pairs by the number of points, and those of an exact solver.
+
+        Args:
+            network: a `KernelNetwork` or a `KernelPropagator`.
+            folder: of the sets.
+            limit: only the first so many pairs of each grid.
+            entry: with the "options" of a recipe that name the set; a preset of the zoo has them
+                in its recipe.
+
+        Raises:
+            ValueError: another network, no set, or one of other pairs.
+            FileNotFoundError: no data.
+        """
+        from keras_pde.tasks.operate.scores import evaluated
+        from keras_pde.tasks.operate.sources import load_test
+
+        self.check(network)
+        name = self.set_of(network, entry)
+        parts = {n: p.part(slice(limit)) for n, p in load_test(name, folder).items()}
+        self._measurable(network, name, parts)
+        return evaluated(network, name, parts)
+
+    def set_of(self, network: Any, entry: Entry | None = None) -> str:
+        """The set that a network is measured on, by its entry or the recipe of its preset.
+
+        Raises:
+            ValueError: a network that is no preset, and nothing is known of it.
+        """
+        from keras_pde import presets
+        from keras_pde.tasks.operate.settings import Settings
+
+        options = dict((entry or {}).get("options") or {})
+        if not options and network.name in presets.index():
+            path = presets.folder_of(network.name) / "recipe.json"
+            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
+        if not options:
+            raise ValueError(
+                f"Nothing says what {network.name} is to be measured on: pass"
+                ' entry={"options": {"data": "darcy"}}.'
+            )
+        return Settings(options).data
+
+    def stated(self, entry: Entry) -> dict[str, float]:
+        """The numbers of `evaluate`, in percent."""
+        return dict(entry.get("errors") or {self.metric.name: entry["metric"]["value"]})
+
+    def listed(self, entry: Entry) -> dict[str, float]:
+        """The network's own errors."""
+        from keras_pde.tasks.operate.scores import ERROR
+
+        return {k: v for k, v in self.stated(entry).items() if k.startswith(ERROR)}
+
+    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
+        """The numbers of `evaluate`, into metrics.json."""
+        from keras_pde.tasks.operate.sources import source
+
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        scores = self.evaluate(network, data, entry=recipe)
+        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
+        key, value = next(iter(scores.items()))
+        known = source(recipe["options"]["data"])
+        name = f"relative ℓ2 {key.replace(' ', ' on ', 1)} points an axis, mean over test samples"
+        return {
+            "metric": self.metric.entry(name, value),
+            "errors": scores,
+            "data": known.text,
+            "licence": known.licence,
+        }
+
+    # --- showing ---
+
+    def overview(self) -> str:
+        """A table of the zoo's operators: weights, errors, those of solvers."""
+        from keras_pde.tasks.operate.card import overview
+
+        zoo = self.own_entries()
+        return overview(zoo) if zoo else ""
+
+    def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
+        """Test inputs, solutions, answers and errors."""
+        from keras_pde.tasks.operate.pictures import write_pictures
+
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        write_pictures(network, recipe["options"]["data"], folder, data)
+
+    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+        """What it answers, an example, its numbers, its certificate, and how it was made."""
+        from keras_pde.tasks.operate import card
+
+        return card.sections(folder, network, entry)
