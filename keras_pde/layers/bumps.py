@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from keras_pde.runtime.positive import softplus
 from keras_pde.runtime.types import Tensor
 
 __all__ = ["gaussian", "softplus_hat"]
@@ -40,13 +41,13 @@ def softplus_hat(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         [1.0, -0.0, -1.1133]
     """
     size = ops.abs(z)
-    # ln cosh z, without overflow
-    s = 1 + 2 * math.log(2) - 2 * size - 2 * ops.log1p(ops.exp(-2 * size))
-    slope = ops.tanh(z)
+    far = ops.exp(-2 * size)
+    s = 1 + 2 * math.log(2) - 2 * size - 2 * ops.log1p(far)  # ln cosh z, without overflow
+    slope = ops.sign(z) * (1 - far) / (1 + far)  # not ops.tanh: on JAX it computes in float32
     share = ops.sigmoid(s)
     first = -2 * share * slope
     second = share * (4 * (1 - share) * ops.square(slope) - 2 * (1 - ops.square(slope)))
-    return ops.softplus(s) / PEAK, first / PEAK, second / PEAK
+    return softplus(s) / PEAK, first / PEAK, second / PEAK
 
 
 BUMPS: dict[str, Bump] = {"gaussian": gaussian, "softplus": softplus_hat}

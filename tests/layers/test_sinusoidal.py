@@ -60,6 +60,9 @@ def test_z1_the_spectrum_falls_to_half_its_power_at_the_stated_frequency() -> No
     assert abs(power(half_power_frequency(omega, s)) / power(0.0) - 0.5) < 1e-9
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="differences that small need float64 weights"
+)
 def test_z2_no_pair_moves_apart_faster_than_omega_times_the_norm() -> None:
     rng = np.random.default_rng(0)
     layer = Sinusoidal(6, omega=5.0, dtype="float64")

@@ -176,6 +176,7 @@ def test_following_keeps_the_function() -> None:
         SPINN().follow((-1.0, 1.0))
 
 
+@float64
 def test_a_network_is_saved_with_its_nodes(tmp_path: Path) -> None:
     net = network(0, 1, 5)
     x = line(0, 1, 20)
