@@ -524,7 +524,7 @@ def test_list_prints_every_name_whole() -> None:
     assert "linear_1d" in some
     assert "linear_2d" not in some
     assert "There are: " in call("list", "nothing*", code=2).stderr
-    assert "tasks: classify, denoise" in call("list", "--task", "paint", code=2).stderr
+    assert "tasks: allocate, classify, denoise" in call("list", "--task", "paint", code=2).stderr
 
 
 def test_show() -> None:
