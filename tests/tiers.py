@@ -132,6 +132,8 @@ KEPT = {
     "multigrid::a_cycle_is_the_same_for_sizes_known_and_unknown": 0,
     "multigrid::solve_stops_where_rounding_does": 0,
     "multigrid::nonlinear_diffusion_by_fas_solves_its_equation": 1,
+    "coefficients::diffusion_with_jumps_of_ten_thousand_equals_a_dense_solve": 1,
+    "coefficients::a_problem_of_one_s_own_needs_its_operator_only": 0,
     "textbook::the_sixth_cycle_from_a_random_error_divides_the_residual_as_stated": 4,
     # foreign formats and the command, network by network
     "export::every_model_exports_by_keras_with_dynamic_sizes": 1,
@@ -288,6 +290,7 @@ KEPT = {
     "benchmarks::loops_agree_with_unrolled_steps": 0,
     "benchmarks::schemes_reach_their_time_and_draw": 0,
     "benchmarks::multigrid_and_its_peers_reach_the_tolerance": 0,
+    "benchmarks::diffusion_with_a_coefficient_and_its_peers_reach_the_tolerance": 0,
     "benchmarks::implicit_solvers_converge": 0,
     "benchmarks::translation_trains_resumes_and_draws": 0,
     "benchmarks::pictures_that_people_have_are_denoised_as_the_table_says": 0,

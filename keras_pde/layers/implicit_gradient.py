@@ -82,7 +82,7 @@ def attach(
             given = iter(tensors)
             values = [x if isinstance(x, float | int) else next(given) for x in numbers]
             found = report(*adjoint(fixed.with_numbers(f, values), u, cotangent))
-            once = _refuse_twice(found, z, f, *tensors)
+            once = refuse_twice(found, z, f, *tensors)
             return (once, *[ops.zeros_like(x) for x in (u, f, *tensors)])
 
         return u, gradient
@@ -91,7 +91,7 @@ def attach(
 
 
 @ops.custom_gradient
-def _refuse_twice(adjoint: Any, *depends: Any) -> Any:
+def refuse_twice(adjoint: Any, *depends: Any) -> Any:
     """λ; a derivative of it, by all that it depends on, is refused."""
 
     def gradient(*cotangents: Any, upstream: Any = None) -> Any:

@@ -62,7 +62,8 @@ def describe(model: MultigridSolver, outputs: int | None) -> str:
 
 
 def _damping(model: MultigridSolver, ndim: int) -> str:
-    if model.smoother.learned or model.smoother.needs_colours or model.problem.screening:
+    smoother, problem = model.smoother, model.problem
+    if smoother.learned or smoother.needs_colours or problem.screening or problem.galerkin:
         return ""
     bounds = (1 / ndim ** (model.problem.order // 2), 2.0 ** (model.problem.order // 2))
     before, after = model.smoother.steps(
@@ -76,6 +77,6 @@ def _damping(model: MultigridSolver, ndim: int) -> str:
 def _nonzeros(model: MultigridSolver, grid: Grid, level: int) -> int:
     """Entries of the level's matrix, counted in the interior."""
     d, radius = len(grid.axes), model.problem.order // 2
-    if model.problem.masked and level > 0:
+    if model.problem.galerkin and level > 0:
         return int(grid.points * (2 * radius + 1) ** d)
     return int(grid.points * {2: 2 * d + 1, 4: 2 * d * d + 2 * d + 1}[model.problem.order])

@@ -18,11 +18,25 @@ RANKS = (3, 4, 5)
 SMALLEST, LARGEST = 1e-140, 1e140  # of a right-hand side
 
 
+def given_name(problem: Problem) -> str | None:
+    """What a problem is given besides the right-hand side; None for nothing.
+
+    Example:
+        >>> from keras_pde import problems
+        >>> given_name(problems.Inpainting()), given_name(problems.Diffusion(coefficient="cells"))
+        ('mask', 'coefficient')
+    """
+    if problem.masked:
+        return "mask"
+    return "coefficient" if problem.coefficient_channels(1) else None
+
+
 def split_inputs(problem: Problem, inputs: Inputs) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """(b, mask or None, x or None) of a call's inputs."""
+    """(b, mask or coefficient or None, x or None) of a call's inputs."""
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    names = ["f", "mask", "x"] if problem.masked else ["b", "x"]
-    least = 2 if problem.masked else 1
+    more = given_name(problem)
+    names = ["b", "x"] if more is None else ["f" if problem.masked else "b", more, "x"]
+    least = len(names) - 1
     if not least <= len(given) <= len(names):
         raise ValueError(
             f"{problem!r} takes"
@@ -30,7 +44,7 @@ def split_inputs(problem: Problem, inputs: Inputs) -> tuple[Tensor, Tensor | Non
             f" {len(given)} tensors"
         )
     full = [*given, None, None]
-    return (full[0], full[1], full[2]) if problem.masked else (full[0], None, full[1])
+    return (full[0], None, full[1]) if more is None else (full[0], full[1], full[2])
 
 
 def scaled_input(name: str, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -56,19 +70,22 @@ def spatial_sizes(x: Tensor) -> tuple[Any, ...]:
 def checked_arrays(
     problem: Problem, inputs: Inputs, guess: Tensor | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Right-hand side (of inpainting: f, 0 where it is unknown), mask and start, in float64."""
+    """Right-hand side, mask or coefficient, and start, in float64.
+
+    Of inpainting the first is f, 0 where it is unknown.
+    """
     b, mask, x = split_inputs(problem, inputs)
     if x is not None:
         raise ValueError("solve takes the start as guess=…")
     name = "f" if problem.masked else "b"
-    values = _values(b, name, finite=mask is None)
+    values = _values(b, name, finite=not problem.masked)
     right = values.astype(np.float64)
     start = None if guess is None else _values(guess, "guess").astype(np.float64)
     if start is not None and start.shape != right.shape:
         raise ValueError(
             f"guess must be finite and of the shape {right.shape}. Received: shape {start.shape}"
         )
-    if mask is not None:
+    if mask is not None and problem.masked:
         right, known, start = _masked(right, _known(mask), start)
         _squared(right, name)
         return right, known, start
@@ -78,7 +95,20 @@ def checked_arrays(
         start = None if start is None else centred(start)
     if start is None and not problem.linear:
         start = right  # diffusion moves b only so far
-    return right, None, start
+    return right, None if mask is None else _coefficient(problem, mask, right), start
+
+
+def _coefficient(problem: Problem, given: Tensor, b: np.ndarray) -> np.ndarray:
+    """A coefficient for each sample, or one for all."""
+    a = _values(given, "coefficient").astype(np.float64)
+    wanted = (*b.shape[1:-1], problem.coefficient_channels(b.ndim - 2))
+    if a.shape[1:] != wanted or len(a) not in (1, len(b)):
+        raise ValueError(
+            f"The coefficient must be {(len(b), *wanted)}, or with a batch of 1. Received: shape"
+            f" {a.shape}"
+        )
+    problem.check_coefficient(a)
+    return a
 
 
 def _values(x: Tensor, name: str, *, finite: bool = True) -> np.ndarray:

@@ -12,8 +12,12 @@ from keras import ops
 
 from keras_pde.certificates.certificate import Certificate
 from keras_pde.models.diagram import flowchart
-from keras_pde.models.multigrid_inputs import centred, checked_arrays, spatial_sizes
-from keras_pde.models.network import EXAMPLE_SIZE, Network
+from keras_pde.models.equation_inputs import EquationInputs
+from keras_pde.models.multigrid_inputs import (
+    centred,
+    checked_arrays,
+    spatial_sizes,
+)
 from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import double_precision
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
@@ -30,7 +34,7 @@ LEARNED_LEVELS = 4
 _NO_THEOREM = "no rule for a multigrid cycle: see the residuals of solve()"
 
 
-class MultigridSolver(Network):
+class MultigridSolver(EquationInputs):
     """The cycle of a `MultigridUNet` on given grids, and `solve`, which iterates it.
 
     Args:
@@ -70,21 +74,6 @@ class MultigridSolver(Network):
         """The kind of cycle."""
         return f"a {self.cycle_type} cycle of multigrid"
 
-    @property
-    def boundary(self) -> str:  # type: ignore[override]
-        """Boundary condition."""
-        return self.problem.boundary
-
-    @property
-    def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of the inputs: the right-hand side is the image; inpainting has a mask."""
-        return ("image", "mask") if self.problem.masked else super().named_inputs
-
-    @property
-    def optional_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A start x instead of 0; a noise-conditioned net has none."""
-        return () if self.noise_conditioned else ("x",)
-
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Note rank, channels, and sizes where they are known."""
         super().build(input_shape)
@@ -98,7 +87,7 @@ class MultigridSolver(Network):
         """Those it was built for, where the number of levels follows from them, else any."""
         if self.levels != "auto" or self.channels is not None:
             return super().export_sizes
-        if self.problem.masked or None in self.built_sizes:
+        if self.problem.galerkin or None in self.built_sizes:
             raise ValueError(
                 f"{self.name}: the number of levels follows from the sizes, which must be fixed:"
                 " size in Python, --size HxW in the command"
@@ -119,9 +108,15 @@ class MultigridSolver(Network):
             )
         # in 1-D every second point has no seam to suffer from; learned transfers know no others
         circles = self.channels is None and len(sizes) > 1
-        grids = [Grid.finest(sizes, self.problem.boundary, dtype, circles=circles)]
-        while grids[-1].coarsens and wanted in ("auto", *range(len(grids) + 1, 99)):
-            grids.append(grids[-1].coarser())
+        grids = [Grid.finest(sizes, self.problem.grid_boundary, dtype, circles=circles)]
+        known = wanted == "auto" and grids[0].known
+        last = self.problem.coarsest(grids[0].points) if known else 1
+        while (
+            grids[-1].coarsens
+            and (last == 1 or grids[-1].points > last)
+            and wanted in ("auto", *range(len(grids) + 1, 99))
+        ):
+            grids.append(self.problem.coarser(grids[-1]))
         return grids
 
     def cycle(
@@ -144,7 +139,7 @@ class MultigridSolver(Network):
                 " are solved exactly: give more levels, or 'auto'"
             )
         if self.problem.singular:
-            b = _centred(b)
+            b = mean_removed(b)
         x = Cycle(
             levels,
             plans_for(self.smoother, self.cycle_type, levels),
@@ -152,7 +147,7 @@ class MultigridSolver(Network):
             self.fas,
             record,
         )(b, x)
-        return _centred(x) if self.problem.singular else x
+        return mean_removed(x) if self.problem.singular else x
 
     def diagram(self) -> str:
         """The cycle as a mermaid flowchart."""
@@ -166,20 +161,21 @@ class MultigridSolver(Network):
         guess: Tensor | None = None,
         max_cycles: int = 100,
         callback: Callable[[int, float], None] | None = None,
-        accelerate: bool = False,
+        accelerate: bool | None = None,
     ) -> Solution:
         r"""Cycles until ‖b − Ax‖ ≤ tolerance·‖b‖ for every sample, with the residual in float64.
 
         Args:
-            b: NumPy array (batch, \*spatial, channels); for inpainting [f, mask], where the
-                residual is relative to that of f itself.
+            b: NumPy array (batch, \*spatial, channels); [b, coefficient] of a problem that is given
+                one; for inpainting [f, mask], where the residual is relative to that of f itself.
             tolerance: of the relative residual; about 1e-13 is what float64 allows.
             guess: where to start if not from 0 (inpainting: f on the known pixels; nonlinear
                 diffusion: b).
             max_cycles: at most so many; the loop also ends when rounding keeps four cycles from
                 lowering the residual.
             callback: called with (cycle, largest relative residual) after each cycle.
-            accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A.
+            accelerate: conjugate gradients preconditioned by the cycle, for a linear symmetric A;
+                None is the problem's own choice (yes for those with a coefficient).
 
         Returns:
             A `Solution` with x, residuals, cycles and whether it converged. Where A is singular, x
@@ -198,7 +194,9 @@ class MultigridSolver(Network):
         """
         if self.channels is not None:
             raise ValueError("A learned net is no solver: solve() is for a model without channels")
-        accelerate = gate.flag(accelerate, "accelerate")
+        accelerate = gate.flag(
+            self.problem.accelerated if accelerate is None else accelerate, "accelerate"
+        )
         if accelerate and not self.problem.linear:
             raise ValueError(
                 "Conjugate gradients accelerate linear problems only: use accelerate=False"
@@ -210,20 +208,20 @@ class MultigridSolver(Network):
                 "callback must be a function of two numbers, or None. Received:"
                 f" callback={gate.said(callback)}"
             )
-        right, mask, start = checked_arrays(self.problem, b, guess)
+        right, given, start = checked_arrays(self.problem, b, guess)
         if not len(right):
             return Solution(right, np.zeros((1, 0)), tolerance, True)
         if not self.built:
             self.build(right.shape)
         self.sizes = right.shape[1:-1]
         scale = None
-        if mask is not None:
-            right, scale = self._source(right, mask)
+        if given is not None and self.problem.masked:
+            right, scale = self._source(right, given)
         found = iterate(
             self._compiled_iteration(),
             right,
             start,
-            mask,
+            given,
             scale,
             tolerance,
             max_cycles,
@@ -241,17 +239,6 @@ class MultigridSolver(Network):
         """
         reasons = dict.fromkeys(("norm", "lipschitz", "averaged", "energy"), _NO_THEOREM)
         return Certificate(self.subject, reasons=reasons)
-
-    def example(self) -> dict[str, np.ndarray]:
-        """A small right-hand side, with a mask or a noise level where the network takes one."""
-        rng = np.random.default_rng(20260)
-        size = EXAMPLE_SIZE[: self.ndim]
-        b = rng.standard_normal((1, *size, self.input_channels)).astype("float32")
-        if self.noise_conditioned:
-            return {"input": b, "noise": np.full((1,), 0.1, "float32")}
-        if self.problem.masked:
-            return {"input": b, "mask": (rng.random((1, *size, 1)) < 0.3).astype("float32")}
-        return {"input": b}
 
     def _source(self, f: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Right-hand side of inpainting, and its norm on the unknown pixels.
@@ -271,14 +258,15 @@ class MultigridSolver(Network):
             narrow = keras.backend.standardize_dtype(self.variable_dtype) != "float64"
             dtype = ("float32" if narrow else "float64") if self.problem.linear else None
 
-            def prepare(mask: Tensor) -> list[Tensor]:
+            def prepare(given: Tensor) -> list[Tensor]:
+                sizes = spatial_sizes(given) if len(given.shape) > 1 else self.sizes or ()
                 return (
                     self.problem.prepare(
-                        self.grids(spatial_sizes(mask), dtype or "float64"),
+                        self.grids(sizes, dtype or "float64"),
                         dtype or "float64",
-                        mask,
+                        given if len(given.shape) > 1 else None,
                     )
-                    if self.problem.masked
+                    if self.problem.galerkin
                     else []
                 )
 
@@ -293,5 +281,11 @@ class MultigridSolver(Network):
         return self._iteration
 
 
-def _centred(x: Tensor) -> Tensor:
+def mean_removed(x: Tensor) -> Tensor:
+    """A tensor less the mean of each sample and channel.
+
+    Example:
+        >>> ops.convert_to_numpy(mean_removed(ops.ones((1, 3, 1)))).max().item()
+        0.0
+    """
     return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)

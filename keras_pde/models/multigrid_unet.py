@@ -11,7 +11,8 @@ from keras import ops
 from keras_pde.layers.learned_level import LearnedLevel, lifting_and_head, smallest_size
 from keras_pde.models.describe_multigrid import describe
 from keras_pde.models.multigrid_inputs import scaled_input, spatial_sizes, split_inputs
-from keras_pde.models.multigrid_solver import LEARNED_LEVELS, MultigridSolver
+from keras_pde.models.multigrid_inverse import DifferentiableSolver
+from keras_pde.models.multigrid_solver import LEARNED_LEVELS
 from keras_pde.operators.operator import Operator
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.types import Inputs, Shape, Tensor
@@ -22,7 +23,7 @@ from keras_pde.schemes.multigrid.linear_level import LinearLevel
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class MultigridUNet(MultigridSolver):
+class MultigridUNet(DifferentiableSolver):
     r"""One multigrid cycle for A u = b: smooth, correct from the coarser grid, smooth again.
 
     In architecture it is a U-net: smoothing steps x + ωD⁻¹(b − Ax) are residual blocks with a
@@ -53,7 +54,8 @@ class MultigridUNet(MultigridSolver):
 
     Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; [b, noise]
     for a noise-conditioned net, σ per sample (batch,) or as a map (batch, \*spatial, 1); for
-    inpainting [f, mask] or [f, mask, x], mask (batch, \*spatial, 1), 1 where f is known. Returns x
+    inpainting [f, mask] or [f, mask, x], mask (batch, \*spatial, 1), 1 where f is known; [b, a] or
+    [b, a, x] where a problem is given its coefficient a. Returns x
     after one cycle (a learned net: the output), the shape of b. Sizes are dynamic, with "auto"
     fixed when traced.
 
@@ -111,7 +113,7 @@ class MultigridUNet(MultigridSolver):
         self.learned_levels: list[LearnedLevel] = []
 
     def _check(self) -> None:
-        if self.smoother.needs_colours and (self.problem.masked or self.problem.order != 2):
+        if self.smoother.needs_colours and (self.problem.galerkin or self.problem.order != 2):
             raise ValueError(
                 f"red_black needs an operator between neighbours only, and {self.problem!r} couples"
                 " more. Use 'chebyshev' or 'jacobi'."
@@ -120,9 +122,9 @@ class MultigridUNet(MultigridSolver):
             raise ValueError(
                 f"{self.problem!r} is nonlinear: its coarse correction needs fas=True, or None"
             )
-        if self.problem.masked and self.fas:
+        if self.problem.galerkin and self.fas:
             raise ValueError(
-                "Inpainting has coarse operators of corrections only: use fas=False, or None"
+                f"{self.problem!r} has coarse operators of corrections only: use fas=False, or None"
             )
         if self.channels is None and self.smoother.learned:
             raise ValueError(f"{self.smoother!r} is for a learned net: give channels as well")
@@ -130,9 +132,10 @@ class MultigridUNet(MultigridSolver):
             raise ValueError("outputs is for a learned net: give channels as well")
         if self.channels is None and self.noise_conditioned:
             raise ValueError("noise_conditioned is for a learned net: give channels as well")
-        if self.channels is not None and (self.problem.masked or self.problem.order != 2):
+        if self.channels is not None and (self.problem.galerkin or self.problem.order != 2):
             raise ValueError(
-                "A learned net starts from an operator of order 2 without mask. Received:"
+                "A learned net starts from an operator of order 2 without mask or coefficient."
+                " Received:"
                 f" problem={self.problem!r}"
             )
 
@@ -228,7 +231,7 @@ class MultigridUNet(MultigridSolver):
         ratio: Any = 1.0
         if self.noise_conditioned:
             inputs, ratio = scaled_input(self.name, inputs)
-        b, mask, x = split_inputs(self.problem, inputs)
+        b, given, x = split_inputs(self.problem, inputs)
         sizes = spatial_sizes(b)
         if all(isinstance(n, int) for n in sizes):
             self.sizes = sizes
@@ -237,9 +240,9 @@ class MultigridUNet(MultigridSolver):
         narrow = b.dtype
         # a residual is a difference of near numbers
         if keras.backend.standardize_dtype(narrow) in ("float16", "bfloat16"):
-            b, mask, x = (None if t is None else ops.cast(t, "float32") for t in (b, mask, x))
+            b, given, x = (None if t is None else ops.cast(t, "float32") for t in (b, given, x))
         dtype = keras.backend.standardize_dtype(b.dtype)
-        data = self.problem.prepare(self.grids(sizes, dtype), dtype, mask)
+        data = self.problem.prepare(self.grids(sizes, dtype), dtype, given)
         if self.problem.masked:
             b = self.problem.source(b, self.grids(sizes, dtype)[0], dtype, data)
         return ops.cast(self.cycle(b, x, data, record), narrow)

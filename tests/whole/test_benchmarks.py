@@ -385,3 +385,13 @@ def test_rollouts_of_exact_schemes_and_surrogates_are_measured(script, tmp_path,
     printed = capsys.readouterr().out
     assert "SciPy's fft" in printed
     assert "APEBench" in printed
+
+
+def test_diffusion_with_a_coefficient_and_its_peers_reach_the_tolerance(script, capsys, tmp_path):
+    picture = tmp_path / "coefficients.png"
+    ((_, found),) = script("coefficients").main(["--quick", "--picture", str(picture)]).items()
+    rows = [row for rows in found.values() for row in rows.values()]
+    assert len(rows) == 24
+    assert all(row["residual"] < 2e-8 for row in rows)
+    assert picture.stat().st_size > 10_000
+    assert "pyamg" in capsys.readouterr().out

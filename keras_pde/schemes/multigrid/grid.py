@@ -52,9 +52,11 @@ class Grid:
         kind = Circle if circles and boundary == "periodic" else Axis
         return cls(tuple(kind.finest(n, boundary, dtype) for n in sizes))
 
-    def coarser(self) -> Grid:
-        """The grid of every second point of each axis."""
-        return Grid(tuple(axis.coarser() for axis in self.axes), self.level + 1)
+    def coarser(self, halved: Sequence[bool] | None = None) -> Grid:
+        """The grid of every second point of each axis, or of those axes that are to be halved."""
+        chosen = halved or [True] * len(self.axes)
+        axes = [a.coarser() if h else a for a, h in zip(self.axes, chosen, strict=True)]
+        return Grid(tuple(axes), self.level + 1)
 
     @property
     def ndim(self) -> int:

@@ -22,7 +22,7 @@ __all__ = ["Solution", "iterate"]
 
 # cycles without a new least residual after which rounding is taken to be all that is left
 PATIENCE = 4
-PATIENCE_CONJUGATE = 25  # the residual of conjugate gradients may rise for long
+PATIENCE_CONJUGATE = 50  # the residual of conjugate gradients may rise for long
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Iteration:
     """Compiled pieces of the iteration for one shape.
 
     Args:
-        prepare: mask or None ↦ data of the levels.
+        prepare: mask, coefficient or a vector that stands for none ↦ data of the levels.
         cycle: (b, x or None, data) ↦ one cycle, in the working precision.
         residual: (b, x, data) ↦ b − Ax in float64.
         dtype: working precision of a correction; None for a nonlinear operator, whose cycles run in
@@ -155,7 +155,7 @@ def iterate(
     iteration: Iteration,
     b: np.ndarray,
     guess: np.ndarray | None,
-    mask: np.ndarray | None,
+    given: np.ndarray | None,
     scale: np.ndarray | None,
     tolerance: float,
     max_cycles: int,
@@ -170,7 +170,7 @@ def iterate(
         iteration: the compiled pieces.
         b: right-hand side.
         guess: where to start, 0 if None.
-        mask: known pixels of an inpainting problem.
+        given: known pixels of an inpainting problem, or a coefficient.
         scale: what residuals are relative to, of each sample; ‖b‖ if None.
         tolerance: of the relative residual.
         max_cycles: at most so many.
@@ -190,9 +190,7 @@ def iterate(
             else ops.convert_to_tensor(guess, dtype="float64")
         )
         data = iteration.prepare(
-            ops.zeros((1,))
-            if mask is None
-            else ops.convert_to_tensor(mask, dtype=iteration.dtype or "float64")
+            ops.zeros((1,)) if given is None else ops.convert_to_tensor(given, dtype="float64")
         )
         r = right if guess is None else iteration.residual(right, x, data)
         norm = iteration.norms(r)
@@ -203,7 +201,7 @@ def iterate(
             [x, r, norm, ops.zeros_like(r), r, ops.zeros_like(norm)] if accelerate else [x, r, norm]
         )
         step = iteration.conjugate_step if accelerate else iteration.step
-        best, best_x, since = history[0].max(), x, 0
+        best, best_x, since, least = history[0].max(), x, 0, math.inf
         patience = PATIENCE_CONJUGATE if accelerate else PATIENCE
         for cycle in range(1, max_cycles + 1):
             if history[-1].max() <= tolerance or since >= patience:
@@ -215,7 +213,10 @@ def iterate(
                 callback(cycle, worst)
             if not math.isfinite(worst):
                 break
-            since = 0 if worst < 0.9 * best else since + 1
+            # of conjugate gradients the residual may rise for long while this norm of it falls
+            energy = float(ops.convert_to_numpy(state[5]).max()) if accelerate else math.inf
+            since = 0 if worst < 0.9 * best or energy < 0.9 * least else since + 1
+            least = min(least, abs(energy))
             if worst < best:
                 best, best_x = worst, state[0]
         return Solution(

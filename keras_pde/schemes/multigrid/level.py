@@ -19,6 +19,8 @@ class Level(ABC):
     """
 
     exact: bool = True  # whether the coarsest grid is solved by `solve`, not smoothed
+    # whether a state is better stored than computed again for each of many neighbours
+    stores: bool = False
     convolves: bool = False  # whether `operator` has convolutions, which a loop slows down
 
     def __init__(self, grid: Grid, dtype: str) -> None:

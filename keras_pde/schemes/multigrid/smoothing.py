@@ -19,6 +19,8 @@ def smooth(level: Level, steps: Sequence[Step], b: Tensor, x: Tensor | None) -> 
     They run as a loop where A is a stencil: written out under XLA, fusion recomputes each step for
     every neighbour that reads it in the next.
     """
+    if x is None and len(steps) > 1 and level.stores:
+        x = ops.zeros_like(b)
     if x is None and steps:
         x = _step(level, b, None, steps[0].weight, steps[0].sign)
         steps = steps[1:]

@@ -8,6 +8,7 @@ point, found by applying the finer operator to (2r + 1)^d combs of points at onc
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,22 @@ class StencilLevel(ClassicalLevel):
         grid: the grid, of known sizes.
         dtype: precision of the states.
         coefficients: aₒ, each (batch, *spatial, 1), of the (2r + 1)^d offsets in lexical order.
+        offsets: of the coefficients, where they are others; the middle one is 0.
     """
 
-    def __init__(self, grid: Grid, dtype: str, coefficients: list[Tensor]) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        dtype: str,
+        coefficients: list[Tensor],
+        offsets: list[tuple[int, ...]] | None = None,
+    ) -> None:
         super().__init__(grid, dtype)
         self.coefficients = coefficients
         self.radius = (round(len(coefficients) ** (1 / grid.ndim)) - 1) // 2
-        self.offsets = list(
-            itertools.product(range(-self.radius, self.radius + 1), repeat=grid.ndim)
-        )
+        self.offsets = box(self.radius, grid.ndim) if offsets is None else offsets
+        if offsets is not None:
+            self.radius = max(map(max, offsets))
 
     def operator(self, u: Tensor) -> Tensor:
         """A u."""
@@ -87,10 +95,44 @@ class StencilLevel(ClassicalLevel):
         return ops.reshape(ops.linalg.solve(matrix, right), ops.shape(b))
 
 
-def coarser_stencil(level: Level, radius: int) -> list[Tensor]:
-    """The Galerkin operator on the next coarser grid, as the coefficients of a `StencilLevel`."""
-    grid, k = level.grid.coarser(), 2 * radius + 1
-    ndim, sizes = grid.ndim, grid.sizes
+def box(radius: int, ndim: int) -> list[tuple[int, ...]]:
+    """The offsets of the (2r + 1)^d points around one, in lexical order."""
+    return list(itertools.product(range(-radius, radius + 1), repeat=ndim))
+
+
+def coarser_stencil(level: Level, radius: int, grid: Grid | None = None) -> list[Tensor]:
+    """The Galerkin operator on the next coarser grid, as the coefficients of a `StencilLevel`.
+
+    Args:
+        level: the finer one.
+        radius: of the coarser stencil.
+        grid: the coarser grid, if it is not that of every second point of each axis.
+    """
+    return probed(
+        lambda comb: level.restrict(level.operator(level.prolong(comb))),
+        (grid or level.grid.coarser()).sizes,
+        radius,
+        level.dtype,
+    )
+
+
+def probed(
+    apply: Callable[[Tensor], Tensor], sizes: tuple[int, ...], radius: int, dtype: str
+) -> list[Tensor]:
+    """The stencil of a linear operator, by its images of (2r + 1)^d combs of points.
+
+    Args:
+        apply: the operator, on (1, *sizes, channels).
+        sizes: points of each axis.
+        radius: r, how far a point's neighbours reach.
+        dtype: precision.
+
+    Example:
+        >>> weights = probed(lambda u: 3 * u, (4,), 1, "float32")
+        >>> [float(w[0, 2, 0]) for w in weights]
+        [0.0, 3.0, 0.0]
+    """
+    ndim, k = len(sizes), 2 * radius + 1
     comb: Any = 1.0
     for i, n in enumerate(sizes):
         tooth = (np.arange(n)[:, None] % k == np.arange(k)).astype("float64")  # point × colour
@@ -98,8 +140,7 @@ def coarser_stencil(level: Level, radius: int) -> list[Tensor]:
         shape[i + 1], shape[ndim + 1 + i] = n, k
         comb = comb * tooth.reshape(shape)
     comb = np.broadcast_to(comb, (1, *sizes, *(k,) * ndim)).reshape(1, *sizes, -1)
-    comb = ops.convert_to_tensor(comb, dtype=level.dtype)
-    image = level.restrict(level.operator(level.prolong(comb)))
+    image = apply(ops.convert_to_tensor(comb, dtype=dtype))
     image = ops.reshape(image, (-1, *sizes, *(k,) * ndim))
     places, colours = "xyz"[:ndim], "cde"[:ndim]
     for i, n in enumerate(sizes):
@@ -109,6 +150,6 @@ def coarser_stencil(level: Level, radius: int) -> list[Tensor]:
         select = (wanted[:, None, :] == np.arange(k)[None, :, None]).astype("float64")
         place, colour = places[i], colours[i]
         rule = f"b{places}{colours},{place}{colour}o->b{places}{colours.replace(colour, 'o')}"
-        image = ops.einsum(rule, image, ops.convert_to_tensor(select, dtype=level.dtype))
+        image = ops.einsum(rule, image, ops.convert_to_tensor(select, dtype=dtype))
     flat = ops.reshape(image, (-1, *sizes, k**ndim))
     return [flat[..., j : j + 1] for j in range(k**ndim)]

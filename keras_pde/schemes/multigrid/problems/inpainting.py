@@ -41,6 +41,7 @@ class Inpainting(Problem):
     """
 
     masked = True
+    galerkin = True
     default_cycle = "V(2,2)"
     default_smoother = Chebyshev(symmetric=True)  # for conjugate gradients
 
@@ -69,8 +70,9 @@ class Inpainting(Problem):
             *(StencilLevel(g, dtype, s) for g, s in zip(grids[1:], stencils, strict=True)),
         ]
 
-    def prepare(self, grids: list[Grid], dtype: str, mask: Tensor) -> list[Any]:
+    def prepare(self, grids: list[Grid], dtype: str, given: Tensor | None) -> list[Any]:
         """Unknown pixels and the weights of every coarser operator."""
+        mask: Any = given
         unknown = 1 - ops.cast(mask > 0, dtype)
         level: Level = MaskedLevel(grids[0], dtype, unknown, self.order)
         data = [unknown]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.operators.boundary import check_boundary
 from keras_pde.runtime import gate
@@ -19,8 +21,9 @@ class Problem(Configured):
     """Base: A u = b with A = sI + τL, or sI + τL² (order 4).
 
     A subclass declares its ``equation`` and s, τ and the order, as class attributes or in its
-    constructor; one whose operator is another overrides `levels`. A model with such a problem can
-    be saved if the class is registered by ``keras.saving.register_keras_serializable``.
+    constructor. One with another operator is a `StencilProblem`, which says how to apply it. A
+    model with such a problem can be saved if the class is registered by
+    ``keras.saving.register_keras_serializable``.
 
     Args:
         boundary: "dirichlet", "neumann" or "periodic".
@@ -43,6 +46,8 @@ class Problem(Configured):
     order: int = 2
     flux: FluxActivation | None = None  # of a nonlinear A
     masked: bool = False  # whether it is told which pixels are known
+    galerkin: bool = False  # whether coarse operators are those of corrections, made from data
+    accelerated: bool = False  # whether `solve` takes the cycle to precondition conjugate gradients
     default_cycle: str = "V(2,1)"
     default_smoother: str | Smoother = "red_black"
 
@@ -61,6 +66,33 @@ class Problem(Configured):
         Then b must have mean 0, and the solution of mean 0 is meant.
         """
         return not self.masked and self.screening == 0 and self.boundary != "dirichlet"
+
+    @property
+    def grid_boundary(self) -> str:
+        """Which points are coarse: every second one as for this boundary."""
+        return self.boundary
+
+    def coarser(self, grid: Grid) -> Grid:
+        """The next grid of the hierarchy."""
+        return grid.coarser()
+
+    def coarsest(self, points: int) -> int:
+        """Points from which levels="auto" halves no further, for a finest grid of so many."""
+        return 1
+
+    def coefficient_channels(self, ndim: int) -> int:
+        """Channels of the coefficient that it is given as a tensor; 0 for none."""
+        return 0
+
+    def check_coefficient(self, a: np.ndarray) -> None:
+        """Refuse a coefficient for which A is not positive definite.
+
+        Args:
+            a: (batch, *spatial, channels), finite.
+
+        Raises:
+            ValueError: it is not.
+        """
 
     def levels(
         self, grids: list[Grid], dtype: str, data: list[Any] | None = None
@@ -83,13 +115,14 @@ class Problem(Configured):
             for grid in grids
         ]
 
-    def prepare(self, grids: list[Grid], dtype: str, mask: Tensor) -> list[Any]:
+    def prepare(self, grids: list[Grid], dtype: str, given: Tensor | None) -> list[Any]:
         """What the levels need besides their grids, computed once for many cycles.
 
         Args:
             grids: the hierarchy, finest first.
             dtype: precision of the states.
-            mask: 1 on known pixels, (batch, *spatial, 1); None where the problem is not masked.
+            given: the mask, 1 on known pixels, (batch, *spatial, 1), or the coefficient; None where
+                the problem has neither.
         """
         return []
 
