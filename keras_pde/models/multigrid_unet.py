@@ -55,7 +55,7 @@ class MultigridUNet(DifferentiableSolver):
     Call args: b (batch, \*spatial, channels), or [b, x] to start from x instead of 0; [b, noise]
     for a noise-conditioned net, σ per sample (batch,) or as a map (batch, \*spatial, 1); for
     inpainting [f, mask] or [f, mask, x], mask (batch, \*spatial, 1), 1 where f is known; [b, a] or
-    [b, a, x] where a problem is given its coefficient a. Returns x
+    [b, a, x] for a coefficient a. Returns x
     after one cycle (a learned net: the output), the shape of b. Sizes are dynamic, with "auto"
     fixed when traced.
 

@@ -50,6 +50,7 @@ from keras_pde.presets.values import (
 __all__ = ["build_config", "check_config"]
 
 FLUX = either(word, Part(*FLUXES, *FLUX_LAYERS))
+WALLS = listed(listed(either(word, listed(real, 2, 2)), 2, 2), 1, 3)
 SCHEDULE = record(
     {
         "step_sizes": listed(real, 1, limits.STEPS),
@@ -227,7 +228,11 @@ SCHEMA: dict[str, dict[str, Check]] = {
     "Diffusion": {
         **BOUNDARY,
         "step_size": real,
-        "flux": either(word, Part("FluxActivation")),
+        "flux": optional(either(word, Part("FluxActivation"))),
+        "coefficient": optional(word),
+        "reaction": either(word, real),
+        "spacing": either(real, listed(real, 1, 3)),
+        "walls": optional(WALLS),
     },
     # Keras
     "DTypePolicy": {"name": one_of(*PRECISIONS)},

@@ -265,7 +265,7 @@ def test_wrong_coefficients_say_what_is_expected(inputs, message):
         model.solve(inputs)
 
 
-def test_a_model_with_a_coefficient_is_its_configuration():
+def test_a_model_with_a_coefficient_is_its_configuration(tmp_path):
     problem = problems.Diffusion(
         coefficient="edges", reaction="cells", spacing=(1, 2), walls=[["neumann", (1, 2)]] * 2
     )
@@ -274,3 +274,7 @@ def test_a_model_with_a_coefficient_is_its_configuration():
     assert again.problem == problem
     assert again.named_inputs == ("image", "coefficient")
     assert problem.coefficient_channels(2) == 3
+    model.build([(None, 5, 4, 1), (None, 5, 4, 3)])
+    model.save_to_preset(tmp_path / "own")
+    saved = MultigridUNet.from_preset(tmp_path / "own")
+    assert saved.problem == problem
