@@ -66,6 +66,10 @@ KEPT = {
     "certified_classifier::k2_ten_thousand_attacks_in_l2_change_no_class_inside_the_radius": 1,
     "certified_segmenter::k5_no_attack_changes_a_pixel_inside_its_radius": 1,
     "certified_segmenter::a_segmenter_is_exported": 1,
+    # compiled programs of learned kernels
+    "kernel_network::every_weight_learns_and_a_network_is_saved": 0,
+    "kernel_network::sizes_that_are_not_known_change_nothing": 0,
+    "kernel_propagator::a_propagator_is_saved": 0,
     # schemes of many equations: one of each kind
     "method_of_lines::e21_no_dense_step_exceeds_its_norm_gain": 6,
     "method_of_lines::e24_the_max_min_principle_is_that_of_the_dense_weights": 3,
@@ -303,6 +307,7 @@ KEPT = {
     "benchmarks::rollouts_of_exact_schemes_and_surrogates_are_measured": 0,
     "benchmarks::gradients_of_many_steps_keep_few_states": 0,
     "benchmarks::convolution_prints_what_rows_gain": 0,
+    "benchmarks::near_fields_of_kernels_are_measured_and_drawn": 0,
     "benchmarks::depth_trains_resamples_and_draws": 0,
 }
 

@@ -6,6 +6,7 @@ Convolution, boundary conditions, stencils and norm bounds.
 from keras_pde.operators.conv_operator import ConvOperator
 from keras_pde.operators.dense import DenseOperator
 from keras_pde.operators.finite_difference import FiniteDifference
+from keras_pde.operators.graph_kernel import GraphKernel
 from keras_pde.operators.lattice import Lattice
 from keras_pde.operators.multilevel_kernel import MultilevelKernel
 from keras_pde.operators.operator import Operator
@@ -17,6 +18,7 @@ __all__ = [
     "ConvOperator",
     "DenseOperator",
     "FiniteDifference",
+    "GraphKernel",
     "Lattice",
     "MultilevelKernel",
     "Operator",

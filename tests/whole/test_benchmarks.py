@@ -37,6 +37,15 @@ def test_overhead_prints_its_tables(script, capsys):
     assert "convolutions/sliced" in printed
 
 
+def test_near_fields_of_kernels_are_measured_and_drawn(script, capsys, tmp_path):
+    found = script("kernels").main(["--quick", "--picture", str(tmp_path / "kernels.png")])
+    assert found["grid"][-1] < found["grid"][1] < 0.02 < found["grid"][0]
+    assert found["graph"][-1] < 0.03
+    assert found["cost"][1] < 4.4 * found["cost"][0]
+    assert "products a node" in capsys.readouterr().out
+    assert (tmp_path / "kernels.png").stat().st_size > 5000
+
+
 def test_convolution_prints_what_rows_gain(script, capsys):
     found = script("convolution").main(["--quick"])
     assert len(found) == 12
