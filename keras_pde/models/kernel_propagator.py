@@ -16,6 +16,7 @@ from keras_pde.layers.windows import WindowFeatures
 from keras_pde.models.network import Network
 from keras_pde.operators.boundary import check_boundary
 from keras_pde.runtime import gate
+from keras_pde.runtime.precision import point_mean
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 
@@ -123,8 +124,7 @@ class KernelPropagator(Network):
 
     def _step(self, u: Tensor) -> Tensor:
         change = self.kernel(u, self.windows(u))
-        axes = tuple(range(1, self.ndim + 1))
-        return u + change - ops.mean(change, axis=axes, keepdims=True)
+        return u + change - point_mean(change)
 
     def certificate(self) -> Certificate:
         """That the mean is kept, for all weights (J4)."""

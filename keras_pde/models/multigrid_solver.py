@@ -20,6 +20,7 @@ from keras_pde.models.multigrid_inputs import (
 )
 from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import double_precision
+from keras_pde.runtime.precision import point_mean
 from keras_pde.runtime.types import DType, Inputs, Shape, Tensor
 from keras_pde.schemes.multigrid.cycle import Cycle
 from keras_pde.schemes.multigrid.cycle_type import CycleType
@@ -288,4 +289,4 @@ def mean_removed(x: Tensor) -> Tensor:
         >>> ops.convert_to_numpy(mean_removed(ops.ones((1, 3, 1)))).max().item()
         0.0
     """
-    return x - ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)), keepdims=True)
+    return x - point_mean(x)

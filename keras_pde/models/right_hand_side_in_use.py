@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +11,7 @@ from keras import ops
 
 from keras_pde.layers.polynomial_right_hand_side import PolynomialRightHandSide
 from keras_pde.layers.right_hand_side import RightHandSideLayer
-from keras_pde.runtime.precision import at_least_float32, narrow
+from keras_pde.runtime.precision import at_least_float32, narrow, point_mean
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes import equations
 from keras_pde.schemes.integrators import RightHandSide
@@ -45,12 +43,12 @@ class Mean(Projection):
     def projected(self, change: Tensor, u: Tensor) -> Tensor:
         """F − mean F."""
         wide = at_least_float32(change)
-        return narrow(wide - _mean(wide), change)
+        return narrow(wide - point_mean(wide), change)
 
     def corrected(self, after: Tensor, u: Tensor) -> Tensor:
         """u⁺ − mean u⁺ + mean u."""
         wide, before = at_least_float32(after), at_least_float32(u)
-        return narrow(wide + (_mean(before) - _mean(wide)), after)
+        return narrow(wide + (point_mean(before) - point_mean(wide)), after)
 
 
 class Norm(Projection):
@@ -71,13 +69,6 @@ class Norm(Projection):
 
 
 CONSERVED: dict[str, Projection] = {"mean": Mean(), "norm": Norm()}
-
-
-def _mean(u: Tensor) -> Tensor:
-    """Over all points; not by ops.mean, which computes in float32 on PyTorch."""
-    axes = tuple(range(1, len(u.shape) - 1))
-    points: Any = functools.reduce(operator.mul, [ops.shape(u)[axis] for axis in axes])
-    return ops.sum(u, axis=axes, keepdims=True) / ops.cast(points, u.dtype)
 
 
 def _over_sample(u: Tensor) -> Tensor:

@@ -50,6 +50,22 @@ def at_least_float32(x: Tensor) -> Tensor:
     return ops.cast(x, "float32") if is_short(x.dtype) else x
 
 
+def point_mean(x: Tensor) -> Tensor:
+    r"""The mean over all points of (batch, \*spatial, channels), of each sample and channel.
+
+    It is in the precision of x; `ops.mean` sums float64 in float32 on JAX and PyTorch.
+
+    Example:
+        >>> from keras_pde.runtime.precision import point_mean
+        >>> ops.convert_to_numpy(point_mean(ops.ones((1, 3, 2, 1)))).tolist()
+        [[[[1.0]]]]
+    """
+    axes = tuple(range(1, len(x.shape) - 1))
+    points = functools.reduce(operator.mul, [ops.shape(x)[axis] for axis in axes])
+    wide = at_least_float32(x)
+    return ops.cast(ops.sum(wide, axis=axes, keepdims=True) / ops.cast(points, wide.dtype), x.dtype)
+
+
 def drawn_wide(initializer: Any) -> Any:
     """An initializer that draws 16-bit values in float32 and rounds them.
 
