@@ -113,7 +113,7 @@ def test_networks_of_one_and_three_dimensions(sizes: tuple[int, ...]) -> None:
 
 def test_every_weight_learns_and_a_network_is_saved(tmp_path: Any) -> None:
     net, a = network(2, large=0.1), phases(16)
-    net.compile("sgd", "mse")
+    net.compile("sgd", "mse", jit_compile=False)
     before = net.get_weights()
     net.fit(a, np.ones((2, 16, 16, 1), "float32"), verbose=0)
     for old, variable in zip(before, net.weights, strict=True):
