@@ -251,7 +251,7 @@ def laplacian(u: Tensor, flows: list[Tensor]) -> Tensor:
     total = None
     for axis, flow in enumerate(flows, start=1):
         wide = zeros_around(u, axis, 1, 1)
-        along = flow * (cut(wide, axis, 1, None) - cut(wide, axis, None, -1))
+        along = ops.convert_to_tensor(flow) * (cut(wide, axis, 1, None) - cut(wide, axis, None, -1))
         part = cut(along, axis, None, -1) - cut(along, axis, 1, None)
         total = part if total is None else total + part
     return total
