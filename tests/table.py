@@ -371,6 +371,8 @@ CASES += [
             "initializer": "he_normal",
             "bias_initializer": "random_normal",
         },
+    ),
+    Case(
         MultilevelKernel,
         lambda: {"near_field": 2, "boundary": "periodic", "initializer": "he_normal"},
         elsewhere={"neumann": lambda: {"near_field": 0, "boundary": "neumann"}},

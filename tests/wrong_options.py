@@ -460,7 +460,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "max_cycles": [2.5, "3", True, 0, None],
             "guess": [B[:, :3], B * np.nan, "0", np.ma.masked_array(B)],
             "callback": [3, "yes", True],
-            "accelerate": FLAG,
+            "accelerate": [value for value in FLAG if value is not None],
         },
     ),
 }

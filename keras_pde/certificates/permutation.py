@@ -26,7 +26,7 @@ class PermutationEquivariance(Guarantee):
     key = "permutation"
     title = "permutations"
     claim = "equivariant under permutations of the nodes"
-    word = "permutation equivariant"
+    word = "equivariant"
     rank = 1
     place = 7
 
@@ -38,7 +38,7 @@ class PermutationEquivariance(Guarantee):
     @property
     def words(self) -> str:
         """For a card."""
-        return "permutation equivariant" if self.proved else ""
+        return "equivariant" if self.proved else ""
 
     def then(self, other: Self) -> Self:
         """Where both maps have it."""

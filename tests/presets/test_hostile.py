@@ -133,6 +133,7 @@ def test_every_registered_class_has_its_module_and_its_line_in_the_table() -> No
     # a preset holds no optimizer and no metric
     other = (keras.optimizers.Optimizer, keras.metrics.Metric)
     own = {k: v for k, v in own.items() if not issubclass(v, other)}
+    del own["AdversarialEstimator"]  # its players are any networks of Keras: no preset holds it
     assert set(own) == set(MODULES)
     for name, cls in own.items():
         assert cls.__module__.removeprefix("keras_pde.") in MODULES[name]

@@ -63,4 +63,4 @@ def test_a_notebook_is_its_source(path: Path) -> None:
 
 def test_there_are_tutorials() -> None:
     assert [path.stem for path in SOURCES] == [path.stem for path in NOTEBOOKS]
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(1, 13)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{k:02d}" for k in range(1, 14)]

@@ -240,13 +240,16 @@ def in_networks() -> Iterator[tuple[str, Callable[[], str]]]:
             low = {"noise": 0.0, "mask": 0.0}.get(name, -np.inf)
             wrong = {
                 **arrays(x),
-                **(shapes(x) if name in ("image", "mask", "state") else levels(x, low)),
+                **(shapes(x) if x.ndim > 2 else levels(x, low)),  # levels: a number a sample
             }
             if name == "mask":
                 wrong["a value beyond 1"] = lambda x=x: 2 * x
                 wrong["NaN"] = lambda x=x: x * np.nan
                 wrong["sizes"] = lambda x=x: x[:, :7]
-                del wrong["fewer channels"]  # it has one
+            if x.shape[-1] == 1:
+                wrong.pop("fewer channels", None)
+            if name == "coordinates":  # points of any number of axes
+                del wrong["no batch"]
             for key, value in wrong.items():
                 calls = {"call": network}
                 if key in ("masked", "below", "NaN", "complex", "uint8"):
