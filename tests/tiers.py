@@ -14,12 +14,12 @@ from collections.abc import Iterable
 # "file::test", less their common "test_": cases that the quick tier keeps
 KEPT = {
     # all variants in all precisions: the quick tier takes every argument once
-    "conformance::every_weight_gets_a_gradient": 21,
+    "conformance::every_weight_gets_a_gradient": 22,
     "conformance::a_stateless_call_computes_in_the_model_s_precision": 2,
-    "conformance::any_spatial_rank": 21,
+    "conformance::any_spatial_rank": 22,
     "conformance::keras_layer_suite_with_training": 3,
     "conformance::compiled_with_dynamic_sizes_equals_eager": 4,
-    "conformance::precisions_agree": 19,
+    "conformance::precisions_agree": 20,
     "conformance::saved_models_load_in_a_fresh_process": 0,
     "accelerators::a_model_and_its_gradient_lower_whole": 0,
     "accelerators::a_preset_lowers_whole": 1,
