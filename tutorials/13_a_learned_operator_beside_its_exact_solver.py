@@ -150,6 +150,8 @@ plt.show()
 # The two meet in the middle. `solver.solution([b, a])` is a tensor with exact gradients to the coefficient, from one more solve of the same equation
 # ([M7](../docs/theorems.md#m7-gradients-of-a-solution)). So an unknown coefficient can be found from the pressure by any optimizer: here two
 # numbers, the resistances of the phases, from the true pressure at 32 × 32 points.
+#
+# **Next:** [the operators](../docs/families/operate.md), [the solver](../docs/families/solve.md), or [an equation of your own](../docs/how-to/own_problem.md).
 
 # %%
 n = 32
@@ -169,6 +171,3 @@ found = np.exp(log_resistance.numpy())
 print(
     f"found {found[0]:.1f} and {found[1]:.2f}, behind the data are {RESISTANCES[0]} and {RESISTANCES[1]}"
 )
-
-# %% [markdown]
-# **Next:** [the operators](../docs/families/operate.md), [the solver](../docs/families/solve.md), or [an equation of your own](../docs/how-to/own_problem.md).
