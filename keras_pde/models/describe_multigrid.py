@@ -63,7 +63,8 @@ def describe(model: MultigridSolver, outputs: int | None) -> str:
 
 def _damping(model: MultigridSolver, ndim: int) -> str:
     smoother, problem = model.smoother, model.problem
-    if smoother.learned or smoother.needs_colours or problem.screening or problem.galerkin:
+    varies = problem.galerkin and not problem.masked  # from point to point
+    if smoother.learned or smoother.needs_colours or problem.screening or varies:
         return ""
     bounds = (1 / ndim ** (model.problem.order // 2), 2.0 ** (model.problem.order // 2))
     before, after = model.smoother.steps(

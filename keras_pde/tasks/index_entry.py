@@ -15,6 +15,7 @@ from keras_pde.presets.metadata import state_license
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks import cards
 from keras_pde.tasks import registry as tasks
+from keras_pde.tasks.recipe_file import recipe_in
 
 TRAINING = "training.json"
 TABLES = ("noise", "psnr", "rollout", "accuracy", "errors")  # that an entry may have, in this order
@@ -31,7 +32,7 @@ def describe(folder: Path, data: str | Path | None = None) -> dict[str, Any]:
     Returns:
         Its entry of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     task, network = tasks.get(recipe.get("task", "denoise")), presets.from_preset(folder)
     facts = task.measure(network, folder, data)
     made = entry(network, folder, task=task.name, description=recipe["description"], **facts)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
-from keras_pde.runtime.writing import write_bytes
-from keras_pde.tasks.task import Entry, Task
+from keras_pde.tasks.optioned import OptionedTask
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.task import Entry
 
 __all__ = ["Labelling"]
 
@@ -16,7 +16,7 @@ FIRST = "certified (for ε)"
 PGD = "PGD "  # a key of numbers under attack, followed by a radius
 
 
-class Labelling(Task):
+class Labelling(OptionedTask):
     """A task of labelled images: its recipes' options name a set, and radii to measure at.
 
     Example:
@@ -26,14 +26,8 @@ class Labelling(Task):
     """
 
     data_source = "labelled images"
-
-    @abstractmethod
-    def parsed(self, options: Any) -> Any:
-        """The options of a recipe; ValueError for others."""
-
-    @abstractmethod
-    def source(self, settings: Any) -> Any:
-        """Where the set of the options comes from, with its ``text`` and ``licence``."""
+    needs = "data and radii"
+    table = "accuracy"
 
     @abstractmethod
     def load(self, settings: Any, part: str, folder: str | Path | None) -> Any:
@@ -44,18 +38,8 @@ class Labelling(Task):
         """Refuse, by ValueError, test images that are none for a network."""
 
     @abstractmethod
-    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
-        """The name and the value of the number that networks are compared by."""
-
-    @abstractmethod
     def draw(self, network: Any, settings: Any, folder: Path, data: str | Path | None) -> None:
         """Write the pictures of a card, from a network and the options of its recipe."""
-
-    def _settings(self, recipe: Any) -> Any:
-        try:
-            return self.parsed(recipe.options)
-        except ValueError as error:
-            raise recipe.refusal("options", error) from None
 
     def training_set(self, recipe: Any, folder: str | Path | None) -> tuple[Any, Any]:
         """The options of a recipe and the images of its set, which fit its classes.
@@ -65,7 +49,7 @@ class Labelling(Task):
                 held out as there are.
             FileNotFoundError: no such set.
         """
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         images = self.load(settings, "train", folder)
         if recipe.model.get("classes") != len(images.classes):
             text = f"{settings.data} has {len(images.classes)} classes: give classes so many"
@@ -77,7 +61,7 @@ class Labelling(Task):
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
         """Refuse a set whose test images are none for the network."""
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         self.measurable(network, self.load(settings, "test", folder), settings)
 
     def test_set(
@@ -88,44 +72,6 @@ class Labelling(Task):
         test = self.load(settings, "test", folder)
         self.measurable(network, test, settings)
         return settings, test.part(slice(limit))
-
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The numbers of `evaluate`, into metrics.json."""
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        scores = self.evaluate(network, data, entry=recipe)
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        settings = self.settings(network, recipe)
-        known = self.source(settings)
-        return {
-            "metric": self.metric.entry(*self.number(network, settings, scores)),
-            "accuracy": scores,
-            "data": known.text,
-            "licence": known.licence,
-        }
-
-    def settings(self, network: Any, entry: Entry | None = None) -> Any:
-        """The set and the radii of a network, by what is known of it or the recipe of its preset.
-
-        Raises:
-            ValueError: a network that is no preset, and nothing is known of it.
-        """
-        from keras_pde import presets
-
-        self.check(network)
-        options = dict((entry or {}).get("options") or {})
-        if not options and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
-        if not options:
-            raise ValueError(
-                f"Nothing says what {network.name} is to be measured on: put options with data and"
-                ' radii into the recipe beside the preset, or pass entry={"options": {...}}.'
-            )
-        return self.parsed(options)
-
-    def stated(self, entry: Entry) -> dict[str, float]:
-        """The numbers of `evaluate`, in percent."""
-        return dict(entry.get("accuracy") or {self.metric.name: entry["metric"]["value"]})
 
     def row(self, entry: Entry) -> str:
         """The numbers listed, and the radius of the one that is certified."""
@@ -140,5 +86,4 @@ class Labelling(Task):
 
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """Write the card's pictures, of test images of the recipe's set."""
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        self.draw(network, self.settings(network, recipe), folder, data)
+        self.draw(network, self.settings(network, recipe_in(folder)), folder, data)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Section", "sentence"]
+__all__ = ["Section", "certificate_section", "network_section", "sentence", "table"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,31 @@ def sentence(text: str) -> str:
         'Total variation flow'
     """
     return text[:1].upper() + text[1:]
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in Markdown, of which the first is the head.
+
+    Example:
+        >>> from keras_pde.tasks.section import table
+        >>> print(table([("preset", "PSNR"), ("`a`", "30 dB")]))
+        | preset | PSNR |
+        | --- | --- |
+        | `a` | 30 dB |
+    """
+    head, *rest = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rest))
+
+
+def network_section(network: Any) -> Section:
+    """A network as it is printed."""
+    return Section("Network", f"```\n{network}\n```")
+
+
+def certificate_section(network: Any) -> Section:
+    """The certificate of a preset, and the command that prints it."""
+    return Section(
+        "Certificate",
+        f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
+        f"{network.certificate()}\n```",
+    )

@@ -18,7 +18,7 @@ import numpy as np
 from keras_pde.runtime.options import said
 from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.section import Section, network_section, sentence
 from keras_pde.tasks.training_data import TrainingData
 
 __all__ = ["Metric", "Section", "Task", "TrainingData"]
@@ -213,9 +213,14 @@ class Task(ABC):
         """The numbers of a network in `keras-pde list`."""
         return self.metric.text(*(self.listed(entry).values() or [entry["metric"]["value"]]))
 
+    def card(self) -> Any:
+        """The module with `overview` and `sections` of the task; None for a card of the numbers."""
+        return None
+
     def overview(self) -> str:
         """The site's tables of the task's presets, in Markdown; "" where there are none."""
-        return ""
+        card, zoo = self.card(), self.own_entries()
+        return str(card.overview(zoo)) if card is not None and zoo else ""
 
     def own_entries(self) -> dict[str, Entry]:
         """The index entries of the zoo's presets of this task, without those of one's own."""
@@ -247,6 +252,9 @@ class Task(ABC):
             network: as loaded from it.
             entry: of the index.
         """
+        card = self.card()
+        if card is not None:
+            return list(card.sections(folder, network, entry))
         about = entry["metric"]
         number = self.metric.full(about["value"], about["tolerance"])
         return [
@@ -254,6 +262,6 @@ class Task(ABC):
             Section(
                 "Result", f"{about['name']}: {number}. Again: `keras-pde evaluate {network.name}`"
             ),
-            Section("Network", f"```\n{network}\n```"),
+            network_section(network),
             Section("Certificate", f"```\n{network.certificate()}\n```"),
         ]

@@ -118,7 +118,7 @@ def test_powers_belong_to_gains_in_units_of_the_noise() -> None:
         ({"options": {"nodes": 3}}, "unknown nodes"),
         ({"options": {"links": 1}}, "links must be"),
         ({"options": {"links": 4, "sizes": []}}, "different numbers"),
-        ({"loss": "robust"}, "has one loss"),
+        ({"loss": "robust"}, "has no loss but 'supervised'"),
         ({"model": {**RECIPE["model"], "decisions": 2}}, "1 decision"),
     ],
 )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from keras_pde.tasks.classify.card import course
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 
 
 def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Section]:
@@ -19,12 +25,12 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     return [
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, recipe)}"),
         Section("Results", _results(network, recipe, entry)),
-        Section("Network", f"```\n{network}\n```"),
-        Section("Certificate", f"```\n{network.certificate()}\n```"),
+        network_section(network),
+        certificate_section(network),
         Section("Made", _made(folder, network, recipe, entry)),
     ]
 
@@ -85,7 +91,7 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         | `a` | powers | 12 | 100.0 % with 10 links, 99.0 % with 30 links | 65.0 % with 10 |
     """
     head = ("preset", "what it decides", "weights", "sum rate beside WMMSE", "full power")
-    rows = [head, ("---",) * len(head)]
+    rows = [head]
     for name, entry in sorted(entries.items()):
         scores = entry["accuracy"]
         ours = ", ".join(f"{v:.1f} % with {k}" for k, v in scores.items() if k.endswith("links"))
@@ -96,4 +102,4 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         )
         about = (f"`{name}`", entry["description"], f"{entry['params']:,}")
         rows.append((*about, ours, full))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
-from keras_pde.tasks.task import SUPERVISED, Entry, Run, Task, TrainingData
+from keras_pde.tasks.optioned import OptionedTask
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.task import Entry, Run, TrainingData
 
 TEST, SEED = 500, 20266  # networks of a size that are measured, and their seed
 
 
-class Allocate(Task):
+class Allocate(OptionedTask):
     """Links in a field share the air; the sum of their rates is compared with WMMSE's.
 
     The loss is minus the sum rate: there is no label. Networks are drawn as they are needed.
@@ -31,6 +30,8 @@ class Allocate(Task):
     metric = Metric("sum rate", unit="%", digits=1, tolerance=0.1)
     inputs = ("log₂(1 + gᵢᵢ)/8 of each link", "log₂(1 + gᵢⱼ)/8 and that of gⱼᵢ of each pair")
     target = "a power in [0, 1] for each link"
+    needs = ""
+    table = "accuracy"
     data_source = "random fields of links, drawn by the library"
 
     def check(self, network: Any) -> None:
@@ -59,24 +60,22 @@ class Allocate(Task):
         """Nodes and links of any number."""
         return [(None, None, 1), (None, None, None, 2)]
 
-    def settings(self, recipe: Any) -> Any:
-        """The options of a recipe.
-
-        Raises:
-            ValueError: others than there are.
-        """
+    def parsed(self, options: Any) -> Any:
+        """The options of a recipe; ValueError for others."""
         from keras_pde.tasks.allocate.settings import Settings
 
-        try:
-            return Settings(recipe.options)
-        except ValueError as error:
-            raise recipe.refusal("options", error) from None
+        return Settings(options)
+
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """The sum rate for the first number of links."""
+        size, value = next(iter(scores.items()))
+        return f"sum rate beside WMMSE, {size}", value
 
     def data(self, recipe: Any, folder: str | Path | None) -> TrainingData:
         """Networks of the options' number of links; no folder is needed."""
         from keras_pde.tasks.allocate.data import Fields
 
-        links = self.settings(recipe).links
+        links = self.recipe_settings(recipe).links
         return Fields(links, recipe.batch_size, max(1, recipe.validation), recipe.seed)
 
     def loss(self, target: Any, output: Any) -> Any:
@@ -122,10 +121,9 @@ class Allocate(Task):
         from keras_pde.tasks.allocate.interference import field, sum_rate
         from keras_pde.tasks.allocate.wmmse import wmmse
 
-        self.check(network)
         found: dict[str, float] = {}
         full: dict[str, float] = {}
-        for links in self._sizes(network, entry):
+        for links in self.settings(network, entry).sizes:
             gains = field(np.random.default_rng(SEED + links), TEST, links)[:limit]
             best = sum_rate(gains, wmmse(gains)).mean()
             ours = sum_rate(gains, powers_of(network, gains)).mean()
@@ -134,65 +132,20 @@ class Allocate(Task):
             full[f"full power, {links}"] = round(float(100 * alone / best), 3)
         return {**found, **full}
 
-    def _sizes(self, network: Any, entry: Entry | None) -> tuple[int, ...]:
-        from keras_pde import presets
-        from keras_pde.tasks.allocate.settings import Settings
-
-        options: Mapping[str, Any] = (entry or {}).get("options") or {}
-        if not options and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
-        return Settings(options).sizes
-
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The numbers of `evaluate`, into metrics.json."""
-        from keras_pde.runtime.writing import write_bytes
-
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        scores = self.evaluate(network, entry=recipe)
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        size, value = next(iter(scores.items()))
-        name = f"sum rate beside WMMSE, {size}"
-        return {
-            "metric": self.metric.entry(name, value),
-            "accuracy": scores,
-            "data": self.data_source,
-            "licence": self.licence,
-        }
-
-    def stated(self, entry: Entry) -> dict[str, float]:
-        """The numbers of `evaluate`, in percent."""
-        return dict(entry["accuracy"])
-
     def listed(self, entry: Entry) -> dict[str, float]:
         """Those of the network, for each number of links."""
         return {k: v for k, v in self.stated(entry).items() if k.endswith("links")}
 
     # --- showing ---
 
-    def overview(self) -> str:
-        """A table of the zoo's presets: weights, and sum rates beside WMMSE's."""
-        from keras_pde.tasks.allocate.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
-
-    def loss_of(self, recipe: Any, network: Any) -> Any:
-        """Minus the sum rate."""
-        if recipe.loss != SUPERVISED:
-            text = f"the task {self.name!r} has one loss, minus the sum rate, not {recipe.loss!r}"
-            raise recipe.refusal("loss", text)
-        return self.loss
-
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """Write example.png: a network of links with its powers, and rates beside WMMSE's."""
         from keras_pde.tasks.allocate.pictures import write_pictures
 
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        write_pictures(network, self._sizes(network, recipe), folder)
+        write_pictures(network, self.settings(network, recipe_in(folder)).sizes, folder)
 
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it decides, an example, its numbers, its certificate, and how it was made."""
         from keras_pde.tasks.allocate import card
 
-        return card.sections(folder, network, entry)
+        return card

@@ -13,7 +13,14 @@ from keras_pde.tasks.classify.scores import ATTACKED
 from keras_pde.tasks.classify.settings import CLEAN, Settings
 from keras_pde.tasks.classify.sources import source
 from keras_pde.tasks.labelling import PGD
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 
 LINES = {
     "l2": (
@@ -37,24 +44,15 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     settings = Settings(recipe["options"])
     return [
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, recipe)}"),
         Section("Results", _results(network, settings, entry)),
-        Section("Network", f"```\n{network}\n```"),
-        certificate(network),
+        network_section(network),
+        certificate_section(network),
         Section("Made", _made(folder, network, recipe, settings, entry)),
     ]
-
-
-def certificate(network: Any) -> Section:
-    """The certificate of a preset."""
-    return Section(
-        "Certificate",
-        f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
-        f"{network.certificate()}\n```",
-    )
 
 
 def _use(network: Any, recipe: Mapping[str, Any]) -> str:
@@ -125,7 +123,7 @@ def beside(name: str, entry: Mapping[str, Any], settings: Settings) -> str:
     keys = [f"{eps:g}" for eps in settings.radii]
     ways = ("certified", ""), ("under attack", PGD)
     head = ["network", "weights", "clean", *[f"{way} at {key}" for way, _ in ways for key in keys]]
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for method, weights, scores in (
         (f"**{name}**", entry["params"], entry["accuracy"]),
         *((o["method"], o["parameters"], o["accuracy"]) for o in others),
@@ -133,7 +131,7 @@ def beside(name: str, entry: Mapping[str, Any], settings: Settings) -> str:
         columns = [CLEAN, *[f"{before}{key}" for _, before in ways for key in keys]]
         numbers = [f"{scores[c]:.1f} %" if c in scores else "" for c in columns]
         lines.append([method, f"{weights:,}", *numbers])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(lines)
 
 
 def _made(
@@ -166,11 +164,11 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         | `a` | digits | 12 | 97.0 % | 71.0 % at 0.5 |
     """
     head = ("preset", "what it classifies", "weights", "clean", "certified at ε")
-    rows = [head, ("---",) * len(head)]
+    rows = [head]
     for name, entry in sorted(entries.items()):
         scores = {k: v for k, v in entry["accuracy"].items() if not k.startswith("PGD")}
         clean = scores.pop("clean")
         proved = ", ".join(f"{value:.1f} % at {key}" for key, value in scores.items())
         about = (f"`{name}`", entry["description"], f"{entry['params']:,}", f"{clean:.1f} %")
         rows.append((*about, proved))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

@@ -8,7 +8,6 @@ from typing import Any
 from keras_pde.tasks.classify.settings import CLEAN
 from keras_pde.tasks.labelling import FIRST, Labelling
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
 from keras_pde.tasks.task import SUPERVISED, Entry, Run, TrainingData
 
 ROBUST = "robust"
@@ -124,7 +123,7 @@ class Classify(Labelling):
         """Cross-entropy with the options' margin; "robust", that of the worst case of a box."""
         from keras_pde.tasks.classify import losses
 
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         if recipe.loss == ROBUST:
             if not settings.eps:
                 raise recipe.refusal("loss", f"{ROBUST!r} needs options.eps > 0, the box's size")
@@ -144,7 +143,7 @@ class Classify(Labelling):
         from keras_pde.tasks.classify.scores import accuracies
 
         assert isinstance(data, LabelledBatches)
-        return accuracies(network, data.validation, self._settings(recipe).radii)
+        return accuracies(network, data.validation, self.recipe_settings(recipe).radii)
 
     # --- measuring ---
 
@@ -189,15 +188,8 @@ class Classify(Labelling):
 
     # --- showing ---
 
-    def overview(self) -> str:
-        """A table of the zoo's classifiers: weights, norm, clean, certified and attacked."""
-        from keras_pde.tasks.classify.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
-
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it answers, an example, its numbers, its certificate, and how it was made."""
         from keras_pde.tasks.classify import card
 
-        return card.sections(folder, network, entry)
+        return card

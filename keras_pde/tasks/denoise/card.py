@@ -15,6 +15,7 @@ from keras_pde.tasks.denoise.evaluate import NAMES
 from keras_pde.tasks.denoise.kinds import KINDS, Kind
 from keras_pde.tasks.denoise.results import results
 from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.recipe_file import recipe_in
 from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.task import SUPERVISED
 from keras_pde.tasks.training.recipes import Recipe
@@ -154,7 +155,7 @@ def classical(
 ) -> list[Section]:
     """The section of a filter that is the numerical method itself."""
     name = network.name
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     times = ", ".join(f"{time:g} at noise {level}" for level, time in entry["noise"].items())
     warning = "\nNot certified: it amplifies structures by design. Do not iterate it.\n"
     shape = (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from keras_pde.tasks.denoise.kinds import KINDS, titles
 from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.recipe_file import recipe_in
 from keras_pde.tasks.section import Section, sentence
 from keras_pde.tasks.task import Entry, Run, Task, TrainingData
 
@@ -190,7 +190,7 @@ class Denoise(Task):
                 "data": KINDS[network.ndim].source,
                 "licence": KINDS[network.ndim].licence,
             }
-        fitted = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        fitted = recipe_in(folder)
         times, scores = fitted["noise"], {}
         if network.ndim == 2:
             test = test_set(network.input_channels, network.ndim)

@@ -11,7 +11,14 @@ from keras_pde.models.lattice_boltzmann import LatticeBoltzmann
 from keras_pde.models.network import Network
 from keras_pde.tasks.evolve.data import Settings, scenario_in
 from keras_pde.tasks.evolve.scenario import VORTICES, Scenario
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 
 NUMBER = "nRMSE is the mean of ‖u − v‖/‖v‖ over"
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -33,18 +40,14 @@ def sections(folder: Path, network: Network, entry: Mapping[str, Any]) -> list[S
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     scenario = scenario_in(recipe)
     assert scenario is not None
     return [
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, scenario, recipe)}"),
         Section("Results", _results(network, scenario, entry)),
-        Section("Network", f"```\n{network}\n```"),
-        Section(
-            "Certificate",
-            f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
-            f"{network.certificate()}\n```",
-        ),
+        network_section(network),
+        certificate_section(network),
         Section("Made", _made(folder, network, recipe, entry)),
     ]
 
@@ -144,10 +147,10 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         | preset | what it computes | weights | proved | nRMSE, 1 step | 10 steps | last |
     """
     head = ("preset", "what it computes", "weights", "proved", "nRMSE, 1 step", "10 steps", "last")
-    rows = [head, ("---",) * len(head)]
+    rows = [head]
     for name, entry in sorted(entries.items()):
         errors = {key: f"{x:.1e}" for key, x in entry["rollout"].items() if key.isdigit()}
         last = max(errors, key=int)
         about = (f"`{name}`", entry["description"], f"{entry['params']:,}", entry["certified"])
         rows.append((*about, errors["1"], errors.get("10", ""), f"{errors[last]} ({last})"))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
+from keras_pde.tasks.recipe_file import recipe_in
 from keras_pde.tasks.task import Entry, Run, Task, TrainingData
 
 TRAINING = "training.json"
@@ -167,8 +167,7 @@ class Evolve(Task):
         self.check(network)
         found = scenario_in(entry)
         if found is None and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            found = scenario_in(json.loads(path.read_text(encoding="utf-8")))
+            found = scenario_in(recipe_in(presets.folder_of(network.name)))
         if found is None:
             raise ValueError(
                 f"Nothing says what {network.name} is to compute: put a scenario into the recipe"
@@ -204,7 +203,7 @@ class Evolve(Task):
         """
         from keras_pde.runtime.writing import write_bytes
 
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        recipe = recipe_in(folder)
         found = self.evaluate(network, data, entry=recipe)
         scores = {key: float(f"{value:.3g}") for key, value in found.items()}
         if not np.isfinite(list(scores.values())).all():
@@ -221,25 +220,18 @@ class Evolve(Task):
 
     # --- showing ---
 
-    def overview(self) -> str:
-        """A table of the zoo's: weights, guarantee, errors after the first and last steps."""
-        from keras_pde.tasks.evolve.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
-
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """States of a rollout beside the exact ones, and the rollout as an animation."""
         from keras_pde.tasks.evolve.pictures import write_pictures
 
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        recipe = recipe_in(folder)
         write_pictures(network, self.scenario(network, recipe), folder, data)
 
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it computes, an example, its numbers, its certificate, and how it was made."""
         from keras_pde.tasks.evolve import card
 
-        return card.sections(folder, network, entry)
+        return card
 
 
 def _by_calls(run: Run, steps: int) -> Callable[[np.ndarray, int], np.ndarray]:

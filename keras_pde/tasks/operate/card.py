@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from keras_pde.tasks.classify.card import course
 from keras_pde.tasks.operate.scores import ERROR
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 
 CITE = (
     "Li, Kovachki, Azizzadenesheli, Liu, Bhattacharya, Stuart, Anandkumar, Multipole Graph Neural"
@@ -34,7 +40,7 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     rows = [f"| {key} | {value:.2f} % |" for key, value in entry["errors"].items()]
     table = "\n".join(["| ‖u − v‖₂/‖v‖₂ | |", "|---|---|", *rows])
     tolerance = entry["metric"]["tolerance"]
@@ -46,12 +52,8 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
             f"{BESIDE[recipe['options']['data']]}\n\n`keras-pde evaluate {network.name}` computes"
             f" them again; tolerance: {tolerance:g} %.",
         ),
-        Section("Network", f"```\n{network}\n```"),
-        Section(
-            "Certificate",
-            f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
-            f"{network.certificate()}\n```",
-        ),
+        network_section(network),
+        certificate_section(network),
         Section(
             "Made",
             f"Trained on {entry['data']}: {course(folder, recipe)}.\nAgain: `keras-pde train"
@@ -86,11 +88,11 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         | `a` | flow | 12 | error 16: 6.0 % | solver: 9.0 % |
     """
     head = ("preset", "what it solves", "weights", "network", "exact, on the same points")
-    rows = [head, ("---",) * len(head)]
+    rows = [head]
     for name, entry in sorted(entries.items()):
         told = {True: [], False: []}  # type: dict[bool, list[str]]
         for key, value in entry["errors"].items():
             told[key.startswith(ERROR)].append(f"{key}: {value:.1f} %")
         about = (f"`{name}`", entry["description"], f"{entry['params']:,}")
         rows.append((*about, ", ".join(told[True]), ", ".join(told[False])))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from keras_pde.runtime.writing import write_bytes
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
-from keras_pde.tasks.task import Entry, Run, Task, TrainingData
+from keras_pde.tasks.optioned import OptionedTask
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.task import Entry, Run, TrainingData
 
 
-class Operate(Task):
+class Operate(OptionedTask):
     """A network is an operator between functions, learned from pairs, and measured on others.
 
     The number is ‖u − v‖₂/‖v‖₂, the mean over the test samples, on the grid of the training; beside
@@ -28,7 +27,7 @@ class Operate(Task):
     metric = Metric("error", unit="%", digits=1, higher_is_better=False, tolerance=0.05)
     inputs = ("coefficient or first state at the points i/n",)
     target = "solution at the same points"
-    licence = "Apache-2.0"
+    table = "errors"
 
     def check(self, network: Any) -> None:
         """Refuse what is no learned operator.
@@ -61,7 +60,7 @@ class Operate(Task):
         from keras_pde.tasks.operate.data import PairBatches
         from keras_pde.tasks.operate.sources import load_train
 
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         pairs = load_train(settings.data, folder)
         if pairs.inputs.ndim != recipe.ndim + 2:
             raise recipe.refusal("ndim", f"{settings.data} has {pairs.inputs.ndim - 2} axes")
@@ -70,19 +69,29 @@ class Operate(Task):
             raise recipe.refusal("validation", text)
         return PairBatches(pairs, recipe.validation, settings, recipe.batch_size, recipe.seed)
 
-    def _settings(self, recipe: Any) -> Any:
+    def parsed(self, options: Any) -> Any:
+        """The options of a recipe; ValueError for others."""
         from keras_pde.tasks.operate.settings import Settings
 
-        try:
-            return Settings(recipe.options)
-        except ValueError as error:
-            raise recipe.refusal("options", error) from None
+        return Settings(options)
+
+    def source(self, settings: Any) -> Any:
+        """Where the set comes from."""
+        from keras_pde.tasks.operate.sources import source
+
+        return source(settings.data)
+
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """The error on the grid of the training."""
+        key, value = next(iter(scores.items()))
+        where = key.replace(" ", " on ", 1)
+        return f"relative ℓ2 {where} points an axis, mean over test samples", value
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
         """Refuse a set whose test pairs are none for the network."""
         from keras_pde.tasks.operate.sources import load_test
 
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         self._measurable(network, settings.data, load_test(settings.data, folder))
 
     def _measurable(self, network: Any, name: str, parts: Any) -> None:
@@ -136,35 +145,10 @@ class Operate(Task):
         from keras_pde.tasks.operate.scores import evaluated
         from keras_pde.tasks.operate.sources import load_test
 
-        self.check(network)
-        name = self.set_of(network, entry)
+        name = self.settings(network, entry).data
         parts = {n: p.part(slice(limit)) for n, p in load_test(name, folder).items()}
         self._measurable(network, name, parts)
         return evaluated(network, name, parts)
-
-    def set_of(self, network: Any, entry: Entry | None = None) -> str:
-        """The set that a network is measured on, by its entry or the recipe of its preset.
-
-        Raises:
-            ValueError: a network that is no preset, and nothing is known of it.
-        """
-        from keras_pde import presets
-        from keras_pde.tasks.operate.settings import Settings
-
-        options = dict((entry or {}).get("options") or {})
-        if not options and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
-        if not options:
-            raise ValueError(
-                f"Nothing says what {network.name} is to be measured on: pass"
-                ' entry={"options": {"data": "darcy"}}.'
-            )
-        return Settings(options).data
-
-    def stated(self, entry: Entry) -> dict[str, float]:
-        """The numbers of `evaluate`, in percent."""
-        return dict(entry.get("errors") or {self.metric.name: entry["metric"]["value"]})
 
     def listed(self, entry: Entry) -> dict[str, float]:
         """The network's own errors."""
@@ -172,41 +156,17 @@ class Operate(Task):
 
         return {k: v for k, v in self.stated(entry).items() if k.startswith(ERROR)}
 
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The numbers of `evaluate`, into metrics.json."""
-        from keras_pde.tasks.operate.sources import source
-
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        scores = self.evaluate(network, data, entry=recipe)
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        key, value = next(iter(scores.items()))
-        known = source(recipe["options"]["data"])
-        name = f"relative ℓ2 {key.replace(' ', ' on ', 1)} points an axis, mean over test samples"
-        return {
-            "metric": self.metric.entry(name, value),
-            "errors": scores,
-            "data": known.text,
-            "licence": known.licence,
-        }
-
     # --- showing ---
-
-    def overview(self) -> str:
-        """A table of the zoo's operators: weights, errors, those of solvers."""
-        from keras_pde.tasks.operate.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
 
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """Test inputs, solutions, answers and errors."""
         from keras_pde.tasks.operate.pictures import write_pictures
 
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        write_pictures(network, recipe["options"]["data"], folder, data)
+        name = self.settings(network, recipe_in(folder)).data
+        write_pictures(network, name, folder, data)
 
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it answers, an example, its numbers, its certificate, and how it was made."""
         from keras_pde.tasks.operate import card
 
-        return card.sections(folder, network, entry)
+        return card

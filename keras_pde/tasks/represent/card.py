@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_pde.tasks.recipe_file import recipe_in
 from keras_pde.tasks.represent.settings import Settings
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 
 PAPER = (
     "Cite: de Avila Belbute-Peres, Kolter, Simple initialization and parametrization of sinusoidal"
@@ -24,7 +31,7 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     about = entry["metric"]
     return [
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, recipe)}"),
@@ -34,12 +41,8 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
             f" {about['tolerance']:g} dB, by {network.count_params():,} weights.\n"
             f"`keras-pde evaluate {network.name}` computes it again.",
         ),
-        Section("Network", f"```\n{network}\n```"),
-        Section(
-            "Certificate",
-            f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"
-            f"{network.certificate()}\n```",
-        ),
+        network_section(network),
+        certificate_section(network),
         Section("Made", _made(folder, network, recipe, entry)),
     ]
 
@@ -86,11 +89,8 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         >>> print(overview({"a": entry}).splitlines()[2])
         | `a` | a face | 12 | 30.00 dB |
     """
-    rows: list[tuple[str, ...]] = [
-        ("preset", "what it represents", "weights", "PSNR"),
-        ("---",) * 4,
-    ]
+    rows = [("preset", "what it represents", "weights", "PSNR")]
     for name, entry in sorted(entries.items()):
         number = f"{entry['metric']['value']:.2f} dB"
         rows.append((f"`{name}`", entry["description"], f"{entry['params']:,}", number))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
-from keras_pde.tasks.task import Entry, Run, Task, TrainingData
+from keras_pde.tasks.optioned import OptionedTask, Origin
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.task import Entry, Run, TrainingData
 
 MOST = 1 << 14  # points that are validated at once
 
 
-class Represent(Task):
+class Represent(OptionedTask):
     """A picture is a function of coordinates, and the function a network.
 
     The number is the PSNR of what the network renders at the picture's own size.
@@ -61,7 +61,7 @@ class Represent(Task):
         """
         from keras_pde.tasks.represent.points import Points
 
-        picture = self._settings(recipe).picture(folder)
+        picture = self.recipe_settings(recipe).picture(folder)
         if recipe.ndim != 2 or picture.shape[-1] != recipe.channels:
             text = f"the picture has {picture.shape[-1]} channels and 2 axes"
             raise recipe.refusal("channels", text)
@@ -89,15 +89,21 @@ class Represent(Task):
 
     def check_test(self, recipe: Any, network: Any, folder: str | Path | None) -> None:
         """Refuse options that name no picture."""
-        self._settings(recipe).picture(folder)
+        self.recipe_settings(recipe).picture(folder)
 
-    def _settings(self, recipe: Any) -> Any:
+    def parsed(self, options: Any) -> Any:
+        """The options of a recipe; ValueError for others."""
         from keras_pde.tasks.represent.settings import Settings
 
-        try:
-            return Settings(recipe.options)
-        except ValueError as error:
-            raise recipe.refusal("options", error) from None
+        return Settings(options)
+
+    def source(self, settings: Any) -> Origin:
+        """Whose picture it is."""
+        return Origin(settings.source, self.licence)
+
+    def number(self, network: Any, settings: Any, scores: dict[str, float]) -> tuple[str, float]:
+        """PSNR."""
+        return "PSNR of the rendered picture", scores["PSNR"]
 
     # --- measuring ---
 
@@ -121,61 +127,22 @@ class Represent(Task):
             ValueError: another network, or no picture.
         """
         picture = self.settings(network, entry).picture(folder)
-        return {"PSNR": psnr(network.render(picture.shape[:-1]).clip(0, 1), picture)}
-
-    def settings(self, network: Any, entry: Entry | None = None) -> Any:
-        """The picture of a network, by what is known of it or the recipe of its preset.
-
-        Raises:
-            ValueError: a network that is no preset, and nothing is known of it.
-        """
-        from keras_pde import presets
-        from keras_pde.tasks.represent.settings import Settings
-
-        self.check(network)
-        options = dict((entry or {}).get("options") or {})
-        if not options and network.name in presets.index():
-            path = presets.folder_of(network.name) / "recipe.json"
-            options = json.loads(path.read_text(encoding="utf-8")).get("options", {})
-        if not options:
-            raise ValueError(
-                f"Nothing says what {network.name} represents: put options with data into the"
-                ' recipe beside the preset, or pass entry={"options": {...}}.'
-            )
-        return Settings(options)
-
-    def measure(self, network: Any, folder: Path, data: str | Path | None = None) -> dict[str, Any]:
-        """The PSNR, into metrics.json, and whose picture it is."""
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        settings = self.settings(network, recipe)
-        from keras_pde.runtime.writing import write_bytes
-
-        scores = {k: round(v, 4) for k, v in self.evaluate(network, data, entry=recipe).items()}
-        write_bytes(folder / "metrics.json", (json.dumps(scores, indent=1) + "\n").encode())
-        made = self.metric.entry("PSNR of the rendered picture", scores["PSNR"])
-        return {"metric": made, "data": settings.source, "licence": self.licence}
+        return {"PSNR": round(psnr(network.render(picture.shape[:-1]).clip(0, 1), picture), 4)}
 
     # --- showing ---
-
-    def overview(self) -> str:
-        """A table of the zoo's: weights, pixels, PSNR."""
-        from keras_pde.tasks.represent.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
 
     def pictures(self, network: Any, folder: Path, data: str | Path | None = None) -> None:
         """The picture, what is rendered at its size, and a part at eight times its size."""
         from keras_pde.tasks.represent.pictures import write_pictures
 
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        write_pictures(network, self.settings(network, recipe).picture(data), folder)
+        settings = self.settings(network, recipe_in(folder))
+        write_pictures(network, settings.picture(data), folder)
 
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it represents, an example, its number, its certificate, and how it was made."""
         from keras_pde.tasks.represent import card
 
-        return card.sections(folder, network, entry)
+        return card
 
 
 def psnr(found: np.ndarray, truth: np.ndarray) -> float:

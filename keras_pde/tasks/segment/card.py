@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_pde.tasks.classify.card import LINES, certificate, course
-from keras_pde.tasks.section import Section, sentence
+from keras_pde.tasks.classify.card import LINES, course
+from keras_pde.tasks.recipe_file import recipe_in
+from keras_pde.tasks.section import (
+    Section,
+    certificate_section,
+    network_section,
+    sentence,
+    table,
+)
 from keras_pde.tasks.segment.scores import ATTACKED, STEPS
 from keras_pde.tasks.segment.settings import Settings
 from keras_pde.tasks.segment.sources import source
@@ -22,13 +28,13 @@ def sections(folder: Path, network: Any, entry: Mapping[str, Any]) -> list[Secti
         network: as loaded from it.
         entry: of the index.
     """
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_in(folder)
     settings = Settings(recipe["options"])
     return [
         Section("", f"{sentence(entry['description'])}.\n\n{_use(network, recipe)}"),
         Section("Results", _results(network, settings, entry)),
-        Section("Network", f"```\n{network}\n```"),
-        certificate(network),
+        network_section(network),
+        certificate_section(network),
         Section("Made", _made(folder, network, recipe, settings, entry)),
     ]
 
@@ -104,7 +110,7 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
     """
     head = ["preset", "what it finds", "weights", "IoU", "pixels right"]
     head.append("proved of pixels / IoU at ε")
-    rows = [tuple(head), ("---",) * len(head)]
+    rows = [tuple(head)]
     for name, entry in sorted(entries.items()):
         scores = entry["accuracy"]
         proved = ", ".join(
@@ -114,4 +120,4 @@ def overview(entries: Mapping[str, Mapping[str, Any]]) -> str:
         )
         about = (f"`{name}`", entry["description"], f"{entry['params']:,}")
         rows.append((*about, f"{scores['IoU']:.1f} %", f"{scores['accuracy']:.1f} %", proved))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)

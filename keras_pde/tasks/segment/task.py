@@ -7,7 +7,6 @@ from typing import Any
 
 from keras_pde.tasks.labelling import Labelling
 from keras_pde.tasks.metric import Metric
-from keras_pde.tasks.section import Section
 from keras_pde.tasks.task import SUPERVISED, Entry, Run, TrainingData
 
 
@@ -112,7 +111,7 @@ class Segment(Labelling):
         if recipe.loss != SUPERVISED:
             text = f"the task {self.name!r} has no loss but {SUPERVISED!r}, not {recipe.loss!r}"
             raise recipe.refusal("loss", text)
-        settings = self._settings(recipe)
+        settings = self.recipe_settings(recipe)
         return lambda y, z: _mean_cross_entropy(y, z, settings.eps, settings.temperature)
 
     def output_shape(self, recipe: Any, target: tuple[int, ...]) -> tuple[int, ...]:
@@ -191,24 +190,17 @@ class Segment(Labelling):
 
     # --- showing ---
 
-    def overview(self) -> str:
-        """A table of the zoo's segmenters: weights, IoU, pixel accuracy, certified."""
-        from keras_pde.tasks.segment.card import overview
-
-        zoo = self.own_entries()
-        return overview(zoo) if zoo else ""
-
     def draw(self, network: Any, settings: Any, folder: Path, data: str | Path | None) -> None:
         """A test image, its labels, what is answered, and the radius of each pixel."""
         from keras_pde.tasks.segment.pictures import write_pictures
 
         write_pictures(network, settings, folder, data)
 
-    def sections(self, folder: Path, network: Any, entry: Entry) -> list[Section]:
+    def card(self) -> Any:
         """What it answers, an example, its numbers, its certificate, and how it was made."""
         from keras_pde.tasks.segment import card
 
-        return card.sections(folder, network, entry)
+        return card
 
 
 def _mean_cross_entropy(y: Any, z: Any, eps: float, temperature: float) -> Any:

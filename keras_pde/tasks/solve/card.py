@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from keras_pde.models.multigrid_solver import MultigridSolver
 from keras_pde.schemes.multigrid.problems import Problem
 from keras_pde.tasks.metric import Metric
+from keras_pde.tasks.recipe_file import recipe_in
 from keras_pde.tasks.section import Section, sentence
 
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -37,10 +37,7 @@ def solver_sections(
         limits: what it is not for.
         grid: a sentence about grid sizes.
     """
-    recipe, about = (
-        json.loads((folder / "recipe.json").read_text(encoding="utf-8")),
-        entry["metric"],
-    )
+    recipe, about = recipe_in(folder), entry["metric"]
     number = metric.full(about["value"], about["tolerance"])
     return [
         Section(
