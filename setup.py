@@ -134,7 +134,7 @@ setup(
         "sbom": sbom,
         "mutation": mutation,
         "docs": docs,
-        "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.1", "pre-commit>=3.5"],
+        "lint": ["ruff>=0.6", "mypy>=1.11", "import-linter>=2.17", "pre-commit>=3.5"],
     },
     entry_points={"console_scripts": ["keras-pde = keras_pde.cli.main:main"]},
     classifiers=[

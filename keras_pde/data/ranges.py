@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_pde.data.noise.white import estimate
+from keras_pde.data.occupied import occupied
 from keras_pde.runtime import gate
 
-__all__ = ["Range", "data_range", "occupied", "range_of", "type_range"]
+__all__ = ["Range", "data_range", "range_of", "type_range"]
 
 AUTO, FULL = "auto", "full"
 # of the range of so many bits: data that occupy less have a range of their own
@@ -180,32 +182,6 @@ def data_range(pixels: np.ndarray, deviation: float = 0.0) -> Range:
                  "the data")  # fmt: skip
 
 
-def occupied(pixels: np.ndarray) -> tuple[float, float]:
-    """The lowest and the highest value of an image but for a thousandth of its pixels each.
-
-    Args:
-        pixels: of any type.
-
-    Returns:
-        Both; equal for an image without pixels.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_pde.data import ranges
-        >>> ranges.occupied(np.arange(4096, dtype="uint16"))
-        (4.0, 4091.0)
-    """
-    values = np.asarray(pixels).reshape(-1)
-    values = values[:: -(-values.size // (1 << 20)) or 1]
-    if not values.size:
-        return 0.0, 0.0
-    rest = min(len(values) // 1000, len(values) - 1)
-    ends = np.partition(values, (rest, len(values) - 1 - rest))
-    return float(ends[rest]), float(ends[len(values) - 1 - rest])
-
-
 def _spread(pixels: np.ndarray) -> float:
     """The standard deviation of the noise, in the data's own units."""
-    from keras_pde.data.noise.white import estimate
-
     return estimate(pixels) / 255

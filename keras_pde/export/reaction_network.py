@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_pde.export.mass_action import MassAction, Reaction, side
+from keras_pde.export.sbml import sbml
 from keras_pde.runtime import gate
 from keras_pde.runtime.writing import whole
 
@@ -124,9 +125,7 @@ class ReactionNetwork:
                 f"Reactions are written as {', '.join(SUFFIXES)}. Received: path={str(path)!r}"
             )
         if path.suffix in (".xml", ".sbml"):
-            from keras_pde.export.sbml import sbml  # an optional library
-
-            text = sbml(self)
+            text = sbml(self.species, self.input_species, self.reactions, self.readout)
         with whole(path) as stage:
             if path.suffix == ".txt":
                 stage.write_text(f"{self}\n", encoding="utf-8")

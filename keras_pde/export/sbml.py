@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_pde.export.mass_action import Reaction
-from keras_pde.export.reaction_network import ReactionNetwork
 
 LEVEL, VERSION = 3, 2
 WELL = "well"  # the compartment, of size 1: amounts are concentrations
 
 
-def sbml(network: ReactionNetwork) -> str:
-    """The reactions as an SBML document, checked by libSBML's own validator.
+def sbml(
+    species: Sequence[str],
+    held: int,
+    reactions: Sequence[Reaction],
+    readout: tuple[np.ndarray, np.ndarray],
+) -> str:
+    """Reactions as an SBML document, checked by libSBML's own validator.
 
     Inputs are species of which nothing is consumed (boundary conditions), at 0: set their
     concentrations. Outputs are the parameters output_1, output_2, ..., which rules read off the
     state.
+
+    Args:
+        species: names, those of the inputs first.
+        held: number of the inputs.
+        reactions: between the species.
+        readout: matrix (outputs, species) and offset, by which a state reads as the output.
 
     Raises:
         ImportError: without python-libsbml, with the line that installs it.
@@ -35,20 +48,19 @@ def sbml(network: ReactionNetwork) -> str:
     compartment.setConstant(True)
     compartment.setSize(1.0)
     compartment.setSpatialDimensions(3)
-    for i, name in enumerate(network.species):
-        held = i < network.input_species
-        species = model.createSpecies()
-        species.setId(name)
-        species.setCompartment(WELL)
-        species.setInitialConcentration(0.0)
-        species.setHasOnlySubstanceUnits(False)
-        species.setBoundaryCondition(held)
-        species.setConstant(False)
-    for number, reaction in enumerate(network.reactions, start=1):
+    for i, name in enumerate(species):
+        one = model.createSpecies()
+        one.setId(name)
+        one.setCompartment(WELL)
+        one.setInitialConcentration(0.0)
+        one.setHasOnlySubstanceUnits(False)
+        one.setBoundaryCondition(i < held)
+        one.setConstant(False)
+    for number, reaction in enumerate(reactions, start=1):
         _add(model, number, reaction)
-    matrix, offset = network.readout
+    matrix, offset = readout
     for k, (row, start) in enumerate(zip(matrix, offset, strict=True), start=1):
-        terms = [f"{c!r} * {network.species[i]}" for i, c in enumerate(row.tolist()) if c]
+        terms = [f"{c!r} * {species[i]}" for i, c in enumerate(row.tolist()) if c]
         parameter = model.createParameter()
         parameter.setId(f"output_{k}")
         parameter.setConstant(False)

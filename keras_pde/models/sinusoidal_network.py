@@ -16,8 +16,7 @@ from keras_pde.certificates.linear_layers import linear
 from keras_pde.data.pixel_centres import pixel_centres
 from keras_pde.layers.bandwidth import half_power_frequency, suggested_omega
 from keras_pde.layers.sinusoidal import Sinusoidal, lipschitz_bound
-from keras_pde.models.influence import Influence
-from keras_pde.models.network import Network
+from keras_pde.models.coordinate_network import CoordinateNetwork
 from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.precision import at_least_float32, narrow, product, unit_roundoff
@@ -30,7 +29,7 @@ AT_ONCE = 1 << 14  # points of a program that renders
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
-class SinusoidalNetwork(Network):
+class SinusoidalNetwork(CoordinateNetwork):
     r"""u⁺ = sin(ω(Wx + b)), then uᵏ⁺¹ = sin(Wuᵏ + b) and a linear head: a function of points x.
 
     A picture, a signal or a distance is so many numbers at points; the network is a smooth function
@@ -63,8 +62,6 @@ class SinusoidalNetwork(Network):
         ((3, 4, 1), True)
     """
 
-    boundary = None
-
     def __init__(
         self,
         hidden: Sequence[int] = (128, 128, 128),
@@ -91,26 +88,6 @@ class SinusoidalNetwork(Network):
 
     # Shapes
 
-    @property
-    def named_inputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The coordinates."""
-        return ("coordinates",)
-
-    def image_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
-        """Shape of the coordinates, checked.
-
-        Raises:
-            ValueError: not (batch, ..., d) of 2 to 5 axes with fixed d.
-        """
-        first = input_shape[0]
-        shape: Any = tuple(first if isinstance(first, list | tuple) else input_shape)
-        if not 2 <= len(shape) <= 5 or shape[-1] is None:
-            raise ValueError(
-                f"{type(self).__name__} needs coordinates (batch, ..., d) of 2 to 5 axes, d fixed."
-                f" Received: shape {shape}"
-            )
-        return shape
-
     def build(self, input_shape: Shape | Sequence[Shape]) -> None:
         """Create the weights for points of d coordinates."""
         super().build(input_shape)
@@ -129,19 +106,6 @@ class SinusoidalNetwork(Network):
         self.offset = self.add_weight(
             shape=(self.outputs,), initializer="zeros", autocast=False, name="offset"
         )
-
-    def check_input(self, name: str, x: Tensor, first: Tensor) -> None:
-        """Refuse what is no array of points.
-
-        Raises:
-            ValueError: no real floats; fewer than 2 or more than 5 axes; other coordinates.
-        """
-        channels = self.input_channels if self.built else None
-        gate.tensor(x, f"{name} of {self.name}", ranks=range(2, 6), channels=channels)
-
-    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
-        """The channels of the function at each point."""
-        return (*self.image_shape(input_shape)[:-1], self.outputs)
 
     @property
     def width(self) -> int:
@@ -243,10 +207,6 @@ class SinusoidalNetwork(Network):
     def description(self) -> str:
         """What it computes, in a few words."""
         return f"{len(self.hidden)} layers of sines"
-
-    def influence(self) -> Influence:
-        """A point acts on itself alone."""
-        return Influence(0, exact=True)
 
     def certificate(self) -> Certificate:
         """‖N(x) − N(y)‖ ≤ l‖x − y‖ with l = ω‖W₁‖‖W₂‖…‖C‖, at each point (Z2)."""

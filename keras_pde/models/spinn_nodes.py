@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from keras import ops
 
+from keras_pde.models.meshless_function import MeshlessFunction
 from keras_pde.schemes.collocation import Condition, equidistributed
-
-if TYPE_CHECKING:
-    from keras_pde.models.spinn import SPINN
-
 
 FINE = 40  # points a centre, where the solution is looked at
 SMOOTHED = 4  # times that places and widths are averaged with their neighbours
@@ -20,7 +15,7 @@ BOTH: list[tuple[int, ...]] = [(0,), (1,)]
 
 
 def follow(
-    network: SPINN, interval: tuple[float, float], strength: float, overlap: float
+    network: MeshlessFunction, interval: tuple[float, float], strength: float, overlap: float
 ) -> np.ndarray:
     """Move the centres to equal parts of ∫√(1 + (s u′)²)dx, keep u, and return points (points, 1).
 

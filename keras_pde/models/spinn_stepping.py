@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from keras import ops
 
+from keras_pde.models.meshless_function import MeshlessFunction
 from keras_pde.schemes.collocation import Condition, Law, least_squares
-
-if TYPE_CHECKING:
-    from keras_pde.models.spinn import SPINN
-
 
 NEWTON = 20  # iterations of a step, at most
 ENOUGH = 1e-10  # change of the state that ends them
 
 
 def implicit_steps(
-    network: SPINN,
+    network: MeshlessFunction,
     law: Law,
     points: np.ndarray,
     dt: float,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.models.meshless_function import MeshlessFunction
 from keras_pde.schemes.collocation import Condition, least_squares
-
-if TYPE_CHECKING:
-    from keras_pde.models.spinn import SPINN
-
 
 WIDTHS = (0.01, 2.0)  # of a refinement, beside the size of the box
 
@@ -23,7 +20,7 @@ Show = Callable[[int, float], None]
 class _Residuals(keras.Model):
     """The weighted residuals of conditions, (1, rows), whose squares are to be least."""
 
-    def __init__(self, network: SPINN, conditions: Sequence[Condition]) -> None:
+    def __init__(self, network: MeshlessFunction, conditions: Sequence[Condition]) -> None:
         super().__init__(name="residuals", dtype=network.dtype_policy)
         self.network, self.conditions = network, tuple(conditions)
         self.built = True
@@ -43,7 +40,11 @@ class _Residuals(keras.Model):
 
 
 def projected_training(
-    network: SPINN, conditions: list[Condition], steps: int, learning_rate: float, show: Show
+    network: MeshlessFunction,
+    conditions: list[Condition],
+    steps: int,
+    learning_rate: float,
+    show: Show,
 ) -> float:
     """Adam for centres and widths with the heights of the least squares; keeps the best step."""
     least = network.solve(conditions)
@@ -71,7 +72,9 @@ def projected_training(
     return least
 
 
-def projected_refinement(network: SPINN, conditions: list[Condition], evaluations: int) -> float:
+def projected_refinement(
+    network: MeshlessFunction, conditions: list[Condition], evaluations: int
+) -> float:
     """Gauss and Newton's steps in a trust region for centres and widths; heights by least squares.
 
     Centres stay within the box of the points, extended by its size each way, and widths between

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_pde.data import ranges
 from keras_pde.data.noise.white import CELLS, bands_of, cells, quietest, with_channels
+from keras_pde.data.occupied import occupied
 
 __all__ = ["Sensor", "estimate_sensor"]
 
@@ -136,7 +136,7 @@ def estimate_sensor(
             break
     count = min(BINS, len(means) // LEAST)
     if count >= 2 and means.max() > means.min():
-        gain, start, worst = _line(means, variances, side, count, offset, ranges.occupied(pixels))
+        gain, start, worst = _line(means, variances, side, count, offset, occupied(pixels))
         if worst < WORST:
             known = 0.0 if readout is None else readout**2 / gain - start
             offset = (max(0.0, -start) if readout is None else known) if offset is None else offset

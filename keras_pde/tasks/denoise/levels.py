@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_pde.data import ranges
+from keras_pde.data.occupied import occupied
 from keras_pde.tasks import registry
 
 REFERENCE = 25.0
@@ -47,7 +48,7 @@ def part_of(pixels: np.ndarray, sigma: float) -> Part:
         0.0625
     """
     peak = ranges.type_range(pixels.dtype).high
-    low, high = (end / peak for end in ranges.occupied(pixels))
+    low, high = (end / peak for end in occupied(pixels))
     least = max(high - low, sigma / HIGHEST)
     span = 2.0 ** math.ceil(math.log2(least)) if 0 < least <= STRETCHED and low < high else 1.0
     if span > STRETCHED:

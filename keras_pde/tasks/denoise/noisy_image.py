@@ -13,6 +13,7 @@ from keras_pde.data import ranges
 from keras_pde.data.noise import Sensor
 from keras_pde.data.noise.adding import question
 from keras_pde.data.noise.jpeg import LUMINANCE
+from keras_pde.data.occupied import occupied
 from keras_pde.data.ranges import Range
 from keras_pde.runtime import gate
 from keras_pde.runtime.noise_levels import LOUDEST, QUIETEST
@@ -278,7 +279,7 @@ def _of_a_sensor(
     else:
         sensor, how = Sensor(gain, offset or 0.0, readout or 0.0), "as told"
     image = NoisyImage(pixels, unit, unit, 0.0, "", sensor, visible)
-    low, high = ranges.occupied(work)
+    low, high = occupied(work)
     used = replace(
         image, range=Range(max(low, sensor.offset), max(high, low + sensor.gain), "the data")
     )
