@@ -20,7 +20,6 @@ CELLS = 16  # a width γ
 REACH = 8.0  # widths beyond the last center, where a Gaussian is e⁻³²
 TAIL = REACH * math.exp(-(REACH**2) / 2)  # sup|γe′| beyond
 STEEPEST_FOURTH = 3.0  # sup|γ⁴e⁗|, taken at 0
-FITTING = 500  # steps
 TERMS = 11  # of the series around 0
 OUTWARD = 1 + 1e-12  # rounding of float64
 
@@ -137,18 +136,15 @@ class RadialBasis:
     def fitted(self, target: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Weights of the sum that is nearest to a function at x, (weights,); positive if odd."""
         basis = self.value(x)
-        gram, right = basis.T @ basis, basis.T @ target
-        ridge = 1e-4 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        found = np.linalg.solve(gram + ridge, right)
+        ridge = (1e-4 * np.mean(np.sum(basis**2, axis=0))) ** 0.5 * np.eye(basis.shape[1])
+        rows = np.concatenate([basis, ridge])
+        values = np.concatenate([target, np.zeros(len(ridge))])
         if not self.odd:
-            return found
-        # multiplicative updates of Lee and Seung, whose matrices must not have negative entries:
-        # an odd basis is >= 0 on the right, and the same on the left with both signs turned
-        right = np.maximum(right, 0)
-        found = np.maximum(found, 1e-2 * np.abs(found).max())
-        for _ in range(FITTING):
-            found = found * right / (gram @ found)
-        return np.maximum(found, 1e-4 * found.max())
+            return np.linalg.lstsq(rows, values, rcond=None)[0]
+        from scipy.optimize import nnls
+
+        found = nnls(rows, values)[0]
+        return np.maximum(found, 1e-4 * found.max())  # none so small that it could not grow
 
 
 def _gauss(x: np.ndarray, order: int) -> np.ndarray:

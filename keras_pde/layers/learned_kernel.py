@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_pde.layers.windows import window_of
 from keras_pde.operators.boundary import check_boundary
+from keras_pde.operators.initializing import starting_from
 from keras_pde.operators.near_field import near_sum
 from keras_pde.operators.transfer import prolong_axis, restrict_axis
 from keras_pde.runtime import gate
@@ -102,7 +103,7 @@ class LearnedKernel(Gated):
         bias = np.zeros(shape[-1]) if start is None else start
         return kernel, self.add_weight(
             shape=bias.shape,
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(bias, dtype=dtype),
+            initializer=starting_from(bias),
             name=f"{name}_bias",
         )
 

@@ -17,6 +17,7 @@ from keras_pde.fluxes.flux_activation import FluxActivation
 from keras_pde.layers.transfer import Prolongation, Restriction
 from keras_pde.operators.conv_norms import in_graph_bound
 from keras_pde.operators.conv_operator import ConvOperator
+from keras_pde.operators.initializing import starting_from
 from keras_pde.operators.stencils import Stencil
 from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.precision import drawn_wide
@@ -116,7 +117,7 @@ class LearnedLevel(LimitedLayer):
             self.step_weights.append(
                 self.add_weight(
                     shape=start.shape,
-                    initializer=functools.partial(_given, start),
+                    initializer=starting_from(start),
                     name=f"weight_{name}",
                 )
             )
@@ -195,10 +196,6 @@ class BoundLevel(Level):
     def prolong(self, e: Any) -> Any:
         """Learned prolongation."""
         return self.layer.prolongation(e, sizes=self.grid.sizes)
-
-
-def _given(start: np.ndarray, shape: Any, dtype: Any = None) -> Any:
-    return ops.convert_to_tensor(start, dtype=dtype)
 
 
 def smallest_size(levels: int, boundary: str) -> int:

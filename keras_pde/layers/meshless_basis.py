@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.layers.bumps import BUMPS, HIGHEST
+from keras_pde.operators.initializing import starting_from
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.precision import at_least_float32, narrow
@@ -101,10 +102,13 @@ class MeshlessBasis(Gated):
         places, widths = np.asarray(self.centres), np.broadcast_to(self.width, self.count)
         options = {"trainable": self.learned, "autocast": False}
         self.places = self.add_weight(
-            shape=places.shape, initializer=_exactly(places), name="centres", **options
+            shape=places.shape, initializer=starting_from(places), name="centres", **options
         )
         self.log_widths = self.add_weight(
-            shape=(self.count,), initializer=_exactly(np.log(widths)), name="log_widths", **options
+            shape=(self.count,),
+            initializer=starting_from(np.log(widths)),
+            name="log_widths",
+            **options,
         )
         self.built = True
 
@@ -198,12 +202,3 @@ class MeshlessBasis(Gated):
             "partition_of_unity": self.partition_of_unity,
             "learned": self.learned,
         }
-
-
-def _exactly(values: np.ndarray) -> Any:
-    """An initializer of given numbers, rounded once."""
-
-    def draw(shape: Shape, dtype: Any = None) -> Tensor:
-        return ops.convert_to_tensor(np.asarray(values, np.float64), dtype=dtype)
-
-    return draw

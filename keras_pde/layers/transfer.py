@@ -17,6 +17,7 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.certificates.certified import Certified
 from keras_pde.certificates.linear_layers import kernel_bound, linear
 from keras_pde.operators.boundary import check_boundary, cut, extend, fold
+from keras_pde.operators.initializing import starting_from
 from keras_pde.operators.transfer import coarse_size, prolong_axis, restrict_axis
 from keras_pde.runtime import gate
 from keras_pde.runtime.gated import Gated
@@ -60,7 +61,7 @@ class _Transfer(Gated, Certified):
             start = _stencil_kernel(ndim, channels, self._taps)
             self.kernel = self.add_weight(
                 shape=start.shape,
-                initializer=lambda shape, dtype=None: ops.convert_to_tensor(start, dtype=dtype),
+                initializer=starting_from(start),
                 name="kernel",
             )
         self.ndim = ndim

@@ -18,6 +18,7 @@ from keras_pde.runtime import gate
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import at_least_float32
 from keras_pde.runtime.types import Inputs, Shape, Tensor
+from keras_pde.schemes.solvers.implicit_step import dot, spread
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -258,14 +259,12 @@ def laplacian(u: Tensor, flows: list[Tensor]) -> Tensor:
 
 
 def _quotient(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """⟨x, y⟩/⟨y, z⟩ of each sample, 0 where the denominator is."""
-    axes = tuple(range(1, len(y.shape)))
-    wide = at_least_float32(y)
-    above = ops.sum(at_least_float32(x) * wide, axis=axes, keepdims=True)
-    below = ops.sum(wide * at_least_float32(z), axis=axes, keepdims=True)
+    """⟨x, y⟩/⟨y, z⟩ of each sample, 0 where the denominator is, to be multiplied with y."""
+    x, wide, z = (at_least_float32(v) for v in (x, y, z))
+    above, below = dot(x, wide), dot(wide, z)
     zero = ops.equal(below, 0)
-    safe = ops.where(zero, ops.ones_like(below), below)
-    return ops.cast(ops.where(zero, ops.zeros_like(above), above / safe), y.dtype)
+    found = ops.where(zero, ops.zeros_like(above), above / ops.where(zero, 1.0, below))
+    return ops.cast(spread(found, y), y.dtype)
 
 
 def _diagonal(flows: list[Tensor]) -> Tensor:

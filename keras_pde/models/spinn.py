@@ -109,6 +109,8 @@ class SPINN(MeshlessFunction):
             dt: the step.
             steps: how many.
             conditions: boundary values, which hold at every step.
+
+        A step that Newton's method does not solve in 20 iterations is a RuntimeWarning.
         """
         points = np.asarray(gate.array(points, "points", ranks=(2,)), np.float64)
         dt, steps = gate.number(dt, "dt", low=0.0, low_open=True), gate.count(steps, "steps")

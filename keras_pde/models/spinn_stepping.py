@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from keras import ops
 
@@ -9,7 +11,7 @@ from keras_pde.models.meshless_function import MeshlessFunction
 from keras_pde.schemes.collocation import Condition, Law, least_squares
 
 NEWTON = 20  # iterations of a step, at most
-ENOUGH = 1e-10  # change of the state that ends them
+ENOUGH = 1e-10  # change of the state, beside its size or 1, that ends them
 
 
 def implicit_steps(
@@ -27,17 +29,27 @@ def implicit_steps(
     parts = network.matrices(points, law.indices)
     heights = np.asarray(ops.convert_to_numpy(network.heights), np.float64)[:, 0]
     states = [rows @ heights]
-    for _ in range(steps):
+    for number in range(1, steps + 1):
+        enough = ENOUGH * max(1.0, float(np.abs(states[-1]).max()))
         for _ in range(NEWTON):
             value, slopes = law.function(*(parts[index] @ heights for index in law.indices))
-            change = zip(law.indices, slopes, strict=True)
-            moved = sum(np.reshape(s, (-1, 1)) * parts[index] for index, s in change)
+            pairs = zip(law.indices, slopes, strict=True)
+            moved = sum(np.reshape(s, (-1, 1)) * parts[index] for index, s in pairs)
             matrix = np.concatenate([rows - dt * moved, edge])
             off = rows @ heights - states[-1] - dt * value
             step = least_squares(matrix, -np.concatenate([off, edge @ heights - given]))
             heights = heights + step
-            if np.abs(rows @ step).max() <= ENOUGH:
+            change = float(np.abs(rows @ step).max())
+            if change <= enough:
                 break
+        else:
+            warnings.warn(
+                f"Newton's method has not converged in step {number} of implicit Euler: its last of"
+                f" {NEWTON} iterations moved the state by {change:.1e}, and {enough:g} would end"
+                " it. Make dt smaller.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         states.append(rows @ heights)
     network.heights.assign(heights[:, None])
     return np.stack(states)

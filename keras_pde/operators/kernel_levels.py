@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keras_pde.operators.near_field import PERIODIC, offsets
+from keras_pde.operators.near_field import PERIODIC, box
 from keras_pde.operators.transfer import coarse_size, prolong_axis
 
 __all__ = ["level_sizes", "level_widths", "near_fields"]
@@ -94,7 +94,7 @@ def _level(
     own = tuple(map(len, places))
     x: list[np.ndarray] = list(np.indices(own))
     bands = np.zeros((*own, (2 * width + 1) ** len(own)))
-    for k, offset in enumerate(offsets(width, len(own))):
+    for k, offset in enumerate(box(width, len(own))):
         y = [i + o for i, o in zip(x, offset, strict=True)]
         inside = np.all([(i >= 0) & (i < n) for i, n in zip(y, own, strict=True)], axis=0)
         y = [i % n for i, n in zip(y, own, strict=True)]

@@ -10,21 +10,20 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import numpy as np
 from keras import ops
 
-from keras_pde.operators.boundary import cut, extend
+from keras_pde.operators.boundary import cut
 from keras_pde.runtime.types import Tensor
 
 PERIODIC = "periodic"
 
 
-def offsets(width: int, ndim: int) -> list[tuple[int, ...]]:
-    """The offsets of a near field, in the order of its bands.
+def box(width: int, ndim: int) -> list[tuple[int, ...]]:
+    """The offsets of the (2w + 1)^d points around one, the last axis fastest.
 
     Example:
-        >>> from keras_pde.operators.near_field import offsets
-        >>> offsets(1, 1), len(offsets(2, 2))
+        >>> from keras_pde.operators.near_field import box
+        >>> box(1, 1), len(box(2, 2))
         ([(-1,), (0,), (1,)], 25)
     """
     return list(itertools.product(range(-width, width + 1), repeat=ndim))
@@ -49,15 +48,11 @@ def near_sum(v: Tensor, bands: Tensor, width: int, boundary: str, xp: Any = ops)
         [1. 3. 6. 5.]
     """
     ndim, sizes = len(v.shape) - 2, xp.shape(v)[1:-1]
-    around = [(0, 0), *[(width, width)] * ndim, (0, 0)]
-    if boundary != PERIODIC:
-        wide = xp.pad(v, around)
-    elif xp is np:
-        wide = np.pad(v, around, mode="wrap")
-    else:
-        wide = extend(v, around[1:-1], boundary)
+    wide = v
+    for axis in range(1, ndim + 1):
+        wide = _extended(wide, axis, width, boundary, xp)
     total = None
-    for k, offset in enumerate(offsets(width, ndim)):
+    for k, offset in enumerate(box(width, ndim)):
         near = wide
         for axis, (o, n) in enumerate(zip(offset, sizes, strict=True), start=1):
             near = cut(near, axis, width + o, width + o + n)
@@ -77,7 +72,7 @@ def near_sum_adjoint(v: Tensor, bands: Tensor, width: int, boundary: str, xp: An
         [ 1. 10.  2.]
     """
     ndim, total = len(v.shape) - 2, None
-    for k, offset in enumerate(offsets(width, ndim)):
+    for k, offset in enumerate(box(width, ndim)):
         part = _of(bands, k, width, ndim) * v
         for axis, o in enumerate(offset, start=1):
             part = _moved(part, axis, o, boundary, xp)
@@ -89,6 +84,14 @@ def _of(bands: Tensor, k: int, width: int, ndim: int) -> Tensor:
     """The bands of one offset."""
     group = bands.shape[-1] // (2 * width + 1) ** ndim
     return bands[..., k * group : (k + 1) * group]
+
+
+def _extended(v: Tensor, axis: int, width: int, boundary: str, xp: Any) -> Tensor:
+    """v with w further values at both ends of an axis: those of the other end, or zeros."""
+    if boundary == PERIODIC:
+        parts = [cut(v, axis, -width, None), v, cut(v, axis, None, width)]
+        return xp.concatenate(parts, axis) if width else v
+    return xp.pad(v, [(width, width) if i == axis else (0, 0) for i in range(len(v.shape))])
 
 
 def _moved(v: Tensor, axis: int, by: int, boundary: str, xp: Any) -> Tensor:

@@ -198,3 +198,14 @@ def test_a_plane_is_solved_in_two_dimensions() -> None:
     laplacian = {(2, 0): -1.0, (0, 2): -1.0}
     net.solve([Condition(fine, laplacian, load), Condition(edge, {(0, 0): 1.0}, weight=100.0)])
     assert np.abs(values(net, fine) - np.sin(np.pi * fine).prod(-1)).max() < 2e-3
+
+
+def test_a_step_without_a_solution_is_said() -> None:
+    """u⁺ − 1 = u⁺² has no real solution, so Newton's method cannot converge."""
+    x = np.linspace(0, 1, 30)[:, None]
+    basis = MeshlessBasis(np.linspace(-0.1, 1.1, 8)[:, None].tolist(), width=0.3)
+    net = SPINN(basis, dtype="float64")
+    net.solve([Condition(x, {(0,): 1.0}, np.ones(30))])
+    grows = Law([(0,)], lambda u: (u**2, [2 * u]))
+    with pytest.warns(RuntimeWarning, match=r"not converged in step 1 .* dt smaller"):
+        net.implicit_euler(grows, x, dt=1.0, steps=1)

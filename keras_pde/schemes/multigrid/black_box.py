@@ -20,7 +20,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_pde.operators.boundary import cut
+from keras_pde.operators.boundary import cut, zeros_around
 from keras_pde.runtime.types import Tensor
 
 Offset = tuple[int, ...]
@@ -112,7 +112,7 @@ class BlackBox:
             if halved:
                 x = x[(slice(None),) * axis + (slice(parity[axis - 1], None, 2),)]
                 if n % 2 and parity[axis - 1]:
-                    x = _padded(x, axis, 0, 1)
+                    x = zeros_around(x, axis, 0, 1)
         return x
 
     def interleaved(self, values: dict[Offset, Tensor]) -> Tensor:
@@ -155,11 +155,7 @@ def moved_by(x: Tensor, steps: Sequence[int]) -> Tensor:
     """The values so many points further along each axis, 0 beyond the last."""
     for axis, step in enumerate(steps, start=1):
         if step > 0:
-            x = _padded(cut(x, axis, step, None), axis, 0, step)
+            x = zeros_around(cut(x, axis, step, None), axis, 0, step)
         elif step < 0:
-            x = _padded(cut(x, axis, None, step), axis, -step, 0)
+            x = zeros_around(cut(x, axis, None, step), axis, -step, 0)
     return x
-
-
-def _padded(x: Tensor, axis: int, before: int, after: int) -> Tensor:
-    return ops.pad(x, [(before, after) if i == axis else (0, 0) for i in range(len(x.shape))])

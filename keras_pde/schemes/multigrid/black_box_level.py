@@ -9,11 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pde.operators.near_field import box
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.black_box import BlackBox
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import ClassicalLevel
-from keras_pde.schemes.multigrid.stencil_level import StencilLevel, box, coarser_stencil
+from keras_pde.schemes.multigrid.stencil_level import StencilLevel, coarser_stencil
 
 Offsets = list[tuple[int, ...]]
 COLUMNS = 3  # zeros beside the right-hand side of the coarsest grid

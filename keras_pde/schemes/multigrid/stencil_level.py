@@ -7,7 +7,6 @@ point, found by applying the finer operator to (2r + 1)^d combs of points at onc
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.operators.boundary import cut
+from keras_pde.operators.near_field import box
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import ClassicalLevel, Level
@@ -93,11 +93,6 @@ class StencilLevel(ClassicalLevel):
         matrix = matrix + ops.eye(size, dtype=b.dtype) * empty[:, :, None]
         right = ops.reshape(b, (-1, size, b.shape[-1]))
         return ops.reshape(ops.linalg.solve(matrix, right), ops.shape(b))
-
-
-def box(radius: int, ndim: int) -> list[tuple[int, ...]]:
-    """The offsets of the (2r + 1)^d points around one, in lexical order."""
-    return list(itertools.product(range(-radius, radius + 1), repeat=ndim))
 
 
 def coarser_stencil(level: Level, radius: int, grid: Grid | None = None) -> list[Tensor]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import ops
 
+from keras_pde.operators.near_field import box
 from keras_pde.runtime import gate
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.multigrid.black_box_level import (
@@ -18,7 +19,7 @@ from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.level import ClassicalLevel
 from keras_pde.schemes.multigrid.problems.problem import Problem
 from keras_pde.schemes.multigrid.smoothers import Chebyshev, Smoother
-from keras_pde.schemes.multigrid.stencil_level import box, probed
+from keras_pde.schemes.multigrid.stencil_level import probed
 
 SMALL, LARGEST = 300, 1024  # points of the coarsest grid, of small and of large finest ones
 UNEVEN = 1.5  # axes whose spacing is larger than this times the least are not halved
