@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_exact_solution_has_the_residual_zero() -> None:
     rng = np.random.default_rng(0)
     flows = [rng.uniform(0.1, 2, shape) for shape in ((6, 4), (5, 5))]
-    u = np.pad(exact.solve_edges(flows, 0.3), 1)
+    u = np.pad(exact.solve_edges([c[None, ..., None] for c in flows], 0.3)[0, ..., 0], 1)
     down = flows[0] * np.diff(u, axis=0)[:, 1:-1]
     across = flows[1] * np.diff(u, axis=1)[1:-1]
     assert np.abs(np.diff(down, axis=0) + np.diff(across, axis=1) + 0.3).max() < 1e-13
@@ -131,6 +131,19 @@ def test_options_and_networks_of_other_tasks_are_refused(folder: Path) -> None:
         task.evaluate(net, folder, entry={"options": {"data": "darcy"}})
     with pytest.raises(FileNotFoundError, match="--data DIR"):
         sources.load_train("burgers", folder / "pde")
+
+
+@pytest.mark.skipif(not (DATA / "pde").is_dir(), reason="../shared/data is not beside the checkout")
+def test_the_phases_have_the_stated_medians() -> None:
+    pairs = sources.load_train("darcy")
+    a, u = pairs.inputs[..., 0], pairs.outputs[..., 0].astype("float64")
+    n, inner = a.shape[1], (slice(None), slice(1, -1), slice(1, -1))
+    sides = u[:, :-2, 1:-1] + u[:, 2:, 1:-1] + u[:, 1:-1, :-2] + u[:, 1:-1, 2:]
+    bent = (4 * u[inner] - sides) * n * n
+    around = np.lib.stride_tricks.sliding_window_view(a, (3, 3), axis=(1, 2))
+    for phase, stated in enumerate(exact.LAPLACIANS):
+        inside = (around == phase).all(axis=(-1, -2))
+        assert np.median(bent[inside]) == pytest.approx(stated, rel=2e-4)
 
 
 @pytest.mark.skipif(not (DATA / "pde").is_dir(), reason="../shared/data is not beside the checkout")

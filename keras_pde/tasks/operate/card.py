@@ -23,7 +23,7 @@ CITE = (
 )
 BESIDE = {
     "darcy": """The solver has the same points and no weights: five points with harmonic means of
-the coefficient and a direct solve. It does not see where between the points the phases meet; the
+the coefficient, and multigrid. It does not see where between the points the phases meet; the
 network learned what that does on average. Published on these data, with the same grids: 8.5 % on
 16 and 12.4 % on 32 points an axis, by a tensorised Fourier neural operator of neuraloperator.
 "Its own fluxes solved" is the network's equation solved exactly, which its cycles approach.""",

@@ -61,5 +61,4 @@ def evaluated(network: Any, name: str, parts: Mapping[str, Pairs]) -> dict[str, 
 def _solved(network: Any, inputs: np.ndarray) -> np.ndarray:
     """A_θu = f solved exactly, which the network's cycles approach."""
     flows, source = network.conductances(inputs)
-    solved = [exact.solve_edges([c[k, ..., 0] for c in flows], source) for k in range(len(inputs))]
-    return np.pad(np.stack(solved), [(0, 0), (1, 0), (1, 0)])[..., None]
+    return np.pad(exact.solve_edges(flows, source), [(0, 0), *[(1, 0)] * network.ndim, (0, 0)])
