@@ -197,7 +197,7 @@ def draw(n: int, found: dict[str, dict[str, dict[str, float]]], path: Path) -> N
             )
     axes[3].set(yscale="log", title=f"seconds at {n}², iterations on top")
     axes[3].set_xticks(np.arange(len(found)), list(found), fontsize=7, rotation=20)
-    axes[3].legend(fontsize=6)
+    axes[3].legend(fontsize=6, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     figure.tight_layout()
     figure.savefig(path, dpi=150)
     plt.close(figure)

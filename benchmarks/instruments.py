@@ -100,10 +100,12 @@ def tikhonov(x: np.ndarray, z: np.ndarray, y: np.ndarray, parameter: float) -> E
     return lambda t: hats(t, knots[0]) @ weights
 
 
-def compare(name: str, n: int, steps: int) -> tuple[dict[str, float], dict[str, Estimate]]:
+def compare(
+    name: str, n: int, steps: int, seed: int
+) -> tuple[dict[str, float], dict[str, Estimate]]:
     """Mean squared errors, and the estimates."""
     f = FUNCTIONS[name]
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(seed)
     x, z, y = samples(np.random.default_rng(1), f, n)
     at = samples(np.random.default_rng(2), f, 5000)[0]
 
@@ -148,11 +150,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     )
     parser.add_argument("--quick", action="store_true", help="half as many steps")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--seed", type=int, default=1, help="of the networks' weights")
     args = parser.parse_args(arguments)
     n, steps = 20000, 1000 if args.quick else 2000
     errors, estimates = {}, {}
     for name in FUNCTIONS:
-        errors[name], estimates[name] = compare(name, n, steps)
+        errors[name], estimates[name] = compare(name, n, steps, args.seed)
     print(f"mean squared error from {n:,} samples\n{'f':<6}", *(f"{m:>24}" for m in METHODS))
     for name, row in errors.items():
         print(f"{name:<6}", *(f"{row[method]:>24.4f}" for method in METHODS))

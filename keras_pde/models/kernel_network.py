@@ -227,6 +227,21 @@ class KernelNetwork(Network):
         values = sum(np.cos(2 * np.pi * (x @ w) + k) for k, w in enumerate(waves))
         return {"input": (values > 0)[None].astype("float32")}
 
+    def __repr__(self) -> str:
+        count = f"{self.count_params():,}" if self.built else "counted when built"
+        seen = ", and where they are" if self.positions else ""
+        return "\n".join(
+            [
+                f"{type(self).__name__} {self.name!r}",
+                f"  {f'{self.cycles} cycles':<17}conjugate directions from a learned kernel of"
+                f" {self.levels} levels at most",
+                f"  equation         learned fluxes, f = {self.source:g} times a learned number",
+                f"  of a point       {self.filters} features of the 5^d points around it{seen};"
+                f" {self.hidden} hidden units",
+                f"  parameters       {count}",
+            ]
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {

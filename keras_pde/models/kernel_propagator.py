@@ -140,6 +140,21 @@ class KernelPropagator(Network):
         values = sum(np.cos(2 * np.pi * (x @ w) + k) for k, w in enumerate(waves)) / 8
         return {"input": values[None, ..., None].astype("float32")}
 
+    def __repr__(self) -> str:
+        count = f"{self.count_params():,}" if self.built else "counted when built"
+        seen = ", and where they are" if self.positions else ""
+        return "\n".join(
+            [
+                f"{type(self).__name__} {self.name!r}",
+                f"  {f'{self.steps} steps':<17}sums over a kernel that follows the state,"
+                f" {self.levels} levels at most",
+                f"  boundary         {self.boundary}; the mean is kept",
+                f"  of a point       {self.filters} features of the 5^d points around it{seen};"
+                f" {self.hidden} hidden units",
+                f"  parameters       {count}",
+            ]
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {

@@ -151,6 +151,23 @@ class SPINN(MeshlessFunction):
         """What it computes, in a few words."""
         return f"{self.basis.count} bumps in {self.basis.axes} dimensions"
 
+    def __repr__(self) -> str:
+        basis, count = (
+            self.basis,
+            f"{self.count_params():,}" if self.built else "counted when built",
+        )
+        shares = ", each over the sum of all" * basis.partition_of_unity
+        moves = "weights" if basis.learned else "fixed"
+        return "\n".join(
+            [
+                f"{type(self).__name__} {self.name!r}",
+                f"  bumps            {basis.count} in {basis.axes}-D, {basis.kernel}{shares}",
+                f"  nodes            centres and widths are {moves}",
+                f"  outputs          {self.outputs}",
+                f"  parameters       {count}",
+            ]
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {

@@ -49,6 +49,6 @@ def write_pictures(network: Any, sizes: Sequence[int], folder: Path) -> None:
     for k, (name, powers) in enumerate(zip(names, found, strict=True)):
         right.bar(place + 0.4 * k - 0.2, powers, 0.4, color=("0.6", "C0")[k], label=name)
     right.set(xlabel="link of one network", ylabel="power", ylim=(0, 1.02))
-    right.legend(frameon=False, loc="upper right")
+    right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2)
     with whole(folder / "example.png") as stage:
         figure.savefig(stage, dpi=80)

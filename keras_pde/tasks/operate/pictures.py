@@ -24,7 +24,7 @@ def write_pictures(network: Any, name: str, folder: Path, data: str | Path | Non
     parts = load_test(name, data)
     figure = _evolutions(network, parts) if name == "burgers" else _fields(network, parts)
     with whole(folder / "example.png") as stage:
-        figure.savefig(stage, dpi=75)
+        figure.savefig(stage, dpi=75, bbox_inches="tight")
 
 
 def _fields(network: Any, parts: dict[str, Pairs]) -> Any:
