@@ -20,7 +20,6 @@ import keras
 from keras import ops
 
 from keras_pde import Sinusoidal, SinusoidalNetwork
-from keras_pde.layers.bandwidth import suggested_omega
 from keras_pde.runtime.writing import whole
 from keras_pde.tasks.represent.points import Points
 from keras_pde.tasks.represent.representing import fit
@@ -65,7 +64,7 @@ def compare(quick: bool = False) -> dict[str, tuple[float, float]]:
     picture = Settings({"data": "camera", "shrink": shrink}).picture(None)
     points = Points(picture, 4096, 0, HELD_OUT)
     hidden, rows = [units] * 3, {}
-    auto = suggested_omega(picture)
+    auto = SinusoidalNetwork(hidden, 1).adapt(picture).omega_in_use
     for name, omega in (*((f"ω = {w}", w) for w in omegas), (f"auto, ω = {auto:.3g}", auto)):
         keras.utils.set_random_seed(0)
         rows[name] = fitted(SinusoidalNetwork(hidden, 1, float(omega)), points, steps, RATE)

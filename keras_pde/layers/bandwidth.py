@@ -58,7 +58,7 @@ def half_power_frequency(omega: float, weight_scale: float = 1.0) -> float:
     return omega * weight_scale * math.sqrt(math.log(2)) / (2 * math.pi)
 
 
-def suggested_omega(values: Any, extent: Any = None) -> float:
+def suggested_omega(values: Any, extent: Any = None, weights: int | None = None) -> float:
     """An ω for data on a grid: three times their mean frequency, at most that of Nyquist.
 
     The mean is over the amplitudes of the spectrum, with the mean value removed and a Hann window
@@ -70,6 +70,8 @@ def suggested_omega(values: Any, extent: Any = None) -> float:
         values: (*spatial, channels).
         extent: half the length of each axis in coordinates; None has the longest from −1 to 1 and
             equal distances of points.
+        weights: their number in the network; the frequency is at most that of Nyquist on a grid
+            of as many points, too. None is as many as are needed.
 
     Raises:
         ValueError: no finite numbers; fewer than 4 points along the longest axis.
@@ -79,6 +81,8 @@ def suggested_omega(values: Any, extent: Any = None) -> float:
         >>> x = np.linspace(-1, 1, 256)[:, None]
         >>> round(suggested_omega(np.sin(2 * np.pi * 4 * x)), 1), suggested_omega(0 * x)
         (12.0, 1.0)
+        >>> suggested_omega(np.sin(2 * np.pi * 4 * x), weights=32)
+        8.0
     """
     data = np.asarray(gate.array(values, "values"), np.float64)
     sizes = data.shape[:-1]
@@ -98,4 +102,6 @@ def suggested_omega(values: Any, extent: Any = None) -> float:
     total = float(spectrum.sum())
     mean = float((spectrum * frequency).sum()) / total if total > 0 else 0.0
     nyquist = max(n / (4 * h) for n, h in zip(sizes, half, strict=True))
+    if weights is not None:
+        nyquist *= min(1.0, (weights / math.prod(sizes)) ** (1 / len(sizes)))
     return max(LEAST, min(FACTOR * mean, nyquist))

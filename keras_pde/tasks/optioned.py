@@ -16,7 +16,13 @@ __all__ = ["OptionedTask", "Origin"]
 
 
 class Origin(NamedTuple):
-    """Where data are from: a text for cards, and the licence of what is trained on them."""
+    """Where data are from: a text for cards, and the licence of what is trained on them.
+
+    Example:
+        >>> from keras_pde.tasks.optioned import Origin
+        >>> Origin("random fields, drawn from their seed", "MIT").licence
+        'MIT'
+    """
 
     text: str
     licence: str

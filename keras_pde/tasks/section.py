@@ -54,12 +54,26 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def network_section(network: Any) -> Section:
-    """A network as it is printed."""
+    """A network as it is printed.
+
+    Example:
+        >>> from keras_pde import from_preset
+        >>> from keras_pde.tasks.section import network_section
+        >>> network_section(from_preset("linear_2d")).title
+        'Network'
+    """
     return Section("Network", f"```\n{network}\n```")
 
 
 def certificate_section(network: Any) -> Section:
-    """The certificate of a preset, and the command that prints it."""
+    """The certificate of a preset, and the command that prints it.
+
+    Example:
+        >>> from keras_pde import from_preset
+        >>> from keras_pde.tasks.section import certificate_section
+        >>> certificate_section(from_preset("linear_2d")).text.splitlines()[0]
+        '`keras-pde certify linear_2d` computes it from the weights:'
+    """
     return Section(
         "Certificate",
         f"`keras-pde certify {network.name}` computes it from the weights:\n\n```\n"

@@ -51,7 +51,9 @@ def test_it_renders_one_function_at_any_size() -> None:
 def test_adapt_takes_omega_from_the_data_unless_it_is_told() -> None:
     x = np.linspace(-1, 1, 512)
     wave = np.sin(2 * np.pi * 4 * x)[:, None]
-    assert abs(SinusoidalNetwork((8,)).adapt(wave).omega_in_use - 12.4) < 0.5
+    assert abs(SinusoidalNetwork((32, 32)).adapt(wave).omega_in_use - 12.4) < 0.5
+    few = SinusoidalNetwork((8,)).adapt(wave)  # no more frequencies than it has weights for
+    assert few.omega_in_use == pytest.approx(few.count_params() / 4)
     assert SinusoidalNetwork((8,), omega=5.0).adapt(wave).omega_in_use == 5.0
     with pytest.raises(ValueError, match="of 2 coordinates"):
         made().adapt(wave)
