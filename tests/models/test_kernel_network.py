@@ -67,11 +67,14 @@ def test_j5_no_cycle_leaves_more_energy_for_any_weights_and_size() -> None:
     for seed, n in ((0, 7), (1, 16), (2, 33), (3, 64)):
         net, a = network(seed, large=0.2), phases(n, seed)
         flows, f = net.conductances(a)
-        energies = [0.0]
+        energies, before, r = [0.0], 0.0, np.full((1, n, n, 1), float(f))[:, 1:, 1:]
         for u in net.states(net.tensors(a)):
             inner = keras.ops.convert_to_numpy(u)[:, 1:, 1:].astype("float64")
             left = keras.ops.convert_to_numpy(laplacian(inner, flows))
             energies.append(float((0.5 * inner * left - f * inner).sum()))
+            # no longer or shorter step leaves less: the new residual is orthogonal to it
+            step, before, old, r = inner - before, inner, r, f - left
+            assert abs((r * step).sum()) < 0.01 * (old * step).sum()
         steps = np.diff(energies)
         assert steps[0] < 0
         assert steps.max() <= 1e-5 * -min(energies)

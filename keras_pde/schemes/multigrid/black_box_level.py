@@ -12,8 +12,11 @@ from keras import ops
 from keras_pde.operators.near_field import box
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.black_box import BlackBox
+from keras_pde.schemes.multigrid.clusters import Clusters
 from keras_pde.schemes.multigrid.grid import Grid
+from keras_pde.schemes.multigrid.inverse import inverse
 from keras_pde.schemes.multigrid.level import ClassicalLevel
+from keras_pde.schemes.multigrid.lines import Lines
 from keras_pde.schemes.multigrid.stencil_level import StencilLevel, coarser_stencil
 
 Offsets = list[tuple[int, ...]]
@@ -63,8 +66,12 @@ class BlackBoxLevel(StencilLevel):
     def __init__(
         self, grid: Grid, dtype: str, offsets: Offsets, below: Grid | None, data: list[Any]
     ) -> None:
-        coefficients, self.reciprocal, self.high, *rest = data
+        coefficients, self.reciprocal, self.high, (lines, clusters), *rest = data
         super().__init__(grid, dtype, coefficients, offsets)
+        self.corrections = [
+            *(Lines(axis, *found) for axis, found in enumerate(lines)),
+            *(Clusters(*found) for found in clusters),
+        ]
         self.transfers = None if below is None else BlackBox(grid.sizes, halved(grid, below), rest)
         self.inverse = rest[0] if below is None else None
 
@@ -110,10 +117,10 @@ def stencils(
 ) -> list[list[Any]]:
     """What every level needs: of the Galerkin operators A ← PᵀAP.
 
-    That is [coefficients, 1/D, the largest eigenvalue of D⁻¹A or more, weights of P], and of the
-    coarsest A⁻¹ in place of the weights. All is computed in the precision of the finest
-    coefficients, as what remains of rows whose coefficients jump is small beside these, and cast to
-    that of the states.
+    That is [coefficients, 1/D, the largest eigenvalue of D⁻¹A or more, data of corrections, weights
+    of P], and of the coarsest A⁻¹ in place of the weights. All is computed in the precision of the
+    finest coefficients, as what remains of rows whose coefficients jump is small beside these, and
+    cast to that of the states.
     """
     found: list[list[Any]] = []
     for grid, below in zip(grids, [*grids[1:], None], strict=True):
@@ -122,14 +129,35 @@ def stencils(
         high = ops.max(sum(ops.abs(c) for c in coefficients) * reciprocal)
         data: list[Any] = [coefficients, reciprocal, ops.maximum(high, 1.0)]
         if below is None:
-            found.append(_cast([*data, _inverse(coefficients, offsets, grid, singular)], dtype))
+            dense = _inverse(coefficients, offsets, grid, singular)
+            found.append(_cast([*data, [[], []], dense], dtype))
         else:
+            data.append(_corrections(coefficients, offsets, grid.sizes, finest=not found))
             transfers = BlackBox.of(coefficients, offsets, grid.sizes, halved(grid, below))
             data = [*data, *transfers.weights]
             found.append(_cast(data, dtype))
             level = BlackBoxLevel(grid, _name(diagonal), offsets, below, data)
             coefficients, offsets = coarser_stencil(level, 1, below), box(1, grid.ndim)
     return found
+
+
+def _corrections(
+    coefficients: list[Tensor], offsets: Offsets, sizes: tuple[int, ...], finest: bool
+) -> list[list[Any]]:
+    """Of lines and of clusters: in one dimension transfers are exact, and neither is needed.
+
+    Lines of the finest grid would cost as much as all the rest, and layers are resolved there.
+    """
+    if len(sizes) == 1:
+        return [[], []]
+    found = Clusters.of(coefficients, offsets, sizes)
+    clusters = [[found.labels, found.weights]]
+    if finest or len(sizes) > 2:
+        return [[], clusters]
+    by_offset = dict(zip(offsets, coefficients, strict=True))
+    ways = [[(-1, 0), (0, 0), (1, 0)], [(0, -1), (0, 0), (0, 1)]]
+    lines = [Lines.of([by_offset[o] for o in way], axis) for axis, way in enumerate(ways)]
+    return [[[x.before, x.after, x.inverse] for x in lines], clusters]
 
 
 def _inverse(coefficients: list[Tensor], offsets: Offsets, grid: Grid, singular: bool) -> Tensor:
@@ -144,7 +172,7 @@ def _inverse(coefficients: list[Tensor], offsets: Offsets, grid: Grid, singular:
     if singular:
         trace = ops.einsum("bii->b", matrix)[:, None, None]
         matrix = matrix + ops.where(trace > 0, trace, ops.ones_like(trace)) / float(n * n)
-    return ops.linalg.inv(matrix)
+    return inverse(matrix)
 
 
 def black_box_levels(
@@ -163,4 +191,9 @@ def _name(x: Tensor) -> str:
 
 
 def _cast(tensors: Any, dtype: str) -> Any:
-    return keras.tree.map_structure(lambda x: ops.cast(x, dtype), tensors)
+    """Numbers in another precision, labels as they are."""
+
+    def cast(x: Tensor) -> Tensor:
+        return ops.cast(x, dtype) if keras.backend.is_float_dtype(_name(x)) else x
+
+    return keras.tree.map_structure(cast, tensors)

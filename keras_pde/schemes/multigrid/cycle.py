@@ -60,10 +60,12 @@ class Cycle:
             x = self._coarsest(b, x)
         else:
             before, after = self.plans[index]
+            x = corrected(level, b, x)
             x = smooth(level, before, b, x)
             residual = level.restrict(b if x is None else b - level.operator(x))
             x = self._corrected(index, level, x, residual, kind)
             x = smooth(level, after, b, x)
+            x = corrected(level, b, x, reverse=True)
         if self.record is not None:
             self.record[index] = x
         return x
@@ -104,3 +106,10 @@ class Cycle:
             ops.zeros_like(b) if x is None else x,
             [sweeps],
         )
+
+
+def corrected(level: Level, b: Tensor, x: Tensor | None, reverse: bool = False) -> Tensor | None:
+    """The state after the level's own corrections, from 0 if x is None."""
+    for correction in reversed(level.corrections) if reverse else level.corrections:
+        x = correction(b, x, level.operator, reverse)
+    return x

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from keras_pde.runtime.types import Number, Tensor
+from keras_pde.schemes.multigrid.correction import Correction
 from keras_pde.schemes.multigrid.grid import Grid
 
 
@@ -22,6 +24,9 @@ class Level(ABC):
     # whether a state is better stored than computed again for each of many neighbours
     stores: bool = False
     convolves: bool = False  # whether `operator` has convolutions, which a loop slows down
+    # for the error that smoothing at points leaves: before the steps on the way down, and in
+    # reverse order after those on the way up
+    corrections: Sequence[Correction] = ()
 
     def __init__(self, grid: Grid, dtype: str) -> None:
         self.grid = grid

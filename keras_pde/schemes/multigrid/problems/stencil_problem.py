@@ -30,9 +30,10 @@ class StencilProblem(Problem):
 
     A subclass says in `apply` how A acts, by ``keras.ops``, and how many channels its coefficient
     has, if it is given one. Everything else follows: the stencil of each point (from the images of
-    3^d combs of points), operator-dependent transfers P, Galerkin coarse operators PᵀAP, and
-    conjugate gradients that a V(2, 2) cycle preconditions. P is what a point's own equation says
-    about it, so that coefficients may jump.
+    3^d combs of points), operator-dependent transfers P, Galerkin coarse operators PᵀAP,
+    corrections on clusters of strongly coupled points and along lines of coarse grids (M8), and
+    conjugate gradients that a V(2, 2) cycle of all this preconditions. P is what a point's own
+    equation says about it, so that coefficients may jump.
 
     Attributes that a subclass sets:
         equation: for printing.
