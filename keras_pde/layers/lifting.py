@@ -143,7 +143,9 @@ class Lifting(Gated, Certified):
         """A noise level for the state: a map is averaged over each patch."""
         if sigma is None or self.patch_size == 1 or len(sigma.shape) <= 2:
             return sigma
-        return ops.mean(self._to_patches(sigma, extend="edge"), axis=-1, keepdims=True)
+        patches = self._to_patches(sigma, extend="edge")
+        # ops.mean sums float64 in float32 on JAX and PyTorch
+        return ops.sum(patches, axis=-1, keepdims=True) / patches.shape[-1]
 
     def _to_patches(self, u: Any, extend: str = "zero") -> Any:
         p, d = self.patch_size, len(u.shape) - 2

@@ -70,6 +70,13 @@ def test_a_noise_map_is_averaged_over_patches():
     assert mean[0, 1, 2, 0] == 14  # continued beyond the edge, not by zeros
 
 
+def test_a_noise_map_in_float64_stays_exact(double):
+    level = ops.convert_to_tensor(np.full((1, 2, 2, 1), 1 / 3), dtype="float64")
+    mean = ops.convert_to_numpy(Lifting(patch_size=2, dtype="float64").noise(level))
+    assert mean.dtype == "float64"
+    assert abs(mean.item() - 1 / 3) < 1e-15
+
+
 def test_too_few_channels_are_refused_with_the_number_needed():
     with pytest.raises(ValueError, match="channels >= 12"):
         Lifting(8, 2).build((None, 6, 6, 3))
