@@ -60,7 +60,7 @@ def sharp(nodes: int, steps: int) -> tuple[float, Course]:
         Condition(x, {(2,): 1.0}, bump(x[:, 0])[1]),
         Condition(x[[0, -1]], {(0,): 1.0}, weight=100.0),
     ]
-    net.train(
+    net.learn(
         conditions,
         steps,
         0.02,

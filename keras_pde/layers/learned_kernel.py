@@ -136,7 +136,7 @@ class LearnedKernel(Gated):
             v = v if v.shape[axis] == 1 else restrict_axis(v, axis, self.boundary)
         return v
 
-    def apply(self, u: Tensor, bands: list[Level]) -> Tensor:
+    def multiply(self, u: Tensor, bands: list[Level]) -> Tensor:
         """K_θ u with the bands of `bands`: a V-cycle."""
         states = [u]
         for _, _, _, before, _ in bands[:-1]:
@@ -155,7 +155,7 @@ class LearnedKernel(Gated):
 
     def call(self, u: Tensor, a: Tensor) -> Tensor:
         """K_θ(a) u."""
-        return self.apply(u, self.bands(a))
+        return self.multiply(u, self.bands(a))
 
     def compute_output_shape(self, u_shape: Shape, a_shape: Shape) -> Shape:
         """The shape of u."""

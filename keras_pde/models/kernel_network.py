@@ -151,7 +151,7 @@ class KernelNetwork(Network):
 
         def cycle(state: list[Tensor]) -> list[Tensor]:
             u, r, before, image = state
-            p = self.kernel.apply(r, bands)
+            p = self.kernel.multiply(r, bands)
             beta = -_quotient(p, image, before)
             d = p + beta * before
             image = laplacian(p, flows) + beta * image

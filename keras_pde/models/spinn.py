@@ -24,7 +24,7 @@ class SPINN(MeshlessFunction):
 
     The network is sparse, and each weight is readable: a height, a place, a width. A `Condition`
     states an equation or a boundary value at points. `solve` finds the heights by linear least
-    squares in float64. `train` moves centres and widths too, by Adam on what these leave, and
+    squares in float64. `learn` moves centres and widths too, by Adam on what these leave, and
     `refine` by Gauss and Newton: nodes gather where a solution needs them. `implicit_euler`
     advances an equation in time. All derivatives are closed forms (Z3), so no tape is inside
     another. Cost: points times centres.
@@ -53,7 +53,7 @@ class SPINN(MeshlessFunction):
         True
     """
 
-    def train(
+    def learn(
         self,
         conditions: Sequence[Condition],
         steps: int = 500,

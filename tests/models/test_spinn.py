@@ -53,7 +53,7 @@ def test_a_few_nodes_gather_at_a_sharp_bump_and_leave_little(nodes: int, error: 
         Condition(x[[0, -1]], {(0,): 1.0}, weight=100.0),
     ]
     before = net.solve(conditions)
-    trained = net.train(conditions, steps=100, learning_rate=0.02)
+    trained = net.learn(conditions, steps=100, learning_rate=0.02)
     assert trained < before / 3
     assert net.solve(conditions) == pytest.approx(trained)  # the step that left least is kept
     refined = net.refine(conditions, 60)
