@@ -206,6 +206,28 @@ def word(x: Any, name: str, words: Iterable[str]) -> str:
     return x
 
 
+def names(given: Iterable[str], known: Iterable[str], where: str = "") -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        ValueError: the names, what they may have meant, and all that are known.
+
+    Example:
+        >>> from keras_pde.runtime.options import names
+        >>> names(["stepz"], ["steps", "seed"], "it has ")
+        Traceback (most recent call last):
+        ...
+        ValueError: it has unknown fields stepz. Did you mean steps? Fields: seed, steps.
+    """
+    known = sorted(known)
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        near = [m for name in unknown for m in difflib.get_close_matches(name, known, n=1)]
+        hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+        shown = ", ".join(name if name.isprintable() else ascii(name) for name in unknown[:5])
+        raise ValueError(f"{where}unknown fields {shown}.{hint} Fields: {', '.join(known)}.")
+
+
 def said(x: Any) -> str:
     """What came, in one short line: a number or string itself, an array's type and shape.
 

@@ -25,6 +25,7 @@ def fields(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.stack([two, 10 ** (4 * rng.random(shape)), layers * np.ones(shape)])[..., None]
 
 
+@functools.cache
 def hierarchy(shape: tuple[int, ...], boundary: str, levels: int = 3):
     """A model with its levels in float64."""
     problem = problems.Diffusion(coefficient="cells", boundary=boundary)

@@ -115,7 +115,7 @@ def test_powers_belong_to_gains_in_units_of_the_noise() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"options": {"nodes": 3}}, "unknown nodes"),
+        ({"options": {"nodes": 3}}, "unknown fields nodes"),
         ({"options": {"links": 1}}, "links must be"),
         ({"options": {"links": 4, "sizes": []}}, "different numbers"),
         ({"loss": "robust"}, "has no loss but 'supervised'"),

@@ -192,7 +192,7 @@ def test_the_robust_loss_rises_to_its_share_of_the_worst_case() -> None:
     ("options", "said"),
     [
         ({}, "data must name a set"),
-        ({"data": "digits", "radius": [1]}, "unknown radius"),
+        ({"data": "digits", "radius": [1]}, "unknown fields radius. Did you mean radii"),
         ({"data": "digits", "radii": [0.5, 0.1]}, "radii must be rising"),
         ({"data": "digits", "kappa": 2}, "kappa"),
         ({"data": "digits", "shift": -1}, "shift"),
@@ -222,7 +222,7 @@ def test_a_recipe_s_mistakes_are_said_before_the_training(recipe: Recipe, tmp_pa
         ({"patch_size": 7}, r"images of digits are \(8, 8, 1\)"),
         ({"model": {"class": "Templates", "classes": 3}}, "digits has 10 classes"),
         ({"validation": 5000}, "can be held out"),
-        ({"options": {"data": "digits", "x": 1}}, "options: unknown x"),
+        ({"options": {"data": "digits", "x": 1}}, "options: unknown fields x"),
     ]
     for change, said in data:
         with pytest.raises(ValueError, match=said):

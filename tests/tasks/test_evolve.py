@@ -347,7 +347,7 @@ def test_what_is_no_network_of_the_task_is_refused(folder: Path) -> None:
         tasks.get("evolve").evaluate(net, entry={"scenario": {"equation": "heat", "dt": 0.5}})
     for change, said in (
         ({"options": {"scenario": {"equation": "gray_scott"}}}, "'gray_scott' has 2, not 1"),
-        ({"options": {"scenario": SCENARIO, "colour": 1}}, "options: unknown colour"),
+        ({"options": {"scenario": SCENARIO, "colour": 1}}, "options: unknown fields colour"),
         ({"validation": 0}, "validation"),
     ):
         recipe = Recipe(**{**RECIPE, **change})  # type: ignore[arg-type]

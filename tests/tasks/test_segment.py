@@ -206,7 +206,7 @@ def test_the_command_writes_classes_and_says_what_is_proved(folder: Path, tmp_pa
         ({"channels": 3}, "other axes or channels"),
         ({"validation": 5}, "1 to 4 can be held out"),
         ({"loss": "robust"}, "has no loss but"),
-        ({"options": {"data": "discs", "shift": 1}}, "unknown shift"),
+        ({"options": {"data": "discs", "shift": 1}}, "unknown fields shift"),
         ({"model": {**RECIPE["model"], "classes": 3, "class_names": None}}, "has 2 classes"),
     ],
 )

@@ -22,6 +22,7 @@ __all__ = ["Solution", "iterate"]
 
 # cycles without a new least residual after which rounding is taken to be all that is left
 PATIENCE = 4
+REPLACED = 10  # steps of conjugate gradients after which b − Ax is computed anew
 PATIENCE_CONJUGATE = 50  # the residual of conjugate gradients may rise for long
 
 
@@ -120,20 +121,19 @@ class Iteration:
         # Polak-Ribière: a cycle need be neither symmetric nor the same at every step
         return z + _quotient(rz - _dot(z, old_r), old_rz) * old_p, rz
 
-    def _direct(self, x: Tensor, r: Tensor, p: Tensor, image: Tensor) -> Tensor:
+    def _direct(self, x: Tensor, r: Tensor, p: Tensor, image: Tensor) -> list[Tensor]:
         alpha = _quotient(_dot(p, r), _dot(p, image))
-        return x + alpha * p
+        return [x + alpha * p, r - alpha * image]
 
     def conjugate_step(self, b: Tensor, state: list[Tensor], data: list[Tensor]) -> list[Tensor]:
         """One step of flexible conjugate gradients, preconditioned by a cycle.
 
-        [x, r, ‖r‖, p, old r, old ⟨r, z⟩] ↦ the next.
+        [x, r, ‖r‖, p, old r, old ⟨r, z⟩] ↦ the next, with r less what the step takes from it.
         """
         x, r, norm, p, old_r, old_rz = state
         p, rz = self.products(self.correct(r, norm, data), r, old_r, p, old_rz)
         image = -self.residual(ops.zeros_like(b), p, data)
-        x = self.direct(x, r, p, image)
-        new = self.residual(b, x, data)
+        x, new = self.direct(x, r, p, image)
         return [x, new, self.norms(new), p, r, rz]
 
 
@@ -207,7 +207,14 @@ def iterate(
             if history[-1].max() <= tolerance or since >= patience:
                 break
             state = step(right, state, data)
-            history.append(ops.convert_to_numpy(state[2]).reshape(-1) / size)
+            left = ops.convert_to_numpy(state[2]).reshape(-1) / size
+            if accelerate and (
+                left.max() <= tolerance or cycle == max_cycles or cycle % REPLACED == 0
+            ):
+                r = iteration.residual(right, state[0], data)
+                state[1:3] = [r, iteration.norms(r)]
+                left = ops.convert_to_numpy(state[2]).reshape(-1) / size
+            history.append(left)
             worst = float(history[-1].max())
             if callback is not None:
                 callback(cycle, worst)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_pde.runtime.options import said, whole
+from keras_pde.runtime.options import names, said, whole
 
 FIELDS = ("links", "sizes")
 MOST = 256
@@ -28,8 +28,7 @@ class Settings:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(set(options) - set(FIELDS)):
-            raise ValueError(f"unknown {', '.join(unknown)}. Options: {', '.join(FIELDS)}.")
+        names(options, FIELDS)
         self.links = whole(options.get("links", 10), "links", low=2, high=MOST)
         sizes = options.get("sizes", [self.links])
         if not isinstance(sizes, list | tuple) or not sizes or len(set(sizes)) < len(sizes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from keras_pde.runtime.options import flag, number, said, whole
+from keras_pde.runtime.options import flag, names, number, said, whole
 
 MOST_SHIFT = 64
 CLEAN = "clean"  # a key of accuracies, without attack
@@ -43,9 +43,7 @@ class Settings:
     )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(set(options) - set(self.fields)):
-            known = ", ".join(sorted(self.fields))
-            raise ValueError(f"unknown {', '.join(unknown)}. Options: {known}.")
+        names(options, self.fields)
         data = options.get("data")
         if not isinstance(data, str) or not data:
             raise ValueError(f"data must name a set of labelled images. Received: {said(data)}")

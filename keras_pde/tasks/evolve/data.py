@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_pde.data.trajectories import Trajectories
-from keras_pde.runtime.options import number, whole
+from keras_pde.runtime.options import names, number, whole
 from keras_pde.tasks.evolve.reference import Recorded, Reference
 from keras_pde.tasks.evolve.scenario import RECORDED, Scenario
 from keras_pde.tasks.task import TrainingData
@@ -34,8 +34,7 @@ class Settings:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(set(options) - FIELDS):
-            raise ValueError(f"unknown {', '.join(unknown)}. Options: {', '.join(sorted(FIELDS))}.")
+        names(options, FIELDS)
         self.scenario = Scenario.of(options.get("scenario", {}))
         self.states = whole(options.get("states", 50), "states", low=1, high=MOST)
         self.horizon = whole(options.get("horizon", 50), "horizon", low=1, high=MOST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_pde.runtime.options import flag, said
+from keras_pde.runtime.options import flag, names, said
 from keras_pde.tasks.operate.sources import SOURCES
 
 __all__ = ["Settings"]
@@ -30,8 +30,7 @@ class Settings:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if unknown := sorted(set(options) - set(FIELDS)):
-            raise ValueError(f"unknown {', '.join(unknown)}. Options: {', '.join(FIELDS)}.")
+        names(options, FIELDS)
         data = options.get("data")
         if data not in SOURCES:
             raise ValueError(

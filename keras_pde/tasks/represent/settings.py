@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_pde.runtime.options import said, whole
+from keras_pde.runtime.options import names, said, whole
 
 FIELDS = ("data", "shrink")
 # files in scikit-image's wheel, never downloaded; who made them
@@ -35,11 +35,10 @@ class Settings:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        unknown = sorted(set(options) - set(FIELDS))
-        if unknown or not isinstance(options.get("data"), str):
+        names(options, FIELDS)
+        if not isinstance(options.get("data"), str):
             raise ValueError(
-                f"options must have data, the name of a picture, and may have shrink. Received:"
-                f" {said(dict(options))}"
+                f"options must have data, the name of a picture. Received: {said(dict(options))}"
             )
         self.data: str = options["data"]
         self.shrink = whole(options.get("shrink", 1), "shrink", low=1, high=64)

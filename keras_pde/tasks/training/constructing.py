@@ -15,8 +15,7 @@ import keras
 from keras_pde import models, schemes  # noqa: F401  registers every class that a recipe may name
 from keras_pde.presets.allowed_classes import MODULES, own_class
 from keras_pde.runtime.one_line import one_line
-from keras_pde.runtime.options import said
-from keras_pde.tasks.training.fields import check_names
+from keras_pde.runtime.options import names, said
 
 SCHEMES = {name: vars(schemes)[name] for name in ("explicit", "fed", "fsi", "dufort_frankel")}
 PLAIN = (  # of Keras, by {"class_name": name, "config": {...}}
@@ -55,7 +54,7 @@ def construct(description: Any, **more: Any) -> Any:
     make = _maker(name)
     parameters = inspect.signature(make).parameters
     if all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
-        check_names(arguments, list(parameters), str(name))
+        names(arguments, parameters, f"{name} has ")
     try:
         return make(**arguments, **more)
     except TypeError as error:  # such as an argument that is missing

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_pde.runtime.options import flag, number, said, whole
@@ -142,27 +141,3 @@ FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "start": text,
     "options": table,
 }
-
-
-def check_names(given: Collection[str], known: Collection[str], where: str) -> None:
-    """Refuse names that are not known, with the near ones.
-
-    Raises:
-        ValueError: the names, what they may have meant, and all that are known.
-
-    Example:
-        >>> from keras_pde.tasks.training.fields import check_names
-        >>> check_names(["stepz"], ["steps", "seed"], "it")
-        Traceback (most recent call last):
-        ...
-        ValueError: it has unknown fields stepz. Did you mean steps? Fields: seed, steps.
-    """
-    unknown = sorted(set(given) - set(known))
-    if not unknown:
-        return
-    near = [m for name in unknown for m in difflib.get_close_matches(name, known, n=1)]
-    hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
-    shown = ", ".join(name if name.isprintable() else ascii(name) for name in unknown[:5])
-    raise ValueError(
-        f"{where} has unknown fields {shown}.{hint} Fields: {', '.join(sorted(known))}."
-    )

@@ -16,10 +16,11 @@ from keras_pde.presets import limits
 from keras_pde.presets.reading import parse_json, read_bytes
 from keras_pde.runtime import gate
 from keras_pde.runtime.one_line import one_line
+from keras_pde.runtime.options import names
 from keras_pde.tasks import registry as tasks
 from keras_pde.tasks.task import SUPERVISED
 from keras_pde.tasks.training.constructing import construct, merged
-from keras_pde.tasks.training.fields import FIELDS, STATED, check_names
+from keras_pde.tasks.training.fields import FIELDS, STATED
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Recipe:
         fields = self.before
         while fields:  # the names of all stages first, as in the file
             FIELDS["before"](fields, "before")
-            check_names(fields, FIELDS, "before")
+            names(fields, FIELDS, "before has ")
             fields = fields.get("before", {})
         for name, check in FIELDS.items():
             check(vars(self)[name], name)
@@ -137,9 +138,9 @@ class Recipe:
                 raise FileNotFoundError(f"There is no recipe {path}")
             data = parse_json(read_bytes(path, limits.CONFIG_BYTES, follow=True), path)
             if not {"name", "model"} <= set(data):
-                check_names(data, FIELDS, "it")
+                names(data, FIELDS, "it has ")
                 raise ValueError(f"it needs name and model. Fields: {', '.join(sorted(FIELDS))}.")
-            check_names(data, FIELDS, "it")
+            names(data, FIELDS, "it has ")
             return Recipe(**data, source=str(path))
         except ValueError as error:
             text = str(error).removeprefix(f"{path} is refused: ")
