@@ -32,7 +32,8 @@ class Solution:
 
     Args:
         x: the solution, float64, shape of b; ``np.asarray(solution)`` is it too.
-        residuals: ‖b − Ax‖/‖b‖ before the first and after each cycle, shape (cycles + 1, batch).
+        residuals: ‖b − Ax‖/‖b‖ before the first and after each cycle, shape (cycles + 1, batch);
+            conjugate gradients update it, and every tenth and the last one are computed anew.
         tolerance: what was asked for.
         converged: whether every sample reached it.
 
