@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras_pde.fluxes.flux_layer import FluxLayer
 from keras_pde.models.block_network import BlockNetwork
 from keras_pde.operators.operator import Operator
-from keras_pde.runtime.printed import rounded
+from keras_pde.runtime.printed import counted, rounded
 from keras_pde.schemes.schedule import Schedule
 
 
@@ -40,11 +40,7 @@ def describe(model: BlockNetwork, schedule: Schedule) -> str:
         f"  step size        {step}{bound}",
         f"  diffusion time   {model.time:.4g}{'' if numeric else ' steps'}",
         f"  receptive field  {field} pixels wide",
-        (
-            f"  parameters       {model.count_params():,}"
-            if model.built
-            else "  parameters       counted when built"
-        ),
+        f"  parameters       {counted(model)}",
     ]
     return "\n".join(lines)
 
@@ -85,11 +81,7 @@ def describe_implicit(model: BlockNetwork) -> str:
         f"  step size        τ = {step}; {numbers}the solution is {unique}",
         f"  diffusion time   {model.time:.4g}",
         "  receptive field  the whole image",
-        (
-            f"  parameters       {model.count_params():,}"
-            if model.built
-            else "  parameters       counted when built"
-        ),
+        f"  parameters       {counted(model)}",
     ]
     return "\n".join(lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras_pde.runtime.printed import rounded
+from keras_pde.runtime.printed import counted, rounded
 
 
 def describe(network: Any) -> str:
@@ -16,7 +16,6 @@ def describe(network: Any) -> str:
         bound = "no bound is known"
     elif math.isinf(longest):
         bound = "every step is stable"
-    count = f"{network.count_params():,}" if network.built else "counted when built"
     stages = f"{method.stages} stage{'s' * (method.stages > 1)}"
     steps = f"{network.step_count} step{'s' * (network.step_count > 1)}"
     lines = [
@@ -28,4 +27,4 @@ def describe(network: Any) -> str:
     ]
     if network.conserve is not None:
         lines.append(f"  kept             the {network.conserve}, by projection")
-    return "\n".join([*lines, f"  parameters       {count}"])
+    return "\n".join([*lines, f"  parameters       {counted(network)}"])

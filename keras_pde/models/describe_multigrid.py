@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras_pde.layers.learned_level import KERNEL_SIZE
 from keras_pde.models.multigrid_solver import MultigridSolver
+from keras_pde.runtime.printed import counted
 from keras_pde.schemes.multigrid.grid import Grid
 from keras_pde.schemes.multigrid.smoothers import damping
 
@@ -28,11 +29,7 @@ def describe(model: MultigridSolver, outputs: int | None) -> str:
             f"  learned    {model.channels} state channels, kernels of width {KERNEL_SIZE},"
             f" {outputs or 'as many'} output channels"
         )
-        lines.append(
-            f"  parameters {model.count_params():,}"
-            if model.built
-            else "  parameters counted when built"
-        )
+        lines.append(f"  parameters {counted(model)}")
     points = [g.points for g in grids]
     entries = [_nonzeros(model, g, i) for i, g in enumerate(grids)]
     lines.append(

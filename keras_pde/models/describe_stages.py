@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_pde.runtime.printed import counted
+
 
 def describe(network: Any) -> str:
     """The lines of ``print(network)``: its stages, blocks and head."""
@@ -22,19 +24,17 @@ def describe(network: Any) -> str:
             f" with K {block.operator.description}",
             f"                   Φ {block.flux.law}, τ {said}, {block.fraction:g} of the limit",
         ]
-    count = f"{network.count_params():,}" if network.built else "counted when built"
     return "\n".join(
         [
             *lines,
             f"  head             {network.classes} rows of norm 1",
-            f"  parameters       {count}",
+            f"  parameters       {counted(network)}",
         ]
     )
 
 
 def describe_equilibrium(network: Any) -> str:
     """The lines of ``print(network)`` of a classifier by an equilibrium."""
-    count = f"{network.count_params():,}" if network.built else "counted when built"
     units, flux = network.units, network.flux.name
     return "\n".join(
         [
@@ -43,7 +43,7 @@ def describe_equilibrium(network: Any) -> str:
             f"  contraction      matrix measure of A at most {1 - network.margin:.4g}",
             f"  solver           {network.solver!r}, to {network.tolerance:g}",
             f"  head             {network.classes} logits Cz + c",
-            f"  parameters       {count}",
+            f"  parameters       {counted(network)}",
         ]
     )
 

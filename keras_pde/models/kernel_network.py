@@ -17,6 +17,7 @@ from keras_pde.operators.boundary import cut, zeros_around
 from keras_pde.runtime import gate
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import at_least_float32
+from keras_pde.runtime.printed import counted
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 from keras_pde.schemes.solvers.implicit_step import dot, spread
 
@@ -228,7 +229,6 @@ class KernelNetwork(Network):
         return {"input": (values > 0)[None].astype("float32")}
 
     def __repr__(self) -> str:
-        count = f"{self.count_params():,}" if self.built else "counted when built"
         seen = ", and where they are" if self.positions else ""
         return "\n".join(
             [
@@ -238,7 +238,7 @@ class KernelNetwork(Network):
                 f"  equation         learned fluxes, f = {self.source:g} times a learned number",
                 f"  of a point       {self.filters} features of the 5^d points around it{seen};"
                 f" {self.hidden} hidden units",
-                f"  parameters       {count}",
+                f"  parameters       {counted(self)}",
             ]
         )
 

@@ -17,6 +17,7 @@ from keras_pde.models.network import Network
 from keras_pde.operators.boundary import check_boundary
 from keras_pde.runtime import gate
 from keras_pde.runtime.precision import point_mean
+from keras_pde.runtime.printed import counted
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 
@@ -141,7 +142,6 @@ class KernelPropagator(Network):
         return {"input": values[None, ..., None].astype("float32")}
 
     def __repr__(self) -> str:
-        count = f"{self.count_params():,}" if self.built else "counted when built"
         seen = ", and where they are" if self.positions else ""
         return "\n".join(
             [
@@ -151,7 +151,7 @@ class KernelPropagator(Network):
                 f"  boundary         {self.boundary}; the mean is kept",
                 f"  of a point       {self.filters} features of the 5^d points around it{seen};"
                 f" {self.hidden} hidden units",
-                f"  parameters       {count}",
+                f"  parameters       {counted(self)}",
             ]
         )
 

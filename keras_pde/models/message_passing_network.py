@@ -18,6 +18,7 @@ from keras_pde.layers.message_passing import SHARED, MessagePassing, check_ends,
 from keras_pde.layers.perceptron import Perceptron
 from keras_pde.models.network import Network
 from keras_pde.runtime import gate
+from keras_pde.runtime.printed import counted
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 NODES = 6  # of the golden example
@@ -250,7 +251,6 @@ class MessagePassingNetwork(Network):
         return f"{self.rounds} rounds of messages, decisions in [0, 1]"
 
     def __repr__(self) -> str:
-        count = f"{self.count_params():,}" if self.built else "counted when built"
         return "\n".join(
             [
                 f"{type(self).__name__} {self.name!r}",
@@ -258,7 +258,7 @@ class MessagePassingNetwork(Network):
                 f" φ(xᵢ, uᵢ, xⱼ, uⱼ, lᵢⱼ)), {self.channels} channels",
                 f"  φ, ψ, χ          {self.hidden} hidden units each, Φ {self.flux.name}",
                 f"  decisions        {self.decisions} a node, logistic",
-                f"  parameters       {count}",
+                f"  parameters       {counted(self)}",
             ]
         )
 

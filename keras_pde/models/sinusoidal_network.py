@@ -20,7 +20,7 @@ from keras_pde.models.coordinate_network import CoordinateNetwork
 from keras_pde.runtime import gate
 from keras_pde.runtime.compiling import compiled
 from keras_pde.runtime.precision import at_least_float32, narrow, product, unit_roundoff
-from keras_pde.runtime.printed import rounded
+from keras_pde.runtime.printed import counted, rounded
 from keras_pde.runtime.types import Shape, Tensor
 
 AUTO = "auto"
@@ -235,7 +235,7 @@ class SinusoidalNetwork(CoordinateNetwork):
                 f"{type(self).__name__} {self.name!r}",
                 f"  layers           {layers}",
                 f"  ω                {used or self.omega}",
-                f"  parameters       {self.count_params() if self.built else 0:,}",
+                f"  parameters       {counted(self)}",
             ]
         )
 

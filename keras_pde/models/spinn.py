@@ -15,6 +15,7 @@ from keras_pde.models.spinn_stepping import implicit_steps
 from keras_pde.models.spinn_training import Show, projected_refinement, projected_training
 from keras_pde.runtime import gate, sharing
 from keras_pde.runtime.copying import MARK, serialize_unbuilt
+from keras_pde.runtime.printed import counted
 from keras_pde.schemes.collocation import Condition, Law
 
 
@@ -152,10 +153,7 @@ class SPINN(MeshlessFunction):
         return f"{self.basis.count} bumps in {self.basis.axes} dimensions"
 
     def __repr__(self) -> str:
-        basis, count = (
-            self.basis,
-            f"{self.count_params():,}" if self.built else "counted when built",
-        )
+        basis = self.basis
         shares = ", each over the sum of all" * basis.partition_of_unity
         moves = "weights" if basis.learned else "fixed"
         return "\n".join(
@@ -164,7 +162,7 @@ class SPINN(MeshlessFunction):
                 f"  bumps            {basis.count} in {basis.axes}-D, {basis.kernel}{shares}",
                 f"  nodes            centres and widths are {moves}",
                 f"  outputs          {self.outputs}",
-                f"  parameters       {count}",
+                f"  parameters       {counted(self)}",
             ]
         )
 

@@ -111,6 +111,19 @@ def product(x: Tensor, kernel: Tensor) -> Tensor:
     return ops.matmul(x, kernel)
 
 
+def matrix_product(a: Tensor, b: Tensor) -> Tensor:
+    """AB for the matrices along the last two axes of both, in their precision, as `product` is.
+
+    Example:
+        >>> from keras_pde.runtime.precision import matrix_product
+        >>> np.asarray(matrix_product(ops.ones((1, 2, 3)), ops.ones((4, 3, 1)))).shape
+        (4, 2, 1)
+    """
+    if keras.backend.standardize_dtype(a.dtype) == "float64":
+        return ops.einsum("...ij,...jk->...ik", a, b)
+    return ops.matmul(a, b)
+
+
 BLOCK = 64  # terms that `block_sums` adds in one product
 
 

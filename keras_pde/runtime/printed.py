@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 
 def rounded(x: float, digits: int = 5, up: bool = True) -> str:
@@ -18,3 +19,15 @@ def rounded(x: float, digits: int = 5, up: bool = True) -> str:
         return text
     unit = 10.0 ** (math.floor(math.log10(abs(x))) - digits + 1)
     return f"{x + unit if up else x - unit:.{digits}g}"
+
+
+def counted(model: Any) -> str:
+    """The number of a model's weights, or that it is known when the model is built.
+
+    Example:
+        >>> import keras
+        >>> from keras_pde.runtime.printed import counted
+        >>> counted(keras.layers.Dense(3))
+        'counted when built'
+    """
+    return f"{model.count_params():,}" if model.built else "counted when built"

@@ -94,3 +94,8 @@ def test_wrong_arguments_are_refused_by_name() -> None:
         SinusoidalNetwork((4,), extent=(1.0,)).build((None, 2))
     with pytest.raises(ValueError, match="function of 2 coordinates"):
         made().render((5,))
+
+
+def test_weights_are_counted_when_there_are_some() -> None:
+    assert "counted when built" in repr(SinusoidalNetwork())
+    assert f"{made().count_params():,}" in repr(made())

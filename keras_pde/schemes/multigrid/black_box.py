@@ -22,6 +22,7 @@ from keras import ops
 
 from keras_pde.operators.boundary import cut, zeros_around
 from keras_pde.runtime.types import Tensor
+from keras_pde.schemes.multigrid.correction import reciprocal
 
 Offset = tuple[int, ...]
 
@@ -76,7 +77,7 @@ class BlackBox:
             part = self.part(coefficient, parity)
             summed[step] = summed[step] + part if step in summed else part
         own = summed.pop((0,) * len(parity))
-        inverse = ops.where(own > 0, 1 / ops.where(own > 0, own, ops.ones_like(own)), 0 * own)
+        inverse = reciprocal(own)
         weights: dict[Offset, Any] = dict.fromkeys(corners(parity), 0 * own)
         for step, coefficient in summed.items():
             share = -coefficient * inverse

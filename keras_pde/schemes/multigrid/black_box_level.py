@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.operators.near_field import box
+from keras_pde.runtime.precision import matrix_product
 from keras_pde.runtime.types import Number, Tensor
 from keras_pde.schemes.multigrid.black_box import BlackBox
 from keras_pde.schemes.multigrid.clusters import Clusters
@@ -103,7 +104,7 @@ class BlackBoxLevel(StencilLevel):
         rows = ops.reshape(b, (-1, self.grid.points, channels))
         # with one column XLA would compute each entry of b again in every row of the product
         wide = ops.pad(rows, [(0, 0), (0, 0), (0, COLUMNS)])
-        found = ops.matmul(self.inverse, wide)[..., :channels]
+        found = matrix_product(self.inverse, wide)[..., :channels]
         return ops.reshape(found, ops.shape(b))
 
 

@@ -15,15 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_pde.operators.boundary import cut
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.types import Tensor
-from keras_pde.schemes.multigrid.correction import ROUNDING, Correction, reciprocal
-
-Offset = tuple[int, ...]
+from keras_pde.schemes.multigrid.black_box import Offset, moved_by
+from keras_pde.schemes.multigrid.correction import Correction, reciprocal, rounding
 
 STRONG = 0.15  # |aᵢⱼ| over √(aᵢᵢaⱼⱼ) from which two points are joined
 ROUNDS = 8  # of joining: six are enough for percolating clusters on 511² and 1023² points
@@ -34,8 +31,8 @@ WEIGHT = 1.8  # below 2, so that a correction never raises the energy of the err
 class Clusters(Correction):
     """x ↦ x + ω Σ_C 1_C ⟨1_C, b − Ax⟩ / Σⱼ|⟨1_C, A 1_Cⱼ⟩|, over all clusters C, with ω = 1.8.
 
-    The denominators are row sums of the absolute values of the Galerkin matrix of the clusters,
-    which they dominate: for every ω in (0, 2) the correction lowers the energy of the error.
+    The denominators are row sums of the absolute values of the Galerkin matrix of the clusters. As
+    a diagonal matrix they are no less than it, so no ω in (0, 2) raises the energy of the error.
 
     Args:
         labels: for each point a number that is the same for all points of its cluster, integers
@@ -61,7 +58,7 @@ class Clusters(Correction):
         diagonal = coefficients[len(coefficients) // 2]
         scale = ops.sqrt(ops.maximum(diagonal, 0.0))
         strong = [
-            (o, -c > STRONG * scale * beside(scale, o))
+            (o, -c > STRONG * scale * moved_by(scale, o))
             for c, o in zip(coefficients, offsets, strict=True)
             if any(o)
         ]
@@ -70,14 +67,14 @@ class Clusters(Correction):
         inner: Any = 0 * diagonal
         outer: Any = 0 * diagonal
         for c, o in zip(coefficients, offsets, strict=True):
-            same = ops.equal(place, beside(place, o))
+            same = ops.equal(place, moved_by(place, o))
             inner = inner + ops.where(same, c, ops.zeros_like(c))
             outer = outer + ops.where(same, ops.zeros_like(c), ops.abs(c))
         own, beyond, all_of_it = (
             total(_rows(x), labels) for x in (inner, outer, ops.maximum(diagonal, 0.0))
         )
         rows = ops.maximum(own, 0.0) + beyond
-        least = ROUNDING[str(keras.backend.standardize_dtype(diagonal.dtype))] * all_of_it
+        least = rounding(diagonal.dtype) * all_of_it
         return cls(labels, WEIGHT * spread(reciprocal(rows, least), labels))
 
     def __call__(
@@ -113,7 +110,7 @@ def joined(strong: Sequence[tuple[Offset, Tensor]], shape: Any, sizes: tuple[int
         place = ops.reshape(labels, shape)
         heard = place
         for o, mask in strong:
-            heard = ops.maximum(heard, ops.where(mask, beside(place, o), place))
+            heard = ops.maximum(heard, ops.where(mask, moved_by(place, o), place))
         found = ops.reshape(heard, (-1, points))
         roots = ops.maximum(_segments(ops.segment_max, found[..., None], labels)[..., 0], start)
         found = ops.maximum(found, spread(roots[..., None], found)[..., 0])
@@ -122,20 +119,6 @@ def joined(strong: Sequence[tuple[Offset, Tensor]], shape: Any, sizes: tuple[int
         return found
 
     return repeat(hear, ops.tile(start, (batch, 1)), [ops.zeros((ROUNDS,))])
-
-
-def beside(x: Tensor, offset: Offset) -> Tensor:
-    """The values at i + offset, 0 beyond the ends.
-
-    Example:
-        >>> x = ops.reshape(ops.arange(1, 4), (1, 3, 1))
-        >>> ops.convert_to_numpy(beside(x, (1,)))[0, :, 0].tolist()
-        [2, 3, 0]
-    """
-    wide = ops.pad(x, [(0, 0), *((max(-o, 0), max(o, 0)) for o in offset), (0, 0)])
-    for axis, o in enumerate(offset, start=1):
-        wide = cut(wide, axis, o, None) if o > 0 else cut(wide, axis, None, o or None)
-    return wide
 
 
 def total(rows: Tensor, labels: Tensor) -> Tensor:

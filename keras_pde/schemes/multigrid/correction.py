@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+import keras
+import numpy as np
 from keras import ops
 
-from keras_pde.runtime.types import Tensor
+from keras_pde.runtime.types import DType, Tensor
 
-# what is less, relative to a sum of diagonal entries, is rounding: 16 units in the last place
-ROUNDING = {"float32": 2.0**-19, "float64": 2.0**-48}
+UNITS = 16  # in the last place
 
 
 class Correction(ABC):
@@ -28,6 +29,17 @@ class Correction(ABC):
             operator: u ↦ A u.
             reverse: the adjoint step, which makes a cycle symmetric.
         """
+
+
+def rounding(dtype: DType) -> float:
+    """What is less than this, relative to a sum of diagonal entries, is taken for rounding.
+
+    Example:
+        >>> from keras_pde.schemes.multigrid.correction import rounding
+        >>> rounding("float32") == 16 * 2.0**-23
+        True
+    """
+    return UNITS * float(np.finfo(keras.backend.standardize_dtype(dtype)).eps)
 
 
 def reciprocal(x: Tensor, least: Tensor | float = 0.0) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_pde.runtime.loops import repeat
+from keras_pde.runtime.precision import matrix_product
 from keras_pde.runtime.types import Tensor
 from keras_pde.schemes.multigrid.correction import reciprocal
 
@@ -49,9 +50,9 @@ def inverse(matrix: Tensor, blocks: Sequence[int] = BLOCKS) -> Tensor:
         columns = ops.take(ops.reshape(a, (-1, wide, count, size)), k, axis=2)
         block = ops.take(ops.reshape(rows, (-1, size, count, size)), k, axis=2)
         pivot = reciprocal(block) if size == 1 else inverse(block, blocks[1:])
-        rows = _product(pivot, rows)
-        new = a - _product(columns, rows)
-        new = ops.where(inside, -ops.tile(_product(columns, pivot), (1, 1, count)), new)
+        rows = matrix_product(pivot, rows)
+        new = a - matrix_product(columns, rows)
+        new = ops.where(inside, -ops.tile(matrix_product(columns, pivot), (1, 1, count)), new)
         pivots = ops.where(inside, ops.tile(pivot, (1, 1, count)), rows)
         return ops.where(inside[:, None], ops.tile(pivots, (1, count, 1)), new)
 
@@ -60,7 +61,3 @@ def inverse(matrix: Tensor, blocks: Sequence[int] = BLOCKS) -> Tensor:
         step, a, [ops.arange(count, dtype="int32"), ops.convert_to_tensor(inside, dtype="bool")]
     )
     return found[:, :n, :n]
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    return ops.einsum("bij,bjk->bik", a, b)  # ops.matmul may take float64 to float32

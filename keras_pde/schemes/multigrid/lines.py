@@ -14,14 +14,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_pde.operators.boundary import cut, zeros_around
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.types import Tensor
-from keras_pde.schemes.multigrid.correction import ROUNDING, Correction, reciprocal
+from keras_pde.schemes.multigrid.correction import Correction, reciprocal, rounding
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Lines(Correction):
     @classmethod
     def of(cls, coefficients: Sequence[Tensor], axis: int) -> Lines:
         """The lines of a stencil, of the coefficients before, at and after each point."""
-        least = ROUNDING[str(keras.backend.standardize_dtype(coefficients[1].dtype))]
+        least = rounding(coefficients[1].dtype)
 
         def joined(state: list[Tensor], places: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
             low, own, high = state
