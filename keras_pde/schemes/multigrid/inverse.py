@@ -21,8 +21,8 @@ def inverse(matrix: Tensor, blocks: Sequence[int] = BLOCKS) -> Tensor:
     With a block P = A_bb, rows R = A_b: and columns C = A_:b, each step takes A to A − CP⁻¹R, in
     the block's rows to P⁻¹R, in its columns to −CP⁻¹ and in the block to P⁻¹. No pivots are looked
     for, as Schur complements of a positive definite matrix are positive definite. Rows of zeros
-    stay zero. `ops.linalg.inv` is as exact, but XLA for the CPU compiles it for seconds and runs it
-    more than twice as long.
+    stay zero. `ops.linalg.inv` is as exact, but XLA for the CPU takes longer to compile and to run
+    it.
 
     Args:
         matrix: (batch, n, n).
