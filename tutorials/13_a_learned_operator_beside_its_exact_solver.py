@@ -21,7 +21,7 @@ from keras_pde.tasks.operate.exact import solve_edges
 #
 # In one dimension and with $a = 1$, $u(x) = \int \kappa(x, y)f(y)\,dy$ with the Green's function $\kappa = \min(x, y)(1 - \max(x, y))$. That is a dense
 # matrix. `MultilevelKernel` keeps three bands a level, and interpolates the rest from coarser levels. For this kernel nothing is lost
-# ([J1](../docs/theorems.md#j1-green-s-functions-by-three-bands)).
+# ([J1](../docs/theorems.md#j1-greens-functions-by-three-bands)).
 
 
 # %%
