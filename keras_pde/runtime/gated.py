@@ -8,13 +8,15 @@ from typing import Any, Self
 
 import keras
 
-from keras_pde.runtime import sharing
+from keras_pde.runtime import autograph, sharing
 from keras_pde.runtime.allocation import LimitedLayer
 from keras_pde.runtime.copying import MARK
 from keras_pde.runtime.precision import check_dtype
 from keras_pde.runtime.shapes import check_shape
 
 __all__ = ["Gated"]
+
+autograph.leave_out("keras_pde")
 
 
 class Gated(LimitedLayer):
