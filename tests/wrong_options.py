@@ -59,6 +59,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "order": [2.5, "3", True, -1, 5, None],
             "levels": [*COUNT, None],
             "boundary": [*WORD, None],
+            "symmetric": [1, "yes", None],
         },
     ),
     "KernelNetwork": (

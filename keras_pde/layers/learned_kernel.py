@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,14 +11,24 @@ from keras import ops
 from keras_pde.layers.windows import window_of
 from keras_pde.operators.boundary import check_boundary
 from keras_pde.operators.initializing import starting_from
-from keras_pde.operators.near_field import near_sum
+from keras_pde.operators.near_field import near_sum, near_sum_adjoint
 from keras_pde.operators.transfer import prolong_axis, restrict_axis
 from keras_pde.runtime import gate
 from keras_pde.runtime.gated import Gated
 from keras_pde.runtime.types import Shape, Tensor
 
-Level = tuple[tuple[Any, ...], Any, Tensor, Tensor, Tensor]  # sizes, whether there, B, S, U
 MOST = 12  # levels
+LEAST = 1 / 64  # of a symmetric B, on a coefficient of one
+
+
+class Level(NamedTuple):
+    """The bands of one level."""
+
+    sizes: tuple[Any, ...]
+    there: Any  # whether the level is coarser than the one before: 1 or 0
+    near: Tensor  # B, or G of a symmetric one
+    before: Tensor  # S
+    after: Tensor  # U, or what a symmetric B is multiplied with on both sides
 
 
 @keras.saving.register_keras_serializable(package="keras_pde")
@@ -31,12 +41,16 @@ class LearnedKernel(Gated):
     own restricted coefficients: so the kernel is for grids of any size, and its cost is linear.
     `MultilevelKernel` holds such bands as numbers.
 
+    A symmetric kernel has B = D^(−½)(GGᵀ + I/64)D^(−½) with bands G and a given diagonal D > 0, and
+    U = Sᵀ: K is symmetric and positive definite for all weights, on every grid (J5).
+
     Args:
         hidden: units of the network, which has two hidden layers.
         order: m; R counts 2^m times, as residuals of equations of order m do that are multiplied
             by the mth power of the spacing.
         levels: at most so many; an axis of one point stays.
         boundary: "dirichlet" (zero), "neumann" or "periodic".
+        symmetric: whether K = Kᵀ > 0, as conjugate gradients want it.
 
     Shapes: u (batch, \*spatial, channels), each channel by itself, and a (batch, \*spatial,
     coefficients) → the shape of u. `bands` computes what many calls with one a share.
@@ -61,6 +75,7 @@ class LearnedKernel(Gated):
         order: int = 0,
         levels: int = 6,
         boundary: str = "dirichlet",
+        symmetric: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +83,7 @@ class LearnedKernel(Gated):
         self.order = gate.whole(order, "order", low=0, high=4)
         self.levels = gate.count(levels, "levels", high=MOST)
         self.boundary: str = check_boundary(boundary)
+        self.symmetric = gate.flag(symmetric, "symmetric")
 
     def check_call(self, u: Tensor = None, a: Tensor = None, **_: Any) -> None:
         """Refuse what is no state, and coefficients on another grid."""
@@ -83,10 +99,11 @@ class LearnedKernel(Gated):
         centre = np.eye(bands)[bands // 2]
         # an approximate inverse, or nothing that a repeated kernel could add up
         inverse = self.order > 0
-        start = np.concatenate([0.3 * inverse * centre, centre, centre])
+        near = 0.3 * inverse * centre
+        start = np.concatenate([near**0.5, centre] if self.symmetric else [near, centre, centre])
         self.first = self._layer((*window, count, self.hidden), "first")
         self.second = self._layer((self.hidden, self.hidden), "second")
-        self.last = self._layer((self.hidden, 3 * bands), "last", 0.1 if inverse else 0.02, start)
+        self.last = self._layer((self.hidden, len(start)), "last", 0.1 if inverse else 0.02, start)
         if self.levels > 1:
             self.coarsen = self._layer((*window, count, self.hidden), "coarsen")
             self.coarse = self._layer((self.hidden, count), "coarse", 0.1)
@@ -112,16 +129,14 @@ class LearnedKernel(Gated):
 
         Args:
             a: (batch, \*spatial, coefficients).
-            diagonal: (batch, \*spatial, 1), by which B is divided; restricted with a.
+            diagonal: D > 0, (batch, \*spatial, 1), by which B is divided; restricted with a.
         """
         found: list[Level] = []
         sizes, there = tuple(ops.shape(a)[1:-1]), 1
         for level in range(self.levels):
             z = ops.silu(window_of(a, *self.first, self.boundary))
             z = ops.silu(_dense(z, self.second))
-            near, before, after = ops.split(_dense(z, self.last), 3, axis=-1)
-            near = near if diagonal is None else near / diagonal
-            found.append((sizes, there, near, before, after))
+            found.append(Level(sizes, there, *self._parts(_dense(z, self.last), diagonal)))
             if _one_point(sizes) or level + 1 == self.levels:
                 break
             there = _is_there(sizes, a.dtype)
@@ -131,6 +146,14 @@ class LearnedKernel(Gated):
             sizes = tuple(ops.shape(a)[1:-1])
         return found
 
+    def _parts(self, z: Tensor, diagonal: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """B, S and U; of a symmetric kernel G, S and D^(−½)."""
+        if self.symmetric:
+            near, before = ops.split(z, 2, axis=-1)
+            return near, before, ops.ones_like(z[..., :1]) if diagonal is None else diagonal**-0.5
+        near, before, after = ops.split(z, 3, axis=-1)
+        return near if diagonal is None else near / diagonal, before, after
+
     def _restricted(self, v: Tensor) -> Tensor:
         for axis in range(1, self.ndim + 1):
             v = v if v.shape[axis] == 1 else restrict_axis(v, axis, self.boundary)
@@ -139,19 +162,33 @@ class LearnedKernel(Gated):
     def multiply(self, u: Tensor, bands: list[Level]) -> Tensor:
         """K_θ u with the bands of `bands`: a V-cycle."""
         states = [u]
-        for _, _, _, before, _ in bands[:-1]:
-            v = near_sum(states[-1], before, 1, self.boundary)
+        for level in bands[:-1]:
+            v = near_sum(states[-1], level.before, 1, self.boundary)
             states.append(self._restricted(v) * 2**self.order)
         total: Any = None
-        for v, (sizes, there, near, _, after) in reversed(list(zip(states, bands, strict=True))):
-            here = near_sum(v, near, 1, self.boundary)
+        for v, level in reversed(list(zip(states, bands, strict=True))):
+            here = self._near(v, level)
             if total is not None:
-                for axis, n in enumerate(sizes, start=1):
+                for axis, n in enumerate(level.sizes, start=1):
                     one = isinstance(n, int) and n == 1
                     total = total if one else prolong_axis(total, axis, n, self.boundary)
-                here = here + near_sum(total, after, 1, self.boundary)
-            total = here if isinstance(there, int) else here * there
+                here = here + self._after(total, level)
+            total = here if isinstance(level.there, int) else here * level.there
         return total
+
+    def _near(self, v: Tensor, level: Level) -> Tensor:
+        """B v."""
+        if not self.symmetric:
+            return near_sum(v, level.near, 1, self.boundary)
+        v = v * level.after
+        gathered = near_sum_adjoint(v, level.near, 1, self.boundary)
+        return (near_sum(gathered, level.near, 1, self.boundary) + LEAST * v) * level.after
+
+    def _after(self, v: Tensor, level: Level) -> Tensor:
+        """U v."""
+        if self.symmetric:
+            return near_sum_adjoint(v, level.before, 1, self.boundary)
+        return near_sum(v, level.after, 1, self.boundary)
 
     def call(self, u: Tensor, a: Tensor) -> Tensor:
         """K_θ(a) u."""
@@ -169,6 +206,7 @@ class LearnedKernel(Gated):
             "order": self.order,
             "levels": self.levels,
             "boundary": self.boundary,
+            "symmetric": self.symmetric,
         }
 
 

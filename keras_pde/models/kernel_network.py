@@ -28,10 +28,11 @@ class KernelNetwork(Network):
 
     A_θ is −∇·(c∇u) by differences: c > 0 of an edge is the exponential of a network of the
     coefficients a around its two ends, the same for both directions, so that A_θ is symmetric and
-    positive definite for all weights (J3). κ_θ is a `LearnedKernel`, an inverse of A_θ that is
-    nearly right. αₖ minimises the energy ½⟨u, A_θu⟩ − ⟨f, u⟩ along dᵏ, and βₖ makes dᵏ conjugate
-    to dᵏ⁻¹: conjugate gradients with a learned preconditioner. So for all weights and all sizes no
-    cycle is farther from the solution of A_θu = f than the one before, in the energy's norm (J5).
+    positive definite for all weights (J3). κ_θ is a symmetric `LearnedKernel`, an inverse of A_θ
+    that is nearly right, and positive for all weights. αₖ minimises the energy ½⟨u, A_θu⟩ − ⟨f, u⟩
+    along dᵏ, and βₖ makes dᵏ conjugate to dᵏ⁻¹: conjugate gradients with a learned preconditioner.
+    So for all weights and all sizes every cycle is nearer to the solution of A_θu = f than the one
+    before, in the energy's norm, and cycles without end reach it (J5).
     No weight belongs to a size, and all levels share theirs, so a network that learned on one grid
     is for finer ones too.
 
@@ -89,7 +90,9 @@ class KernelNetwork(Network):
         self.step_count = self.cycles
         policy = self.dtype_policy
         self.windows = WindowFeatures(filters, "dirichlet", positions, dtype=policy)
-        self.kernel = LearnedKernel(hidden, 2, levels, "dirichlet", dtype=policy, name="kernel")
+        self.kernel = LearnedKernel(
+            hidden, 2, levels, "dirichlet", symmetric=True, dtype=policy, name="kernel"
+        )
         self.edge = keras.layers.Dense(hidden, activation="silu", dtype=policy, name="edge")
         self.flow = keras.layers.Dense(
             1,

@@ -21,6 +21,7 @@ KERNELS: dict[str, dict[str, Check]] = {
         "order": whole(0, 4),
         "levels": LEVELS,
         "boundary": word,
+        "symmetric": flag,
     },
     "KernelNetwork": {
         **LAYER,

@@ -46,6 +46,15 @@ def test_near_fields_of_kernels_are_measured_and_drawn(script, capsys, tmp_path)
     assert (tmp_path / "kernels.png").stat().st_size > 5000
 
 
+def test_a_learned_operator_is_measured_on_finer_grids(script, capsys, tmp_path):
+    found = script("finer_grids").main(["--quick", "--picture", str(tmp_path / "cycles.png")])
+    assert found[32]["network"] < found[16]["network"] < 12
+    for row in found.values():
+        assert row["cycles"][-1] < 0.01 < row["cycles"][3]
+    assert "its equation" in capsys.readouterr().out
+    assert (tmp_path / "cycles.png").stat().st_size > 5000
+
+
 def test_convolution_prints_what_rows_gain(script, capsys):
     found = script("convolution").main(["--quick"])
     assert len(found) == 12

@@ -76,7 +76,7 @@ def _solver() -> MultigridUNet:
 
 
 def solve_edges(flows: Sequence[np.ndarray], source: float) -> np.ndarray:
-    r"""u of −∇·(c∇u) = f with a number c for each edge, u = 0 beyond, to a residual of 1e-12.
+    r"""u of −∇·(c∇u) = f with a number c for each edge, u = 0 beyond, to a residual of 1e-10.
 
     Args:
         flows: c, axis by axis, (samples, \*spatial, 1): along its own axis an array has an edge
@@ -93,7 +93,7 @@ def solve_edges(flows: Sequence[np.ndarray], source: float) -> np.ndarray:
         sides += [cut(flow, axis, None, -1), cut(flow, axis, 1, None)]
     coefficient = np.concatenate(sides, -1)
     b = np.full((*coefficient.shape[:-1], 1), source)
-    found = _solver().solve([b, coefficient], tolerance=1e-12)
+    found = _solver().solve([b, coefficient], tolerance=1e-10)
     if not found.converged:
         raise RuntimeError(f"The equation of the edges was not solved: {found}")
     return found.x

@@ -1,0 +1,28 @@
+"""LearnedKernel: what a symmetric one is for any weights."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_pde.layers import LearnedKernel
+from keras_pde.layers.learned_kernel import LEAST
+
+
+@pytest.mark.parametrize("boundary", ["dirichlet", "neumann", "periodic"])
+@pytest.mark.parametrize("sizes", [(7,), (8,), (5, 6), (4, 3, 3)])
+def test_j5_a_symmetric_kernel_is_positive_for_any_weights(
+    boundary: str, sizes: tuple[int, ...]
+) -> None:
+    rng, points = np.random.default_rng(0), int(np.prod(sizes))
+    kernel = LearnedKernel(5, 2, boundary=boundary, symmetric=True, dtype="float64")
+    kernel.build((None, *(None,) * len(sizes), 1), (None, *(None,) * len(sizes), 3))
+    kernel.set_weights([0.3 * rng.standard_normal(w.shape) for w in kernel.get_weights()])
+    diagonal = np.exp(rng.standard_normal((1, *sizes, 1)))
+    bands = kernel.bands(keras.ops.array(rng.standard_normal((1, *sizes, 3))), diagonal)
+    units = np.eye(points).reshape(1, *sizes, points)
+    K = keras.ops.convert_to_numpy(kernel.multiply(units, bands)).reshape(points, points)
+    assert np.abs(K - K.T).max() < 1e-13 * np.abs(K).max()
+    assert np.linalg.eigvalsh(K - LEAST * np.diag(1 / diagonal.ravel())).min() > -1e-13 * K.max()
+    assert np.linalg.matrix_rank(K, tol=1e-9) == points
