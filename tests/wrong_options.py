@@ -52,6 +52,15 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "initializer": [*WORD, None],
         },
     ),
+    "LearnedGraphKernel": (
+        keras_pde.LearnedGraphKernel,
+        {
+            "hidden": [*COUNT, None],
+            "ndim": [1, 4, 2.5, "2", True, None],
+            "order": [2.5, "3", True, -1, 5, None],
+            "positions": [1, "yes", None],
+        },
+    ),
     "LearnedKernel": (
         keras_pde.LearnedKernel,
         {

@@ -8,6 +8,7 @@ from keras_pde.fluxes.spline_flux import SplineFlux
 from keras_pde.layers.collision import Collision
 from keras_pde.layers.diffusion_block import DiffusionBlock
 from keras_pde.layers.implicit_diffusion import ImplicitDiffusion
+from keras_pde.layers.learned_graph_kernel import LearnedGraphKernel
 from keras_pde.layers.learned_kernel import LearnedKernel
 from keras_pde.layers.lifting import Lifting
 from keras_pde.layers.meshless_basis import MeshlessBasis
@@ -26,6 +27,7 @@ __all__ = [
     "FluxActivation",
     "GatedFlux",
     "ImplicitDiffusion",
+    "LearnedGraphKernel",
     "LearnedKernel",
     "Lifting",
     "MeshlessBasis",

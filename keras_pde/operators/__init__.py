@@ -9,6 +9,7 @@ from keras_pde.operators.finite_difference import FiniteDifference
 from keras_pde.operators.graph_kernel import GraphKernel
 from keras_pde.operators.lattice import Lattice
 from keras_pde.operators.multilevel_kernel import MultilevelKernel
+from keras_pde.operators.node_levels import NodeLevels
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.registry import get
 from keras_pde.operators.smooth_in_depth import SmoothInDepth
@@ -21,6 +22,7 @@ __all__ = [
     "GraphKernel",
     "Lattice",
     "MultilevelKernel",
+    "NodeLevels",
     "Operator",
     "SmoothInDepth",
     "Stencil",

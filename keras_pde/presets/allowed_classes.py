@@ -76,6 +76,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "MonotoneImplicit": ("layers.monotone_implicit",),
     "MessagePassing": ("layers.message_passing",),
     "MessagePassingNetwork": ("models.message_passing_network",),
+    "LearnedGraphKernel": ("layers.learned_graph_kernel",),
     "LearnedKernel": ("layers.learned_kernel",),
     "Lifting": ("layers.lifting",),
     "Restriction": ("layers.transfer",),

@@ -15,6 +15,13 @@ KERNELS: dict[str, dict[str, Check]] = {
         "boundary": word,
         "initializer": optional(either(word, Part(*INITIALIZERS))),
     },
+    "LearnedGraphKernel": {
+        **LAYER,
+        "hidden": FILTERS,
+        "ndim": whole(2, 3),
+        "order": whole(0, 4),
+        "positions": flag,
+    },
     "LearnedKernel": {
         **LAYER,
         "hidden": FILTERS,

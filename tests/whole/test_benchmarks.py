@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 
+import keras
 import pytest
 from conftest import ROOT
 
@@ -53,6 +54,16 @@ def test_a_learned_operator_is_measured_on_finer_grids(script, capsys, tmp_path)
         assert row["cycles"][-1] < 0.01 < row["cycles"][3]
     assert "its equation" in capsys.readouterr().out
     assert (tmp_path / "cycles.png").stat().st_size > 5000
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it trains on TensorFlow")
+def test_a_kernel_between_scattered_nodes_is_learned(script, capsys, tmp_path):
+    found = script("scattered").main(["--quick", "--picture", str(tmp_path / "nodes.png")])
+    for count, row in found.items():
+        assert row["learned"] < 80, count  # of sixty steps; nothing learned is 100
+        assert row["pairs"] < row["levels"] < 40
+    assert "learned on 80 to 120 nodes" in capsys.readouterr().out
+    assert (tmp_path / "nodes.png").stat().st_size > 5000
 
 
 def test_convolution_prints_what_rows_gain(script, capsys):
