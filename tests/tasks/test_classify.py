@@ -101,6 +101,20 @@ def test_an_attack_stays_in_its_ball_and_in_the_images() -> None:
         attacks.pgd(net, x, labels, 0.0)
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_no_rounding_takes_a_perturbation_out_of_its_ball(norm: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((400, 4, 4, 1), dtype=np.float32)
+    for size in (1e-6, 1e-5, 1e-3, 0.3):
+        eps = np.full((400, 1, 1, 1), size)
+        moved = attacks._within(x + rng.standard_normal(x.shape), x, eps, norm)
+        apart = (np.float64(moved) - x).reshape(400, -1)
+        found = np.abs(apart).max(1) if norm == "linf" else np.linalg.norm(apart, axis=1)
+        assert found.max() <= size
+        assert np.median(found) > 0.5 * size
+        assert moved.dtype == np.float32
+
+
 def test_values_and_gradients_are_those_of_each_sample() -> None:
     x = np.random.default_rng(0).standard_normal((3, 5)).astype("float32")
     function = values_and_gradients(lambda u, a: ops.sum(a * ops.sin(u), axis=-1))

@@ -18,7 +18,6 @@ from keras_pde.runtime.types import Tensor
 
 __all__ = ["fgsm", "pgd"]
 
-INWARD = 1 - 1e-5  # by which perturbations are shortened, so that none is longer by rounding
 STEPS = 40
 BATCH = 256  # images that are attacked together
 PIXELS = 1 << 19  # of all of them
@@ -164,7 +163,9 @@ def _within(moved: np.ndarray, x: np.ndarray, eps: np.ndarray, norm: str) -> np.
     """The nearest point of the ball, and then of the images: float32 that are no farther than ε."""
     e = np.float64(moved) - x
     if norm == "linf":
-        e = np.clip(e, -eps * INWARD, eps * INWARD)
+        e = np.clip(e, -eps, eps)
     else:
-        e = e * np.minimum(1, eps * INWARD / np.maximum(_size(e, norm), 1e-300))
-    return np.clip(x + e, 0, 1).astype(np.float32)
+        e = e * np.minimum(1, eps / np.maximum(_size(e, norm), 1e-300))
+    found = np.clip(x + e, 0, 1).astype(np.float32)
+    longer = _size(np.float64(found) - x, norm) > eps  # by rounding: the next numbers are inside
+    return np.where(longer, np.nextafter(found, x), found)
