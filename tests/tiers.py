@@ -372,6 +372,8 @@ KEPT = {
     "benchmarks::gradients_of_many_steps_keep_few_states": 0,
     "benchmarks::convolution_prints_what_rows_gain": 0,
     "benchmarks::near_fields_of_kernels_are_measured_and_drawn": 0,
+    "benchmarks::a_learned_operator_is_measured_on_finer_grids": 0,
+    "benchmarks::a_kernel_between_scattered_nodes_is_learned": 0,
     "benchmarks::depth_trains_resamples_and_draws": 0,
 }
 
