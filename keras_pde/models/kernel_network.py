@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -13,7 +13,8 @@ from keras_pde.certificates.certificate import Certificate
 from keras_pde.layers.learned_kernel import LearnedKernel
 from keras_pde.layers.windows import WindowFeatures
 from keras_pde.models.network import Network
-from keras_pde.operators.boundary import cut, zeros_around
+from keras_pde.operators.boundary import cut
+from keras_pde.operators.conductances import diagonal_of, laplacian
 from keras_pde.runtime import gate
 from keras_pde.runtime.loops import repeat
 from keras_pde.runtime.precision import at_least_float32
@@ -149,7 +150,7 @@ class KernelNetwork(Network):
     def _start(self, inputs: Inputs) -> tuple[Callable[[list[Tensor]], list[Tensor]], list[Tensor]]:
         """A cycle on [u, f − Au, d, Ad], and its start."""
         z, flows = self._prepare(inputs)
-        diagonal = _diagonal(flows)
+        diagonal = diagonal_of(flows)
         bands = self.kernel.bands(z, diagonal)
         zero = 0 * diagonal
 
@@ -163,6 +164,16 @@ class KernelNetwork(Network):
             return [u + alpha * d, r - alpha * image, d, image]
 
         return cycle, [zero, self._right_hand_side(inputs) + zero, zero, zero]
+
+    def with_cycles(self, cycles: int) -> Self:
+        """The same weights with another number of cycles: finer grids take more.
+
+        Example:
+            >>> import keras_pde
+            >>> keras_pde.from_preset("darcy_2d").with_cycles(40).cycles
+            40
+        """
+        return self._with(cycles=cycles)
 
     def certificate(self) -> Certificate:
         """The energy of its own equation, which no cycle raises for any weights (J5)."""
@@ -258,24 +269,6 @@ class KernelNetwork(Network):
         }
 
 
-def laplacian(u: Tensor, flows: list[Tensor]) -> Tensor:
-    """−∇·(c∇u) of inner points times the squared spacing, u = 0 at the walls.
-
-    Example:
-        >>> from keras_pde.models.kernel_network import laplacian
-        >>> u = np.float32([1, 2, 1])[None, :, None]
-        >>> print(np.array(laplacian(u, [np.ones((1, 4, 1), "float32")]))[0, :, 0])
-        [0. 2. 0.]
-    """
-    total = None
-    for axis, flow in enumerate(flows, start=1):
-        wide = zeros_around(u, axis, 1, 1)
-        along = ops.convert_to_tensor(flow) * (cut(wide, axis, 1, None) - cut(wide, axis, None, -1))
-        part = cut(along, axis, None, -1) - cut(along, axis, 1, None)
-        total = part if total is None else total + part
-    return total
-
-
 def _quotient(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """⟨x, y⟩/⟨y, z⟩ of each sample, 0 where the denominator is, to be multiplied with y."""
     x, wide, z = (at_least_float32(v) for v in (x, y, z))
@@ -283,11 +276,3 @@ def _quotient(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     zero = ops.equal(below, 0)
     found = ops.where(zero, ops.zeros_like(above), above / ops.where(zero, 1.0, below))
     return ops.cast(spread(found, y), y.dtype)
-
-
-def _diagonal(flows: list[Tensor]) -> Tensor:
-    parts = [cut(c, k, None, -1) + cut(c, k, 1, None) for k, c in enumerate(flows, start=1)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total

@@ -239,7 +239,7 @@ class MethodOfLines(TimeStepper):
             >>> MethodOfLines("heat").with_steps(5).time / MethodOfLines("heat").time
             5.0
         """
-        return self._changed(steps=steps)
+        return self._with(steps=steps)
 
     def with_dt(self, dt: float) -> Self:
         """The same network with another time step.
@@ -253,7 +253,7 @@ class MethodOfLines(TimeStepper):
             0.1
         """
         checked_step(self.right_hand_side, self.integrator, dt, self.conserve)
-        return self._changed(dt=dt)
+        return self._with(dt=dt)
 
     def with_spacing(self, spacing: float | Sequence[float]) -> Self:
         """The same equation on points so far apart, by classical stencils.
@@ -270,14 +270,7 @@ class MethodOfLines(TimeStepper):
         if rhs.learned:
             raise ValueError(f"{self.name} has learned stencils, which are for one spacing")
         config = {**rhs.get_config(), "spacing": spacing}
-        return self._changed(right_hand_side=type(rhs).from_config(config))
-
-    def _changed(self, **changes: Any) -> Self:
-        copy = type(self).rebuilt({**self.get_config(), **changes})
-        if self.built:
-            copy.build_from_config(self.get_build_config())
-            copy.set_weights(self.get_weights())
-        return copy
+        return self._with(right_hand_side=type(rhs).from_config(config))
 
     def __repr__(self) -> str:
         return describe(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -179,14 +179,25 @@ class Network(NamedInputs, Certified):
 
     def twin(self, size: Sequence[int] | None = None) -> Self:
         """A copy with weights of its own, built for the same inputs or for images of a size."""
-        copy = type(self).rebuilt({k: v for k, v in self.get_config().items() if k != MARK})
         if size is None:
-            copy.build_from_config(self.get_build_config())
-        else:
-            shapes = [spec.shape for spec in keras.tree.flatten(self.input_signature(size))]
-            copy.build(shapes if len(shapes) > 1 else shapes[0])
+            return self._with()
+        copy = self._unbuilt()
+        shapes = [spec.shape for spec in keras.tree.flatten(self.input_signature(size))]
+        copy.build(shapes if len(shapes) > 1 else shapes[0])
         copy.set_weights(self.get_weights())
         return copy
+
+    def _with(self, **arguments: Any) -> Self:
+        """The network with the same weights and other arguments of its constructor."""
+        copy = self._unbuilt(**arguments)
+        if self.built:
+            copy.build_from_config(self.get_build_config())
+            copy.set_weights(self.get_weights())
+        return copy
+
+    def _unbuilt(self, **arguments: Any) -> Self:
+        config = {k: v for k, v in self.get_config().items() if k != MARK}
+        return type(self).rebuilt({**config, **arguments})
 
     @property
     def description(self) -> str:

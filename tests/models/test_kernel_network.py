@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_pde import KernelNetwork
-from keras_pde.models.kernel_network import laplacian
+from keras_pde.operators.conductances import laplacian
 from keras_pde.runtime import double_precision
 
 
@@ -89,6 +89,18 @@ def test_j5_as_many_cycles_as_points_solve_the_equation_of_any_weights() -> None
         u = keras.ops.convert_to_numpy(net(a))[:, 1:, 1:]
         left = f - keras.ops.convert_to_numpy(laplacian(u, flows))
     assert np.abs(left).max() < 1e-9 * f
+
+
+def test_more_cycles_go_on_where_fewer_stopped() -> None:
+    net, a = network(cycles=3), phases(8)
+    more = net.with_cycles(5)
+    first, states = net.states(net.tensors(a)), more.states(more.tensors(a))
+    assert len(states) == more.step_count == 5
+    for u, v in zip(first, states, strict=False):
+        assert np.array_equal(*(keras.ops.convert_to_numpy(x) for x in (u, v)))
+    assert KernelNetwork(cycles=2).with_cycles(7).cycles == 7
+    with pytest.raises(ValueError, match="cycles"):
+        net.with_cycles(0)
 
 
 def test_one_network_is_for_every_size() -> None:
