@@ -23,7 +23,7 @@ from keras_pde.models.program import Program
 from keras_pde.models.stages import Stage, check_fit
 from keras_pde.operators.operator import Operator
 from keras_pde.operators.smooth_in_depth import at_depth
-from keras_pde.runtime.copying import MARK, copy_from
+from keras_pde.runtime.copying import copy_from
 from keras_pde.runtime.types import Inputs, Shape, Tensor
 
 
@@ -183,11 +183,7 @@ class Nonexpansive(NamedClasses):
 
     def in_float64(self) -> Self:
         """A copy that computes in float64, with the same weights."""
-        config = {k: v for k, v in self.get_config().items() if k != MARK}
-        copy = type(self).rebuilt({**config, "dtype": "float64"})
-        copy.build_from_config(self.get_build_config())
-        copy.set_weights(self.get_weights())
-        return copy
+        return self._with(dtype="float64")
 
     # Configuration
 
