@@ -9,7 +9,8 @@ plain loader, ONNX by ONNX Runtime, LiteRT by ai-edge-litert, in float32, with d
 a multigrid solver, whose number of levels follows from them. The table lies beside this script, as
 CSV and as a page to read. It grows row by row: a run goes on where the last one stopped, and
 measures again what has changed since (by the sha256 of the preset's files), or with ``--fresh`` all
-that it is asked for. A cell without a number holds its reason.
+that it is asked for: then the larger number stays, as processors round differently
+(in bfloat16 some keep sums of float32). A cell without a number holds its reason.
 """
 
 from __future__ import annotations
@@ -218,6 +219,12 @@ def found(name: str) -> bool:
         return False
 
 
+def larger(one: str, other: str) -> str:
+    """The larger of two numbers, or the one of a number and a reason."""
+    numbers = [x for x in (one, other) if x[:1].isdigit()]
+    return max(numbers, key=float) if numbers else other
+
+
 def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
     """Measure what is missing and write the table; returns its rows."""
     parser = argparse.ArgumentParser(
@@ -245,7 +252,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
                 )
         print(json.dumps(rows))
         return rows
-    rows = {name: row for name, row in read(args.out).items() if not (args.fresh and name in names)}
+    rows = read(args.out)
+    before = {name: rows.pop(name) for name in names if args.fresh and name in rows}
     for name in names:
         rows.setdefault(name, dict.fromkeys(COLUMNS, "") | {"preset": name, "of": digest(name)})
 
@@ -273,6 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
             rows[name] |= formats(name, Path(folder)) if lacks(name, list(FORMATS)) else {}
             say(f"{time.perf_counter() - start:5.0f} s  {name}  {rows[name]}")
             write(args.out, rows)
+    for name, row in before.items():
+        rows[name] |= {c: larger(row[c], rows[name][c]) for c in [*CELLS, *FORMATS]}
+    write(args.out, rows)
     args.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
     say(
         f"{time.perf_counter() - start:5.0f} s  {args.out}: {len(rows)} presets, {len(asked)}"
