@@ -9,9 +9,9 @@ def leave_out(package: str) -> None:
     """Have `tf.function` trace a package instead of translating it first.
 
     AutoGraph rewrites the source of each function that a `tf.function` calls, so that if and while
-    may ask tensors; this package asks none. The translation took most of the time of a trace (of
-    `MultigridUNet.solution` nine tenths), and put itself into error messages. Keras is left out
-    likewise, by TensorFlow's own list; where the list is not found, translations cost time alone.
+    may ask tensors; this package asks none. The translation takes most of the time of a trace, and
+    puts itself into error messages. TensorFlow's own list leaves Keras out likewise; where the list
+    is not found, functions are translated as before, which costs time alone.
 
     Args:
         package: its name.
